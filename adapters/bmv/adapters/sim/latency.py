@@ -1,0 +1,50 @@
+"""How long a batch of intents takes to arrive, and a report to come back.
+
+Constant, drawn by chance from a table of quantiles, or interpolated in a record of latencies. Chance is the minimal
+standard generator of Park and Miller (1988), `x' = 48271 · x mod (2^31 − 1)`: whole numbers, the same on every machine.
+"""
+
+from bmv.adapters.sim.params import LATENCY_CONSTANT, LATENCY_RANDOM
+from bmv.core.kernel import kernel
+from bmv.core.record import Table
+
+_MODULUS = 2_147_483_647
+
+
+@kernel
+def draw(chance: int) -> int:
+    """Return the generator's next number, 1 to 2^31 − 2.
+
+    >>> draw(1)
+    48271
+    """
+    return chance * 48_271 % _MODULUS
+
+
+@kernel
+def interpolate(recorded: Table, now_ns: int) -> int:
+    """Return the latency at `now_ns` between the rows `(time, latency)` around it; outside, that of the nearest row."""
+    low = 0
+    high = len(recorded) - 1
+    if now_ns <= recorded[low, 0]:
+        return recorded[low, 1]
+    if now_ns >= recorded[high, 0]:
+        return recorded[high, 1]
+    while high - low > 1:
+        middle = (low + high) // 2
+        if recorded[middle, 0] <= now_ns:
+            low = middle
+        else:
+            high = middle
+    share = float(now_ns - recorded[low, 0]) / float(recorded[high, 0] - recorded[low, 0])
+    return recorded[low, 1] + int(share * float(recorded[high, 1] - recorded[low, 1]))
+
+
+@kernel
+def delay(model: int, constant_ns: int, chance: int, quantiles: Table, recorded: Table, now_ns: int) -> int:
+    """Return a latency in ns by `model`; `chance` is the number just drawn."""
+    if model == LATENCY_CONSTANT:
+        return constant_ns
+    if model == LATENCY_RANDOM:
+        return quantiles[chance * len(quantiles) // _MODULUS]
+    return interpolate(recorded, now_ns)

@@ -1,0 +1,73 @@
+"""What the simulated venue remembers: the market's book, our orders in it, and what is on its way."""
+
+from typing import Annotated
+
+from bmv.core.params import ORDERS_MAX
+from bmv.core.record import FloatTable, Table, blank
+from bmv.core.state import FAR_NS, NEVER_NS
+
+SENDS_MAX = 4096  # An order is on its way at most twice, placed and cancelled: three times ORDERS_MAX would do.
+DEPTH_MAX = 2048  # Levels of one side that are kept; farther ones are forgotten.
+
+# Columns of `Venue.book`: our orders, in the order of their acceptance.
+B_ORDER, B_SIDE, B_PRICE, B_LEFT = range(4)
+
+# Columns of `Venue.sends`: intents on their way to the venue.
+S_ARRIVES_NS, S_VERB, S_ORDER, S_SIDE, S_PRICE, S_SIZE, S_TIF = range(7)
+
+# Columns of the reports on their way to us, a ring whose length is a power of two.
+R_KNOWN_NS, R_KIND, R_VENUE_NS, R_ORDER, R_SIDE, R_PRICE, R_SIZE, R_FEE, R_CODE = range(9)
+
+
+class Venue:
+    """One row; see :mod:`bmv.core.record`. Prices in ticks, sizes in lots, times in ns."""
+
+    # The market's book: the touch, the mid as the rulings define it, and what the tick rule needs.
+    bid: int
+    bid_size: int
+    ask: int
+    ask_size: int
+    mid2: int
+    quoted: int
+    last_price: int
+    last_side: int  # Side of the last change of trade price; 0: none yet.
+
+    # What we took of the shown touch, until its price changes.
+    taken_bid_price: int
+    taken_bid: int
+    taken_ask_price: int
+    taken_ask: int
+
+    # Depth, where the tape has it: [bids, asks] x level x [price, size], best first.
+    deep: int
+    n_bids: int
+    n_asks: int
+    depth: Annotated[Table, (2, DEPTH_MAX, 2)]
+
+    # Our orders, what stands before each, and what was printed at its price since its size was last shown.
+    n_book: int
+    best_bid: int  # Our highest bid; 0: none.
+    best_ask: int  # Our lowest ask; FAR_NS: none.
+    book: Annotated[Table, (ORDERS_MAX, 4)]
+    ahead: Annotated[FloatTable, (ORDERS_MAX,)]
+    traded: Annotated[Table, (ORDERS_MAX,)]
+
+    # On their way.
+    chance: int  # Last number of the generator.
+    sends_head: int
+    sends_tail: int
+    last_arrival_ns: int
+    sends: Annotated[Table, (SENDS_MAX, 7)]
+    reports_head: int
+    reports_tail: int
+    last_report_ns: int
+
+
+def opened(seed: int) -> Venue:
+    """Return a venue that nothing has happened at."""
+    venue = blank(Venue)
+    venue.best_ask = FAR_NS
+    venue.chance = seed
+    venue.last_arrival_ns = NEVER_NS
+    venue.last_report_ns = NEVER_NS
+    return venue

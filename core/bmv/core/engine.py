@@ -1,0 +1,397 @@
+"""The order of the verbs: settle, learn (pivot), value (breaker), want (grid), allow (risk), ask (quoter).
+
+:func:`step` is the whole strategy. :class:`Engine` is the same for those who would rather not carry tables.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from bmv.core.accounting import notional, worth
+from bmv.core.digest import hear, text
+from bmv.core.grid import ladder, lean, make_only, round_sizes
+from bmv.core.kernel import kernel
+from bmv.core.params import COMPILED, INTERPRETED, PIVOT_GRID, Params
+from bmv.core.pivot import blend, dynamic_vwap, forget, learn, room
+from bmv.core.quoter import find, place, requote, shed, strike, withdraw
+from bmv.core.record import Table
+from bmv.core.risk import DAY_NS, Cause, Refusal, Tier, aim, note_trip, trip, withdrawal
+from bmv.core.state import (
+    DYING,
+    FAR_NS,
+    LEFT,
+    OPEN,
+    STAGE,
+    W_FULL,
+    W_LEVEL,
+    W_PRICE,
+    W_SIDE,
+    W_SIZE,
+    W_TIF,
+    State,
+    fresh,
+)
+from bmv.ports.messages import Command, Event, Intent, Kind, Tif
+
+Strategy = Callable[[Params, State, Any, Any], int]
+
+_TRADE = Kind.TRADE.value
+_QUOTE = Kind.QUOTE.value
+_DEPTH = Kind.DEPTH.value
+_ACCEPTED = Kind.ACCEPTED.value
+_FILLED = Kind.FILLED.value
+_CANCELLED = Kind.CANCELLED.value
+_EXPIRED = Kind.EXPIRED.value
+_REFERENCE = Kind.REFERENCE.value
+_BALANCE = Kind.BALANCE.value
+_FEED = Kind.FEED.value
+_COMMAND = Kind.COMMAND.value
+_REARM = Command.REARM.value
+_PAUSE = Command.PAUSE.value
+_RESUME = Command.RESUME.value
+_HALT_COMMAND = Command.HALT.value
+_HALTED = Refusal.HALTED.value
+_REDUCE = Tier.REDUCE.value
+_HALT = Tier.HALT.value
+_BY_OPERATOR = Cause.OPERATOR.value
+_REARMED = Cause.REARM.value
+_IOC = Tif.IOC.value
+
+
+@kernel
+def step(params: Params, state: State, history: Table, event: Event, compiled: Any, interpreted: Any) -> int:
+    """Take one event; write what we now ask for into `state.intents`; return how many rows.
+
+    Args:
+        history: Ring `(n, 3)` of (time, price, size) for the pivot, `n` a power of two with room for one trade more.
+        compiled: The user's verb for `params.strategy == COMPILED`, else any function of its shape.
+        interpreted: `f(0) -> rows`, the user's plain Python for `params.strategy == INTERPRETED`.
+    """
+    state.now_ns = event.ts_ns
+    state.digest = hear(state.digest, event)
+    kind = event.kind
+    if kind <= _DEPTH:
+        look(state, event)
+        if kind == _TRADE:
+            learn(params, state, history, event.ts_ns, event.price, event.size)
+            centre(params, state, history)
+    elif kind < _REFERENCE:
+        settle(params, state, event)
+    else:
+        heed(params, state, event)
+        centre(params, state, history)
+    if event.ts_ns > state.expiry_ns:
+        centre(params, state, history)
+    if params.strategy != PIVOT_GRID:
+        state.centre = float(state.mid2) * 0.5
+    value(params, state)
+    return decide(params, state, history, kind, compiled, interpreted)
+
+
+@kernel
+def look(state: State, event: Event) -> None:
+    """Take in market data: the touch, the mid, the last trade.
+
+    The mid is that of the last quote with bid ≤ ask; before any, the last trade's price. A one-sided or crossed quote
+    leaves it.
+    """
+    state.market_ns = event.ts_ns
+    if state.blocked != 0:
+        state.stirred = 1
+    if event.kind == _TRADE:
+        state.last_price = event.price
+        if state.quoted == 0:
+            state.mid2 = 2 * event.price
+        return
+    state.bid = event.bid
+    state.bid_size = event.bid_size
+    state.ask = event.ask
+    state.ask_size = event.ask_size
+    if event.bid > 0 and event.ask >= event.bid:
+        state.mid2 = event.bid + event.ask
+        state.quoted = 1
+
+
+@kernel
+def centre(params: Params, state: State, history: Table) -> None:
+    """Evaluate the pivot, and where the inventory moves the centre of the grid."""
+    if state.now_ns > state.expiry_ns:
+        forget(params, state, history, state.now_ns)
+    state.pivot = blend(params, dynamic_vwap(params, state), state.reference)
+    state.centre = state.pivot * state.lean
+
+
+@kernel
+def settle(params: Params, state: State, event: Event) -> None:
+    """Take in a report on an order of ours; a timer changes nothing."""
+    if event.kind > _EXPIRED:
+        return
+    at = find(state, event.order)
+    if event.kind == _FILLED:
+        state.position += event.side * event.size
+        state.cash -= event.side * notional(params.half, event.price, event.size) + event.fee
+        state.lean = lean(params, state.position)
+        state.centre = state.pivot * state.lean
+        state.filled = 1
+        state.stirred = 1
+        state.fill_due_ns = event.ts_ns + params.fill_delay_ns
+        if at >= 0:
+            state.orders[at, LEFT] -= event.size
+            if state.orders[at, LEFT] == 0:
+                strike(state, at)
+    elif event.kind == _ACCEPTED:
+        if at >= 0 and state.orders[at, STAGE] != DYING:
+            state.orders[at, STAGE] = OPEN
+    else:
+        state.stirred = 1
+        if event.kind != _CANCELLED:
+            state.missing = 1
+        if at >= 0:
+            strike(state, at)
+
+
+@kernel
+def heed(params: Params, state: State, event: Event) -> None:
+    """Take in what is neither market data nor a report: reference price, balance, feed, operator."""
+    state.stirred = 1
+    if event.kind == _REFERENCE:
+        state.reference = event.price
+    elif event.kind == _BALANCE:
+        state.position = event.size
+        state.cash = event.fee
+        state.lean = lean(params, state.position)
+    elif event.kind == _FEED:
+        state.feed_up = event.code
+    elif event.kind == _COMMAND:
+        obey(params, state, event.code)
+
+
+@kernel
+def obey(params: Params, state: State, command: int) -> None:
+    """Do what the operator asks. Re-arming starts the peak, the day and the loss again from the present equity."""
+    if command == _PAUSE:
+        state.paused = 1
+    elif command == _RESUME:
+        state.paused = 0
+    elif command == _HALT_COMMAND and state.tier < _HALT:
+        state.tier = _HALT
+        note_trip(state, _BY_OPERATOR)
+        aim(params, state)
+    elif command == _REARM:
+        state.tier = 0
+        state.shed = 0
+        state.peak = state.equity
+        state.start_equity = state.equity
+        state.day_equity = state.equity
+        note_trip(state, _REARMED)
+        aim(params, state)
+
+
+@kernel
+def value(params: Params, state: State) -> None:
+    """Value what we know that we own, and let the breaker look at it."""
+    if state.mid2 == 0:
+        return
+    equity = state.cash + worth(params.half, state.position, state.mid2)
+    state.equity = equity
+    if state.valued == 0:
+        state.valued = 1
+        state.start_equity = equity
+        state.peak = equity
+    if state.now_ns >= state.day_end_ns:
+        state.day_end_ns = (state.now_ns // DAY_NS + 1) * DAY_NS
+        state.day_equity = equity
+        aim(params, state)
+    if equity > state.peak:
+        state.peak = equity
+        aim(params, state)
+    if equity <= state.trip_at:
+        trip(params, state)
+
+
+@kernel
+def held_until(params: Params, state: State) -> int:
+    """Return the time before which no grid may be laid: one in `min_interval`, none in the delay after a fill."""
+    return max(state.grid_ns + max(params.min_interval_ns, 1), state.fill_due_ns)
+
+
+@kernel
+def moved(params: Params, state: State) -> bool:
+    """Return whether the centre has left the last grid's by more than the threshold; a first grid is always due."""
+    return abs(state.centre - state.grid_centre) > params.threshold * state.grid_centre
+
+
+@kernel
+def decide(params: Params, state: State, history: Table, kind: int, compiled: Any, interpreted: Any) -> int:
+    """Ask for what is due now, and set the time of the next wake; return the number of intents."""
+    if state.closed != 0:
+        state.wake_ns = FAR_NS
+        return 0
+    why = withdrawal(params, state)
+    if why != 0:
+        return _retreat(params, state, kind, why)
+    state.withdrawn = 0
+    n = 0
+    if state.tier >= _REDUCE and state.shed == 0:
+        state.shed = 1
+        n = shed(params, state)
+    pending = state.filled != 0 or moved(params, state) or (state.missing != 0 and state.stirred != 0)
+    if n == 0 and (pending or state.oldest_ns != FAR_NS or state.missing != 0):
+        hold_ns = held_until(params, state)
+        if state.now_ns >= hold_ns and (pending or _aged(params, state) or state.now_ns >= state.retry_ns):
+            n = lay(params, state, compiled, interpreted)
+            pending = False
+    state.wake_ns = _wake(params, state, history, pending)
+    return n
+
+
+@kernel
+def _aged(params: Params, state: State) -> bool:
+    return params.max_age_ns > 0 and state.now_ns - state.oldest_ns >= params.max_age_ns
+
+
+@kernel
+def _retreat(params: Params, state: State, kind: int, why: int) -> int:
+    """Have nothing resting; after a halt that is to flatten, trade back to the target at the touch."""
+    if state.withdrawn != why:
+        state.withdrawn = why
+        state.refusals[why] += 1
+    state.wake_ns = FAR_NS
+    state.grid_centre = 0.0
+    n = withdraw(state)
+    if why == _HALTED and params.flatten != 0 and n == 0 and state.n_orders == 0 and kind <= _DEPTH:
+        return flatten(params, state)
+    return n
+
+
+@kernel
+def flatten(params: Params, state: State) -> int:
+    """Ask for one immediate-or-cancel order back to the target, at most `flatten_by` beyond the touch.
+
+    Asked again with later market data until the target is reached, no sooner than the requote interval allows.
+    """
+    away = state.position - params.target
+    side = -1 if away > 0 else 1
+    touch = state.bid if away > 0 else state.ask
+    if away == 0 or touch == 0 or state.now_ns < state.grid_ns + max(params.min_interval_ns, 1):
+        return 0
+    # A limit inside the band: a sale not below it, a purchase not above it.
+    price = int(float(touch) * (1.0 + float(side) * params.flatten_by) + (1.0 - 1e-9 if side < 0 else 1e-9))
+    size = abs(away)
+    if params.max_order_notional > 0:
+        size = min(size, params.max_order_notional // max(1, notional(params.half, max(1, price), 1)))
+    state.grid_ns = state.now_ns
+    state.wanted[0, W_SIDE] = side
+    state.wanted[0, W_LEVEL] = -1
+    state.wanted[0, W_PRICE] = max(1, price)
+    state.wanted[0, W_SIZE] = size
+    state.wanted[0, W_FULL] = size
+    state.wanted[0, W_TIF] = _IOC
+    return place(params, state, 0, True, 0)
+
+
+@kernel
+def lay(params: Params, state: State, compiled: Any, interpreted: Any) -> int:
+    """Want a grid, and ask for what is missing of it; return the number of intents."""
+    state.grid_ns = state.now_ns
+    state.grid_centre = state.centre
+    state.filled = 0
+    state.blocked = 0
+    state.requotes += 1
+    if params.strategy == PIVOT_GRID:
+        n_wanted = ladder(params, state)
+        n_wanted = make_only(state, n_wanted)
+        round_sizes(state, n_wanted)
+    else:
+        if params.strategy == COMPILED:
+            n_wanted = compiled(params, state, state.memory, state.wanted)
+        else:
+            n_wanted = interpreted(0)
+        if n_wanted < 0:
+            state.stirred = 0
+            state.retry_ns = FAR_NS
+            return 0
+        n_wanted = make_only(state, n_wanted)
+    state.n_wanted = n_wanted
+    return requote(params, state, n_wanted, state.tier >= _REDUCE)
+
+
+@kernel
+def _wake(params: Params, state: State, history: Table, pending: bool) -> int:
+    """Return when something falls due that no event will announce; later than now."""
+    wake_ns = FAR_NS
+    hold_ns = held_until(params, state)
+    if pending:
+        wake_ns = hold_ns
+    if state.missing != 0:
+        wake_ns = min(wake_ns, max(state.retry_ns, hold_ns))
+    if state.n_live > 0:
+        if params.max_age_ns > 0:
+            wake_ns = min(wake_ns, max(state.oldest_ns + params.max_age_ns, hold_ns))
+        if params.stale_ns > 0:
+            wake_ns = min(wake_ns, state.market_ns + params.stale_ns)
+        if params.strategy == PIVOT_GRID:
+            newest_ns = history[(state.head - 1) & (len(history) - 1), 0]
+            wake_ns = min(wake_ns, newest_ns + params.history_ns + 1)
+    return max(wake_ns, state.now_ns + 1)
+
+
+def endow(params: Params, state: State) -> None:
+    """Give the engine what it owns at the start."""
+    state.position = params.start_position
+    state.cash = params.start_cash
+    state.lean = lean(params, state.position)
+
+
+class Engine:
+    """A strategy that is told events and answers with intents."""
+
+    def __init__(self, params: Params, strategy: Strategy | None = None, trades: int = 1 << 16) -> None:
+        self.params = params
+        self.state = fresh()
+        self.history = np.zeros((trades, 3), np.int64)
+        self.said = 0  # How many intents the last event was answered with; they stand in `state.intents`.
+        self._strategy = strategy
+        endow(params, self.state)
+
+    def seed(self, ts_ns: int, price: int, size: int) -> None:
+        """Let a trade from before the start into the pivot's windows. It is not an event."""
+        self._make_room()
+        forget(self.params, self.state, self.history, ts_ns)
+        learn(self.params, self.state, self.history, ts_ns, price, size)
+
+    def on(self, event: Event) -> list[Intent]:
+        """Hear one event; return what is asked for in answer, cancels first."""
+        if event.kind == _TRADE:
+            self._make_room()
+        self.said = step(self.params, self.state, self.history, event, self._ask_strategy, self._ask_strategy)
+        return [Intent(*row) for row in self.state.intents[: self.said].tolist()]
+
+    def _ask_strategy(self, *_: Any) -> int:
+        assert self._strategy is not None
+        return int(self._strategy(self.params, self.state, self.state.memory, self.state.wanted))
+
+    def _make_room(self) -> None:
+        if room(self.state, self.history) < 2:
+            self.history = widen(self.state, self.history)
+
+    @property
+    def digest(self) -> str:
+        """The fingerprint of every event heard and every intent said so far."""
+        return text(self.state.digest)
+
+    def __repr__(self) -> str:
+        s = self.state
+        return f"<Engine pivot {s.pivot:.2f}, position {s.position}, cash {s.cash}, {s.n_orders} orders, tier {s.tier}>"
+
+
+def widen(state: State, history: Table) -> Table:
+    """Return a ring twice as long that holds the same trades."""
+    wider = np.zeros((2 * len(history), 3), np.int64)
+    kept = np.arange(state.long_tail, state.head)
+    wider[kept & (len(wider) - 1)] = history[kept & (len(history) - 1)]
+    return wider
+
+
+__all__ = ["COMPILED", "INTERPRETED", "Engine", "Strategy", "endow", "step", "widen"]

@@ -1,0 +1,102 @@
+"""The ladder we would like to have resting: asymmetric, its volume growing exponentially with the distance."""
+
+from math import ceil, floor
+
+from bmv.core.kernel import kernel
+from bmv.core.params import Params
+from bmv.core.state import W_LEVEL, W_PRICE, W_SIDE, W_SIZE, W_TIF, State
+
+_NUDGE = 1e-9  # A price within this of a tick is that tick: floats must not push a whole tick to its neighbour.
+
+
+@kernel
+def inventory_fraction(params: Params, position: int) -> float:
+    """Return `i = clamp((position − target) / max_position, −1, 1)`."""
+    fraction = float(position - params.target) / float(params.max_position)
+    return min(1.0, max(-1.0, fraction))
+
+
+@kernel
+def lean(params: Params, position: int) -> float:
+    """Return what the inventory makes of the pivot: `centre = pivot · (1 − price_skew · i)`."""
+    return 1.0 - params.price_skew * inventory_fraction(params, position)
+
+
+@kernel
+def ladder(params: Params, state: State) -> int:
+    """Write the grid around `state.centre` into `state.wanted`; return how many rows.
+
+    For level `k`: `offset_k = first + step · (1 + r + … + r^{k−1})`, `size_k = total · g^k / Σ g^j` (both stand in
+    `params.rungs`); bids at `centre · (1 − offset_k)` rounded down to a tick, asks at `centre · (1 + offset_k)` rounded
+    up; bid sizes times `1 − size_skew · i`, ask sizes times `1 + size_skew · i`, not below 0. Levels that share a tick
+    merge into the nearest. Sizes are left as fractions of lots in `state.want_size`; bids come first, nearest first.
+    """
+    skew = params.size_skew * inventory_fraction(params, state.position)
+    n = _side(params, state, 1, params.bid_levels, max(0.0, 1.0 - skew), 0)
+    return _side(params, state, -1, params.ask_levels, max(0.0, 1.0 + skew), n)
+
+
+@kernel
+def _side(params: Params, state: State, side: int, levels: int, weight: float, start: int) -> int:
+    n = start
+    row = 0 if side > 0 else 1
+    for level in range(levels):
+        offset = params.rungs[row, level, 0]
+        size = params.rungs[row, level, 1] * weight
+        if side > 0:
+            price = floor(state.centre * (1.0 - offset) + _NUDGE)
+        else:
+            price = ceil(state.centre * (1.0 + offset) - _NUDGE)
+        if n > start and state.wanted[n - 1, W_PRICE] == price:
+            state.want_size[n - 1] += size
+        else:
+            state.wanted[n, W_SIDE] = side
+            state.wanted[n, W_LEVEL] = level
+            state.wanted[n, W_PRICE] = price
+            state.wanted[n, W_TIF] = 0
+            state.want_size[n] = size
+            n += 1
+    return n
+
+
+@kernel
+def round_sizes(state: State, n: int) -> None:
+    """Round the fractions of lots in `state.want_size` down to whole lots in `state.wanted`."""
+    for i in range(n):
+        state.wanted[i, W_SIZE] = floor(state.want_size[i] + _NUDGE)
+
+
+@kernel
+def make_only(state: State, n: int) -> int:
+    """Move post-only rows that would take to one tick short of the other side; return how many rows are left.
+
+    A bid goes to best ask − 1, an ask to best bid + 1. Of rows moved to one tick only the first, the nearest, stays.
+    `state.blocked` tells that a row had to go and waits for the market to move. A price below one tick goes.
+    """
+    kept = 0
+    moved_bid = False
+    moved_ask = False
+    for i in range(n):
+        side = state.wanted[i, W_SIDE]
+        price = state.wanted[i, W_PRICE]
+        if state.wanted[i, W_TIF] == 0:
+            if side > 0 and state.ask > 0 and price >= state.ask:
+                if moved_bid:
+                    state.blocked = 1
+                    continue
+                moved_bid = True
+                price = state.ask - 1
+            elif side < 0 and state.bid > 0 and price <= state.bid:
+                if moved_ask:
+                    state.blocked = 1
+                    continue
+                moved_ask = True
+                price = state.bid + 1
+        if price < 1:
+            continue
+        for c in range(5):
+            state.wanted[kept, c] = state.wanted[i, c]
+        state.want_size[kept] = state.want_size[i]
+        state.wanted[kept, W_PRICE] = price
+        kept += 1
+    return kept

@@ -1,0 +1,96 @@
+"""Trades into two rolling windows, and the windows into the pivot: the dynamic VWAP.
+
+The windows lie over one ring of trades, `history`, a table `(n, 3)` of (time, price, size) whose length is a power of
+two. Sums are exact whole numbers, so that a trade that leaves takes away precisely what it brought.
+"""
+
+from bmv.core.kernel import kernel
+from bmv.core.params import Params
+from bmv.core.record import Table
+from bmv.core.state import FAR_NS, State
+
+_LIMB = 32
+_LOW = 0xFFFF_FFFF
+_LIMB_SIZE = 4294967296.0
+
+
+@kernel
+def learn(params: Params, state: State, history: Table, ts_ns: int, price: int, size: int) -> None:
+    """Let one more trade into both windows. The ring must have room (see :func:`room`)."""
+    at = state.head & (len(history) - 1)
+    history[at, 0] = ts_ns
+    history[at, 1] = price
+    history[at, 2] = size
+    state.head += 1
+    amount = price * size
+    state.short_volume += size
+    state.short_high += amount >> _LIMB
+    state.short_low += amount & _LOW
+    state.long_volume += size
+    state.long_high += amount >> _LIMB
+    state.long_low += amount & _LOW
+    state.expiry_ns = min(state.expiry_ns, ts_ns + params.window_ns)
+
+
+@kernel
+def forget(params: Params, state: State, history: Table, now_ns: int) -> None:
+    """Let go of the trades that are older than their window; an age of exactly the window still counts."""
+    mask = len(history) - 1
+    while state.short_tail < state.head and history[state.short_tail & mask, 0] + params.window_ns < now_ns:
+        at = state.short_tail & mask
+        amount = history[at, 1] * history[at, 2]
+        state.short_volume -= history[at, 2]
+        state.short_high -= amount >> _LIMB
+        state.short_low -= amount & _LOW
+        state.short_tail += 1
+    while state.long_tail < state.head and history[state.long_tail & mask, 0] + params.history_ns < now_ns:
+        at = state.long_tail & mask
+        amount = history[at, 1] * history[at, 2]
+        state.long_volume -= history[at, 2]
+        state.long_high -= amount >> _LIMB
+        state.long_low -= amount & _LOW
+        state.long_tail += 1
+    expiry_ns = FAR_NS
+    if state.short_tail < state.head:
+        expiry_ns = min(expiry_ns, history[state.short_tail & mask, 0] + params.window_ns)
+    if state.long_tail < state.head:
+        expiry_ns = min(expiry_ns, history[state.long_tail & mask, 0] + params.history_ns)
+    state.expiry_ns = expiry_ns
+
+
+@kernel
+def room(state: State, history: Table) -> int:
+    """Return how many more trades the ring can take before :func:`learn` would overwrite one still in the window."""
+    return len(history) - (state.head - state.long_tail)
+
+
+@kernel
+def dynamic_vwap(params: Params, state: State) -> float:
+    """Return the pivot in ticks, 0.0 when there was no trade in the history.
+
+    `pivot = w · P_short + (1 − w) · P_long`, where the P are volume-weighted mean prices of the two windows,
+    `w = V_short / (V_short + V̄)` and `V̄ = V_long · window / history` is the volume the short window would hold on a
+    tape of even pace: a lively tape pulls the pivot to the present, a thin one leaves it with history.
+    """
+    if state.long_volume == 0:
+        return 0.0
+    price_long = (float(state.long_high) * _LIMB_SIZE + float(state.long_low)) / float(state.long_volume)
+    if state.short_volume == 0:
+        return price_long
+    price_short = (float(state.short_high) * _LIMB_SIZE + float(state.short_low)) / float(state.short_volume)
+    expected = float(state.long_volume) * (float(params.window_ns) / float(params.history_ns))
+    weight = float(state.short_volume) / (float(state.short_volume) + expected)
+    return weight * price_short + (1.0 - weight) * price_long
+
+
+@kernel
+def blend(params: Params, pivot: float, reference: int) -> float:
+    """Return `pivot` drawn towards a price from elsewhere; 0.0 when that is asked for and not there.
+
+    `(1 − reference_weight) · pivot + reference_weight · reference`.
+    """
+    if pivot == 0.0 or params.reference_weight == 0.0:
+        return pivot
+    if reference == 0:
+        return 0.0
+    return (1.0 - params.reference_weight) * pivot + params.reference_weight * float(reference)

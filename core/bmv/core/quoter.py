@@ -1,0 +1,355 @@
+"""From what is open and what is wanted to what must be asked for: keep, cancel, place.
+
+An order counts against every limit until its end is known, so a replaced order and its successor may both have to fit;
+where they do not, the successor waits for the news of the cancel.
+"""
+
+from bmv.core.accounting import fee, notional
+from bmv.core.digest import say
+from bmv.core.kernel import kernel
+from bmv.core.params import RATE_MAX, Params
+from bmv.core.risk import Refusal, crosses_own, exposed, may_cancel, note_cancel, refusal
+from bmv.core.state import (
+    DECIDED_NS,
+    DYING,
+    FAR_NS,
+    LEFT,
+    LEVEL,
+    ORDER,
+    PRICE,
+    SENT,
+    SIDE,
+    STAGE,
+    TIF,
+    W_FULL,
+    W_KEPT,
+    W_LEVEL,
+    W_PRICE,
+    W_SIDE,
+    W_SIZE,
+    W_TIF,
+    State,
+)
+from bmv.ports.messages import Tif, Verb
+
+_PLACE = Verb.PLACE.value
+_CANCEL = Verb.CANCEL.value
+_CANCEL_ALL = Verb.CANCEL_ALL.value
+_IOC = Tif.IOC.value
+_POSITION = Refusal.POSITION.value
+_BALANCE = Refusal.BALANCE.value
+_REDUCE_ONLY = Refusal.REDUCE_ONLY.value
+_OWN_ORDER = Refusal.OWN_ORDER.value
+_REFERENCE_DISTANCE = Refusal.REFERENCE_DISTANCE.value
+_LAST_TRADE_DISTANCE = Refusal.LAST_TRADE_DISTANCE.value
+
+
+@kernel
+def lot_cost(params: Params, price: int, tif: int) -> int:
+    """Return what one lot bought at `price` may cost at the most, in quanta, fee included.
+
+    The fee is rounded up for each lot: an order may fill lot by lot, and each fill's fee is rounded up.
+    """
+    rate = params.maker_fee_e8 if tif == 0 else max(params.maker_fee_e8, params.taker_fee_e8)
+    amount = notional(params.half, price, 1)
+    return amount + max(0, fee(amount, rate))
+
+
+@kernel
+def position_room(params: Params, state: State, side: int, reduce_only: bool) -> int:
+    """Return how many lots of `side` may be open in all without breaking a limit on the position."""
+    away = side * (state.position - params.target)
+    lots = params.max_position - away
+    if params.risk_max_position > 0:
+        lots = min(lots, params.risk_max_position - side * state.position)
+    if reduce_only:
+        lots = min(lots, -away)
+    return lots
+
+
+@kernel
+def _committed(params: Params, state: State, only_dying: bool) -> int:
+    """Return the quanta that the open bids may still cost."""
+    cost = 0
+    for i in range(state.n_orders):
+        if state.orders[i, SIDE] > 0 and (not only_dying or state.orders[i, STAGE] == DYING):
+            cost += state.orders[i, LEFT] * lot_cost(params, state.orders[i, PRICE], state.orders[i, TIF])
+    return cost
+
+
+@kernel
+def _dying(state: State, side: int) -> int:
+    lots = 0
+    for i in range(state.n_orders):
+        if state.orders[i, SIDE] == side and state.orders[i, STAGE] == DYING:
+            lots += state.orders[i, LEFT]
+    return lots
+
+
+@kernel
+def cut(params: Params, state: State, n: int, reduce_only: bool) -> None:
+    """Cut the wanted sizes, farthest first, to what the limits and the balances allow beside the dying orders."""
+    cash = state.cash - _committed(params, state, True)
+    bids = position_room(params, state, 1, reduce_only) - _dying(state, 1)
+    asks = min(position_room(params, state, -1, reduce_only), state.position) - _dying(state, -1)
+    for i in range(n):
+        size = state.wanted[i, W_SIZE]
+        state.wanted[i, W_FULL] = size
+        state.wanted[i, W_KEPT] = 0
+        if state.wanted[i, W_SIDE] > 0:
+            cost = lot_cost(params, state.wanted[i, W_PRICE], state.wanted[i, W_TIF])
+            size = max(0, min(size, min(bids, cash // cost)))
+            bids -= size
+            cash -= size * cost
+        else:
+            size = max(0, min(size, asks))
+            asks -= size
+        state.wanted[i, W_SIZE] = size
+
+
+@kernel
+def _fits(params: Params, state: State, order: int, row: int) -> bool:
+    """Return whether the open order at index `order` serves for the wanted `row` as it is."""
+    size = state.wanted[row, W_SIZE]
+    price = state.wanted[row, W_PRICE]
+    if size < max(1, params.min_size) or state.wanted[row, W_TIF] == _IOC:
+        return False
+    if params.max_age_ns > 0 and state.now_ns - state.orders[order, DECIDED_NS] >= params.max_age_ns:
+        return False
+    if float(abs(state.orders[order, PRICE] - price)) > params.tolerance * float(price):
+        return False
+    return float(abs(state.orders[order, LEFT] - size)) <= params.tolerance_size * float(size)
+
+
+@kernel
+def _row_of(state: State, order: int, n: int) -> int:
+    """Return the first unclaimed wanted row of the same side and level, -1 when there is none."""
+    for i in range(n):
+        if (
+            state.wanted[i, W_KEPT] == 0
+            and state.wanted[i, W_SIDE] == state.orders[order, SIDE]
+            and state.wanted[i, W_LEVEL] == state.orders[order, LEVEL]
+        ):
+            return i
+    return -1
+
+
+@kernel
+def ask_for(state: State, n: int, verb: int, order: int, side: int, price: int, size: int, level: int, tif: int) -> int:
+    """Write one intent at row `n` of `state.intents`, fold it into the digest, return `n + 1`."""
+    intents = state.intents
+    intents[n, 0] = verb
+    intents[n, 1] = state.now_ns
+    intents[n, 2] = order
+    intents[n, 3] = side
+    intents[n, 4] = price
+    intents[n, 5] = size
+    intents[n, 6] = level
+    intents[n, 7] = tif
+    state.digest = say(state.digest, verb, state.now_ns, order, side, price, size, level, tif)
+    return n + 1
+
+
+@kernel
+def kill(state: State, order: int, n: int) -> int:
+    """Ask for the cancel of the live order at index `order`; return the number of intents."""
+    state.orders[order, STAGE] = DYING
+    state.n_live -= 1
+    note_cancel(state)
+    return ask_for(
+        state,
+        n,
+        _CANCEL,
+        state.orders[order, ORDER],
+        state.orders[order, SIDE],
+        state.orders[order, PRICE],
+        state.orders[order, LEFT],
+        state.orders[order, LEVEL],
+        0,
+    )
+
+
+@kernel
+def _keep_or_kill(params: Params, state: State, n_wanted: int, by_risk: bool) -> int:
+    """Claim a row for every live order that serves; ask for the end of the others. Return the number of intents."""
+    n = 0
+    for i in range(state.n_orders):
+        if state.orders[i, STAGE] == DYING:
+            continue
+        row = _row_of(state, i, n_wanted)
+        if row >= 0 and _fits(params, state, i, row):
+            state.wanted[row, W_KEPT] = 1
+            if state.wanted[row, W_SIZE] < state.wanted[row, W_FULL]:
+                state.missing = 1
+        elif by_risk or may_cancel(params, state):
+            n = kill(state, i, n)
+        else:
+            state.missing = 1
+            if row >= 0:
+                state.wanted[row, W_KEPT] = 1  # Its order stays, for want of a cancel.
+    return n
+
+
+@kernel
+def _afford(params: Params, state: State, row: int, reduce_only: bool) -> int:
+    """Return how many lots of the wanted `row` may be placed beside everything open now."""
+    side = state.wanted[row, W_SIDE]
+    lots = position_room(params, state, side, reduce_only) - exposed(state, side)
+    if side > 0:
+        cost = lot_cost(params, state.wanted[row, W_PRICE], state.wanted[row, W_TIF])
+        return min(lots, (state.cash - _committed(params, state, False)) // cost)
+    return min(lots, state.position - exposed(state, -1))
+
+
+@kernel
+def _shortage(params: Params, state: State, row: int, reduce_only: bool) -> int:
+    """Return which limit left no room for the wanted `row`, as a refusal."""
+    side = state.wanted[row, W_SIDE]
+    lots = position_room(params, state, side, reduce_only) - exposed(state, side)
+    if lots >= max(1, params.min_size):
+        return _BALANCE
+    return _REDUCE_ONLY if reduce_only else _POSITION
+
+
+@kernel
+def _place(params: Params, state: State, row: int, size: int, n: int) -> int:
+    wanted = state.wanted
+    orders = state.orders
+    at = state.n_orders
+    orders[at, ORDER] = state.next_order
+    orders[at, SIDE] = wanted[row, W_SIDE]
+    orders[at, LEVEL] = wanted[row, W_LEVEL]
+    orders[at, PRICE] = wanted[row, W_PRICE]
+    orders[at, LEFT] = size
+    orders[at, DECIDED_NS] = state.now_ns
+    orders[at, STAGE] = SENT
+    orders[at, TIF] = wanted[row, W_TIF]
+    if wanted[row, W_TIF] == _IOC:
+        orders[at, STAGE] = DYING
+    else:
+        state.n_live += 1
+        state.oldest_ns = min(state.oldest_ns, state.now_ns)
+    state.n_orders += 1
+    state.next_order += 1
+    state.placed_ns[state.placed % RATE_MAX] = state.now_ns
+    state.placed += 1
+    return ask_for(
+        state,
+        n,
+        _PLACE,
+        orders[at, ORDER],
+        orders[at, SIDE],
+        orders[at, PRICE],
+        size,
+        orders[at, LEVEL],
+        wanted[row, W_TIF],
+    )
+
+
+@kernel
+def place(params: Params, state: State, row: int, reduce_only: bool, n: int) -> int:
+    """Ask for the wanted `row` as far as risk allows; return the number of intents.
+
+    What is refused is counted by its code, and the row remembered as missing.
+    """
+    side = state.wanted[row, W_SIDE]
+    price = state.wanted[row, W_PRICE]
+    size = min(state.wanted[row, W_FULL], _afford(params, state, row, reduce_only))
+    if size < state.wanted[row, W_FULL]:
+        state.missing = 1
+    if size < max(1, params.min_size):
+        state.refusals[_shortage(params, state, row, reduce_only)] += 1
+        return n
+    code = _OWN_ORDER if crosses_own(state, side, price) else refusal(params, state, price, size)
+    if code != 0:
+        state.refusals[code] += 1
+        state.missing = 1
+        if code in (_REFERENCE_DISTANCE, _LAST_TRADE_DISTANCE):
+            state.blocked = 1
+        return n
+    return _place(params, state, row, size, n)
+
+
+@kernel
+def requote(params: Params, state: State, n_wanted: int, reduce_only: bool) -> int:
+    """Bring what is open to what is wanted; write the intents, cancels first, and return how many.
+
+    Every live order is either kept for one row or cancelled: orders in = orders out.
+    """
+    state.missing = state.blocked
+    state.stirred = 0
+    state.retry_ns = FAR_NS
+    live = state.n_live
+    cut(params, state, n_wanted, reduce_only)
+    n = _keep_or_kill(params, state, n_wanted, reduce_only)
+    assert live == state.n_live + n
+    for row in range(n_wanted):
+        if state.wanted[row, W_KEPT] == 0 and state.wanted[row, W_FULL] >= max(1, params.min_size):
+            n = place(params, state, row, reduce_only, n)
+    tidy(state)
+    return n
+
+
+@kernel
+def shed(params: Params, state: State) -> int:
+    """Cancel, at once, every live order that does not reduce the position; return the number of intents."""
+    n = 0
+    away = state.position - params.target
+    bids = max(0, -away)
+    asks = max(0, away)
+    for i in range(state.n_orders):
+        if state.orders[i, STAGE] == DYING:
+            continue
+        left = state.orders[i, LEFT]
+        if state.orders[i, SIDE] > 0 and left <= bids:
+            bids -= left
+        elif state.orders[i, SIDE] < 0 and left <= asks:
+            asks -= left
+        else:
+            n = kill(state, i, n)
+    tidy(state)
+    return n
+
+
+@kernel
+def withdraw(state: State) -> int:
+    """Cancel everything with one word; return the number of intents."""
+    if state.n_live == 0:
+        return 0
+    for i in range(state.n_orders):
+        state.orders[i, STAGE] = DYING
+    state.n_live = 0
+    state.oldest_ns = FAR_NS
+    note_cancel(state)
+    return ask_for(state, 0, _CANCEL_ALL, 0, 0, 0, 0, -1, 0)
+
+
+@kernel
+def tidy(state: State) -> None:
+    """Find the oldest live order anew."""
+    oldest_ns = FAR_NS
+    for i in range(state.n_orders):
+        if state.orders[i, STAGE] != DYING:
+            oldest_ns = min(oldest_ns, state.orders[i, DECIDED_NS])
+    state.oldest_ns = oldest_ns
+
+
+@kernel
+def find(state: State, order: int) -> int:
+    """Return the index of the open order with this id, -1 when there is none."""
+    for i in range(state.n_orders):
+        if state.orders[i, ORDER] == order:
+            return i
+    return -1
+
+
+@kernel
+def strike(state: State, at: int) -> None:
+    """Take the order at index `at`, whose end is known, off the table; the others keep their order."""
+    if state.orders[at, STAGE] != DYING:
+        state.n_live -= 1
+    for i in range(at, state.n_orders - 1):
+        for c in range(8):
+            state.orders[i, c] = state.orders[i + 1, c]
+    state.n_orders -= 1
+    tidy(state)

@@ -1,0 +1,129 @@
+"""What the engine remembers: one record, tables included, so that a copy of its bytes is a snapshot of the engine.
+
+A user's strategy reads this record; the names here are part of the documented interface.
+"""
+
+from typing import Annotated
+
+from bmv.core.params import LEVELS_MAX, ORDERS_MAX, RATE_MAX
+from bmv.core.record import FloatTable, Table, blank
+
+FAR_NS = 2**62  # A time that never comes.
+NEVER_NS = -(2**62)  # A time long before any other.
+MEMORY = 256  # Numbers that a user's strategy may keep between its calls.
+TRIPS_MAX = 256  # Transitions of the breaker that are kept.
+
+# Columns of `State.orders`: what we believe is open, in the order it was asked for.
+ORDER, SIDE, LEVEL, PRICE, LEFT, DECIDED_NS, STAGE, TIF = range(8)
+# Values of STAGE. A dying order counts as open until its end is known; an immediate-or-cancel one is born dying.
+SENT, OPEN, DYING = range(3)
+
+# Columns of `State.wanted`. A strategy writes the first five; the last two are the quoter's: the size before any limit
+# cut it, and 1 once an order is kept for the row.
+W_SIDE, W_LEVEL, W_PRICE, W_SIZE, W_TIF, W_FULL, W_KEPT = range(7)
+
+# Columns of `State.trips`.
+TRIP_NS, TRIP_TIER, TRIP_CAUSE, TRIP_EQUITY = range(4)
+
+
+class State:
+    """One row; see :mod:`bmv.core.record`. Prices in ticks, sizes in lots, times in ns, money in quanta."""
+
+    now_ns: int  # Time of the event being heard.
+    digest: int
+    wake_ns: int  # When the engine wants to be woken if nothing else comes first.
+
+    # The market as we know it. A side that is absent has price 0; a size that was not recorded is -1.
+    bid: int
+    bid_size: int
+    ask: int
+    ask_size: int
+    mid2: int  # Twice the mid, in ticks: bid + ask of the last quote that was not crossed. 0: none yet.
+    quoted: int  # 1 once `mid2` comes from a quote, 0 while it comes from trades.
+    last_price: int  # Of the last trade; 0: none yet.
+    market_ns: int  # Time of the last market data.
+    reference: int  # Price from elsewhere; 0: none.
+    feed_up: int
+
+    # The pivot's windows over the `history` ring: how many trades were ever written, the first of each window, sums.
+    head: int
+    short_tail: int
+    long_tail: int
+    short_volume: int
+    short_high: int  # Price times size, summed in two limbs of 32 bits, so that no day of no token wraps.
+    short_low: int
+    long_volume: int
+    long_high: int
+    long_low: int
+    expiry_ns: int  # After this time a trade has left one of the windows.
+    pivot: float  # Ticks; 0.0: none.
+
+    # The account as we know it.
+    position: int
+    cash: int
+    equity: int
+    peak: int
+    valued: int  # 1 once there was a mid to value the position at.
+    start_equity: int
+    day_equity: int  # First equity of the UTC day.
+    day_end_ns: int
+    trip_at: int  # Equity at or below which the breaker's next tier trips.
+
+    # Orders.
+    n_orders: int
+    n_live: int  # Of these, not dying.
+    next_order: int
+    oldest_ns: int  # Decision time of the oldest live order.
+    orders: Annotated[Table, (ORDERS_MAX, 8)]
+
+    # The grid we want, and what we asked for.
+    centre: float  # Ticks; 0.0: none.
+    lean: float  # What the inventory makes of the pivot: centre = pivot x lean.
+    grid_centre: float  # The centre of the last grid.
+    grid_ns: int  # When it was laid.
+    fill_due_ns: int  # No grid before this, after a fill.
+    filled: int  # 1: a fill waits for its grid.
+    missing: int  # 1: a wanted level does not rest in full.
+    blocked: int  # 1: it waits for the market to move.
+    stirred: int  # 1: something happened that may allow it now.
+    retry_ns: int  # A rate limit frees at this time.
+    n_wanted: int
+    wanted: Annotated[Table, (2 * LEVELS_MAX, 7)]
+    want_size: Annotated[FloatTable, (2 * LEVELS_MAX,)]
+    intents: Annotated[Table, (ORDERS_MAX + 2 * LEVELS_MAX, 8)]
+
+    # Risk.
+    tier: int
+    shed: int  # 1 once the orders that a reduce-only tier forbids are cancelled.
+    withdrawn: int  # Why nothing may rest, as a `Refusal`; 0: quoting.
+    paused: int
+    closed: int  # 1: the tape is over; hear, but ask for nothing more.
+    n_trips: int
+    trips: Annotated[Table, (TRIPS_MAX, 4)]
+    placed: int  # Orders and cancels ever sent, and the times of the latest.
+    placed_ns: Annotated[Table, (RATE_MAX,)]
+    cancelled: int
+    cancelled_ns: Annotated[Table, (RATE_MAX,)]
+    refusals: Annotated[Table, (32,)]
+
+    requotes: int
+    memory: Annotated[FloatTable, (MEMORY,)]
+
+
+def fresh() -> State:
+    """Return the state of an engine that has heard nothing."""
+    state = blank(State)
+    state.now_ns = NEVER_NS
+    state.wake_ns = FAR_NS
+    state.expiry_ns = FAR_NS
+    state.day_end_ns = NEVER_NS
+    state.trip_at = NEVER_NS
+    state.market_ns = NEVER_NS
+    state.oldest_ns = FAR_NS
+    state.grid_ns = NEVER_NS
+    state.fill_due_ns = NEVER_NS
+    state.retry_ns = FAR_NS
+    state.feed_up = 1
+    state.next_order = 1
+    state.lean = 1.0
+    return state
