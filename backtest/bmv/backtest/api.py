@@ -1,0 +1,139 @@
+"""A backtest as a library: a configuration and a tape in, a result out."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Literal
+
+from bmv.adapters.config import Config, load
+from bmv.adapters.config.compile import refuse_without_reference
+from bmv.adapters.parquet.tape import ParquetTape
+from bmv.backtest import plugin
+from bmv.backtest.outcome import Outcome
+from bmv.backtest.result import Result
+from bmv.backtest.tables import outcome
+from bmv.backtest.wiring import BacktestContainer
+from bmv.ports.errors import UsageError
+from bmv.ports.market_data import Columns
+
+Engine = Literal["fused", "reference"]
+Progress = Callable[[float], None]  # Called with the share done, 0 to 1.
+NS_PER_S = 1_000_000_000
+
+
+class Backtest:
+    """One run to be made: what is told to the core, and the tape that happens to it.
+
+    Args:
+        config: A configuration, or the path of its file.
+        data: Parquet files or folders of them, in either form of the tick contract.
+        start_ns: First instant of the run (ns UTC); earlier rows of the data seed the pivot.
+        end_ns: End of the run, exclusive.
+        engine: `fused`, compiled, or `reference`, through the ports; their results are the same word for word.
+
+    Raises:
+        ConfigError: The configuration, or the strategy it names, can't be run.
+        DataError: On `run`, when the data can't be used.
+    """
+
+    def __init__(
+        self,
+        config: Config | str | Path,
+        data: Sequence[str | Path] | str | Path,
+        start_ns: int | None = None,
+        end_ns: int | None = None,
+        engine: Engine = "fused",
+    ) -> None:
+        if engine not in ("fused", "reference"):
+            raise UsageError(f"engine {engine!r}: expected 'fused' or 'reference'")
+        self.config = config if isinstance(config, Config) else load(config)
+        self.engine = engine
+        refuse_without_reference(self.config)
+        paths = [Path(data)] if isinstance(data, str | Path) else [Path(path) for path in data]
+        self.container = BacktestContainer(
+            config=self.config,
+            paths=paths,
+            sample_ns=round(self.config.data.equity_sample_s * NS_PER_S),
+            start_ns=start_ns,
+            end_ns=end_ns,
+        )
+        if self.config.strategy:
+            self.container.strategy.override(plugin.load(self.config.strategy))
+
+    def run(self, progress: Progress | None = None) -> Result:
+        """Let the tape happen; return what came of it."""
+        tape = Watched(self.container.tape(), progress)
+        if self.config.strategy:
+            self.container.params().strategy = plugin.kind(self.container.strategy())
+        made = self._reference(tape) if self.engine == "reference" else self._fused(tape)
+        return Result(self.config, made, self.engine, self.container.tape(), self._again)
+
+    def _again(self, queue: str) -> Outcome:
+        """Return the same run under another queue model."""
+        simulation = self.config.simulation.model_copy(update={"queue": queue})
+        config = self.config.model_copy(update={"simulation": simulation})
+        c = self.container
+        return Backtest(config, c.paths(), c.start_ns(), c.end_ns(), "fused").run().outcome
+
+    def _reference(self, tape: "Watched") -> Outcome:
+        from bmv.backtest.run import run
+
+        c = self.container
+        world = c.world()
+        started = time.perf_counter()
+        run(world, tape, c.sink(), tape.told)
+        spent = time.perf_counter() - started
+        rows = c.sink().whole()
+        return outcome(c.market(), c.params(), world.engine.state, world.record, rows, tape.split(spent))
+
+    def _fused(self, tape: "Watched") -> Outcome:
+        from bmv.backtest.fused import Fused
+
+        c = self.container
+        loop = Fused(c.params(), c.venue(), c.record(), c.strategy(), self.config.strategy or "")
+        started = time.perf_counter()
+        loop.run(tape, c.sink(), tape.told)
+        spent = time.perf_counter() - started
+        return outcome(c.market(), c.params(), loop.state, loop.record, c.sink().whole(), tape.split(spent))
+
+    def __repr__(self) -> str:
+        return f"<Backtest {self.config.market.symbol} | {self.engine}>"
+
+
+class Watched:
+    """A tape that times its own reading and tells how far it has come."""
+
+    def __init__(self, tape: ParquetTape, progress: Progress | None) -> None:
+        self._tape = tape
+        self._progress = progress
+        self._rows = 0
+        self._reading = 0.0
+
+    def seed(self, history_ns: int) -> Columns:
+        """Return the trades before the start."""
+        started = time.perf_counter()
+        rows = self._tape.seed(history_ns)
+        self._reading += time.perf_counter() - started
+        return rows
+
+    def batches(self) -> Iterator[Columns]:
+        """Yield the rows."""
+        batches = self._tape.batches()
+        while True:
+            started = time.perf_counter()
+            columns = next(batches, None)
+            self._reading += time.perf_counter() - started
+            if columns is None:
+                return
+            yield columns
+
+    def told(self, rows: int) -> None:
+        """Hear that `rows` more were told."""
+        self._rows += rows
+        if self._progress is not None:
+            total = sum(span.stop - span.start for span in self._tape.window)
+            self._progress(min(1.0, self._rows / total))
+
+    def split(self, spent: float) -> tuple[float, float]:
+        """Return `spent` seconds as those of reading and those of the engine."""
+        return self._reading, spent - self._reading

@@ -1,0 +1,37 @@
+"""What a run leaves in memory, whichever driver made it."""
+
+from dataclasses import dataclass
+
+import polars as pl
+
+from bmv.ports.market import Market
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The tables and figures of one run. Times in ns, money in quanta where it is whole, in quote where it is not.
+
+    `fills` has, beside the columns of the file contract, what caused each fill (`print`, `quote`, `take`), the mid
+    before it, and the mid at six horizons after it, null where the tape had ended.
+    """
+
+    market: Market
+    orders: pl.DataFrame
+    fills: pl.DataFrame
+    equity: pl.DataFrame
+    breaker: pl.DataFrame  # ts_ns, tier, cause, equity
+    counts: dict[str, int]
+    refusals: dict[str, int]  # By code: intents that risk refused.
+    pnl: dict[str, int]  # Quanta; `net` is the sum of the others.
+    net_vs_hold: int  # Quanta.
+    digest: str
+    times: dict[str, int]  # ns of tape time.
+    sums: dict[str, float]  # Integrals over tape time, in units x ns.
+    first_ns: int
+    last_ns: int
+    load_seconds: float
+    engine_seconds: float
+
+    def __repr__(self) -> str:
+        net = self.market.money(self.pnl["net"])
+        return f"<Outcome {self.market.symbol} | net {net}, {self.counts['fills']} fills | {self.digest}>"

@@ -1,0 +1,112 @@
+"""A user's strategy: found by `path.py:name`, compiled where it says so, called where it is plain Python.
+
+A strategy is one function `name(params, state, memory, wanted) -> rows`, called when a decision is due. It reads what
+it was told (:class:`~bmv.core.params.Params`), what the engine knows (:class:`~bmv.core.state.State`), keeps numbers of
+its own in `memory`, writes the orders it wants into `wanted` (side, level, price in ticks, size in lots, 0 post-only |
+1 limit | 2 immediate-or-cancel) and returns how many rows it wrote, or -1 to leave everything as it is. Marked with
+`@kernel` it is compiled into the fused loop; without, it may use any library and is called from the loop.
+"""
+
+import ctypes
+import importlib.util
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from numba import njit, types
+from numba.core.types import WrapperAddressProtocol
+
+from bmv.core.engine import Strategy
+from bmv.core.kernel import is_kernel
+from bmv.core.params import COMPILED, INTERPRETED
+from bmv.ports.errors import BmvError, ConfigError
+
+CALL = types.int64(types.int64)
+_C_CALL = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_int64)
+
+
+class StrategyError(BmvError):
+    """The user's strategy raised; the message has its own words and where it stood."""
+
+
+def load(spelling: str) -> Strategy:
+    """Return the function that `path.py:name` names."""
+    path, _, name = spelling.rpartition(":")
+    file = Path(path)
+    if not file.is_file():
+        raise ConfigError(f"strategy = {spelling!r}: there is no file {path}")
+    spec = importlib.util.spec_from_file_location(f"bmv_strategy_{file.stem}", file)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        raise ConfigError(f"strategy = {spelling!r}: {path} can't be imported: {_where(error)}") from error
+    strategy = getattr(module, name, None)
+    if not callable(strategy):
+        functions = sorted(n for n, f in vars(module).items() if callable(f) and not n.startswith("_"))
+        raise ConfigError(f"strategy = {spelling!r}: {path} has no function {name}; it has {', '.join(functions)}")
+    return strategy  # type: ignore[no-any-return]  # Only a call can show its signature.
+
+
+def kind(strategy: Strategy) -> int:
+    """Return whether the loop runs `strategy` as machine code or calls it."""
+    return COMPILED if is_kernel(strategy) else INTERPRETED
+
+
+def compile_verb(strategy: Strategy, signature: Any, spelling: str) -> Any:
+    """Return `strategy` as machine code of the loop's signature; compiled anew each time, so never stale."""
+    try:
+        return njit(signature, error_model="numpy")(strategy)
+    except Exception as error:
+        first = str(error).strip().splitlines()
+        raise ConfigError(
+            f"strategy = {spelling!r} is marked @kernel and does not compile: {first[-1] if first else error}. "
+            "Leave the mark away to run it as plain Python."
+        ) from error
+
+
+class Callback(WrapperAddressProtocol):  # type: ignore[misc]  # Numba is untyped.
+    """A Python function that compiled code calls with one number and that answers with one.
+
+    An exception can't cross compiled code: it is kept in `error`, and from then on the answer is -1.
+    """
+
+    def __init__(self, function: Callable[[], int]) -> None:
+        self.error: BaseException | None = None
+        self._function = function
+        self._c_function = _C_CALL(self._call)
+
+    def _call(self, _: int) -> int:
+        if self.error is not None:
+            return -1
+        try:
+            return int(self._function())
+        except BaseException as error:  # Kept, and raised by `check`.
+            self.error = error
+            return -1
+
+    def check(self) -> None:
+        """Raise what the function raised, if it did."""
+        if isinstance(self.error, Exception):
+            raise StrategyError(f"the strategy failed: {_where(self.error)}") from self.error
+        if self.error is not None:
+            raise self.error
+
+    def __wrapper_address__(self) -> int:
+        address = ctypes.cast(self._c_function, ctypes.c_void_p).value
+        assert address is not None
+        return address
+
+    def signature(self) -> Any:
+        """Return Numba's signature of the call."""
+        return CALL
+
+
+def _where(error: BaseException) -> str:
+    """Return an error in one line, with the file and line of its origin."""
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""
+    return f"{type(error).__name__}: {error}{place}"

@@ -1,0 +1,157 @@
+"""What a backtest hands back: tables, a summary, figures, and the run folder they are kept in."""
+
+import platform
+from collections.abc import Callable
+from functools import cached_property
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import orjson
+import polars as pl
+
+from bmv.adapters import config as configuration
+from bmv.adapters.config import Config
+from bmv.adapters.parquet.tape import ParquetTape
+from bmv.backtest.codecache import code_hash
+from bmv.backtest.numbers import Json
+from bmv.backtest.outcome import Outcome
+from bmv.backtest.stats import statistics
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
+
+PACKAGES = ("bmv", "dependency-injector", "numba", "numpy", "polars", "pydantic")
+
+
+class Result:
+    """One run, done. The tables are Polars frames: `.to_pandas()` turns one into pandas'."""
+
+    def __init__(
+        self, config: Config, outcome: Outcome, engine: str, tape: ParquetTape, again: Callable[[str], Outcome]
+    ) -> None:
+        self.config = config
+        self.outcome = outcome
+        self.engine = engine
+        self._tape = tape
+        self._again = again
+
+    @property
+    def orders(self) -> pl.DataFrame:
+        """Every order, in the order of their ids."""
+        return self.outcome.orders
+
+    @property
+    def fills(self) -> pl.DataFrame:
+        """Every fill, by the venue's time."""
+        return self.outcome.fills
+
+    @property
+    def equity(self) -> pl.DataFrame:
+        """What was owned, every `equity_sample_s` of tape time."""
+        return self.outcome.equity
+
+    @property
+    def digest(self) -> str:
+        """The fingerprint of every event heard and every intent said."""
+        return self.outcome.digest
+
+    @cached_property
+    def summary(self) -> Json:
+        """The figures of the run, as they stand in `summary.json`."""
+        o = self.outcome
+        stats = statistics(o, self.config.model_dump(mode="json"))
+        quality = self._tape.quality
+        return {
+            "version": 1,
+            "symbol": o.market.symbol,
+            "venue": self.config.market.venue,
+            "engine": self.engine,
+            **o.counts,
+            "digest": o.digest,
+            "pnl": {name: self._money(quanta) for name, quanta in o.pnl.items()},
+            "net_vs_hold": self._money(o.net_vs_hold),
+            "max_drawdown": _highest(o.equity["drawdown"]),
+            "sharpe": stats["ratios"].get("sharpe"),
+            "sortino": stats["ratios"].get("sortino"),
+            "first_ns": o.first_ns,
+            "last_ns": o.last_ns,
+            "load_seconds": round(o.load_seconds, 6),
+            "engine_seconds": round(o.engine_seconds, 6),
+            "events_per_second": round(o.counts["events"] / o.engine_seconds) if o.engine_seconds > 0 else None,
+            "statistics": stats,
+            "quality": quality.as_dict(),
+            "refusals": o.refusals,
+            "breaker": o.breaker.to_dicts(),
+            "warnings": list(quality.warnings),
+        }
+
+    def _money(self, quanta: int) -> str:
+        return format(self.outcome.market.money(quanta), "f")
+
+    @cached_property
+    def bracket(self) -> Json:
+        """The same run under the most and the least hopeful queue: what is true lies between the two."""
+        return {queue: self._bound(queue) for queue in ("front", "back")}
+
+    def _bound(self, queue: str) -> Json:
+        o = self.outcome if self.config.simulation.queue == queue else self._again(queue)
+        return {
+            "net": self._money(o.pnl["net"]),
+            "fills": o.counts["fills"],
+            "max_drawdown": _highest(o.equity["drawdown"]),
+            "digest": o.digest,
+        }
+
+    def figures(self) -> "dict[str, Figure]":
+        """Return the report's figures, ready for a notebook."""
+        from bmv.backtest import figures
+        from bmv.backtest.folder import Run
+
+        text = configuration.dump(self.config)
+        run = Run(
+            self.summary, self.config.model_dump(mode="json"), text, self.manifest(), self.orders, self.fills, self.equity
+        )
+        return figures.figures(run)
+
+    def manifest(self) -> Json:
+        """Return what this result was made of: code, data and configuration by hash, versions, machine."""
+        return {
+            "version": 1,
+            "code": code_hash(),
+            "config": configuration.digest(self.config),
+            "data": self._tape.manifest(),
+            "engine": self.engine,
+            "python": platform.python_version(),
+            "platform": platform.platform(),
+            "packages": {name: version(name) for name in PACKAGES},
+        }
+
+    def save(self, folder: str | Path, report: bool = True) -> Path:
+        """Write the run folder, the report last; return its path. `manifest.json` is what makes a folder a run."""
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        summary = self.summary | ({"bracket": self.bracket} if report else {})
+        _write_json(folder / "manifest.json", self.manifest())
+        (folder / "config.resolved.toml").write_text(configuration.dump(configuration.masked(self.config)), "utf-8")
+        self.orders.write_parquet(folder / "orders.parquet")
+        self.fills.write_parquet(folder / "fills.parquet")
+        self.equity.write_parquet(folder / "equity.parquet")
+        _write_json(folder / "summary.json", summary)
+        if report:
+            from bmv.backtest import report as page
+
+            page.write(folder)
+        return folder
+
+    def __repr__(self) -> str:
+        return f"<Result {self.outcome!r}>"
+
+
+def _highest(column: pl.Series) -> float:
+    highest: Any = column.max()
+    return float(highest) if highest is not None else 0.0
+
+
+def _write_json(path: Path, content: Json) -> None:
+    path.write_bytes(orjson.dumps(content, option=orjson.OPT_INDENT_2 | orjson.OPT_SERIALIZE_NUMPY))

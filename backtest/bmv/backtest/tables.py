@@ -1,0 +1,211 @@
+"""From the recorder's whole numbers to the frames that a run leaves: units in, `_ticks` and `_lots` beside them."""
+
+from fractions import Fraction
+
+import numpy as np
+import polars as pl
+from numpy import float64, int64
+from numpy.typing import NDArray
+
+from bmv.backtest import recorder as r
+from bmv.backtest.outcome import Outcome
+from bmv.backtest.recorder import Record, Settled
+from bmv.core.accounting import worth
+from bmv.core.digest import text
+from bmv.core.params import Params
+from bmv.core.risk import Cause, Refusal
+from bmv.core.state import NEVER_NS, TRIPS_MAX, State
+from bmv.ports.market import Market
+from bmv.ports.messages import Liquidity, Reason
+
+DONE = {
+    r.DONE_END: "end",
+    r.DONE_FILLED: "filled",
+    r.DONE_CANCELLED: "cancelled",
+    r.DONE_REJECTED: "rejected",
+    r.DONE_EXPIRED: "expired",
+}
+REASON = {Reason.NONE.value: "", Reason.WOULD_CROSS.value: "would_cross"}
+LIQUIDITY = {
+    Liquidity.MAKER.value: "maker",
+    Liquidity.MAKER_BY_QUOTE.value: "maker",
+    Liquidity.TAKER.value: "taker",
+}
+CAUSE = {Liquidity.MAKER.value: "print", Liquidity.MAKER_BY_QUOTE.value: "quote", Liquidity.TAKER.value: "take"}
+MARKOUTS = ("mid_0_1s", "mid_1s", "mid_5s", "mid_30s", "mid_60s", "mid_300s")
+
+
+class Memory:
+    """A sink that keeps the settled rows of a run in memory, as they were handed over."""
+
+    def __init__(self) -> None:
+        self.parts: list[Settled] = []
+
+    def __call__(self, rows: Settled) -> None:
+        """Keep `rows`."""
+        self.parts.append(rows)
+
+    def whole(self) -> Settled:
+        """Return all rows so far, each table in one piece."""
+        return Settled(*(np.concatenate(columns) for columns in zip(*self.parts, strict=True)))
+
+
+def outcome(
+    market: Market, params: Params, state: State, record: Record, rows: Settled, seconds: tuple[float, float]
+) -> Outcome:
+    """Put together what a run leaves; `seconds` are those of loading and of the engine."""
+    t = record.tally
+    equity = equity_table(market, rows.equity, rows.equity_pivots)
+    pnl = profit(params, record)
+    return Outcome(
+        market=market,
+        orders=orders_table(market, rows.orders, rows.order_pivots),
+        fills=fills_table(market, rows.fills),
+        equity=equity,
+        breaker=breaker_table(market, state),
+        counts=counts(state, record),
+        refusals={code.name.lower(): int(n) for code, n in zip(Refusal, state.refusals, strict=False) if n},
+        pnl=pnl,
+        net_vs_hold=pnl["net"] - int(worth(params.half, params.start_position, t.mid2 - t.start_mid2)),
+        digest=text(state.digest),
+        times=times(record),
+        sums=sums(market, record),
+        first_ns=int(t.first_ns),
+        last_ns=int(t.last_ns),
+        load_seconds=seconds[0],
+        engine_seconds=seconds[1],
+    )
+
+
+def profit(params: Params, record: Record) -> dict[str, int]:
+    """Return the parts of the profit in quanta; they sum to the change of equity, which is asserted."""
+    t = record.tally
+    start = params.start_cash + worth(params.half, params.start_position, t.start_mid2)
+    net = t.cash + worth(params.half, t.position, t.mid2) - start
+    assert net == t.spread + t.inventory + t.fees, "the parts of the profit do not sum to the change of equity"
+    parts = {"spread": int(t.spread), "inventory": int(t.inventory), "fees": int(t.fees), "tips": 0, "rounding": 0}
+    return {"net": int(net), **parts}
+
+
+def counts(state: State, record: Record) -> dict[str, int]:
+    """Return how many there were of each thing."""
+    t = record.tally
+    names = ("events", "trades", "quotes", "depths", "timers", "orders", "fills", "cancels", "rejected")
+    return {name: int(getattr(t, name)) for name in names} | {"requotes": int(state.requotes)}
+
+
+def times(record: Record) -> dict[str, int]:
+    """Return for how many ns of tape time each thing held."""
+    t = record.tally
+    names = ("pivot", "two_sided", "bid_at_touch", "ask_at_touch", "both_at_touch", "at_limit", "halted")
+    return {"total": int(t.last_ns - t.first_ns)} | {name: int(getattr(t, f"time_{name}")) for name in names}
+
+
+def sums(market: Market, record: Record) -> dict[str, float]:
+    """Return the integrals over tape time, in base, base squared and quote, times ns."""
+    t = record.tally
+    lot, tick = float(market.lot_size), float(market.tick_size)
+    return {
+        "position_ns": float(t.sum_position) * lot,
+        "position2_ns": float(t.sum_position2) * lot * lot,
+        "abs_position_ns": float(t.sum_abs_position) * lot,
+        "quoted_spread_ns": float(t.sum_quoted_spread) * tick,
+        "two_sided_ns": float(t.time_two_sided),
+    }
+
+
+def scaled(column: NDArray[int64], unit: Fraction) -> NDArray[float64]:
+    """Return whole numbers of `unit` in units, each the float64 nearest to the exact product while that is small."""
+    return column * float(unit.numerator) / float(unit.denominator)
+
+
+def orders_table(market: Market, rows: NDArray[int64], pivots: NDArray[float64]) -> pl.DataFrame:
+    """Return the orders as in the contract, in the order of their ids."""
+    tick, lot = Fraction(market.tick_size), Fraction(market.lot_size)
+    accepted, done = rows[:, r.O_ACCEPTED_NS], rows[:, r.O_DONE_NS]
+    return pl.DataFrame(
+        {
+            "order_id": rows[:, r.O_ORDER],
+            "level": rows[:, r.O_LEVEL],
+            "side": rows[:, r.O_SIDE],
+            "price": scaled(rows[:, r.O_PRICE], tick),
+            "size": scaled(rows[:, r.O_SIZE], lot),
+            "pivot": pivots * float(market.tick_size),
+            "decided_ns": rows[:, r.O_DECIDED_NS],
+            "accepted_ns": accepted,
+            "done_ns": done,
+            "done": rows[:, r.O_DONE],
+            "filled_size": scaled(rows[:, r.O_FILLED], lot),
+            "reason": rows[:, r.O_REASON],
+            "price_ticks": rows[:, r.O_PRICE],
+            "size_lots": rows[:, r.O_SIZE],
+            "filled_lots": rows[:, r.O_FILLED],
+            "pivot_ticks": pivots,
+        }
+    ).with_columns(
+        pl.col("accepted_ns", "done_ns").replace({NEVER_NS: None}),
+        pl.col("done").replace_strict(DONE, return_dtype=pl.String),
+        pl.col("reason").replace_strict(REASON, return_dtype=pl.String),
+    )
+
+
+def fills_table(market: Market, rows: NDArray[int64]) -> pl.DataFrame:
+    """Return the fills as in the contract, by venue time and sequence, and what else is known of each."""
+    tick, lot, half_tick = Fraction(market.tick_size), Fraction(market.lot_size), Fraction(market.tick_size) / 2
+    table = pl.DataFrame(
+        {
+            "ts_ns": rows[:, r.F_TS_NS],
+            "known_ns": rows[:, r.F_KNOWN_NS],
+            "order_id": rows[:, r.F_ORDER],
+            "level": rows[:, r.F_LEVEL],
+            "side": rows[:, r.F_SIDE],
+            "price": scaled(rows[:, r.F_PRICE], tick),
+            "size": scaled(rows[:, r.F_SIZE], lot),
+            "price_ticks": rows[:, r.F_PRICE],
+            "size_lots": rows[:, r.F_SIZE],
+            "fee": scaled(rows[:, r.F_FEE], market.quantum),
+            "liquidity": rows[:, r.F_CODE],
+            "position": scaled(rows[:, r.F_POSITION], lot),
+            "cash": scaled(rows[:, r.F_CASH], market.quantum),
+            "cause": rows[:, r.F_CODE],
+            "mid": scaled(rows[:, r.F_MID2], half_tick),
+        }
+        | {name: scaled(rows[:, r.F_MARKOUT + h], half_tick) for h, name in enumerate(MARKOUTS)}
+    )
+    return table.with_columns(
+        pl.col("liquidity").replace_strict(LIQUIDITY, return_dtype=pl.String),
+        pl.col("cause").replace_strict(CAUSE, return_dtype=pl.String),
+        pl.col("mid", *MARKOUTS).replace({0.0: None}),
+    )
+
+
+def equity_table(market: Market, rows: NDArray[int64], pivots: NDArray[float64]) -> pl.DataFrame:
+    """Return the equity samples as in the contract; the drawdown is the fall from the highest sample so far."""
+    owned = rows[:, r.E_CASH] + market.half * rows[:, r.E_POSITION] * rows[:, r.E_MID2]
+    peak = np.maximum.accumulate(owned) if len(owned) else owned
+    fallen = (peak - owned) / np.where(peak > 0, peak, 1)
+    return pl.DataFrame(
+        {
+            "ts_ns": rows[:, r.E_TS_NS],
+            "mid": scaled(rows[:, r.E_MID2], Fraction(market.tick_size) / 2),
+            "pivot": pivots * float(market.tick_size),
+            "position": scaled(rows[:, r.E_POSITION], Fraction(market.lot_size)),
+            "cash": scaled(rows[:, r.E_CASH], market.quantum),
+            "equity": scaled(owned, market.quantum),
+            "drawdown": np.where(peak > 0, fallen, 0.0),
+        }
+    ).with_columns(pl.col("pivot").replace({0.0: None}))
+
+
+def breaker_table(market: Market, state: State) -> pl.DataFrame:
+    """Return what the breaker did, oldest first; `equity` in quote."""
+    rows = state.trips[: min(int(state.n_trips), TRIPS_MAX)]
+    return pl.DataFrame(
+        {
+            "ts_ns": rows[:, 0].copy(),
+            "tier": rows[:, 1].copy(),
+            "cause": [Cause(int(cause)).name.lower() for cause in rows[:, 2]],
+            "equity": scaled(rows[:, 3], market.quantum),
+        },
+        schema_overrides={"cause": pl.String},
+    )

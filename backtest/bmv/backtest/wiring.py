@@ -1,0 +1,44 @@
+"""The container of the simulated world: a backtest is this set of providers, and swapping a part is one override."""
+
+from pathlib import Path
+
+from dependency_injector import containers, providers
+
+from bmv.adapters.config import Config, compile
+from bmv.adapters.parquet.tape import ParquetTape
+from bmv.adapters.sim.clock import SimClock
+from bmv.adapters.sim.exchange import SimExchange, open_venue
+from bmv.backtest import recorder
+from bmv.backtest.journal import NoJournal
+from bmv.backtest.run import World
+from bmv.backtest.tables import Memory
+from bmv.core.engine import Engine
+
+
+class BacktestContainer(containers.DeclarativeContainer):
+    """Recorded ticks, a simulated venue, a clock that is told the time, tables in memory."""
+
+    config = providers.Dependency[Config](instance_of=Config)
+    paths = providers.Dependency[list[Path]]()
+    start_ns = providers.Object[int | None](None)
+    end_ns = providers.Object[int | None](None)
+    strategy = providers.Object(None)
+    sample_ns = providers.Dependency[int]()
+
+    market = providers.Singleton(compile.market, config)
+    params = providers.Singleton(compile.params, config, market)
+    venue_params = providers.Singleton(compile.venue, config, market)
+    latencies = providers.Singleton(compile.latencies, config)
+
+    tape = providers.Singleton(
+        ParquetTape, paths, market, start_ns, end_ns, max_bad_share=config.provided.data.max_bad_share
+    )
+    clock = providers.Singleton(SimClock)
+    engine = providers.Singleton(Engine, params, strategy)
+    exchange = providers.Singleton(SimExchange, venue_params, latencies, clock)
+    journal = providers.Singleton(NoJournal)
+    record = providers.Singleton(recorder.opened, params, sample_ns)
+    sink = providers.Singleton(Memory)
+    world = providers.Singleton(World, engine, exchange, clock, record, journal)
+
+    venue = providers.Singleton(open_venue, venue_params, latencies)
