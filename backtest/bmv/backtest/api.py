@@ -81,7 +81,7 @@ class Backtest:
         c = self.container
         world = c.world()
         started = time.perf_counter()
-        run(world, tape, c.sink(), tape.told)
+        run(world, tape, tape.told)
         spent = time.perf_counter() - started
         rows = c.sink().whole()
         return outcome(c.market(), c.params(), world.engine.state, world.record, rows, tape.split(spent))
@@ -90,9 +90,9 @@ class Backtest:
         from bmv.backtest.fused import Fused
 
         c = self.container
-        loop = Fused(c.params(), c.venue(), c.record(), c.strategy(), self.config.strategy or "")
+        loop = Fused(c.params(), c.venue(), c.record(), c.sink(), c.strategy(), self.config.strategy or "")
         started = time.perf_counter()
-        loop.run(tape, c.sink(), tape.told)
+        loop.run(tape, tape.told)
         spent = time.perf_counter() - started
         return outcome(c.market(), c.params(), loop.state, loop.record, c.sink().whole(), tape.split(spent))
 

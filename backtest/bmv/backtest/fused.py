@@ -10,32 +10,20 @@ another one changes.
 
 from typing import Any
 
-import numpy as np
 from numba import from_dtype, njit, types
-from numpy import int64
 
-from bmv.adapters.sim.matching import (
-    REPORTS_PER_STEP,
-    Sim,
-    arrive,
-    deliver,
-    happen,
-    next_arrival_ns,
-    next_report_ns,
-    report_room,
-    send,
-    widen_reports,
-)
-from bmv.adapters.sim.params import Latencies, VenueParams
+from bmv.adapters.sim.exchange import TooManyReports
+from bmv.adapters.sim.matching import Sim, arrive, deliver, happen, next_arrival_ns, next_report_ns, reports_fit, send
+from bmv.adapters.sim.params import VenueParams
 from bmv.adapters.sim.venue import Venue
 from bmv.backtest import codecache, plugin, recorder
-from bmv.backtest.recorder import Record, Tally, advance, book, count, enter, finish, has_room, mark
+from bmv.backtest.recorder import Record, advance, book, count, enter, finish, has_room, mark
 from bmv.backtest.run import Progress, Sink
-from bmv.core.engine import Strategy, endow, step, widen
+from bmv.core.engine import History, Strategy, endow, seed, step
 from bmv.core.kernel import kernel
 from bmv.core.params import COMPILED, Params
-from bmv.core.pivot import forget, learn, room
-from bmv.core.record import Table, compiled, layout
+from bmv.core.pivot import room
+from bmv.core.record import compiled, layout
 from bmv.core.state import FAR_NS, State, fresh
 from bmv.ports.market_data import Columns, Tape
 from bmv.ports.messages import Event, Kind
@@ -48,9 +36,6 @@ TAPE_OVER, NEED_ROOM = range(2)
 codecache.use()
 
 _I8 = types.int64
-_COLUMN = types.Array(_I8, 1, "C")
-_TABLE = types.Array(_I8, 2, "C")
-_FLOATS = types.Array(types.float64, 1, "C")
 _STATE = from_dtype(layout(State))
 _PARAMS = from_dtype(layout(Params))
 STRATEGY = types.FunctionType(_I8(_PARAMS, _STATE, _STATE.typeof("memory"), _STATE.typeof("wanted")))
@@ -58,18 +43,10 @@ CALLBACK = types.FunctionType(plugin.CALL)
 _RUN = types.Tuple((_I8, _I8))(
     _PARAMS,
     _STATE,
-    _TABLE,
     from_dtype(layout(VenueParams)),
-    *([_COLUMN, _TABLE] * 2),
     from_dtype(layout(Venue)),
-    _TABLE,
-    from_dtype(layout(Tally)),
-    _TABLE,
-    _FLOATS,
-    _TABLE,
-    _TABLE,
-    _FLOATS,
-    *([_COLUMN] * 9),
+    from_dtype(layout(Record)),
+    *([types.Array(_I8, 1, "C")] * 9),
     _I8,
     STRATEGY,
     CALLBACK,
@@ -77,10 +54,8 @@ _RUN = types.Tuple((_I8, _I8))(
 
 
 @kernel
-def _tell(
-    params: Params, state: State, history: Table, sim: Sim, record: Record, event: Event, compiled: Any, called: Any
-) -> None:
-    n = step(params, state, history, event, compiled, called)
+def _tell(params: Params, state: State, sim: Sim, record: Record, event: Event, compiled: Any, called: Any) -> None:
+    n = step(params, state, event, compiled, called)
     if n > 0:
         enter(state, record, n)
         send(sim, state.intents, n, event.ts_ns)
@@ -90,20 +65,9 @@ def _tell(
 def _run(
     params: Any,
     state: Any,
-    history: Any,
     venue_params: Any,
-    entry_quantiles: Any,
-    entry_recorded: Any,
-    response_quantiles: Any,
-    response_recorded: Any,
     venue: Any,
-    reports: Any,
-    tally: Any,
-    orders: Any,
-    order_pivots: Any,
-    fills: Any,
-    equity: Any,
-    equity_pivots: Any,
+    record: Any,
     ts_ns: Any,
     kind: Any,
     side: Any,
@@ -118,45 +82,37 @@ def _run(
     called: Any,
 ) -> tuple[int, int]:
     """Run from row `i` until the rows are over or a table is full; return which, and the next row."""
-    latencies = Latencies(entry_quantiles, entry_recorded, response_quantiles, response_recorded)
-    sim = Sim(venue_params, latencies, venue, reports)
-    record = Record(tally, orders, order_pivots, fills, equity, equity_pivots)
+    sim = Sim(venue_params, venue)
     rows = len(ts_ns)
     while i < rows:
         arrival_ns = next_arrival_ns(venue)
-        report_ns = next_report_ns(venue, reports)
+        report_ns = next_report_ns(venue)
         now_ns = min(arrival_ns, min(report_ns, state.wake_ns))
         row_ns = ts_ns[i]
         if row_ns <= now_ns:
             now_ns = row_ns
-        if (
-            not has_room(record, REPORTS_PER_STEP, now_ns)
-            or report_room(sim) < REPORTS_PER_STEP
-            or room(state, history) < 2
-        ):
+        if not has_room(record) or not reports_fit(venue) or room(state) < 2:
             return NEED_ROOM, i
         advance(params, state, venue, record, now_ns)
         if row_ns == now_ns:
             first = venue.reports_head
-            event = happen(
-                sim, now_ns, kind[i], side[i], price[i], size[i], bid[i], bid_size[i], ask[i], ask_size[i]
-            )
+            event = happen(sim, now_ns, kind[i], side[i], price[i], size[i], bid[i], bid_size[i], ask[i], ask_size[i])
             if venue.reports_head != first:
-                book(params, sim, record, first)
-            count(tally, event.kind)
+                book(params, venue, record, first)
+            count(record, event.kind)
             mark(params, state, record, venue.mid2)
             i += 1
         elif arrival_ns == now_ns:
             first = venue.reports_head
             arrive(sim)
-            book(params, sim, record, first)
+            book(params, venue, record, first)
             continue
         elif report_ns == now_ns:
-            event = deliver(sim)
+            event = deliver(venue)
         else:
-            tally.timers += 1
+            record.timers += 1
             event = Event(_TIMER, now_ns, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
-        _tell(params, state, history, sim, record, event, strategy, called)
+        _tell(params, state, sim, record, event, strategy, called)
     return TAPE_OVER, i
 
 
@@ -167,21 +123,29 @@ def _no_verb(params: Any, state: Any, memory: Any, wanted: Any) -> int:
 
 
 class Fused:
-    """The world of a fused run: the records and tables that the compiled loop works on.
+    """The world of a fused run: the records that the compiled loop works on.
 
     Args:
+        sink: Takes the rows of the record that nothing will change any more.
         strategy: The user's verb, if `params.strategy` says that there is one.
         spelling: How the configuration names it.
     """
 
     def __init__(
-        self, params: Params, sim: Sim, record: Record, strategy: Strategy | None = None, spelling: str = ""
+        self,
+        params: Params,
+        sim: Sim,
+        record: Record,
+        sink: Sink,
+        strategy: Strategy | None = None,
+        spelling: str = "",
     ) -> None:
         self.params = params
         self.sim = sim
         self.record = record
         self.state = fresh()
-        self.history = np.zeros((1 << 16, 3), int64)
+        self._history = History(self.state)
+        self._sink = sink
         self._strategy = strategy
         self._callback = plugin.Callback(self._decide)
         self._verb = _no_verb
@@ -193,24 +157,19 @@ class Fused:
         assert self._strategy is not None
         return self._strategy(self.params, self.state, self.state.memory, self.state.wanted)
 
-    def run(self, tape: Tape, sink: Sink, progress: Progress) -> None:
+    def run(self, tape: Tape, progress: Progress) -> None:
         """Let a tape happen, from its seed to the last report."""
         self._seed(tape.seed(int(self.params.history_ns)))
         for columns in tape.batches():
             self._happen(columns)
-            sink(recorder.settle(self.record, recorder.first_open(self.state)))
+            self._settle()
             progress(len(columns.ts_ns))
         self._close()
-        sink(recorder.settle(self.record, self.state.next_order))
+        self._sink(recorder.settle_all(self.record))
 
     def _seed(self, trades: Columns) -> None:
-        for ts_ns, price, size in zip(
-            trades.ts_ns.tolist(), trades.price.tolist(), trades.size.tolist(), strict=True
-        ):
-            if room(self.state, self.history) < 2:
-                self.history = widen(self.state, self.history)
-            forget(self.params, self.state, self.history, ts_ns)
-            learn(self.params, self.state, self.history, ts_ns, price, size)
+        for ts_ns, price, size in zip(trades.ts_ns.tolist(), trades.price.tolist(), trades.size.tolist(), strict=True):
+            seed(self.params, self.state, self._history, ts_ns, price, size)
 
     def _happen(self, columns: Columns) -> None:
         row = 0
@@ -218,13 +177,9 @@ class Fused:
             over, row = _run(
                 compiled(self.params),
                 compiled(self.state),
-                self.history,
                 compiled(self.sim.params),
-                *self.sim.latencies,
                 compiled(self.sim.venue),
-                self.sim.reports,
-                compiled(self.record.tally),
-                *self.record[1:],
+                compiled(self.record),
                 *columns,
                 row,
                 self._verb,
@@ -232,23 +187,25 @@ class Fused:
             )
             self._callback.check()
             if over == NEED_ROOM:
-                self._make_room(int(columns.ts_ns[row]))
+                self._make_room()
 
-    def _make_room(self, row_ns: int) -> None:
-        """Lengthen whatever might be short for the next step, which is not later than `row_ns`."""
-        self.record = recorder.widen(self.record, REPORTS_PER_STEP, row_ns)
-        if report_room(self.sim) < REPORTS_PER_STEP:
-            self.sim = widen_reports(self.sim)
-        if room(self.state, self.history) < 2:
-            self.history = widen(self.state, self.history)
+    def _make_room(self) -> None:
+        """Free or lengthen whatever is too short for the next step."""
+        if not reports_fit(self.sim.venue):
+            raise TooManyReports
+        self._settle()
+        self._history.make_room()
+
+    def _settle(self) -> None:
+        self._sink(recorder.settle(self.record, recorder.first_open(self.state)))
 
     def _close(self) -> None:
-        """Deliver the reports that are on their way; nothing new is asked for, and nothing more arrives at the venue."""
+        """Deliver the reports that are on their way; nothing new is asked for, nothing more arrives at the venue."""
         self.state.closed = 1
         finish(self.state, self.record)
-        while next_report_ns(self.sim.venue, self.sim.reports) != FAR_NS:
-            event = Event(*map(int, deliver(self.sim)))
-            step(self.params, self.state, self.history, event, _never, _never)
+        while next_report_ns(self.sim.venue) != FAR_NS:
+            event = Event(*map(int, deliver(self.sim.venue)))
+            step(self.params, self.state, event, _never, _never)
 
 
 def _never(*_: Any) -> int:

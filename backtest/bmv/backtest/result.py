@@ -110,7 +110,13 @@ class Result:
 
         text = configuration.dump(self.config)
         run = Run(
-            self.summary, self.config.model_dump(mode="json"), text, self.manifest(), self.orders, self.fills, self.equity
+            self.summary,
+            self.config.model_dump(mode="json"),
+            text,
+            self.manifest(),
+            self.orders,
+            self.fills,
+            self.equity,
         )
         return figures.figures(run)
 

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 from bmv.adapters.sim.clock import SimClock
 from bmv.adapters.sim.exchange import SimExchange
-from bmv.adapters.sim.matching import REPORTS_PER_STEP
 from bmv.backtest import recorder
 from bmv.backtest.recorder import Record, Settled
 from bmv.core.engine import Engine
@@ -33,7 +32,7 @@ class World:
     clock: SimClock
     record: Record
     journal: Journal
-    reports: int = 0  # How many of the venue's reports are written down.
+    sink: Sink
 
     def tell(self, event: Event) -> None:
         """Tell the engine, and write down what it asks for."""
@@ -43,17 +42,20 @@ class World:
     def pass_time(self, now_ns: int) -> None:
         """Let time pass until `now_ns` with everything as it stands."""
         self.clock.advance(now_ns)
-        if not recorder.has_room(self.record, REPORTS_PER_STEP, now_ns):
-            self.record = recorder.widen(self.record, REPORTS_PER_STEP, now_ns)
+        if not recorder.has_room(self.record):
+            self.settle()
         recorder.advance(self.engine.params, self.engine.state, self.exchange.sim.venue, self.record, now_ns)
 
-    def book(self) -> None:
-        """Write down what the venue has just reported."""
-        recorder.book(self.engine.params, self.exchange.sim, self.record, self.reports)
-        self.reports = self.exchange.sim.venue.reports_head
+    def book(self, first: int) -> None:
+        """Write down what the venue has reported since `first`."""
+        recorder.book(self.engine.params, self.exchange.sim.venue, self.record, first)
+
+    def settle(self) -> None:
+        """Hand over the rows that nothing will change any more."""
+        self.sink(recorder.settle(self.record, recorder.first_open(self.engine.state)))
 
 
-def run(world: World, tape: Tape, sink: Sink, progress: Progress) -> None:
+def run(world: World, tape: Tape, progress: Progress) -> None:
     """Let a tape happen to the world, from its seed to the last report."""
     for ts_ns, _, _, price, size, *_ in _rows(tape.seed(int(world.engine.params.history_ns))):
         world.engine.seed(ts_ns, price, size)
@@ -61,10 +63,10 @@ def run(world: World, tape: Tape, sink: Sink, progress: Progress) -> None:
         for row in _rows(columns):
             _live_until(world, row[0])
             _happen(world, row)
-        sink(recorder.settle(world.record, recorder.first_open(world.engine.state)))
+        world.settle()
         progress(len(columns.ts_ns))
     _close(world)
-    sink(recorder.settle(world.record, world.engine.state.next_order))
+    world.sink(recorder.settle_all(world.record))
 
 
 def _rows(columns: Columns) -> Iterator[Row]:
@@ -81,21 +83,23 @@ def _live_until(world: World, row_ns: int) -> None:
             return
         world.pass_time(now_ns)
         if arrival_ns == now_ns:
+            first = exchange.reports_made
             exchange.arrive()
-            world.book()
+            world.book(first)
         elif report_ns == now_ns:
             world.tell(exchange.deliver())
         else:
-            world.record.tally.timers += 1
+            world.record.timers += 1
             world.tell(Event(Kind.TIMER.value, now_ns))
 
 
 def _happen(world: World, row: Row) -> None:
     """Let one row of the tape happen at the venue, and tell it."""
     world.pass_time(row[0])
+    first = world.exchange.reports_made
     event = world.exchange.row(*row)
-    world.book()
-    recorder.count(world.record.tally, event.kind)
+    world.book(first)
+    recorder.count(world.record, event.kind)
     recorder.mark(world.engine.params, world.engine.state, world.record, world.exchange.sim.venue.mid2)
     world.tell(event)
 

@@ -54,7 +54,7 @@ def outcome(
     market: Market, params: Params, state: State, record: Record, rows: Settled, seconds: tuple[float, float]
 ) -> Outcome:
     """Put together what a run leaves; `seconds` are those of loading and of the engine."""
-    t = record.tally
+    t = record
     equity = equity_table(market, rows.equity, rows.equity_pivots)
     pnl = profit(params, record)
     return Outcome(
@@ -79,7 +79,7 @@ def outcome(
 
 def profit(params: Params, record: Record) -> dict[str, int]:
     """Return the parts of the profit in quanta; they sum to the change of equity, which is asserted."""
-    t = record.tally
+    t = record
     start = params.start_cash + worth(params.half, params.start_position, t.start_mid2)
     net = t.cash + worth(params.half, t.position, t.mid2) - start
     assert net == t.spread + t.inventory + t.fees, "the parts of the profit do not sum to the change of equity"
@@ -89,21 +89,21 @@ def profit(params: Params, record: Record) -> dict[str, int]:
 
 def counts(state: State, record: Record) -> dict[str, int]:
     """Return how many there were of each thing."""
-    t = record.tally
+    t = record
     names = ("events", "trades", "quotes", "depths", "timers", "orders", "fills", "cancels", "rejected")
     return {name: int(getattr(t, name)) for name in names} | {"requotes": int(state.requotes)}
 
 
 def times(record: Record) -> dict[str, int]:
     """Return for how many ns of tape time each thing held."""
-    t = record.tally
+    t = record
     names = ("pivot", "two_sided", "bid_at_touch", "ask_at_touch", "both_at_touch", "at_limit", "halted")
     return {"total": int(t.last_ns - t.first_ns)} | {name: int(getattr(t, f"time_{name}")) for name in names}
 
 
 def sums(market: Market, record: Record) -> dict[str, float]:
     """Return the integrals over tape time, in base, base squared and quote, times ns."""
-    t = record.tally
+    t = record
     lot, tick = float(market.lot_size), float(market.tick_size)
     return {
         "position_ns": float(t.sum_position) * lot,

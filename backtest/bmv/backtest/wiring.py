@@ -28,17 +28,15 @@ class BacktestContainer(containers.DeclarativeContainer):
     market = providers.Singleton(compile.market, config)
     params = providers.Singleton(compile.params, config, market)
     venue_params = providers.Singleton(compile.venue, config, market)
-    latencies = providers.Singleton(compile.latencies, config)
 
     tape = providers.Singleton(
         ParquetTape, paths, market, start_ns, end_ns, max_bad_share=config.provided.data.max_bad_share
     )
     clock = providers.Singleton(SimClock)
     engine = providers.Singleton(Engine, params, strategy)
-    exchange = providers.Singleton(SimExchange, venue_params, latencies, clock)
+    venue = providers.Singleton(open_venue, venue_params)
+    exchange = providers.Singleton(SimExchange, venue, clock)
     journal = providers.Singleton(NoJournal)
     record = providers.Singleton(recorder.opened, params, sample_ns)
     sink = providers.Singleton(Memory)
-    world = providers.Singleton(World, engine, exchange, clock, record, journal)
-
-    venue = providers.Singleton(open_venue, venue_params, latencies)
+    world = providers.Singleton(World, engine, exchange, clock, record, journal, sink)

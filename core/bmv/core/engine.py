@@ -12,8 +12,8 @@ from bmv.core.accounting import notional, worth
 from bmv.core.digest import hear, text
 from bmv.core.grid import ladder, lean, make_only, round_sizes
 from bmv.core.kernel import kernel
-from bmv.core.params import COMPILED, INTERPRETED, PIVOT_GRID, Params
-from bmv.core.pivot import blend, dynamic_vwap, forget, learn, room
+from bmv.core.params import COMPILED, PIVOT_GRID, Params
+from bmv.core.pivot import blend, dynamic_vwap, forget, learn, newest_ns, room
 from bmv.core.quoter import find, place, requote, shed, strike, withdraw
 from bmv.core.record import Table
 from bmv.core.risk import DAY_NS, Cause, Refusal, Tier, aim, note_trip, trip, withdrawal
@@ -60,11 +60,10 @@ _IOC = Tif.IOC.value
 
 
 @kernel
-def step(params: Params, state: State, history: Table, event: Event, compiled: Any, interpreted: Any) -> int:
+def step(params: Params, state: State, event: Event, compiled: Any, interpreted: Any) -> int:
     """Take one event; write what we now ask for into `state.intents`; return how many rows.
 
     Args:
-        history: Ring `(n, 3)` of (time, price, size) for the pivot, `n` a power of two with room for one trade more.
         compiled: The user's verb for `params.strategy == COMPILED`, else any function of its shape.
         interpreted: `f(0) -> rows`, the user's plain Python for `params.strategy == INTERPRETED`.
     """
@@ -74,19 +73,19 @@ def step(params: Params, state: State, history: Table, event: Event, compiled: A
     if kind <= _DEPTH:
         look(state, event)
         if kind == _TRADE:
-            learn(params, state, history, event.ts_ns, event.price, event.size)
-            centre(params, state, history)
+            learn(params, state, event.ts_ns, event.price, event.size)
+            centre(params, state)
     elif kind < _REFERENCE:
         settle(params, state, event)
     else:
         heed(params, state, event)
-        centre(params, state, history)
+        centre(params, state)
     if event.ts_ns > state.expiry_ns:
-        centre(params, state, history)
+        centre(params, state)
     if params.strategy != PIVOT_GRID:
         state.centre = float(state.mid2) * 0.5
     value(params, state)
-    return decide(params, state, history, kind, compiled, interpreted)
+    return decide(params, state, kind, compiled, interpreted)
 
 
 @kernel
@@ -114,10 +113,10 @@ def look(state: State, event: Event) -> None:
 
 
 @kernel
-def centre(params: Params, state: State, history: Table) -> None:
+def centre(params: Params, state: State) -> None:
     """Evaluate the pivot, and where the inventory moves the centre of the grid."""
     if state.now_ns > state.expiry_ns:
-        forget(params, state, history, state.now_ns)
+        forget(params, state, state.now_ns)
     state.pivot = blend(params, dynamic_vwap(params, state), state.reference)
     state.centre = state.pivot * state.lean
 
@@ -223,7 +222,7 @@ def moved(params: Params, state: State) -> bool:
 
 
 @kernel
-def decide(params: Params, state: State, history: Table, kind: int, compiled: Any, interpreted: Any) -> int:
+def decide(params: Params, state: State, kind: int, compiled: Any, interpreted: Any) -> int:
     """Ask for what is due now, and set the time of the next wake; return the number of intents."""
     if state.closed != 0:
         state.wake_ns = FAR_NS
@@ -242,7 +241,7 @@ def decide(params: Params, state: State, history: Table, kind: int, compiled: An
         if state.now_ns >= hold_ns and (pending or _aged(params, state) or state.now_ns >= state.retry_ns):
             n = lay(params, state, compiled, interpreted)
             pending = False
-    state.wake_ns = _wake(params, state, history, pending)
+    state.wake_ns = _wake(params, state, pending)
     return n
 
 
@@ -318,7 +317,7 @@ def lay(params: Params, state: State, compiled: Any, interpreted: Any) -> int:
 
 
 @kernel
-def _wake(params: Params, state: State, history: Table, pending: bool) -> int:
+def _wake(params: Params, state: State, pending: bool) -> int:
     """Return when something falls due that no event will announce; later than now."""
     wake_ns = FAR_NS
     hold_ns = held_until(params, state)
@@ -332,8 +331,7 @@ def _wake(params: Params, state: State, history: Table, pending: bool) -> int:
         if params.stale_ns > 0:
             wake_ns = min(wake_ns, state.market_ns + params.stale_ns)
         if params.strategy == PIVOT_GRID:
-            newest_ns = history[(state.head - 1) & (len(history) - 1), 0]
-            wake_ns = min(wake_ns, newest_ns + params.history_ns + 1)
+            wake_ns = min(wake_ns, newest_ns(state) + params.history_ns + 1)
     return max(wake_ns, state.now_ns + 1)
 
 
@@ -344,37 +342,61 @@ def endow(params: Params, state: State) -> None:
     state.lean = lean(params, state.position)
 
 
+class History:
+    """The memory of the ring of trades behind a state, which grows."""
+
+    def __init__(self, state: State, trades: int = 1 << 16) -> None:
+        self._state = state
+        self._use(np.zeros((trades, 3), np.int64))
+
+    def make_room(self) -> None:
+        """Make the ring twice as long when it could not take another trade."""
+        state, ring = self._state, self._ring
+        if room(state) >= 2:
+            return
+        wider = np.zeros((2 * len(ring), 3), np.int64)
+        kept = np.arange(state.long_tail, state.head)
+        wider[kept & (len(wider) - 1)] = ring[kept & (len(ring) - 1)]
+        self._use(wider)
+
+    def _use(self, ring: Table) -> None:
+        self._ring = ring
+        self._state.history_at = ring.ctypes.data
+        self._state.history_rows = len(ring)
+
+
+def seed(params: Params, state: State, history: History, ts_ns: int, price: int, size: int) -> None:
+    """Let a trade from before the start into the pivot's windows. It is not an event."""
+    history.make_room()
+    forget(params, state, ts_ns)
+    learn(params, state, ts_ns, price, size)
+
+
 class Engine:
     """A strategy that is told events and answers with intents."""
 
-    def __init__(self, params: Params, strategy: Strategy | None = None, trades: int = 1 << 16) -> None:
+    def __init__(self, params: Params, strategy: Strategy | None = None) -> None:
         self.params = params
         self.state = fresh()
-        self.history = np.zeros((trades, 3), np.int64)
         self.said = 0  # How many intents the last event was answered with; they stand in `state.intents`.
+        self._history = History(self.state)
         self._strategy = strategy
         endow(params, self.state)
 
     def seed(self, ts_ns: int, price: int, size: int) -> None:
         """Let a trade from before the start into the pivot's windows. It is not an event."""
-        self._make_room()
-        forget(self.params, self.state, self.history, ts_ns)
-        learn(self.params, self.state, self.history, ts_ns, price, size)
+        seed(self.params, self.state, self._history, ts_ns, price, size)
 
     def on(self, event: Event) -> list[Intent]:
         """Hear one event; return what is asked for in answer, cancels first."""
         if event.kind == _TRADE:
-            self._make_room()
-        self.said = step(self.params, self.state, self.history, event, self._ask_strategy, self._ask_strategy)
+            self._history.make_room()
+        self.said = step(self.params, self.state, event, self._ask_strategy, self._ask_strategy)
         return [Intent(*row) for row in self.state.intents[: self.said].tolist()]
 
     def _ask_strategy(self, *_: Any) -> int:
         assert self._strategy is not None
         return int(self._strategy(self.params, self.state, self.state.memory, self.state.wanted))
-
-    def _make_room(self) -> None:
-        if room(self.state, self.history) < 2:
-            self.history = widen(self.state, self.history)
 
     @property
     def digest(self) -> str:
@@ -384,14 +406,3 @@ class Engine:
     def __repr__(self) -> str:
         s = self.state
         return f"<Engine pivot {s.pivot:.2f}, position {s.position}, cash {s.cash}, {s.n_orders} orders, tier {s.tier}>"
-
-
-def widen(state: State, history: Table) -> Table:
-    """Return a ring twice as long that holds the same trades."""
-    wider = np.zeros((2 * len(history), 3), np.int64)
-    kept = np.arange(state.long_tail, state.head)
-    wider[kept & (len(wider) - 1)] = history[kept & (len(history) - 1)]
-    return wider
-
-
-__all__ = ["COMPILED", "INTERPRETED", "Engine", "Strategy", "endow", "step", "widen"]

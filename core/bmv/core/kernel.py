@@ -1,9 +1,26 @@
-"""The mark on functions that must also compile."""
+"""The mark on functions that must also compile, and the one thing that compiled code can't do in plain Python."""
 
+import ctypes
 from collections.abc import Callable
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import numpy as np
+from numpy import int64
+from numpy.typing import NDArray
+
 F = TypeVar("F", bound=Callable[..., Any])
+
+
+@lru_cache(maxsize=64)
+def table_at(address: int, rows: int) -> NDArray[int64]:
+    """Return the table `(rows, 3)` of int64 that lies at `address`; whoever gave the address keeps the memory alive.
+
+    A table that grows can't lie inside a record. Compiled code that is handed an array from function to function
+    counts its references each time, which costs more than the work; an address costs nothing.
+    """
+    return np.ctypeslib.as_array((ctypes.c_int64 * (rows * 3)).from_address(address)).reshape(rows, 3)
+
 
 if TYPE_CHECKING:
 
@@ -12,12 +29,24 @@ if TYPE_CHECKING:
         ...
 
 else:
-    from numba.extending import register_jitable
+    from numba import carray, types
+    from numba.extending import intrinsic, overload, register_jitable
 
     def kernel(function: F) -> F:
         """Mark a verb: still plain Python when called from Python, compiled when called from a compiled loop."""
         function.__bmv_kernel__ = True
         return register_jitable(function)
+
+    @intrinsic
+    def _pointer(typing_context, address):
+        def lower(context, builder, signature, arguments):
+            return builder.inttoptr(arguments[0], context.get_value_type(signature.return_type))
+
+        return types.CPointer(types.int64)(types.int64), lower
+
+    @overload(table_at)
+    def _table_at(address, rows):
+        return lambda address, rows: carray(_pointer(address), (rows, 3))
 
 
 def is_kernel(function: Callable[..., Any]) -> bool:
@@ -25,4 +54,4 @@ def is_kernel(function: Callable[..., Any]) -> bool:
     return bool(getattr(function, "__bmv_kernel__", False))
 
 
-__all__ = ["is_kernel", "kernel"]
+__all__ = ["is_kernel", "kernel", "table_at"]

@@ -1,12 +1,11 @@
 """Trades into two rolling windows, and the windows into the pivot: the dynamic VWAP.
 
-The windows lie over one ring of trades, `history`, a table `(n, 3)` of (time, price, size) whose length is a power of
-two. Sums are exact whole numbers, so that a trade that leaves takes away precisely what it brought.
+The windows lie over one ring of trades, a table `(n, 3)` of (time, price, size) whose length is a power of two. Sums
+are exact whole numbers, so that a trade that leaves takes away precisely what it brought.
 """
 
-from bmv.core.kernel import kernel
+from bmv.core.kernel import kernel, table_at
 from bmv.core.params import Params
-from bmv.core.record import Table
 from bmv.core.state import FAR_NS, State
 
 _LIMB = 32
@@ -15,9 +14,10 @@ _LIMB_SIZE = 4294967296.0
 
 
 @kernel
-def learn(params: Params, state: State, history: Table, ts_ns: int, price: int, size: int) -> None:
+def learn(params: Params, state: State, ts_ns: int, price: int, size: int) -> None:
     """Let one more trade into both windows. The ring must have room (see :func:`room`)."""
-    at = state.head & (len(history) - 1)
+    history = table_at(state.history_at, state.history_rows)
+    at = state.head & (state.history_rows - 1)
     history[at, 0] = ts_ns
     history[at, 1] = price
     history[at, 2] = size
@@ -33,9 +33,10 @@ def learn(params: Params, state: State, history: Table, ts_ns: int, price: int, 
 
 
 @kernel
-def forget(params: Params, state: State, history: Table, now_ns: int) -> None:
+def forget(params: Params, state: State, now_ns: int) -> None:
     """Let go of the trades that are older than their window; an age of exactly the window still counts."""
-    mask = len(history) - 1
+    history = table_at(state.history_at, state.history_rows)
+    mask = state.history_rows - 1
     while state.short_tail < state.head and history[state.short_tail & mask, 0] + params.window_ns < now_ns:
         at = state.short_tail & mask
         amount = history[at, 1] * history[at, 2]
@@ -59,9 +60,16 @@ def forget(params: Params, state: State, history: Table, now_ns: int) -> None:
 
 
 @kernel
-def room(state: State, history: Table) -> int:
+def room(state: State) -> int:
     """Return how many more trades the ring can take before :func:`learn` would overwrite one still in the window."""
-    return len(history) - (state.head - state.long_tail)
+    return state.history_rows - (state.head - state.long_tail)
+
+
+@kernel
+def newest_ns(state: State) -> int:
+    """Return the time of the newest trade ever heard; there must be one."""
+    history = table_at(state.history_at, state.history_rows)
+    return history[(state.head - 1) & (state.history_rows - 1), 0]
 
 
 @kernel

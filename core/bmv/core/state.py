@@ -45,7 +45,10 @@ class State:
     reference: int  # Price from elsewhere; 0: none.
     feed_up: int
 
-    # The pivot's windows over the `history` ring: how many trades were ever written, the first of each window, sums.
+    # The pivot's windows over a ring of trades `(history_rows, 3)` of (time, price, size), which grows and so lies at
+    # an address: how many trades were ever written, the first of each window, the sums.
+    history_at: int
+    history_rows: int
     head: int
     short_tail: int
     long_tail: int

@@ -4,36 +4,34 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from bmv.adapters.sim.matching import (
-    REPORTS_PER_STEP,
-    Sim,
-    arrive,
-    deliver,
-    happen,
-    next_arrival_ns,
-    next_report_ns,
-    report_room,
-    send,
-    widen_reports,
-)
-from bmv.adapters.sim.params import Latencies, VenueParams
-from bmv.adapters.sim.venue import opened
+from bmv.adapters.sim.matching import Sim, arrive, deliver, happen, next_arrival_ns, next_report_ns, reports_fit, send
+from bmv.adapters.sim.params import VenueParams
+from bmv.adapters.sim.venue import REPORTS_MAX, opened
 from bmv.ports.clock import Clock
+from bmv.ports.errors import BmvError
 from bmv.ports.messages import Event, Intent
 
-REPORTS = 1 << 13  # Reports on their way at first; the ring grows when they are more.
+
+class TooManyReports(BmvError):
+    """More reports are on their way to us than the venue keeps."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            f"more than {REPORTS_MAX:,} reports were on their way to us at once: "
+            "expected a shorter simulation.response_latency_ms"
+        )
 
 
-def open_venue(params: VenueParams, latencies: Latencies) -> Sim:
+def open_venue(params: VenueParams) -> Sim:
     """Return a simulated venue that nothing has happened at."""
-    return Sim(params, latencies, opened(params.seed), np.zeros((REPORTS, 9), np.int64))
+    return Sim(params, opened(params.seed))
 
 
 class SimExchange:
     """A venue in memory: rows of a tape happen to it, intents reach it late, and its reports come back late."""
 
-    def __init__(self, params: VenueParams, latencies: Latencies, clock: Clock) -> None:
-        self.sim = open_venue(params, latencies)
+    def __init__(self, sim: Sim, clock: Clock) -> None:
+        self.sim = sim
         self._clock = clock
 
     def submit(self, batch: Sequence[Intent]) -> None:
@@ -42,17 +40,22 @@ class SimExchange:
 
     def row(self, ts_ns: int, kind: int, *fields: int) -> Event:
         """Let a row of the tape happen; return the event that the core hears of it."""
-        self._make_room()
+        self._check_room()
         return happen(self.sim, ts_ns, kind, *fields)
 
     def arrive(self) -> None:
         """Let the next intent reach the venue."""
-        self._make_room()
+        self._check_room()
         arrive(self.sim)
 
     def deliver(self) -> Event:
         """Return the next report, as the event it is."""
-        return Event(*map(int, deliver(self.sim)))
+        return Event(*map(int, deliver(self.sim.venue)))
+
+    @property
+    def reports_made(self) -> int:
+        """Index after the newest report on its way."""
+        return self.sim.venue.reports_head
 
     @property
     def next_arrival_ns(self) -> int:
@@ -62,11 +65,11 @@ class SimExchange:
     @property
     def next_report_ns(self) -> int:
         """When the next report reaches us."""
-        return int(next_report_ns(self.sim.venue, self.sim.reports))
+        return int(next_report_ns(self.sim.venue))
 
-    def _make_room(self) -> None:
-        if report_room(self.sim) < REPORTS_PER_STEP:
-            self.sim = widen_reports(self.sim)
+    def _check_room(self) -> None:
+        if not reports_fit(self.sim.venue):
+            raise TooManyReports
 
     def __repr__(self) -> str:
         v = self.sim.venue

@@ -4,7 +4,7 @@ Constant, drawn by chance from a table of quantiles, or interpolated in a record
 standard generator of Park and Miller (1988), `x' = 48271 · x mod (2^31 − 1)`: whole numbers, the same on every machine.
 """
 
-from bmv.adapters.sim.params import LATENCY_CONSTANT, LATENCY_RANDOM
+from bmv.adapters.sim.params import LATENCY_CONSTANT, LATENCY_RANDOM, QUANTILES, VenueParams
 from bmv.core.kernel import kernel
 from bmv.core.record import Table
 
@@ -22,10 +22,10 @@ def draw(chance: int) -> int:
 
 
 @kernel
-def interpolate(recorded: Table, now_ns: int) -> int:
+def interpolate(recorded: Table, rows: int, now_ns: int) -> int:
     """Return the latency at `now_ns` between the rows `(time, latency)` around it; outside, that of the nearest row."""
     low = 0
-    high = len(recorded) - 1
+    high = rows - 1
     if now_ns <= recorded[low, 0]:
         return recorded[low, 1]
     if now_ns >= recorded[high, 0]:
@@ -41,10 +41,20 @@ def interpolate(recorded: Table, now_ns: int) -> int:
 
 
 @kernel
-def delay(model: int, constant_ns: int, chance: int, quantiles: Table, recorded: Table, now_ns: int) -> int:
-    """Return a latency in ns by `model`; `chance` is the number just drawn."""
-    if model == LATENCY_CONSTANT:
-        return constant_ns
-    if model == LATENCY_RANDOM:
-        return quantiles[chance * len(quantiles) // _MODULUS]
-    return interpolate(recorded, now_ns)
+def entry_ns(params: VenueParams, chance: int, now_ns: int) -> int:
+    """Return how long a batch sent at `now_ns` takes to the venue; `chance` is the number just drawn."""
+    if params.entry_model == LATENCY_CONSTANT:
+        return params.entry_ns
+    if params.entry_model == LATENCY_RANDOM:
+        return params.entry_quantiles[chance * QUANTILES // _MODULUS]
+    return interpolate(params.entry_recorded, params.n_entry_recorded, now_ns)
+
+
+@kernel
+def response_ns(params: VenueParams, chance: int, now_ns: int) -> int:
+    """Return how long a report made at `now_ns` takes to us; `chance` is the number just drawn."""
+    if params.response_model == LATENCY_CONSTANT:
+        return params.response_ns
+    if params.response_model == LATENCY_RANDOM:
+        return params.response_quantiles[chance * QUANTILES // _MODULUS]
+    return interpolate(params.response_recorded, params.n_response_recorded, now_ns)

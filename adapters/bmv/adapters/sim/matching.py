@@ -7,10 +7,8 @@ filled whom it filled); nobody reacts to our orders; a quote is believed for wha
 from math import ceil
 from typing import NamedTuple
 
-import numpy as np
-
-from bmv.adapters.sim.latency import delay, draw
-from bmv.adapters.sim.params import LATENCY_RANDOM, Latencies, VenueParams
+from bmv.adapters.sim.latency import draw, entry_ns, response_ns
+from bmv.adapters.sim.params import LATENCY_RANDOM, VenueParams
 from bmv.adapters.sim.queue import UNKNOWN, join, shrink
 from bmv.adapters.sim.venue import (
     B_LEFT,
@@ -27,6 +25,8 @@ from bmv.adapters.sim.venue import (
     R_SIDE,
     R_SIZE,
     R_VENUE_NS,
+    REPORTS_MAX,
+    REPORTS_PER_STEP,
     S_ARRIVES_NS,
     S_ORDER,
     S_PRICE,
@@ -39,7 +39,6 @@ from bmv.adapters.sim.venue import (
 )
 from bmv.core.accounting import fee, notional
 from bmv.core.kernel import kernel
-from bmv.core.params import ORDERS_MAX
 from bmv.core.record import Table
 from bmv.core.state import FAR_NS
 from bmv.ports.messages import Event, Kind, Liquidity, Reason, Tif, Verb
@@ -66,9 +65,7 @@ class Sim(NamedTuple):
     """The simulated venue in the pieces that its verbs share."""
 
     params: VenueParams
-    latencies: Latencies
     venue: Venue
-    reports: Table  # Ring `(n, 9)` of reports on their way to us, `n` a power of two.
 
 
 @kernel
@@ -80,14 +77,7 @@ def send(sim: Sim, intents: Table, n: int, now_ns: int) -> None:
     venue = sim.venue
     if sim.params.entry_model == LATENCY_RANDOM:
         venue.chance = draw(venue.chance)
-    arrives_ns = now_ns + delay(
-        sim.params.entry_model,
-        sim.params.entry_ns,
-        venue.chance,
-        sim.latencies.entry_quantiles,
-        sim.latencies.entry_recorded,
-        now_ns,
-    )
+    arrives_ns = now_ns + entry_ns(sim.params, venue.chance, now_ns)
     arrives_ns = max(arrives_ns, venue.last_arrival_ns)
     venue.last_arrival_ns = arrives_ns
     sends = venue.sends
@@ -113,11 +103,11 @@ def next_arrival_ns(venue: Venue) -> int:
 
 
 @kernel
-def next_report_ns(venue: Venue, reports: Table) -> int:
+def next_report_ns(venue: Venue) -> int:
     """Return when the next report reaches us."""
     if venue.reports_tail == venue.reports_head:
         return FAR_NS
-    return reports[venue.reports_tail & (len(reports) - 1), R_KNOWN_NS]
+    return venue.reports[venue.reports_tail & (REPORTS_MAX - 1), R_KNOWN_NS]
 
 
 @kernel
@@ -134,19 +124,12 @@ def report(
 ) -> None:
     """Put a report on its way to us; it does not overtake an earlier one. The ring must have room."""
     venue = sim.venue
-    reports = sim.reports
+    reports = venue.reports
     if sim.params.response_model == LATENCY_RANDOM:
         venue.chance = draw(venue.chance)
-    known_ns = now_ns + delay(
-        sim.params.response_model,
-        sim.params.response_ns,
-        venue.chance,
-        sim.latencies.response_quantiles,
-        sim.latencies.response_recorded,
-        now_ns,
-    )
+    known_ns = now_ns + response_ns(sim.params, venue.chance, now_ns)
     venue.last_report_ns = max(known_ns, venue.last_report_ns)
-    at = venue.reports_head & (len(reports) - 1)
+    at = venue.reports_head & (REPORTS_MAX - 1)
     reports[at, R_KNOWN_NS] = venue.last_report_ns
     reports[at, R_KIND] = kind
     reports[at, R_VENUE_NS] = now_ns
@@ -679,11 +662,13 @@ def happen(
 
 
 @kernel
-def deliver(sim: Sim) -> Event:
+def deliver(venue: Venue) -> Event:
     """Take the next report off its way and return it as the event it is to the core."""
-    at = sim.venue.reports_tail & (len(sim.reports) - 1)
-    sim.venue.reports_tail += 1
-    row = sim.reports[at]
+    row = venue.reports[venue.reports_tail & (REPORTS_MAX - 1)]
+    venue.reports_tail += 1
+    if venue.reports_tail == venue.reports_head:  # An empty ring starts again at its first rows, warm in the cache.
+        venue.reports_tail = 0
+        venue.reports_head = 0
     return Event(
         row[R_KIND],
         row[R_KNOWN_NS],
@@ -702,17 +687,6 @@ def deliver(sim: Sim) -> Event:
 
 
 @kernel
-def report_room(sim: Sim) -> int:
-    """Return how many more reports the ring can take."""
-    return len(sim.reports) - (sim.venue.reports_head - sim.venue.reports_tail)
-
-
-def widen_reports(sim: Sim) -> Sim:
-    """Return the venue with a ring of reports twice as long that holds the same reports."""
-    kept = np.arange(sim.venue.reports_tail, sim.venue.reports_head)
-    wider = np.zeros((2 * len(sim.reports), sim.reports.shape[1]), np.int64)
-    wider[kept & (len(wider) - 1)] = sim.reports[kept & (len(sim.reports) - 1)]
-    return sim._replace(reports=wider)
-
-
-REPORTS_PER_STEP = ORDERS_MAX + DEPTH_MAX + 4  # One step makes no more reports than this.
+def reports_fit(venue: Venue) -> bool:
+    """Return whether the ring can take the reports of one more step."""
+    return venue.reports_head - venue.reports_tail <= REPORTS_MAX - REPORTS_PER_STEP

@@ -1,9 +1,8 @@
 """What the simulated venue is told before it starts."""
 
-from typing import NamedTuple
+from typing import Annotated
 
-from numpy import int64
-from numpy.typing import NDArray
+from bmv.core.record import Table
 
 QUEUE_FRONT = 0
 QUEUE_BACK = 1
@@ -13,6 +12,8 @@ QUEUE_LOG = 3
 LATENCY_CONSTANT = 0
 LATENCY_RANDOM = 1
 LATENCY_RECORDED = 2
+QUANTILES = 4096  # Rows of the table behind the random model.
+RECORDED_MAX = 1 << 15  # Rows of the table behind the recorded model, at the most.
 
 
 class VenueParams:
@@ -31,16 +32,11 @@ class VenueParams:
     response_ns: int
     seed: int  # 1 to 2^31 - 2.
 
-
-class Latencies(NamedTuple):
-    """Tables behind the random and the recorded models; empty `(0,)` / `(0, 2)` where not used.
-
-    Random: quantiles `(4096,)` of the distribution, ns, ascending; one is picked by chance. Recorded: rows `(n, 2)` of
-    (time, latency), ns, times strictly ascending; between two of them the latency is interpolated, outside the nearest
-    one holds.
-    """
-
-    entry_quantiles: NDArray[int64]
-    entry_recorded: NDArray[int64]
-    response_quantiles: NDArray[int64]
-    response_recorded: NDArray[int64]
+    # Random: quantiles of the distribution, ns, ascending, of which one is picked by chance.
+    entry_quantiles: Annotated[Table, (QUANTILES,)]
+    response_quantiles: Annotated[Table, (QUANTILES,)]
+    # Recorded: rows of (time, latency), ns, times strictly ascending; interpolated between two, the nearest outside.
+    n_entry_recorded: int
+    n_response_recorded: int
+    entry_recorded: Annotated[Table, (RECORDED_MAX, 2)]
+    response_recorded: Annotated[Table, (RECORDED_MAX, 2)]

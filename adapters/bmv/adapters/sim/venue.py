@@ -7,6 +7,7 @@ from bmv.core.record import FloatTable, Table, blank
 from bmv.core.state import FAR_NS, NEVER_NS
 
 SENDS_MAX = 4096  # An order is on its way at most twice, placed and cancelled: three times ORDERS_MAX would do.
+REPORTS_MAX = 1 << 16  # Reports on their way to us at once, at the most; a run that needs more is refused.
 DEPTH_MAX = 2048  # Levels of one side that are kept; farther ones are forgotten.
 
 # Columns of `Venue.book`: our orders, in the order of their acceptance.
@@ -15,7 +16,7 @@ B_ORDER, B_SIDE, B_PRICE, B_LEFT = range(4)
 # Columns of `Venue.sends`: intents on their way to the venue.
 S_ARRIVES_NS, S_VERB, S_ORDER, S_SIDE, S_PRICE, S_SIZE, S_TIF = range(7)
 
-# Columns of the reports on their way to us, a ring whose length is a power of two.
+# Columns of `Venue.reports`: reports on their way to us.
 R_KNOWN_NS, R_KIND, R_VENUE_NS, R_ORDER, R_SIDE, R_PRICE, R_SIZE, R_FEE, R_CODE = range(9)
 
 
@@ -61,6 +62,10 @@ class Venue:
     reports_head: int
     reports_tail: int
     last_report_ns: int
+    reports: Annotated[Table, (REPORTS_MAX, 9)]
+
+
+REPORTS_PER_STEP = ORDERS_MAX + DEPTH_MAX + 4  # One step makes no more reports than this.
 
 
 def opened(seed: int) -> Venue:

@@ -1,0 +1,60 @@
+# Needs make and a Python of at least 3.11; everything else goes into .venv, once.
+
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+SUITABLE := import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))
+PYTHON ?= $(firstword $(foreach p,python3.13 python3.12 python3.11 python3 python,\
+	$(shell $(p) -c "$(SUITABLE)" >/dev/null 2>&1 && echo $(p))))
+
+.DEFAULT_GOAL := help
+.PHONY: help venv demo test check lint types contracts bench lock format docs clean
+
+help:  ## Say what there is to make.
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 12
+
+venv: $(STAMP)  ## Build .venv, test tools included.
+
+$(STAMP): requirements.lock pyproject.toml
+	@test -n "$(PYTHON)" || { echo "No Python of at least 3.11 with venv was found; say make PYTHON=/path/to/python3" >&2; exit 1; }
+	@$(PYTHON) -c "$(SUITABLE)" || { echo "$(PYTHON) is older than 3.11, or lacks venv" >&2; exit 1; }
+	$(PYTHON) -m venv --clear $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-index --no-deps --no-build-isolation -e .
+	@touch $@
+
+demo: $(STAMP)  ## Make a tape, run the grid on it, and say where the report lies.
+	$(BIN)/bmv data synth runs/demo/lake --seed 1 --rows 200000
+	$(BIN)/bmv backtest docs/examples/demo.toml --data runs/demo/lake --out runs/demo/run
+
+test: $(STAMP)  ## Run the tests.
+	$(BIN)/python -m pytest -q
+
+check: lint types contracts test  ## Everything that must be green.
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(STAMP)
+	$(BIN)/mypy
+
+contracts: $(STAMP)
+	$(BIN)/lint-imports
+
+bench: $(STAMP)  ## Measure.
+	$(BIN)/python -m pytest -q -o addopts="--import-mode=importlib" --benchmark-only tests/benchmarks
+
+format: $(STAMP)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+docs: $(STAMP)  ## Make docs/configuration.md anew from the schema.
+	$(BIN)/python -m bmv.adapters.config.reference > docs/configuration.md
+
+lock:  ## Solve the dependencies anew (needs uv).
+	uv pip compile --no-config --universal --python-version 3.11 --all-extras --generate-hashes --no-emit-index-url \
+		--custom-compile-command "make lock" --upgrade --quiet pyproject.toml -o requirements.lock
+
+clean:
+	rm -rf $(VENV) runs dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

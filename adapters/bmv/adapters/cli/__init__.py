@@ -1,0 +1,1 @@
+"""The command `bmv`: its root, and how a refusal reaches a terminal."""

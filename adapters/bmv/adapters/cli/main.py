@@ -1,0 +1,117 @@
+"""The command `bmv`: its subcommands by name, and how a refusal reaches a terminal.
+
+A subcommand is imported when it is called, so that `bmv --help` costs no more than reading this file.
+"""
+
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
+
+import click
+
+from bmv.ports.errors import BmvError
+
+INTERRUPTED = 130
+COMMANDS = {
+    "init": ("bmv.adapters.cli.init:init", "Write a commented starter configuration."),
+    "config": ("bmv.adapters.cli.config:config", "Check, show or describe a configuration."),
+    "backtest": ("bmv.backtest.cli:backtest", "Run a configuration on recorded ticks."),
+    "show": ("bmv.backtest.cli:show", "Print the summary of a run."),
+    "report": ("bmv.backtest.cli:report", "Write the report of a run anew."),
+    "compare": ("bmv.backtest.cli:compare", "Set two runs side by side."),
+    "data": ("bmv.adapters.cli.data:data", "Make and look at ticks."),
+}
+ALIASES = {"backtesting": "backtest"}
+
+
+class LazyGroup(click.Group):
+    """A group that knows its subcommands by import string and imports one only to run it."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names, in the order a newcomer needs them."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import and return the command, or `None` if there is none of that name."""
+        name = ALIASES.get(cmd_name, cmd_name)
+        if name not in COMMANDS:
+            return None
+        module, _, attribute = COMMANDS[name][0].partition(":")
+        command = getattr(import_module(module), attribute)
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the table of commands without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+
+def _version() -> str:
+    try:
+        return version("bmv")
+    except PackageNotFoundError:
+        return "unknown (not installed)"
+
+
+def _tell_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if wanted:
+        click.echo(f"bmv {_version()}")
+        ctx.exit()
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_tell_version, help="Print it.")
+def root() -> None:
+    """Make markets on Solana: backtest a pivot-anchored grid, and trade the same file for real.
+
+    \b
+    Start here:
+      bmv init my.toml --data TAPE.parquet
+      bmv config check my.toml
+      bmv backtest my.toml --data TAPE.parquet
+
+    Exit codes: 0 done, 1 failed, 2 wrong use, 3 bad configuration, 4 bad data, 5 refused by risk.
+    BMV_DEBUG=1 shows the traceback of an unexpected failure.
+    """
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line `argv` (the process's own if absent) and return its exit code; never raises."""
+    try:
+        code = root.main(args=argv, prog_name="bmv", standalone_mode=False)
+        sys.stdout.flush()
+    except click.Abort:
+        click.echo("interrupted", err=True)
+        return INTERRUPTED
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except BmvError as error:
+        for line in str(error).splitlines():
+            click.echo(f"error: {line}", err=True)
+        return error.exit_code
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except Exception as error:
+        return _unexpected(error)
+    return code if isinstance(code, int) else 0
+
+
+def _unexpected(error: Exception) -> int:
+    if os.environ.get("BMV_DEBUG"):
+        traceback.print_exception(error)
+    else:
+        text = " ".join(str(error).split())
+        click.echo(f"error: {type(error).__name__}: {text}", err=True)
+        click.echo("This is a fault of bmv, not yours; BMV_DEBUG=1 shows where.", err=True)
+    return 1
+
+
+def run() -> None:
+    """Be the script `bmv`."""
+    sys.exit(main())

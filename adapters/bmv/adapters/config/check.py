@@ -1,0 +1,149 @@
+"""What a configuration whose keys are each in range may still get wrong: found at the door, all of it at once."""
+
+from collections.abc import Iterator
+from decimal import Decimal
+from fractions import Fraction
+from itertools import pairwise
+
+from bmv.adapters.config.compile import (
+    BPS,
+    VENUE_ORDERS_MAX,
+    market,
+    min_lots,
+    offsets_bps,
+    price_ticks_max,
+    sizes_lots,
+)
+from bmv.adapters.config.masking import has_password
+from bmv.adapters.config.problems import shown
+from bmv.adapters.config.schema import Breaker, Config, RandomLatency, Side
+from bmv.ports.market import NOTIONAL_MAX, SIZE_LOTS_MAX, Market
+
+STEP_MIN = Decimal("1e-12")  # Finest tick, lot and quote step; a finer one leaves no room for amounts in int64.
+PRICE_TICKS_MIN = 1_000  # Prices up to at least this many ticks must fit beside the largest position.
+
+
+def check(config: Config) -> list[str]:
+    """Return everything that is wrong with a configuration whose keys are each in range, one line a problem."""
+    grids = list(_grid_problems(config))
+    if grids:  # Nothing can be counted in ticks, lots or quanta.
+        return [*grids, *_order_problems(config), *_secret_problems(config)]
+    instrument = market(config)
+    return [
+        *_amount_problems(config, instrument),
+        *_order_problems(config),
+        *_secret_problems(config),
+        *(line for name in ("bid", "ask") for line in _side_problems(config, name, instrument)),
+    ]
+
+
+def _grid_problems(config: Config) -> Iterator[str]:
+    m = config.market
+    for key, step in (("tick_size", m.tick_size), ("lot_size", m.lot_size), ("quote_step", m.quote_step)):
+        if step < STEP_MIN:
+            yield f"market.{key} = {step:f}: expected at least {STEP_MIN:f}"
+    for key, fee in (("maker_fee_bps", m.maker_fee_bps), ("taker_fee_bps", m.taker_fee_bps)):
+        if fee * BPS % 1:
+            yield f"market.{key} = {fee:f}: expected steps of 0.0001 bps"
+
+
+def _amount_problems(config: Config, market: Market) -> Iterator[str]:
+    inv, risk = config.inventory, config.risk
+    lots = {
+        "market.min_size": config.market.min_size,
+        "inventory.start_base": inv.start_base,
+        "inventory.target": inv.target,
+        "inventory.max_position": inv.max_position,
+        "grid.bid.total_size": config.grid.bid.total_size,
+        "grid.ask.total_size": config.grid.ask.total_size,
+        "risk.max_position": risk.max_position,
+    }
+    for key, size in lots.items():
+        if size is not None and Fraction(size) / Fraction(market.lot_size) > SIZE_LOTS_MAX:
+            yield f"{key} = {size:f}: more than 2^40 lots of {market.lot_size:f} base"
+    for key in ("inventory.start_base", "inventory.target"):
+        size = lots[key]
+        if size is not None and Fraction(size) % Fraction(market.lot_size):
+            yield f"{key} = {size:f}: expected a whole number of lots of {market.lot_size:f} base"
+    for key in ("inventory.max_position", "risk.max_position"):
+        size = lots[key]
+        if size is not None and size < market.lot_size:
+            yield f"{key} = {size:f}: expected at least one lot of {market.lot_size:f} base"
+    if not inv.start_base and not inv.start_quote:
+        yield "inventory.start_base and inventory.start_quote are both 0: there is nothing to trade with"
+    yield from _money_problems(config, market)
+
+
+def _money_problems(config: Config, market: Market) -> Iterator[str]:
+    money = {
+        "inventory.start_quote": config.inventory.start_quote,
+        "risk.max_order_notional": config.risk.max_order_notional,
+        "risk.max_total_notional": config.risk.max_total_notional,
+        "risk.breaker.max_loss": config.risk.breaker.max_loss,
+    }
+    for key, amount in money.items():
+        if amount is not None and Fraction(amount) / market.quantum > NOTIONAL_MAX:
+            yield f"{key} = {amount:f}: more than 2^61 quanta of {float(market.quantum):g} quote; int64 cannot hold it"
+    if price_ticks_max(config, market) < PRICE_TICKS_MIN:
+        yield (
+            f"inventory.max_position = {config.inventory.max_position:f}: at {PRICE_TICKS_MIN} ticks that is more than"
+            f" 2^61 quanta of {float(market.quantum):g} quote; int64 cannot hold it: take coarser steps"
+        )
+
+
+def _order_problems(config: Config) -> Iterator[str]:
+    cap, orders = VENUE_ORDERS_MAX[config.market.venue], config.grid.bid.levels + config.grid.ask.levels
+    limit = config.risk.max_open_orders or cap
+    if limit > cap:
+        yield f"risk.max_open_orders = {limit}: {config.market.venue} holds at most {cap} orders"
+    if orders > limit:
+        yield f"grid: {orders} levels in all, but at most {limit} orders may be open (risk.max_open_orders)"
+    if not orders and not config.strategy:
+        yield "grid: both sides have 0 levels: there is nothing to quote"
+    window_s, history_s = config.pivot.window_s, config.pivot.history_s
+    if window_s > history_s:
+        yield f"pivot.window_s = {window_s:g}: expected at most pivot.history_s = {history_s:g} (s)"
+    yield from _tier_problems(config.risk.breaker)
+    for key in ("entry_latency_ms", "response_latency_ms"):
+        delay = getattr(config.simulation, key)
+        if isinstance(delay, RandomLatency) and delay.p99_ms < delay.median_ms:
+            yield f"simulation.{key}.p99_ms = {delay.p99_ms:g}: expected at least median_ms = {delay.median_ms:g} (ms)"
+
+
+def _tier_problems(breaker: Breaker) -> Iterator[str]:
+    names = ("warn_pct", "reduce_pct", "halt_pct")
+    tiers = [(name, value) for name in names if (value := getattr(breaker, name)) is not None]
+    for (low_name, low), (name, high) in pairwise(tiers):
+        if high < low:
+            yield f"risk.breaker.{name} = {high:f}: expected at least {low_name} = {low:f} (%)"
+    for name in (*names, "daily_pct"):
+        value = getattr(breaker, name)
+        if value is not None and value * BPS % 1:
+            yield f"risk.breaker.{name} = {value:f}: expected steps of 0.0001 %"
+
+
+def _secret_problems(config: Config) -> Iterator[str]:
+    live = config.live
+    urls = {
+        "storage.ticks": config.storage.ticks,
+        "storage.journal": config.storage.journal,
+        "live.websocket": live.websocket,
+    }
+    urls |= {f"live.endpoints[{i}]": url for i, url in enumerate(live.endpoints)}
+    for key, url in urls.items():
+        if url and has_password(url):
+            yield f"{key} = {shown(url)}: holds a password; take it out (Postgres reads PGPASSWORD and ~/.pgpass)"
+
+
+def _side_problems(config: Config, name: str, market: Market) -> Iterator[str]:
+    side: Side = getattr(config.grid, name)
+    least = min_lots(config, market)
+    for level, (offset, size) in enumerate(zip(offsets_bps(side), sizes_lots(side, market), strict=True)):
+        if offset >= BPS:
+            yield f"grid.{name}: level {level} lies {offset:g} bps from the centre, expected under 10000"
+            return
+        if size + 1e-9 < least:
+            yield (
+                f"grid.{name}: level {level} is {size * float(market.lot_size):g} base,"
+                f" under market.min_size = {least * market.lot_size:f}; raise total_size or take fewer levels"
+            )

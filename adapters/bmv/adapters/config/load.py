@@ -1,0 +1,201 @@
+"""Where the values of a configuration come from: `--set` over environment over file over default.
+
+Whatever is wrong is found at once and told in one :class:`~bmv.ports.errors.ConfigError`, one line a problem.
+"""
+
+import os
+import tomllib
+from collections.abc import Iterable, Mapping
+from copy import deepcopy
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from bmv.adapters.config.check import check
+from bmv.adapters.config.fields import Section, keys_of, section_of
+from bmv.adapters.config.problems import explain, refuse
+from bmv.adapters.config.schema import Config
+from bmv.ports.errors import ConfigError, UsageError
+
+ENV_PREFIX = "BMV__"
+Table = dict[str, Any]  # Any: what TOML may hold, before it is validated.
+PATHS = (
+    "strategy",
+    "simulation.entry_latency_ms.file",
+    "simulation.response_latency_ms.file",
+    "storage.ticks",
+    "live.wallet",
+    "live.api.token_file",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A valid configuration, and for each dotted key who gave it: `file`, `env`, `set` or `default`."""
+
+    config: Config
+    origins: dict[str, str]
+
+
+def load(path: str | Path, sets: Iterable[str] = (), env: Mapping[str, str] | None = None) -> Config:
+    """Return the valid configuration of the TOML file at `path`.
+
+    Args:
+        sets: Overrides `key=value`, with dotted keys and values as TOML writes them; other text is a string.
+        env: Where `BMV__SECTION__KEY` is looked up; the environment if absent.
+    """
+    return load_with_origins(path, sets, env).config
+
+
+def load_with_origins(path: str | Path, sets: Iterable[str] = (), env: Mapping[str, str] | None = None) -> Loaded:
+    """Return what :func:`load` does, with the origin of each value."""
+    path = Path(path)
+    table = _read(path)
+    _beside(table, path.parent)
+    given = dict.fromkeys(_leaves(table), "file")
+    for key, value in _from_env(os.environ if env is None else env):
+        _put(table, key, value, f"environment {env_name(key)}")
+        given[key] = "env"
+    for key, value in _from_sets(sets):
+        _put(table, key, value, f"--set {key}")
+        given[key] = "set"
+    config = _validated(table, str(path), given)
+    return Loaded(config, {key: _origin(key, given) for key, _ in keys_of(Config)})
+
+
+def build(**sections: Any) -> Config:  # Any: tables of plain values, as TOML would give them.
+    """Return a valid configuration made in Python, refused with the same messages as a file.
+
+    >>> side = {"levels": 1, "total_size": "0.1"}
+    >>> market = {"symbol": "SOL/USDC", "tick_size": "0.01", "lot_size": "0.001"}
+    >>> fees = {"maker_fee_bps": 0, "taker_fee_bps": 4}
+    >>> build(version=1, market={**market, **fees}, grid={"bid": side, "ask": side},
+    ...       inventory={"start_quote": 1000, "max_position": 5}).grid.bid.levels
+    1
+    """
+    return _validated(deepcopy(sections), "configuration", {})
+
+
+def env_name(key: str) -> str:
+    """Return the environment variable that overrides a dotted key.
+
+    >>> env_name("risk.breaker.halt_pct")
+    'BMV__RISK__BREAKER__HALT_PCT'
+    """
+    return ENV_PREFIX + key.replace(".", "__").upper()
+
+
+def _read(path: Path) -> Table:
+    try:
+        return tomllib.loads(path.read_bytes().decode("utf-8-sig"), parse_float=Decimal)
+    except FileNotFoundError:
+        raise ConfigError(f"{path}: no such file; `bmv init {path}` writes a starter") from None
+    except IsADirectoryError:
+        raise ConfigError(f"{path}: is a directory, expected a TOML file") from None
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: not UTF-8 text (byte {error.start})") from None
+    except (ValueError, RecursionError, ArithmeticError) as error:
+        raise ConfigError(f"{path}: not TOML: {error}") from None
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
+
+
+def _from_env(env: Mapping[str, str]) -> Iterable[tuple[str, Any]]:
+    for name in sorted(env):
+        if name.startswith(ENV_PREFIX):
+            yield name.removeprefix(ENV_PREFIX).lower().replace("__", "."), _value(env[name])
+
+
+def _from_sets(sets: Iterable[str]) -> Iterable[tuple[str, Any]]:
+    for each in sets:
+        key, equals, text = each.partition("=")
+        if not equals or not key.strip():
+            raise UsageError(f"--set {each}: expected key=value, as in --set grid.bid.levels=5")
+        yield key.strip(), _value(text.strip())
+
+
+def _value(text: str) -> Any:
+    """Read `text` as TOML would read a value; what is not one is a string."""
+    try:
+        table = tomllib.loads(f"value = {text}", parse_float=Decimal)
+    except (ValueError, RecursionError, ArithmeticError):
+        return text
+    return table["value"] if set(table) == {"value"} else text
+
+
+def _put(table: Table, key: str, value: Any, source: str) -> None:
+    *parents, last = key.split(".")
+    for name in parents:
+        inner = table.setdefault(name, {})
+        if isinstance(inner, int | float | Decimal):  # A plain latency becomes a table when a key of it is set.
+            inner = table[name] = {}
+        if not isinstance(inner, dict):
+            raise ConfigError(f"{source}: {name} is not a table")
+        table = inner
+    table[last] = value
+
+
+def _leaves(table: Table, prefix: str = "") -> Iterable[str]:
+    for name, value in table.items():
+        if isinstance(value, dict):
+            yield from _leaves(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}"
+
+
+def _origin(key: str, given: Mapping[str, str]) -> str:
+    """Return who gave `key`, or a key inside it, last."""
+    inside = [origin for each, origin in given.items() if each == key or each.startswith(f"{key}.")]
+    above = [origin for each, origin in given.items() if key.startswith(f"{each}.")]
+    return next((o for o in ("set", "env", "file") if o in inside + above), "default")
+
+
+def _beside(table: Table, folder: Path) -> None:
+    """Let relative paths that exist beside the configuration file mean that file, wherever the command runs."""
+    for key in PATHS:
+        *parents, last = key.split(".")
+        inner: Any = table
+        for name in parents:
+            inner = inner.get(name) if isinstance(inner, dict) else None
+        if isinstance(inner, dict) and isinstance(inner.get(last), str):
+            inner[last] = _resolved(inner[last], folder)
+
+
+def _resolved(text: str, folder: Path) -> str:
+    path, colon, name = text.rpartition(":") if ".py:" in text else (text, "", "")
+    beside = folder / path
+    if "://" in text or Path(path).is_absolute() or not beside.exists():
+        return text
+    here = Path.cwd()
+    found = beside.resolve()
+    return f"{found.relative_to(here) if found.is_relative_to(here) else found}{colon}{name}"
+
+
+def _validated(table: Table, source: str, given: Mapping[str, str]) -> Config:
+    _open_tables(table, Config)
+    try:
+        config = Config.model_validate(table)
+    except ValidationError as error:
+        problems = explain(error, Config, lambda key: _where(key, given))
+        raise ConfigError("\n".join(f"{source}: {each}" for each in problems)) from None
+    refuse(check(config), source)
+    return config
+
+
+def _where(key: str, given: Mapping[str, str]) -> str:
+    origin = _origin(key, given)
+    return {"env": f" (environment {env_name(key)})", "set": " (--set)"}.get(origin, "")
+
+
+def _open_tables(table: Table, section: type[Section]) -> None:
+    """Give every absent table that has keys without a default an empty one, so that those are named one by one."""
+    for name, field in section.model_fields.items():
+        inner = section_of(field.annotation)
+        optional = name == "grid" and table.get("strategy")
+        if inner and field.is_required() and not optional:
+            below = table.setdefault(name, {})
+            if isinstance(below, dict):
+                _open_tables(below, inner)

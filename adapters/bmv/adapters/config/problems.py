@@ -1,0 +1,132 @@
+"""What is wrong with a configuration, said so that its operator can mend it: one line a problem, all at once."""
+
+from collections.abc import Callable, Iterable
+from difflib import get_close_matches
+from typing import Any, Literal, get_args, get_origin
+
+from pydantic import ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
+
+from bmv.adapters.config.fields import Section, keys_of, limits_of, section_of, sections_within, unit_of
+from bmv.adapters.config.masking import mask_url
+from bmv.ports.errors import ConfigError
+
+SHOWN_MAX = 60  # Letters of a wrong value that a message repeats.
+KINDS = {
+    "int": "a whole number",
+    "float": "a number",
+    "Decimal": "a number",
+    "str": "a string",
+    "bool": "true or false",
+}
+
+
+def refuse(problems: Iterable[str], source: str) -> None:
+    """Raise `ConfigError` with one line a problem, each naming `source`, unless there is none."""
+    lines = [f"{source}: {each}" for each in problems]
+    if lines:
+        raise ConfigError("\n".join(lines))
+
+
+def explain(error: ValidationError, root: type[Section], where: Callable[[str], str]) -> list[str]:
+    """Return one line for each problem pydantic found; `where(key)` tells who gave the value."""
+    return list(dict.fromkeys(_line(each, root, where) for each in error.errors(include_url=False)))
+
+
+def _line(detail: ErrorDetails, root: type[Section], where: Callable[[str], str]) -> str:
+    path, field, section = _walk(detail["loc"], root)
+    if detail["type"] == "extra_forbidden":
+        return f"{path}: unknown key{where(path)}{nearest(path, root)}"
+    if detail["type"] == "missing":
+        return f"{path}: missing; {_about(field)}"
+    if detail["type"] in ("union_tag_not_found", "union_tag_invalid"):
+        return f"{path}.model{where(path)}: expected one of constant, random, recorded"
+    wanted = f"a table [{path}]" if section else expected(field) if field else detail["msg"]
+    reason = detail.get("ctx", {}).get("error")
+    because = f" ({reason})" if reason else ""
+    return f"{path} = {shown(detail['input'])}{where(path)}: expected {wanted}{because}"
+
+
+def _walk(loc: tuple[int | str, ...], root: type[Section]) -> tuple[str, FieldInfo | None, bool]:
+    """Return the dotted key of `loc` without pydantic's tags, its field if known, and whether that is a table."""
+    choices, field, path = [root], None, list[str]()
+    for part in loc:
+        known = next((s.model_fields[str(part)] for s in choices if str(part) in s.model_fields), None)
+        if known is None and field is not None and _is_tag(str(part), choices):
+            continue
+        path.append(str(part))
+        field = known
+        choices = sections_within(known.annotation) if known else []
+    return ".".join(path), field, field is not None and section_of(field.annotation) is not None
+
+
+def _is_tag(part: str, choices: list[type[Section]]) -> bool:
+    """Tell whether pydantic put `part` into the path to say which form of a value it tried."""
+    tags = [get_args(s.model_fields["model"].annotation) for s in choices if "model" in s.model_fields]
+    return any(part in each for each in tags) or part in {s.__name__ for s in choices} or part.startswith("list[")
+
+
+def _about(field: FieldInfo | None) -> str:
+    if field is None:
+        return "it must be given"
+    text = (field.description or "").rstrip(".")
+    inner = section_of(field.annotation)
+    return f"a table: {text}" if inner else f"expected {expected(field)}: {text}"
+
+
+def expected(field: FieldInfo) -> str:
+    """Say what a key may hold, with unit and range, as in `a number (bps), from 0, under 10000`."""
+    unit = unit_of(field)
+    limits = range_of(field)
+    return kind_of(field.annotation) + (f" ({unit})" if unit else "") + (f", {limits}" if limits else "")
+
+
+def kind_of(annotation: Any) -> str:  # Any: an annotation may be anything.
+    """Say what values an annotation takes, in words."""
+    if get_origin(annotation) is Literal:
+        choices = [str(each) for each in get_args(annotation)]
+        return f"one of {', '.join(choices)}" if len(choices) > 1 else choices[0]
+    if get_origin(annotation) in (list, dict):
+        return "a list" if get_origin(annotation) is list else "a table"
+    alternatives = [each for each in get_args(annotation) if each is not type(None)]
+    if sections_within(annotation):
+        return "a number or a table with a model"
+    if alternatives:
+        return " or ".join(kind_of(each) for each in alternatives if not callable(getattr(each, "func", None)))
+    return KINDS.get(getattr(annotation, "__name__", ""), "a value")
+
+
+def range_of(field: FieldInfo) -> str:
+    """Say the limits of a key, as in `from 0, under 10000`; empty if it has none."""
+    words = {"ge": "from {}", "gt": "above {}", "le": "to {}", "lt": "under {}", "form": "in the form {}"}
+    limits = limits_of(field)
+    parts = [words[name].format(_plain(limits[name])) for name in words if name in limits]
+    between = " " if "ge" in limits and "le" in limits else ", "
+    return between.join(parts)
+
+
+def _plain(limit: object) -> str:
+    return f"{limit:g}" if isinstance(limit, float) else str(limit)
+
+
+def shown(value: object) -> str:
+    """Return `value` as the file would write it, shortened and without secrets."""
+    words = {True: "true", False: "false", None: "nothing"}
+    text = words[value] if isinstance(value, bool | None) else str(value)
+    text = f'"{mask_url(text)}"' if isinstance(value, str) else text
+    return text if len(text) <= SHOWN_MAX else f"{text[: SHOWN_MAX - 1]}…"
+
+
+def nearest(path: str, root: type[Section]) -> str:
+    """Suggest the known key that is spelt most like `path`: first in its own table, then by its last word anywhere."""
+    names = [name for name, _ in keys_of(root)]
+    tables = sorted({name[:i] for name in names for i, letter in enumerate(name) if letter == "."})
+    close = get_close_matches(path, names + tables, n=1, cutoff=0.75)
+    last = path.rpartition(".")[2]
+    elsewhere = [name for name in names if name.rpartition(".")[2] == last]
+    hint = elsewhere if len(elsewhere) == 1 else close or elsewhere
+    if hint:
+        return f"; did you mean {' or '.join(hint[:2])}?"
+    beside = [name.rpartition(".")[2] for name in names if name.rpartition(".")[0] == path.rpartition(".")[0]]
+    return f"; known here: {', '.join(beside)}" if "." in path and beside else ""

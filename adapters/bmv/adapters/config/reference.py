@@ -1,0 +1,77 @@
+"""The reference page of the configuration, made from the schema: one row a key.
+
+`python -m bmv.adapters.config.reference > docs/configuration.md` makes it anew.
+"""
+
+from collections.abc import Iterator
+
+from pydantic.fields import FieldInfo
+
+from bmv.adapters.config.dump import inline
+from bmv.adapters.config.fields import Section, section_of, unit_of
+from bmv.adapters.config.problems import kind_of, range_of
+from bmv.adapters.config.schema import Config, ConstantLatency, RandomLatency, RecordedLatency, Span
+
+HEAD = """\
+# Configuration
+
+One TOML file for every mode. A value comes from the first of these that gives it: `--set key=value`, the environment
+(`BMV__SECTION__KEY`, as in `BMV__GRID__BID__LEVELS=8`), the file, the default. Unknown keys are refused. Amounts are
+decimal strings or numbers, and exact: `0.1` means 0.1. Relative paths are looked for beside the file, then where the
+command runs. Secrets never stand in the file.
+
+`bmv init` writes a starter, `bmv config check FILE` finds every mistake at once, `bmv config show FILE` prints each key
+with its value and its origin, `bmv config schema` prints a JSON schema for editors.
+
+"bps" are 1/10,000 of the pivot unless the key says otherwise; "-" is no unit, no limit, or absent. This page is made
+from the schema: edit that, then `make docs`.
+"""
+SPANS = "Instead of a list of values, `[sweep.parameters]` takes a table of these keys."
+LATENCIES = "A latency is a number of milliseconds, or a table of one of these forms."
+
+
+def page() -> str:
+    """Return the page as Markdown."""
+    forms: tuple[type[Section], ...] = (ConstantLatency, RandomLatency, RecordedLatency)
+    parts = [HEAD, *_tables("", Config), "## Latencies\n", LATENCIES + "\n"]
+    for section in forms:
+        parts += [f"### {(section.__doc__ or '').strip().rstrip('.')}\n", *_rows(section)]
+    parts += ["## Ranges of a sweep\n", SPANS + "\n", *_rows(Span)]
+    return "\n".join(parts)
+
+
+def _tables(path: str, section: type[Section]) -> Iterator[str]:
+    title = f"[{path}]" if path else "Top of the file"
+    plain = any(section_of(field.annotation) is None for field in section.model_fields.values())
+    if plain:
+        yield f"## `{title}`\n" if path else f"## {title}\n"
+        yield (section.__doc__ or "").strip() + "\n"
+        yield from _rows(section)
+    for name, field in section.model_fields.items():
+        inner = section_of(field.annotation)
+        if inner:
+            yield from _tables(f"{path}.{name}" if path else name, inner)
+
+
+def _rows(section: type[Section]) -> Iterator[str]:
+    yield "| key | what it is | kind | unit | range | default |\n|---|---|---|---|---|---|"
+    for name, field in section.model_fields.items():
+        if section_of(field.annotation) is None:
+            unit, limits = unit_of(field) or "-", range_of(field)
+            cells = (f"`{name}`", field.description or "", kind_of(field.annotation), unit, limits, _default(field))
+            yield "| " + " | ".join(each.replace("|", "\\|") or "-" for each in cells) + " |"
+    yield ""
+
+
+def _default(field: FieldInfo) -> str:
+    if field.is_required():
+        return "**required**"
+    value = field.default
+    if value is None:
+        return "absent"
+    value = value.ms if isinstance(value, ConstantLatency) else value
+    return f"`{value:g}`" if isinstance(value, float) else f"`{inline(value)}`"
+
+
+if __name__ == "__main__":
+    print(page(), end="")

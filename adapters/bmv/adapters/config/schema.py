@@ -1,0 +1,318 @@
+"""Every key of the configuration file, with its unit, its range and what it is when it is not given.
+
+One class is one table. The reference table in `docs/configuration.md`, the JSON schema and the messages about a wrong
+value are all made from here.
+"""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from bmv.adapters.config.fields import Amount, Number, Section, key
+from bmv.core.params import LEVELS_MAX, ORDERS_MAX, RATE_MAX
+
+DAY_S = 86_400
+ADDRESS = r"^[1-9A-HJ-NP-Za-km-z]{32,44}$"
+
+
+class Market(Section):
+    """The instrument, and what it costs to trade it."""
+
+    symbol: str = key("Name of the market, as the venue writes it.", min_length=1, max_length=64)
+    tick_size: Amount = key("Smallest step of price.", unit="quote per base", gt=0)
+    lot_size: Amount = key("Smallest step of size.", unit="base", gt=0)
+    min_size: Amount | None = key("Smallest order the venue takes; one lot if absent.", None, unit="base", gt=0)
+    maker_fee_bps: Amount = key(
+        "Fee of a fill that made liquidity; negative is a rebate. Steps of 0.0001.", unit="bps", ge=-1000, le=1000
+    )
+    taker_fee_bps: Amount = key(
+        "Fee of a fill that took liquidity; negative is a rebate. Steps of 0.0001.", unit="bps", ge=-1000, le=1000
+    )
+    venue: Literal["sim", "openbook-v1", "openbook-v2"] = key("Where the market is; says how many orders fit.", "sim")
+    address: str | None = key(
+        "Address of the market's account on the chain.", None, form="32 to 44 letters of base58", pattern=ADDRESS
+    )
+    quote_step: Amount = key("Smallest step of quote that the venue books.", Decimal("0.000001"), unit="quote", gt=0)
+
+
+class Pivot(Section):
+    """The price everything is anchored to: a volume-weighted mean of a long and a short window of trades."""
+
+    window_s: Number = key("Length of the short window.", 300.0, unit="s", ge=0.001, le=30 * DAY_S)
+    history_s: Number = key(
+        "Length of the long window; trades before the start fill it.", float(DAY_S), unit="s", ge=0.001, le=30 * DAY_S
+    )
+    reference_weight: Number = key(
+        "Share of the outside reference price in the pivot; a backtest has none.", 0.0, unit="fraction", ge=0, le=1
+    )
+    max_deviation_bps: Number | None = key(
+        "Quote nothing while the pivot is further than this from the reference; off if absent.",
+        None,
+        unit="bps",
+        gt=0,
+        le=10_000,
+    )
+
+
+class Side(Section):
+    """The ladder of one side of the grid. Bids and asks carry their own."""
+
+    levels: int = key("How many orders; 0 leaves this side empty.", 3, unit="orders", ge=0, le=LEVELS_MAX)
+    first_bps: Number = key("Distance of the nearest level from the centre.", 10.0, unit="bps", ge=0, lt=10_000)
+    step_bps: Number = key("Distance between the first level and the second.", 10.0, unit="bps", ge=0, lt=10_000)
+    step_ratio: Number = key("Each further step is this many times the one before.", 1.0, unit="ratio", gt=0, le=100)
+    total_size: Amount = key("Size of all levels together; needed unless levels = 0.", unit="base", ge=0)
+    size_ratio: Number = key("Each level's size is this many times the nearer one's.", 1.0, unit="ratio", gt=0, le=100)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _an_empty_side_needs_no_size(cls, data: Any) -> Any:  # Any: whatever stood in the file.
+        if isinstance(data, Mapping) and data.get("levels") == 0 and data.get("levels") is not False:
+            return {"total_size": 0, **data}
+        return data
+
+
+class Grid(Section):
+    """Both ladders."""
+
+    bid: Side = key("The ladder below the centre.")
+    ask: Side = key("The ladder above the centre.")
+
+
+class Inventory(Section):
+    """What is held at the start, what is wanted, and how the grid leans towards it."""
+
+    start_base: Amount = key("Base held at the start of a simulation.", Decimal(0), unit="base", ge=0)
+    start_quote: Amount = key("Quote held at the start of a simulation.", Decimal(0), unit="quote", ge=0)
+    target: Amount | None = key("Base that is wanted; start_base if absent.", None, unit="base", ge=0)
+    max_position: Amount = key("Furthest the base held may go from the target, either way.", unit="base", gt=0)
+    price_skew_bps: Number = key("How far the centre moves against a full inventory.", 0.0, unit="bps", ge=0, lt=10_000)
+    size_skew: Number = key(
+        "How much a full inventory shrinks the side that would add to it; the other side grows.",
+        0.0,
+        unit="fraction",
+        ge=0,
+        le=1,
+    )
+
+
+class Requote(Section):
+    """When resting orders are replaced, and when they are close enough to stay."""
+
+    threshold_bps: Number = key("Move of the centre that makes a new grid.", 5.0, unit="bps", ge=0, lt=10_000)
+    tolerance_bps: Number = key("An order this close to the wanted price stays.", 1.0, unit="bps", ge=0, lt=10_000)
+    tolerance_size: Number = key(
+        "An order whose remaining size is this close to the wanted size stays.", 0.1, unit="fraction", ge=0, le=1
+    )
+    min_interval_ms: Number = key("Shortest time between two requotes.", 500.0, unit="ms", ge=0, le=DAY_S * 1000)
+    max_age_s: Number | None = key(
+        "Orders older than this are placed anew; never if absent.", None, unit="s", gt=0, le=30 * DAY_S
+    )
+    fill_delay_s: Number = key("Wait after a fill before its level is placed anew.", 0.0, unit="s", ge=0, le=DAY_S)
+
+
+class Breaker(Section):
+    """The circuit breaker: falls of the known equity that warn, only reduce, or halt. An absent tier is off."""
+
+    warn_pct: Amount | None = key("Fall from the peak that warns.", None, unit="%", gt=0, le=100)
+    reduce_pct: Amount | None = key("Fall from the peak that only lets inventory shrink.", None, unit="%", gt=0, le=100)
+    halt_pct: Amount | None = key("Fall from the peak that halts.", None, unit="%", gt=0, le=100)
+    daily_pct: Amount | None = key("Fall from the UTC day's first equity that halts.", None, unit="%", gt=0, le=100)
+    max_loss: Amount | None = key("Loss since the start that halts.", None, unit="quote", gt=0)
+    on_halt: Literal["cancel", "flatten"] = key("Cancel everything, or also trade back to the target.", "cancel")
+    flatten_bps: Number = key("How far beyond the touch a flattening order may go.", 50.0, unit="bps", ge=0, lt=10_000)
+
+
+class Risk(Section):
+    """Limits that stand between what the grid wants and what is sent. An absent limit is off."""
+
+    max_position: Amount | None = key("Most base that may be held.", None, unit="base", gt=0)
+    max_open_orders: int | None = key(
+        "Most orders at once; the venue's cap if absent (sim and openbook-v1 128, openbook-v2 24).",
+        None,
+        unit="orders",
+        ge=1,
+        le=ORDERS_MAX,
+    )
+    max_order_notional: Amount | None = key("Largest price times size of one order.", None, unit="quote", gt=0)
+    max_total_notional: Amount | None = key("Largest price times size of all open orders.", None, unit="quote", gt=0)
+    max_orders_per_minute: int | None = key("Most orders placed in a minute.", None, unit="orders", ge=1, le=RATE_MAX)
+    max_cancels_per_minute: int | None = key("Most cancels asked in a minute.", None, unit="cancels", ge=1, le=RATE_MAX)
+    max_reference_bps: Number | None = key(
+        "Furthest an order may be from the reference price; a backtest has none.", None, unit="bps", gt=0, le=100_000
+    )
+    max_last_trade_bps: Number | None = key(
+        "Furthest an order may be from the last trade.", None, unit="bps", gt=0, le=100_000
+    )
+    stale_after_s: Number | None = key(
+        "Market data older than this is not quoted on.", None, unit="s", gt=0, le=30 * DAY_S
+    )
+    stale_after_slots: int | None = key(
+        "Market data more slots behind than this is not quoted on (live).", None, unit="slots", ge=1, le=1_000_000
+    )
+    min_sol: Amount | None = key("Least SOL kept for fees (live).", None, unit="SOL", gt=0)
+    breaker: Breaker = key("The circuit breaker.", Breaker())
+
+
+class ConstantLatency(Section):
+    """Always the same delay."""
+
+    model: Literal["constant"] = key("Which model.", "constant")
+    ms: Number = key("The delay.", unit="ms", ge=0, le=3_600_000)
+
+
+class RandomLatency(Section):
+    """A log-normal delay with the given median and 99th percentile."""
+
+    model: Literal["random"] = key("Which model.")
+    median_ms: Number = key("Half of the delays are shorter.", unit="ms", gt=0, le=3_600_000)
+    p99_ms: Number = key("One in a hundred is longer; not under the median.", unit="ms", gt=0, le=3_600_000)
+
+
+class RecordedLatency(Section):
+    """Delays that were measured: a CSV or Parquet file with `ts_ns` (strictly ascending) and `latency_ms`."""
+
+    model: Literal["recorded"] = key("Which model.")
+    file: str = key("Path of the file.", min_length=1)
+
+
+def _plain_number_is_constant(value: object) -> object:
+    plain = isinstance(value, int | float | Decimal) and not isinstance(value, bool)
+    return {"model": "constant", "ms": value} if plain else value
+
+
+Latency = Annotated[
+    ConstantLatency | RandomLatency | RecordedLatency,
+    Field(discriminator="model"),
+    BeforeValidator(
+        _plain_number_is_constant, json_schema_input_type=float | ConstantLatency | RandomLatency | RecordedLatency
+    ),
+]
+LATENCY_FORMS = 'a number, {model="random", median_ms, p99_ms} or {model="recorded", file}'
+
+
+class Simulation(Section):
+    """The simulated venue: how far away it is, and how long the queue."""
+
+    entry_latency_ms: Latency = key(
+        f"From a decision to its arrival at the venue: {LATENCY_FORMS}.", ConstantLatency(ms=200.0), unit="ms"
+    )
+    response_latency_ms: Latency = key(
+        f"From the venue's report to our knowing it: {LATENCY_FORMS}.", ConstantLatency(ms=200.0), unit="ms"
+    )
+    queue: Literal["front", "back", "power", "log"] = key(
+        "How the queue ahead of an order shrinks; front is the most hopeful, back the least.", "back"
+    )
+    queue_power: int = key("Exponent of the power model.", 3, ge=1, le=8)
+    fill_on_quotes: bool = key("Whether a quote that crosses an order fills it without a print.", True)
+    seed: int = key("Start of the random delays.", 1, ge=1, le=2**31 - 2)
+
+
+class Data(Section):
+    """How a tape is read, and how finely equity is kept."""
+
+    max_bad_share: Number = key("A tape with a larger share of bad rows is refused.", 0.01, unit="fraction", ge=0, le=1)
+    equity_sample_s: Number = key("Tape time between two rows of equity.", 1.0, unit="s", ge=0.001, le=DAY_S)
+
+
+class Storage(Section):
+    """Where things are kept."""
+
+    ticks: str | None = key("Path or URL of the tick lake; what a run reads without --data.", None, min_length=1)
+    journal: str | None = key(
+        "Where live sessions are kept; never with a password in it.",
+        None,
+        form="sqlite:… or postgresql:…",
+        pattern=r"^(sqlite|postgresql):.+$",
+    )
+
+
+class Span(Section):
+    """A range that a sweep draws a key from."""
+
+    low: Number = key("Smallest value.")
+    high: Number = key("Largest value.")
+    step: Number | None = key("Distance between values; any value if absent.", None, gt=0)
+    log: bool = key("Whether to draw the logarithm evenly.", False)
+
+
+class Sweep(Section):
+    """Many runs over a space of keys. Not read by a single backtest."""
+
+    parameters: dict[str, list[Any] | Span] = key(  # Any: a value of whatever key is swept.
+        "Dotted key → list of values, or {low, high, step, log}.", {}
+    )
+    sampler: Literal["grid", "random", "sobol", "tpe"] = key("How points are chosen.", "grid")
+    trials: int = key("Most points to try; a grid may have fewer.", 100, unit="runs", ge=1, le=1_000_000)
+    objective: str = key("What is maximised: a dotted name in summary.json.", "pnl.net", min_length=1)
+    validation: Literal["none", "holdout", "walk-forward"] = key(
+        "How a point is tried on data it was not chosen on.", "walk-forward"
+    )
+
+
+class Jito(Section):
+    """Bundles, and what is paid for them."""
+
+    endpoint: str | None = key("URL of the block engine.", None, min_length=1)
+    tip_lamports: int = key("Tip of one bundle.", 1000, unit="lamports", ge=1000, le=1_000_000_000)
+    max_tip_lamports: int = key("Largest tip ever paid.", 100_000, unit="lamports", ge=1000, le=1_000_000_000)
+
+
+class Prices(Section):
+    """Outside prices that the reference is made of."""
+
+    sources: list[Literal["binance", "coingecko"]] = key("Which sources.", [])
+    quorum: int = key("Least sources that must agree.", 1, unit="sources", ge=1, le=16)
+    max_age_s: Number = key("Older prices do not count.", 10.0, unit="s", gt=0, le=DAY_S)
+
+
+class Api(Section):
+    """The REST interface."""
+
+    host: str = key("Address to listen on.", "127.0.0.1", min_length=1)
+    port: int = key("Port to listen on.", 8787, ge=1, le=65_535)
+    token_file: str | None = key("File that holds the token of operators; mode 0600.", None, min_length=1)
+
+
+class Live(Section):
+    """Trading for real, and on paper. Not read by a backtest."""
+
+    endpoints: list[str] = key("RPC endpoints, most trusted first.", [])
+    websocket: str | None = key("Websocket endpoint; made from the first RPC endpoint if absent.", None, min_length=1)
+    wallet: str | None = key("Path of the key file; its content never stands here.", None, min_length=1)
+    priority_fee_cap: int = key(
+        "Most paid for priority.", 1_000_000, unit="micro-lamports per unit", ge=0, le=10_000_000_000
+    )
+    jito: Jito = key("Bundles.", Jito())
+    prices: Prices = key("Outside prices.", Prices())
+    api: Api = key("The REST interface.", Api())
+
+
+class Config(Section):
+    """The whole file."""
+
+    version: Literal[1] = key("Version of this format.")
+    strategy: str | None = key(
+        "A strategy of your own; the pivot grid if absent.", None, form="path.py:name", pattern=r"^.+\.py:[A-Za-z_]\w*$"
+    )
+    market: Market = key("The instrument.")
+    pivot: Pivot = key("The anchor.", Pivot())
+    grid: Grid = key("The ladders.")
+    inventory: Inventory = key("What is held.")
+    requote: Requote = key("When orders are replaced.", Requote())
+    risk: Risk = key("Limits.", Risk())
+    simulation: Simulation = key("The simulated venue.", Simulation())
+    data: Data = key("The tape.", Data())
+    storage: Storage = key("Where things are kept.", Storage())
+    sweep: Sweep = key("Many runs.", Sweep())
+    live: Live = key("Trading.", Live())
+
+    @model_validator(mode="before")
+    @classmethod
+    def _a_strategy_of_ones_own_needs_no_grid(cls, data: Any) -> Any:  # Any: whatever stood in the file.
+        grid = data.get("grid", {}) if isinstance(data, Mapping) else None
+        if isinstance(grid, Mapping) and data.get("strategy"):
+            return {**data, "grid": {"bid": {"levels": 0}, "ask": {"levels": 0}, **grid}}
+        return data

@@ -1,0 +1,1 @@
+"""Ticks at rest in Parquet, read in batches."""

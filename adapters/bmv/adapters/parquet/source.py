@@ -1,0 +1,179 @@
+"""What a Parquet file of ticks is, before its rows are trusted: its form, its market, its times."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal, InvalidOperation
+from itertools import pairwise
+from pathlib import Path
+
+import polars as pl
+from polars.exceptions import PanicException, PolarsError
+
+from bmv.data.quality import utc
+from bmv.data.schema import FLOATS, LAKE, VERSION
+from bmv.ports.errors import DataError
+from bmv.ports.market import Market
+from bmv.ports.messages import Kind
+
+KINDS = {"trade": Kind.TRADE, "quote": Kind.QUOTE, "depth": Kind.DEPTH}
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One file: where it is, which of the two forms it has, and which times it spans (nanoseconds UTC)."""
+
+    path: Path
+    lake: bool
+    words: Mapping[str, str]
+    rows: int
+    first_ns: int
+    last_ns: int
+
+    @property
+    def time(self) -> str:
+        return "ts_ns" if self.lake else "ts"
+
+    def steps(self, offset: int, rows: int, market: Market) -> pl.LazyFrame:
+        """Return `rows` rows from `offset` on, prices in ticks and sizes in lots, nullable and not yet judged."""
+        part = pl.scan_parquet(self.path, glob=False).slice(offset, rows)
+        if self.lake:
+            return part.select(pl.col(name).cast(pl.Int64) for name in LAKE)
+        # Times the inverse and not by the step: the inverse of 0.01 is a float64, 0.01 is not.
+        per_tick, per_lot = float(1 / market.tick_size), float(1 / market.lot_size)
+        return part.select(
+            pl.col("ts").cast(pl.Int64).alias("ts_ns"),
+            pl.col("kind").cast(pl.String).replace_strict(KINDS, default=0, return_dtype=pl.Int64),
+            pl.col("side").cast(pl.Int64),
+            *(pl.col(name).cast(pl.Float64) * per_tick for name in ("price", "bid", "ask")),
+            *(pl.col(name).cast(pl.Float64) * per_lot for name in ("size", "bid_size", "ask_size")),
+        )
+
+    def row(self, number: int) -> dict[str, object]:
+        """Return one row as it stands in the file; the first is number 0."""
+        names = list(LAKE if self.lake else FLOATS)
+        return pl.scan_parquet(self.path, glob=False).select(names).slice(number, 1).collect().row(0, named=True)
+
+
+def find(paths: Sequence[str | Path]) -> list[Path]:
+    """Return the Parquet files that `paths` name: files as given, folders with all `*.parquet` below them, sorted."""
+    found: list[Path] = []
+    for path in map(Path, paths):
+        if path.is_dir():
+            inside = sorted(file for file in path.rglob("*.parquet") if file.is_file() and file.name[0] != ".")
+            if not inside:
+                raise DataError(f"{path}: no *.parquet files in this folder")
+            found += inside
+        elif path.exists():
+            found.append(path)
+        else:
+            raise DataError(f"{path}: no such file or folder")
+    if not found:
+        raise DataError("no data given: name Parquet files, or folders that hold them")
+    return found
+
+
+def open_all(paths: Sequence[str | Path], market: Market) -> list[Source]:
+    """Return the files as sources of `market`, ordered by time; `DataError` where they are not one tape of it."""
+    found = find(paths)
+    if twice := [path for path, count in Counter(path.resolve() for path in found).items() if count > 1]:
+        raise DataError(f"{twice[0]}: given twice")
+    sources = sorted((open_one(path, market) for path in found), key=lambda source: source.first_ns)
+    _refuse_two_markets(sources)
+    for one, other in pairwise(sources):
+        if other.first_ns < one.last_ns:
+            raise DataError(
+                f"{other.path}: overlaps {one.path}: it begins at {utc(other.first_ns)}, before that one ends at "
+                f"{utc(one.last_ns)}"
+            )
+    return sources
+
+
+def open_one(path: Path, market: Market) -> Source:
+    """Read what a file says of itself, and the span of its times."""
+    with readable(path):
+        words = pl.read_parquet_metadata(path)
+        lake = form_of(path, pl.read_parquet_schema(path))
+        if lake:
+            _refuse_other_steps(path, words, market)
+        times = pl.col("ts_ns" if lake else "ts")
+        rows, first, last = (
+            pl.scan_parquet(path, glob=False)
+            .select(pl.len(), times.drop_nulls().first().alias("first"), times.max().alias("last"))
+            .collect()
+            .row(0)
+        )
+    if not rows:
+        raise DataError(f"{path}: has no rows")
+    if first is None:
+        raise DataError(f"{path}: every {'ts_ns' if lake else 'ts'} is null")
+    return Source(path, lake, words, rows, first, last)
+
+
+@contextmanager
+def readable(path: Path) -> Iterator[None]:
+    """Turn what goes wrong while a file is read into a `DataError` of one line that names it."""
+    try:
+        yield
+    except (PolarsError, OSError, PanicException) as error:
+        cause = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise DataError(f"{path}: cannot be read as Parquet: {cause}") from error
+
+
+def form_of(path: Path, schema: Mapping[str, pl.DataType]) -> bool:
+    """Say whether a file has the lake's form, True, or that of floats, False."""
+    lake = "ts_ns" in schema
+    for name, meaning in (LAKE if lake else FLOATS).items():
+        right = f"int64 {meaning}" if lake else meaning
+        if name not in schema:
+            either = "" if lake or name != "ts" else " (or 'ts_ns', of the lake's form)"
+            raise DataError(f"{path}: column '{name}'{either} is missing; it should be {right}")
+        if not _fits(name, schema[name], lake):
+            raise DataError(f"{path}: column '{name}' is {schema[name]}; it should be {right}")
+    return lake
+
+
+def _fits(name: str, found: pl.DataType, lake: bool) -> bool:
+    if found == pl.Null:
+        return name not in ("ts", "ts_ns", "kind")
+    if lake or name in ("ts", "side"):
+        return found.is_integer() and found not in (pl.UInt64, pl.Int128, pl.UInt128)  # Those would not fit an int64.
+    if name == "kind":
+        return found == pl.String or found in (pl.Categorical, pl.Enum)
+    return found.is_numeric()
+
+
+def _refuse_other_steps(path: Path, words: Mapping[str, str], market: Market) -> None:
+    if (version := words.get("bmv.version")) != VERSION:
+        raise DataError(f"{path}: bmv.version in its metadata is {version or 'missing'}; this program reads {VERSION}")
+    for key, step in (("bmv.tick_size", market.tick_size), ("bmv.lot_size", market.lot_size)):
+        try:
+            found = Decimal(words[key])
+        except (KeyError, InvalidOperation):
+            raise DataError(f"{path}: {key} is missing from its metadata, so its whole numbers mean nothing") from None
+        if found != step:
+            raise DataError(f"{path}: was recorded with {key} {found}; the market is configured with {step}")
+
+
+def _refuse_two_markets(sources: Sequence[Source]) -> None:
+    """Refuse a run over two markets, told apart by the symbol in the metadata, and by the folders of day files."""
+    for name in (_symbol, _folder):
+        known = {market: source.path for source in sources if (market := name(source))}
+        if len(known) > 1:
+            (one, first), (other, second), *_ = sorted(known.items())
+            raise DataError(f"two markets in one run: {one} ({first}) and {other} ({second}); give the data of one")
+
+
+def _symbol(source: Source) -> str | None:
+    return source.words.get("bmv.symbol")
+
+
+def _folder(source: Source) -> str | None:
+    """Return `VENUE/SYMBOL` (or `VENUE_SYMBOL`) of a file named by its day, None for a file named otherwise."""
+    try:
+        date.fromisoformat(source.path.stem)
+    except ValueError:
+        return None
+    return "/".join(source.path.resolve().parent.parts[-2:])

@@ -1,0 +1,233 @@
+"""`bmv backtest`, `show`, `report` and `compare`: a run from the command line, and what is left of it."""
+
+import os
+import re
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import click
+
+from bmv.ports.errors import DataError, UsageError
+
+if TYPE_CHECKING:
+    from bmv.adapters.config import Config
+
+RUNS = Path("runs/backtest")
+LATEST = RUNS / "latest"
+OURS = "manifest.json"  # A folder that holds it is a run, and may be written over.
+FILES = (
+    OURS,
+    "config.resolved.toml",
+    "summary.json",
+    "orders.parquet",
+    "fills.parquet",
+    "equity.parquet",
+    "report.html",
+)
+INSTANT = r"(\d{8})(?:T(\d{2})(\d{2})(\d{2})?)?"
+TIMERANGE = re.compile(rf"(?P<start>{INSTANT})?-(?P<end>{INSTANT})?")
+NS_PER_S = 1_000_000_000
+
+JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON and nothing else.")
+RUN = click.argument("run", type=click.Path(path_type=Path), default=LATEST)
+
+
+class ManyPaths(click.Command):
+    """A command whose `--data` takes all the paths that follow it, as a shell writes them for `*.parquet`."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Repeat `--data` before each path; an option or a `.toml` file ends the list."""
+        spelt, listing = list[str](), False
+        for arg in args:
+            if listing and (arg.startswith("-") or arg.endswith(".toml")):
+                listing = False
+            elif listing and spelt[-1] != "--data":
+                spelt.append("--data")
+            listing = listing or arg == "--data"
+            spelt.append(arg)
+        return super().parse_args(ctx, spelt)
+
+
+@click.command(cls=ManyPaths)
+@click.argument("config")
+@click.option("--data", multiple=True, metavar="PATH...", help="Tapes or folders of them; else [storage].ticks.")
+@click.option("--timerange", metavar="A-B", help="UTC, end exclusive: 20250903-20250905, 20250903T1200-, -20250905.")
+@click.option("--engine", type=click.Choice(["fused", "reference"]), default="fused", show_default=True)
+@click.option("--set", "sets", multiple=True, metavar="KEY=VALUE", help="Override a key; may be repeated.")
+@click.option("--out", type=click.Path(path_type=Path), help="Run folder; else runs/backtest/<time>-<symbol>-<hash>.")
+@click.option("--no-report", is_flag=True, help="Do not write report.html.")
+@JSON
+def backtest(
+    config: str,
+    data: tuple[str, ...],
+    timerange: str | None,
+    engine: Literal["fused", "reference"],
+    sets: tuple[str, ...],
+    out: Path | None,
+    no_report: bool,
+    as_json: bool,
+) -> None:
+    """Run CONFIG on recorded ticks, write a run folder and print its summary.
+
+    \b
+    Examples:
+      bmv backtest my.toml --data ticks/*.parquet
+      bmv backtest my.toml --timerange 20250903-20250905 --set grid.bid.levels=8
+      bmv backtest my.toml --data lake/sim/SOL-USDC --engine reference --json
+
+    --data takes several paths. The folder runs/backtest/latest is the last run.
+    """
+    start_ns, end_ns = span_ns(timerange)
+    if out is not None:
+        refuse_strange_folder(out)
+
+    from bmv.adapters.config import load
+
+    loaded = load(config, sets)
+    paths = data or ((loaded.storage.ticks,) if loaded.storage.ticks else ())
+    if not paths:
+        raise DataError("no ticks given: say --data PATH, or set [storage].ticks in the configuration")
+    folder = out or new_folder(loaded)
+
+    from bmv.backtest import show as view
+    from bmv.backtest.api import Backtest
+
+    run = Backtest(loaded, data=list(paths), start_ns=start_ns, end_ns=end_ns, engine=engine)
+    with progress_bar(quiet=as_json) as progress:
+        result = run.run(progress=progress)
+    clear(folder)
+    result.save(folder, report=not no_report)
+    if out is None:
+        link_latest(folder)
+    view.show(folder, as_json)
+    if not as_json:
+        click.echo(f"run     {folder}" + ("" if no_report else f"\nreport  {folder / 'report.html'}"))
+
+
+@click.command()
+@RUN
+@JSON
+def show(run: Path, as_json: bool) -> None:
+    """Print the summary of RUN, a run folder; the last one if absent.
+
+    \b
+    Examples:
+      bmv show
+      bmv show runs/backtest/latest --json
+    """
+    from bmv.backtest import show as view
+
+    view.show(run, as_json)
+
+
+@click.command()
+@RUN
+def report(run: Path) -> None:
+    """Write report.html of RUN anew from its files; the last run if absent.
+
+    \b
+    Example:
+      bmv report runs/backtest/latest
+    """
+    from bmv.backtest import report as page
+
+    page.write(run)
+    click.echo(run / "report.html")
+
+
+@click.command()
+@click.argument("a", type=click.Path(path_type=Path))
+@click.argument("b", type=click.Path(path_type=Path))
+@JSON
+def compare(a: Path, b: Path, as_json: bool) -> None:
+    """Set the runs A and B side by side.
+
+    \b
+    Example:
+      bmv compare runs/backtest/first runs/backtest/latest
+    """
+    from bmv.backtest import compare as pair
+
+    pair.compare(a, b, as_json)
+
+
+def span_ns(timerange: str | None) -> tuple[int | None, int | None]:
+    """Return first instant and end (exclusive) of a time range, ns UTC; `None` where it is open.
+
+    >>> span_ns("20250903-20250903T1200")
+    (1756857600000000000, 1756900800000000000)
+    >>> span_ns("-20250903")
+    (None, 1756857600000000000)
+    """
+    if timerange is None:
+        return None, None
+    found = TIMERANGE.fullmatch(timerange)
+    if found is None or timerange == "-":
+        raise UsageError(f"--timerange {timerange}: expected 20250903-20250905, 20250903T1200-, or -20250905 (UTC)")
+    start, end = (_instant_ns(found[name], timerange) for name in ("start", "end"))
+    if start is not None and end is not None and start >= end:
+        raise UsageError(f"--timerange {timerange}: expected the start before the end")
+    return start, end
+
+
+def _instant_ns(text: str | None, timerange: str) -> int | None:
+    if text is None:
+        return None
+    try:
+        whole = datetime.strptime((text.replace("T", "") + "000000")[:14], "%Y%m%d%H%M%S").replace(tzinfo=UTC)
+    except ValueError:
+        raise UsageError(f"--timerange {timerange}: {text} is no day or time") from None
+    return int(whole.timestamp()) * NS_PER_S
+
+
+def refuse_strange_folder(folder: Path) -> None:
+    """Raise `UsageError` unless `folder` is absent, empty or a run, so that nothing else is ever written over."""
+    if folder.is_dir() and (not any(folder.iterdir()) or (folder / OURS).is_file()):
+        return
+    if folder.exists() or folder.is_symlink():
+        raise UsageError(f"--out {folder}: is neither empty nor a run (a folder with {OURS}); nothing was written")
+
+
+def new_folder(config: "Config", now: datetime | None = None) -> Path:
+    """Return the path of a run folder that does not exist yet: UTC time, symbol and the start of the hash."""
+    from bmv.adapters.config import digest
+
+    stamp = (now or datetime.now(UTC)).strftime("%Y%m%dT%H%M%SZ")
+    symbol = re.sub(r"[^A-Za-z0-9]+", "-", config.market.symbol).strip("-")
+    name = f"{stamp}-{symbol}-{digest(config)[:8]}"
+    names = (name, *(f"{name}-{n}" for n in range(2, 1000)))
+    return next(RUNS / each for each in names if not (RUNS / each).exists())
+
+
+def clear(folder: Path) -> None:
+    """Make `folder`, and take away the files of an earlier run in it, so that none of them seems to be of this one."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in FILES:
+        (folder / name).unlink(missing_ok=True)
+
+
+def link_latest(folder: Path) -> None:
+    """Let `runs/backtest/latest` point at `folder`; a file system without links goes without."""
+    fresh = LATEST.with_name(f".latest-{os.getpid()}")
+    with suppress(OSError):
+        fresh.symlink_to(folder.name)
+        fresh.replace(LATEST)
+
+
+@contextmanager
+def progress_bar(*, quiet: bool) -> Iterator[Callable[[float], None] | None]:
+    """Give a function that takes the share done, 0 to 1, and draws it on a terminal; `None` in a pipe."""
+    if quiet or not sys.stderr.isatty():
+        yield None
+        return
+
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("backtest", total=1.0)
+        yield lambda share: bar.update(task, completed=share)

@@ -1,0 +1,134 @@
+"""Two runs side by side: what came out differently, and what was different about them."""
+
+from pathlib import Path
+from typing import Any
+
+import orjson
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from bmv.backtest.folder import config_text, parsed, summary_of
+from bmv.backtest.numbers import Json
+from bmv.backtest.sheet import Row, headline, sections, told
+from bmv.backtest.wording import UNKNOWN
+
+
+def compare(a: Path, b: Path, as_json: bool) -> None:
+    """Print how run `b` differs from run `a`: a table, or with `as_json` nothing but JSON.
+
+    Raises `UsageError` or `DataError` when either is not the folder of a run.
+    """
+    difference = differences(a, b)
+    if as_json:
+        print(orjson.dumps(difference, option=orjson.OPT_INDENT_2).decode())
+    else:
+        Console().print(difference_table(difference, a, b))
+
+
+def differences(a: Path, b: Path) -> Json:
+    """Return both runs' figures and what sets them apart.
+
+    Keys: `same_digest`, `same_data`, `warnings`, `figures` (`section`, `label`, `unit`, `a`, `b`, `difference` = b - a,
+    None where either is not known) and `config` (dotted key: [in a, in b], None where it is not set).
+    """
+    summaries = summary_of(a), summary_of(b)
+    configs = [flat(parsed(config_text(run_dir), run_dir)) for run_dir in (a, b)]
+    prints = [data_print(run_dir, summary) for run_dir, summary in zip((a, b), summaries, strict=True)]
+    same_data = prints[0] == prints[1]
+    return {
+        "symbols": [summary.get("symbol") for summary in summaries],
+        "digests": [summary.get("digest") for summary in summaries],
+        "same_digest": summaries[0].get("digest") == summaries[1].get("digest"),
+        "same_data": same_data,
+        "warnings": [] if same_data else ["The runs did not read the same data: results of different markets."],
+        "figures": _figures(*summaries),
+        "config": {
+            key: [configs[0].get(key), configs[1].get(key)]
+            for key in sorted(configs[0].keys() | configs[1].keys())
+            if configs[0].get(key) != configs[1].get(key)
+        },
+    }
+
+
+def data_print(run_dir: Path, summary: Json) -> Json:
+    """Return what tells one run's data from another's: period and counts, and the files' hashes where kept."""
+    path = run_dir / "manifest.json"
+    manifest: Any = orjson.loads(path.read_bytes()) if path.is_file() else {}  # Any: what JSON holds.
+    files = manifest.get("data", []) if isinstance(manifest, dict) else []
+    hashes = [file.get("sha256") for file in files if isinstance(file, dict)] if isinstance(files, list) else files
+    names = ("symbol", "first_ns", "last_ns", "events", "trades", "quotes")
+    return {"files": hashes} | {name: summary.get(name) for name in names}
+
+
+def flat(tree: Json, above: str = "") -> Json:
+    """Return nested tables as one, by dotted key.
+
+    >>> flat({"grid": {"bid": {"levels": 3}}, "version": 1})
+    {'grid.bid.levels': 3, 'version': 1}
+    """
+    found: Json = {}
+    for name, value in tree.items():
+        found |= flat(value, f"{above}{name}.") if isinstance(value, dict) else {f"{above}{name}": value}
+    return found
+
+
+def _figures(a: Json, b: Json) -> list[Json]:
+    return [
+        {
+            "section": section,
+            "label": ours.label,
+            "unit": ours.unit,
+            "a": ours.value,
+            "b": theirs.value,
+            "difference": None if ours.value is None or theirs.value is None else theirs.value - ours.value,
+        }
+        for (section, ours), (_, theirs) in zip(_rows(a), _rows(b), strict=True)
+    ]
+
+
+def _rows(summary: Json) -> list[tuple[str, Row]]:
+    return [("Headline", row) for row in headline(summary)] + [
+        (section.title, row) for section in sections(summary) for row in section.rows
+    ]
+
+
+def difference_table(difference: Json, a: Path, b: Path) -> RenderableType:
+    """Return what a terminal shows of :func:`differences`."""
+    parts: list[RenderableType] = [Text(f"! {warning}", style="yellow") for warning in difference["warnings"]]
+    same = "the same, word for word" if difference["same_digest"] else "different"
+    parts.append(Text(f"a = {a}\nb = {b}\ndecisions: {same} ({' | '.join(map(str, difference['digests']))})"))
+    parts.append(_figure_table(difference))
+    if difference["config"]:
+        parts.append(_config_table(difference["config"]))
+    else:
+        parts.append(Text("The configurations are equal.", style="dim"))
+    return Group(*parts)
+
+
+def _figure_table(difference: Json) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    table.add_column("")
+    for name in ("a", "b", "b − a"):
+        table.add_column(name, justify="right", no_wrap=True)
+    title = ""
+    for row in difference["figures"]:
+        if row["section"] != title:
+            title = row["section"]
+            table.add_row(Text(title, style="bold cyan"))
+        cells = (told(Row("", row[name], row["unit"]), difference["symbols"][0]) for name in ("a", "b", "difference"))
+        table.add_row(f"  {row['label']}", *cells)
+    return table
+
+
+def _config_table(config: Json) -> Table:
+    table = Table(title="Configuration", title_justify="left", title_style="bold cyan", box=None, header_style="dim")
+    for name in ("key", "a", "b"):
+        table.add_column(name, overflow="fold")
+    for key, (ours, theirs) in config.items():
+        table.add_row(Text(key), Text(_setting(ours)), Text(_setting(theirs)))
+    return table
+
+
+def _setting(value: object) -> str:
+    return UNKNOWN if value is None else str(value)

@@ -1,0 +1,61 @@
+"""What a backtest cannot know, said in the report where its numbers are read."""
+
+from html import escape
+
+from bmv.backtest.folder import Run
+from bmv.backtest.markup import element
+from bmv.backtest.numbers import finite
+from bmv.backtest.sheet import at
+from bmv.backtest.wording import percent
+
+QUEUES = {
+    "front": "Queue model “front”: nobody is ever ahead of us. An upper bound on fills.",
+    "back": "Queue model “back”: everything shown is ahead of us, and only prints shorten it. A lower bound on fills.",
+    "power": "Queue model “power”: cancels shorten the queue ahead of us by a power of where we stand. A guess.",
+    "log": "Queue model “log”: cancels shorten the queue ahead of us by the logarithm of the sizes. A guess.",
+}
+
+
+def confessions(run: Run) -> str:
+    """Return the simplifications behind this run as a list, with the settings that it used."""
+    told = [
+        ("Our fills take nothing from the tape", "What we trade stays there for others, and nobody reacts to our "
+         "orders. The larger our size beside that of the market, the less is to be believed."),
+        ("Our place in the queue is assumed", _queue(run)),
+        ("Fills by quotes alone", _by_quotes(run)),
+        ("Market data arrives at its own time", "The delay of the feed is 0; it belongs in "
+         f"simulation.entry_latency_ms, which was {_latency(run, 'entry')}. Reports took {_latency(run, 'response')}."),
+        ("Perpetuals are run as spot", "There is no funding, no leverage, no liquidation; we sell only what we hold."),
+        ("Beyond the best price the book is unknown", "Unless depth was recorded, an order behind the touch fills only "
+         "by prints through it, and a taker gets no more than the size shown."),
+        ("The chain is left out", "No dropped or reordered transactions, no priority fees or tips, no rent."),
+    ]  # fmt: skip
+    items = (element("li", element("b", escape(title)) + element("span", escape(text))) for title, text in told)
+    return element("ul", "".join(items), "confess")
+
+
+def _queue(run: Run) -> str:
+    name = str(at(run.config, "simulation", "queue"))
+    return QUEUES.get(name, f"Queue model “{name}”.") + " Run the other bound as well: the truth lies between."
+
+
+def _by_quotes(run: Run) -> str:
+    share = finite(at(run.summary, "statistics", "activity", "quote_ratio"))
+    if at(run.config, "simulation", "fill_on_quotes") is False:
+        return "Off: only prints filled us (simulation.fill_on_quotes = false)."
+    if share is None:
+        return "None: there were no fills."
+    return f"{percent(share)} of the fills had no print at our price: a quote crossed it, and we took that for a trade."
+
+
+def _latency(run: Run, way: str) -> str:
+    """Return the delay in words; the configuration has a number, or a table that names its model."""
+    value = at(run.config, "simulation", f"{way}_latency_ms")
+    match at(value, "model"):
+        case "random":
+            return f"random, {value['median_ms']} ms at the median and {value['p99_ms']} ms at the 99th percentile"
+        case "recorded":
+            return f"that recorded in {value['file']}"
+        case "constant":
+            return f"{value['ms']} ms"
+    return "not set" if value is None else f"{value} ms"

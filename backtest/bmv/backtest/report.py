@@ -1,0 +1,175 @@
+"""The report: one HTML file that needs nothing but a browser, made from a run folder alone."""
+
+from functools import cache
+from html import escape
+from pathlib import Path
+from string import Template
+from typing import TYPE_CHECKING
+
+import orjson
+
+from bmv.backtest import markup
+from bmv.backtest.confessions import confessions
+from bmv.backtest.figures import figures
+from bmv.backtest.folder import Run, read
+from bmv.backtest.numbers import Json
+from bmv.backtest.sheet import headline, sections
+from bmv.backtest.wording import plain, span
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
+
+REPORT = "report.html"
+STATIC = Path(__file__).parent / "static"
+
+
+def write(run_dir: Path) -> Path:
+    """Write `report.html` into a run folder from the other files in it, and return its path.
+
+    Raises `UsageError` or `DataError` as :func:`bmv.backtest.folder.read`.
+    """
+    path = run_dir / REPORT
+    path.write_text(render(read(run_dir)), "utf-8")
+    return path
+
+
+def render(run: Run) -> str:
+    """Return the whole page, charts and the programme that draws them included: about 5 MB."""
+    from plotly.offline import get_plotlyjs
+
+    drawn = figures(run)
+    return _page().substitute(
+        title=escape(f"{run.summary.get('symbol', '')}: backtest"),
+        css=_static("report.css"),
+        body=markup.header(run.summary) + markup.element("main", _main(run, set(drawn))),
+        figures=_embedded(drawn),
+        plotly=get_plotlyjs().replace("</script", "<\\/script"),
+        script=_static("report.js"),
+    )
+
+
+def _main(run: Run, drawn: set[str]) -> str:
+    """Return the body of the page: what matters most stands first."""
+    summary, stats = run.summary, run.summary.get("statistics", {})
+    parts = [
+        _why_nothing(stats),
+        _headline(summary),
+        _warnings(run),
+        _chart("price", drawn, "Market, quotes and fills", "Mid and pivot with our resting orders and what they "
+               "traded; under it what we held and what it was worth. Drag to zoom, double-click to return."),
+        _pair(
+            _chart("attribution", drawn, "Where the money came from", "Spread earned at the fills, gain on what was "
+                   "held, fees; they add up to net at every instant."),
+            _chart("markouts", drawn, "What fills were worth later", "Markout after 0.1 to 300 s with its band of "
+                   "95 %, before fees. A curve that falls below zero is adverse selection. Levels: click the legend."),
+        ),
+        markup.card("Maker statistics", markup.sheet(sections(summary), str(summary.get("symbol", "")))),
+        markup.card("By side and level", markup.by_level(stats), "The last columns are markouts in bps, "
+                    "so many seconds after the fill; point at one for its band."),
+        _pair(
+            _chart("levels", drawn, "Fills by level and hour", "The ladder as it stands in the book, asks above bids."),
+            _chart("inventory", drawn, "Inventory held", "Share of the time spent at each inventory."),
+        ),
+        _breaker(stats, drawn),
+        _pair(_bracket(summary), markup.card("Pivot against the mid", markup.pivot_table(stats), "How far the pivot "
+              "stood from the mid now and later; a bias above zero stands too high.")),
+        _pair(_quality(summary), _refusals(stats)),
+        markup.card("What this simulation leaves out", confessions(run), "Read before you believe the numbers above."),
+        _folded("Resolved configuration", run.config_text),
+        _folded("Manifest", orjson.dumps(run.manifest, option=orjson.OPT_INDENT_2).decode()) if run.manifest else "",
+        _footer(summary),
+    ]  # fmt: skip
+    return "".join(parts)
+
+
+def _headline(summary: Json) -> str:
+    rest = [row for row in headline(summary) if row.unit != "quote"]
+    inner = markup.profit(summary) + markup.tiles(rest, str(summary.get("symbol", "")))
+    return markup.element("section", inner, "card")
+
+
+def _why_nothing(stats: Json) -> str:
+    why = stats.get("why_nothing")
+    return markup.card("Why nothing happened", markup.listing(why), css="notice why") if why else ""
+
+
+def _warnings(run: Run) -> str:
+    summary = run.summary
+    said = dict.fromkeys(
+        [*_torn(run), *summary.get("warnings", []), *(summary.get("quality") or {}).get("warnings", [])]
+    )
+    return markup.card("Warnings", markup.listing(said), css="notice") if said else ""
+
+
+def _torn(run: Run) -> list[str]:
+    """Return how the tables of the folder contradict its summary: then its files are not of one run, or not whole."""
+    lengths = {"orders": len(run.orders), "fills": len(run.fills)}
+    return [
+        f"{name}.parquet has {rows:,} rows, but the summary counts {run.summary[name]:,}: do not trust this folder."
+        for name, rows in lengths.items()
+        if run.summary.get(name, rows) != rows
+    ]
+
+
+def _chart(name: str, drawn: set[str], title: str, lead: str) -> str:
+    return markup.card(title, f'<div class="chart" id="chart-{name}"></div>', lead) if name in drawn else ""
+
+
+def _pair(left: str, right: str) -> str:
+    """Return two cards side by side, or the one that is there."""
+    return markup.element("div", left + right, "pair") if left and right else left or right
+
+
+def _breaker(stats: Json, drawn: set[str]) -> str:
+    changes = stats.get("breaker", [])
+    chart = '<div class="chart" id="chart-breaker"></div>' if "breaker" in drawn else ""
+    return markup.card("Circuit breaker", chart + markup.breaker_table(changes)) if changes else ""
+
+
+def _bracket(summary: Json) -> str:
+    found = summary.get("bracket")
+    if not found:
+        return ""
+    lead = "Nobody knows our place in the queue. First in it and last in it bound what would have been filled."
+    return markup.card("Bracket of belief", markup.bracket_table(found, str(summary.get("symbol", ""))), lead)
+
+
+def _quality(summary: Json) -> str:
+    quality = summary.get("quality")
+    return markup.card("Data", markup.quality_table(quality)) if quality else ""
+
+
+def _refusals(stats: Json) -> str:
+    by_code = (stats.get("refusals") or {}).get("by_code")
+    return markup.card("Risk", markup.refusal_table(by_code)) if by_code else ""
+
+
+def _folded(title: str, text: str) -> str:
+    inner = markup.element("summary", escape(title)) + markup.element("pre", escape(text))
+    return markup.element("details", inner, "card")
+
+
+def _footer(summary: Json) -> str:
+    speed = summary.get("events_per_second")
+    pace = f", {plain(speed / 1e6, 2)} M events/s" if speed else ""
+    took = [span(summary[name]) if name in summary else "?" for name in ("load_seconds", "engine_seconds")]
+    text = f"{plain(summary.get('events', 0), 0)} events, read in {took[0]}, run in {took[1]}{pace}. All times UTC."
+    return markup.element("footer", escape(text))
+
+
+def _embedded(drawn: "dict[str, Figure]") -> str:
+    """Return the figures as JSON that may stand in a script element: nothing in it can close the element."""
+    for figure in drawn.values():
+        figure.layout.template = {}  # The page lays its own paper under them.
+    told = ",".join(f'"{name}":{figure.to_json()}' for name, figure in drawn.items())
+    return f"{{{told}}}".replace("<", "\\u003c")
+
+
+@cache
+def _page() -> Template:
+    return Template(_static("report.html"))
+
+
+@cache
+def _static(name: str) -> str:
+    return (STATIC / name).read_text("utf-8")

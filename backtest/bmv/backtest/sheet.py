@@ -1,0 +1,164 @@
+"""The figures of a summary in the order in which a market maker reads them: one list for terminal, page and compare."""
+
+from typing import Any, Literal, NamedTuple
+
+from bmv.backtest.numbers import Json, finite
+from bmv.backtest.wording import UNKNOWN, currencies, money_decimals, percent, plain, significant, span
+
+Unit = Literal["quote", "base", "amount", "bps", "share", "count", "seconds", "number", "signed"]
+
+
+class Row(NamedTuple):
+    """One figure: what it is called, what it is, in which unit, and what it means."""
+
+    label: str
+    value: float | None
+    unit: Unit
+    means: str = ""
+
+
+class Section(NamedTuple):
+    """Figures that belong together."""
+
+    title: str
+    rows: list[Row]
+
+
+def told(row: Row, symbol: str = "") -> str:
+    """Return the value of `row` in words, unit included.
+
+    >>> told(Row("fees", -1.25, "quote"), "SOL/USDC"), told(Row("Sharpe", None, "number"))
+    ('−1.2500 USDC', '–')
+    """
+    value = row.value
+    if value is None:
+        return UNKNOWN
+    base, quote = currencies(symbol)
+    match row.unit:
+        case "quote":
+            return f"{plain(value, money_decimals(abs(value)), sign=True)} {quote}"
+        case "amount":
+            return f"{significant(value)} {quote}"
+        case "base":
+            return f"{significant(value)} {base}"
+        case "bps":
+            return f"{plain(value, 2)} bps"
+        case "share":
+            return percent(value)
+        case "count":
+            return plain(value, 0)
+        case "seconds":
+            return span(value)
+        case "signed":
+            return plain(value, 2, sign=True)
+    return significant(value, 4)
+
+
+def at(tree: Any, *path: str | int) -> Any:  # A summary is as deep as it likes.
+    """Return what stands in a nested summary, None where the path breaks off."""
+    for name in path:
+        if isinstance(tree, dict):
+            tree = tree.get(name)
+        elif isinstance(tree, list) and isinstance(name, int) and -len(tree) <= name < len(tree):
+            tree = tree[name]
+        else:
+            return None
+    return tree
+
+
+def headline(summary: Json) -> list[Row]:
+    """Return the figures that stand first, the same on the terminal and on the page."""
+    stats = summary.get("statistics", {})
+
+    def money(name: str) -> float | None:
+        return finite(at(summary, "pnl", name))
+
+    return [
+        Row("Net profit", money("net"), "quote", "change of cash + position × mid, first row to last"),
+        Row("Against holding", finite(summary.get("net_vs_hold")), "quote", "net, less what the first position made"),
+        Row("Spread", money("spread"), "quote", "earned against the mid at the fills"),
+        Row("Inventory", money("inventory"), "quote", "gain of what was held while the mid moved"),
+        Row("Fees", money("fees"), "quote", "what the venue charged; positive is a rebate"),
+        Row("Max drawdown", finite(summary.get("max_drawdown")), "share", "deepest fall of equity from its peak"),
+        Row("Fills", finite(summary.get("fills")), "count", "partial fills count each"),
+        Row("Fill ratio", finite(at(stats, "orders", 0, "fill_ratio")), "share", "accepted orders that traded at all"),
+        Row("Sharpe", finite(at(stats, "ratios", "sharpe")), "signed", sampling(stats)),
+    ]
+
+
+def sampling(stats: Json) -> str:
+    """Say how the ratios were sampled."""
+    step_s, n = at(stats, "ratios", "sampling_s"), at(stats, "ratios", "n")
+    reason = at(stats, "ratios", "reason")
+    how = f"{n:,} returns of {span(step_s)}, × √ of those in 365 days" if step_s else ""
+    return "; ".join(filter(None, (how, reason)))
+
+
+def sections(summary: Json) -> list[Section]:
+    """Return everything else that is one number, by theme."""
+    stats = summary.get("statistics", {})
+
+    def get(*path: str | int) -> float | None:
+        return finite(at(stats, *path))
+
+    markout = {row["horizon_s"]: row["mean_bps"] for row in stats.get("markouts", []) if row["side"] is None}
+    return [
+        Section("Spread", [
+            Row("Quoted", get("spread", "quoted_bps"), "bps", "our best ask − our best bid, while both rested"),
+            Row("Effective", get("spread", "effective_bps"), "bps", "2 × distance of the fill from the mid"),
+            Row("Realised, 5 s", get("spread", "realised_bps"), "bps", "the same against the mid 5 s later"),
+            Row("Markout, 5 s", finite(markout.get(5.0)), "bps", "what a fill was worth 5 s later, before fees"),
+            Row("Given back by 5 s", get("adverse_selection", "share"), "share", "adverse selection: part of the "
+                "captured spread that the market took back"),
+            Row("Net per notional", get("activity", "net_bps"), "bps", "net profit by quote traded"),
+        ]),
+        Section("Quoting", [
+            Row("Two-sided", get("uptime", "two_sided"), "share", "of the time, a bid and an ask of ours rested"),
+            Row("Bid at touch", get("uptime", "bid_at_touch"), "share", "of the time"),
+            Row("Ask at touch", get("uptime", "ask_at_touch"), "share", "of the time"),
+            Row("Both at touch", get("uptime", "both_at_touch"), "share", "of the time"),
+            Row("With a pivot", get("uptime", "pivot"), "share", "of the time"),
+            Row("Halted", get("uptime", "halted"), "share", "of the time, by the circuit breaker"),
+        ]),
+        Section("Orders", [
+            Row("Orders", finite(summary.get("orders")), "count", "sent to the venue"),
+            Row("Time to fill", get("orders", 0, "time_to_fill_s_median"), "seconds", "median, from acceptance"),
+            Row("Time to fill, p90", get("orders", 0, "time_to_fill_s_p90"), "seconds", "nine in ten were faster"),
+            Row("Volume filled", get("orders", 0, "volume_ratio"), "share", "of the size that rested"),
+            Row("Messages per fill", get("activity", "messages_per_fill"), "number", "(orders + cancels) / fills"),
+            Row("Cancels per order", get("activity", "cancel_ratio"), "number"),
+            Row("Requotes per hour", get("activity", "requotes_per_hour"), "number"),
+            Row("Refused by risk", get("refusals", "total"), "count", "intents that never became orders"),
+            Row("Rejected by venue", get("activity", "rejected"), "count"),
+            Row("Fills by quotes alone", get("activity", "quote_ratio"), "share", "no print reached the price, a quote "
+                "crossed it"),
+        ]),
+        Section("Inventory", [
+            Row("Mean", get("inventory", "mean"), "base", "weighted by time"),
+            Row("Standard deviation", get("inventory", "sd"), "base", "weighted by time"),
+            Row("Smallest", get("inventory", "min"), "base"),
+            Row("Largest", get("inventory", "max"), "base"),
+            Row("At the end", get("inventory", "end"), "base"),
+            Row("At the limit", get("inventory", "at_limit"), "share", "of the time, max_position or more from target"),
+            Row("Half-life", get("inventory", "half_life_s"), "seconds", "until half a deviation has gone"),
+        ]),
+        Section("Round trips", [
+            Row("Count", get("round_trips", "count"), "count", "pieces of volume bought and sold, first in, first out"),
+            Row("Profit", get("round_trips", "profit"), "quote", "after the fees of both sides"),
+            Row("Mean profit", get("round_trips", "mean_profit"), "quote", "a round trip"),
+            Row("Profit per volume", get("round_trips", "profit_bps"), "bps", "of what was paid"),
+            Row("Won", get("round_trips", "won"), "share", "round trips with a profit after fees"),
+            Row("Mean hold", get("round_trips", "mean_hold_s"), "seconds", "weighted by size"),
+            Row("Unmatched", get("round_trips", "unmatched"), "base", "bought and not sold (below 0: the reverse)"),
+        ]),
+        Section("Risk", [
+            Row("Sortino", get("ratios", "sortino"), "signed", "as Sharpe, against falls only"),
+            Row("Calmar", get("ratios", "calmar"), "signed", "mean return of 365 days by the max drawdown"),
+            Row("Max drawdown", get("drawdown", "max_quote"), "amount", "peak to trough"),
+            Row("Time to trough", get("drawdown", "fall_s"), "seconds"),
+            Row("Time to recover", get("drawdown", "recovery_s"), "seconds", at(stats, "drawdown", "reason") or ""),
+            Row("Longest underwater", get("drawdown", "longest_underwater_s"), "seconds", "below a former peak"),
+            Row("Notional", get("activity", "notional"), "amount", "traded, both sides"),
+            Row("Turnover", get("activity", "turnover"), "number", "notional by mean equity"),
+        ]),
+    ]  # fmt: skip

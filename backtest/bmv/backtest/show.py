@@ -1,0 +1,115 @@
+"""A run on one screen of a terminal."""
+
+from pathlib import Path
+
+import orjson
+from rich.columns import Columns
+from rich.console import Console, Group, RenderableType
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from bmv.backtest.folder import summary_of
+from bmv.backtest.numbers import SECOND, Json, finite
+from bmv.backtest.sheet import Row, at, headline, sections, told
+from bmv.backtest.wording import currencies, instant, moneys, plain, span
+
+
+def show(run_dir: Path, as_json: bool) -> None:
+    """Print the summary of a run folder: a table, or with `as_json` nothing but its JSON.
+
+    Raises `UsageError` or `DataError` as :func:`bmv.backtest.folder.summary_of`.
+    """
+    summary = summary_of(run_dir)
+    if as_json:
+        print(orjson.dumps(summary, option=orjson.OPT_INDENT_2).decode())
+    else:
+        Console().print(summary_table(summary))
+
+
+def summary_table(summary: Json) -> RenderableType:
+    """Return what a terminal shows of a summary, as something that Rich prints; fits into 80 columns."""
+    symbol = str(summary.get("symbol", ""))
+    parts: list[RenderableType] = [_title(summary), _money(summary)]
+    if why := at(summary, "statistics", "why_nothing"):
+        parts.append(Panel("\n".join(map(_plain, why)), title="why nothing", border_style="yellow", title_align="left"))
+    parts.append(_columns(summary, symbol))
+    if bracket := summary.get("bracket"):
+        parts.append(_bracket(bracket, symbol))
+    parts += [Text(f"! {warning}", style="yellow") for warning in summary.get("warnings", [])]
+    parts.append(_speed(summary))
+    return Group(*parts)
+
+
+def _title(summary: Json) -> Text:
+    first, last = summary.get("first_ns"), summary.get("last_ns")
+    period = ""
+    if first is not None and last is not None:
+        period = f"{instant(first)} to {instant(last)} UTC, {span((last - first) / SECOND)}"
+    return Text.assemble(
+        (str(summary.get("symbol", "")), "bold"), "  ", (period, "dim"), "  ", (str(summary.get("digest", "")), "cyan")
+    )
+
+
+def _money(summary: Json) -> Text:
+    """Return the profit as the sum that it is."""
+    pnl = {name: amount for name, amount in summary["pnl"].items() if name in _ALWAYS or finite(amount)}
+    words = moneys({**pnl, "hold": summary.get("net_vs_hold")})
+    text = Text.assemble(
+        ("net ", "bold"), (words.pop("net"), _tone(pnl.get("net"))), f" {currencies(str(summary.get('symbol', '')))[1]}"
+    )
+    hold = words.pop("hold")
+    text.append(" = " + "  ".join(f"{name} {amount}" for name, amount in words.items()))
+    return text.append(f"\nagainst holding {hold}")
+
+
+_ALWAYS = ("net", "spread", "inventory", "fees")
+
+
+def _columns(summary: Json, symbol: str) -> RenderableType:
+    """Return the figures in two columns of sections; those that the first line told are left out."""
+    first = [row for row in headline(summary) if row.unit != "quote"]
+    blocks = [_block("Headline", first, symbol)]
+    blocks += [_block(section.title, [row for row in section.rows if row.value is not None], symbol)
+               for section in sections(summary)]  # fmt: skip
+    return Columns([block for block in blocks if block.row_count], padding=(0, 3), equal=True)
+
+
+def _block(title: str, rows: list[Row], symbol: str) -> Table:
+    table = Table(title=title, title_justify="left", title_style="bold cyan", box=None, show_header=False, padding=0)
+    table.add_column(width=21)
+    table.add_column(justify="right", width=15, no_wrap=True)
+    for row in rows:
+        table.add_row(row.label, told(row, symbol))
+    return table
+
+
+def _bracket(bracket: Json, symbol: str) -> Table:
+    """Return the two ends of what the queue may have been: first in it, and last."""
+    table = Table(title="Bracket of belief", title_justify="left", title_style="bold cyan", box=None)
+    for name in ("queue", "net", "fills", "max drawdown", "digest"):
+        table.add_column(name, justify="left" if name in ("queue", "digest") else "right", header_style="dim")
+    for queue, run in bracket.items():
+        if isinstance(run, dict):
+            net, fills, fall = (finite(run.get(name)) for name in ("net", "fills", "max_drawdown"))
+            table.add_row(queue, told(Row("", net, "quote"), symbol), told(Row("", fills, "count")),
+                          told(Row("", fall, "share")), str(run.get("digest", "")))  # fmt: skip
+    return table
+
+
+def _speed(summary: Json) -> Text:
+    events, speed = finite(summary.get("events")) or 0.0, finite(summary.get("events_per_second"))
+    took = [finite(summary.get(name)) for name in ("load_seconds", "engine_seconds")]
+    load, engine = (span(seconds) if seconds is not None else "?" for seconds in took)
+    pace = "" if speed is None else f", {plain(speed / 1e6, 2)} M events/s"
+    return Text(f"{plain(events, 0)} events; read in {load}, run in {engine}{pace}", style="dim")
+
+
+def _tone(amount: object) -> str:
+    value = finite(amount) or 0.0
+    return "bold green" if value > 0 else "bold red" if value < 0 else "bold"
+
+
+def _plain(sentence: str) -> str:
+    """Return `sentence` with nothing in it that Rich takes for markup."""
+    return sentence.replace("[", r"\[")

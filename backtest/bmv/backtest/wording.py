@@ -1,0 +1,96 @@
+"""Numbers as people read them: thousands apart, a true minus, units beside them, and a dash for what is not known."""
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from bmv.backtest.numbers import SECOND, finite
+
+UNKNOWN = "–"
+MINUS = "−"
+
+
+def plain(value: float, decimals: int = 2, *, sign: bool = False) -> str:
+    """Return `value` with thousands apart.
+
+    >>> plain(-12345.678), plain(3, 0, sign=True), plain(-0.001)
+    ('−12,345.68', '+3', '0.00')
+    """
+    rounded = round(value, decimals) + 0.0
+    return f"{rounded:{'+' if sign and rounded else ''},.{decimals}f}".replace("-", MINUS)
+
+
+def significant(value: float, digits: int = 6) -> str:
+    """Return `value` with at most so many digits that mean something.
+
+    >>> significant(0.00012345678), significant(61234.5678), significant(1234567.0)
+    ('0.000123457', '61,234.6', '1,234,567')
+    """
+    whole = len(str(int(abs(value)))) if abs(value) >= 1 else 0
+    leading = 0 if whole or not value else max(0, -int(f"{value:e}".split("e")[1]) - 1)
+    text = plain(value, min(max(digits - whole, 0) + leading, 15))
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def percent(fraction: float) -> str:
+    """Return a fraction in percent.
+
+    >>> percent(0.1234), percent(0.00012)
+    ('12.3 %', '0.0120 %')
+    """
+    value = fraction * 100
+    return f"{plain(value, 1 if abs(value) >= 1 or not value else 4)} %"
+
+
+def span(seconds: float) -> str:
+    """Return a time span in its fitting units.
+
+    >>> span(0.25), span(95), span(4000), span(200_000)
+    ('250 ms', '1 min 35 s', '1 h 6 min', '2 d 7 h')
+    >>> span(60), span(-7200)
+    ('1 min', '−2 h')
+    """
+    if seconds < 0:
+        return MINUS + span(-seconds)
+    if 0 < seconds < 1:
+        return f"{seconds * 1000:.3g} ms"
+    for large, small, name, lesser in ((86_400, 3600, "d", "h"), (3600, 60, "h", "min"), (60, 1, "min", "s")):
+        if seconds >= large:
+            whole, rest = divmod(seconds, large)
+            return f"{whole:,.0f} {name} {rest // small:.0f} {lesser}".removesuffix(f" 0 {lesser}")
+    return f"{seconds:.3g} s"
+
+
+def moneys(amounts: Mapping[str, object]) -> dict[str, str]:
+    """Return amounts of quote with one number of decimals for all of them, so that a sum can be checked by eye.
+
+    >>> moneys({"net": "1.5", "fees": "-0.25"})
+    {'net': '+1.5000', 'fees': '−0.2500'}
+    """
+    values = {name: finite(amount) for name, amount in amounts.items()}
+    decimals = money_decimals(max((abs(value) for value in values.values() if value is not None), default=0.0))
+    return {name: UNKNOWN if value is None else plain(value, decimals, sign=True) for name, value in values.items()}
+
+
+def money_decimals(largest: float) -> int:
+    """Return how many decimals of quote to show beside an amount of `largest`."""
+    return 2 if largest >= 1000 or not largest else 4 if largest >= 1 else 6
+
+
+def instant(ts_ns: int) -> str:
+    """Return an instant in UTC to the second.
+
+    >>> instant(1_756_857_600_000_000_000)
+    '2025-09-03 00:00:00'
+    """
+    return datetime.fromtimestamp(ts_ns / SECOND, UTC).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def currencies(symbol: str) -> tuple[str, str]:
+    """Return base and quote as far as the symbol tells them.
+
+    >>> currencies("SOL/USDC"), currencies("BTC-USDC-PERP"), currencies("AIG")
+    (('SOL', 'USDC'), ('BTC', 'USDC'), ('base', 'quote'))
+    """
+    names = re.split(r"[/_:-]", symbol)
+    return (names[0], names[1]) if len(names) > 1 and all(names[:2]) else ("base", "quote")

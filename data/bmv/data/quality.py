@@ -1,0 +1,286 @@
+"""Which rows of a tape may be believed: the rules, as expressions over many rows at a time, and the tally of a reading.
+
+A rule never mends. A row either passes whole, is dropped and counted under the first rule that it breaks, or, where
+a number is too large to be told without wrapping somewhere, ends the run. Two things are no fault and are told as they
+are: a crossed or locked book, and a book of which a side, or both, is empty.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import IntEnum
+from typing import Any, NamedTuple
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from bmv.ports.market import PRICE_TICKS_MAX, SIZE_LOTS_MAX
+from bmv.ports.market_data import Column, Columns
+from bmv.ports.messages import UNRECORDED, Kind
+
+GAP_NS = 60_000_000_000  # A hole between two rows that is longer than this is told in a warning.
+GAPS_KEPT = 10
+
+
+class Fault(IntEnum):
+    """Why a row was dropped; the lower number wins where several are true."""
+
+    NONE = 0
+    KIND = 1
+    TIME = 2
+    NUMBER = 3
+    PRICE = 4
+    SIZE = 5
+    RANGE = 6
+    GRID = 7
+    SIDE = 8
+    BACK = 9
+
+
+WORDS = {
+    Fault.KIND: "unknown kind",
+    Fault.TIME: "no time",
+    Fault.NUMBER: "price or size missing or not a number",
+    Fault.PRICE: "price zero or negative",
+    Fault.SIZE: "size zero or negative",
+    Fault.RANGE: "price or size out of range",
+    Fault.GRID: "price off the grid",
+    Fault.SIDE: "impossible side",
+    Fault.BACK: "time running back",
+}
+
+
+class Gap(NamedTuple):
+    """A hole in the record: no row between these two times (nanoseconds UTC)."""
+
+    from_ns: int
+    to_ns: int
+
+    @property
+    def length_ns(self) -> int:
+        return self.to_ns - self.from_ns
+
+
+def noise(steps: pl.Expr) -> pl.Expr:
+    """Return how far from a whole number `steps` (a price in ticks, a size in lots; float64) may lie and still be it.
+
+    A decimal read as float64, times the inverse of a step read as float64, is wrong by at most 3 half ulps, 3.4e-16 of
+    its size; the second term allows three times that for feeds that computed before they wrote. At nine digits of
+    ticks it comes to 2e-6 of a tick, at the largest price allowed (2**40 ticks) to 1e-3: half a tick always trips.
+    """
+    return 1e-6 + 1e-15 * steps.abs()
+
+
+def judged(rows: pl.LazyFrame, exact: bool) -> pl.LazyFrame:
+    """Return the nine columns in whole numbers without nulls, `fault` (a `Fault`), `off_lot` (a size was rounded down).
+
+    Args:
+        rows: `ts_ns`, `kind` (1 to 3) and `side` as int64, prices in ticks and sizes in lots, all nullable;
+            float64 and perhaps fractional, or, if `exact`, int64. They come out in the type in which they came in.
+        exact: Ticks and lots are whole already; saves the rules about fractions.
+
+    A column that does not belong to a row's kind is not looked at and comes out as 0; the numbers of a row with a
+    fault mean nothing. Time running back (`Fault.BACK`) depends on what was read before and is left to the reader.
+    """
+    kind = pl.col("kind")
+    prints, books = kind.is_in([Kind.TRADE, Kind.DEPTH]), kind.is_in([Kind.QUOTE, Kind.DEPTH])
+    if exact:
+        rows = rows.with_columns(off_lot=pl.lit(False))
+    else:
+        lots = {name: _lots(pl.col(name)) for name in ("size", "bid_size", "ask_size")}
+        off = {name: (pl.col(name) - whole > noise(pl.col(name))).fill_null(False) for name, whole in lots.items()}
+        off_lot = (prints & off["size"]) | (books & (off["bid_size"] | off["ask_size"]))
+        rows = rows.with_columns(off_lot=off_lot.fill_null(False), **lots)
+    rows = rows.with_columns(prints=prints, has_bid=books & _shown("bid"), has_ask=books & _shown("ask"))
+    ticks = {name: pl.col(name) if exact else _nearest(pl.col(name)) for name in ("price", "bid", "ask")}
+    return rows.select(
+        ts_ns=pl.col("ts_ns").fill_null(0),
+        kind=kind.fill_null(0),
+        side=_where("prints", pl.col("side").fill_null(0)),
+        price=_where("prints", ticks["price"]),
+        size=_where("prints", pl.col("size")),
+        bid=_where("has_bid", ticks["bid"]),
+        bid_size=_where("has_bid", pl.col("bid_size").fill_null(UNRECORDED)),
+        ask=_where("has_ask", ticks["ask"]),
+        ask_size=_where("has_ask", pl.col("ask_size").fill_null(UNRECORDED)),
+        fault=_fault(exact),
+        off_lot=pl.col("off_lot"),
+    )
+
+
+def _nearest(steps: pl.Expr) -> pl.Expr:
+    return (steps + 0.5).floor()  # Four times as fast as `round`.
+
+
+def _lots(steps: pl.Expr) -> pl.Expr:
+    """Round down to a lot, but 2.9999999999999996 lots, which is how float64 writes 0.3 / 0.1, are 3."""
+    return (steps + noise(steps)).floor()
+
+
+def _shown(price: str) -> pl.Expr:
+    """True where a side of the book is there: it has a price, and its size, if recorded, rounds to at least a lot."""
+    return (pl.col(price).fill_null(0) != 0) & (pl.col(f"{price}_size").fill_null(UNRECORDED) != 0)
+
+
+def _where(there: str, value: pl.Expr) -> pl.Expr:
+    return pl.when(there).then(value).otherwise(0).fill_null(0)
+
+
+def _fault(exact: bool) -> pl.Expr:
+    """Return the first rule that a row breaks; Polars sorts NaN above every number, so `NUMBER` goes before others."""
+    kind, side = pl.col("kind"), pl.col("side").fill_null(0)
+    trade, depth, prints = kind == Kind.TRADE, kind == Kind.DEPTH, pl.col("prints")
+    cleared = depth & (side == 0) & (pl.col("price") == 0)  # A depth row that empties the whole book.
+    rules = {
+        Fault.KIND: ~kind.is_in([Kind.TRADE, Kind.QUOTE, Kind.DEPTH]).fill_null(False),
+        Fault.TIME: pl.col("ts_ns").is_null(),
+        Fault.NUMBER: prints & (pl.col("price").is_null() | pl.col("size").is_null()),
+        Fault.PRICE: _anywhere(lambda price, _: price <= 0) & ~cleared.fill_null(False),
+        Fault.SIZE: _anywhere(lambda _, size: size < 0) | (trade & (pl.col("size") == 0)),
+        Fault.RANGE: _anywhere(lambda price, size: (price >= PRICE_TICKS_MAX) | (size >= SIZE_LOTS_MAX)),
+        Fault.SIDE: (prints & ~side.is_between(-1, 1)) | (depth & (side == 0) & ~cleared),
+    }
+    if not exact:
+        rules[Fault.NUMBER] |= _anywhere(lambda price, size: ~price.is_finite() | ~size.is_finite())
+        rules[Fault.GRID] = _anywhere(lambda price, _: (price - _nearest(price)).abs() > noise(price))
+    first = pl.lit(Fault.NONE, pl.UInt8)
+    for fault in sorted(rules, reverse=True):
+        first = pl.when(rules[fault]).then(pl.lit(fault, pl.UInt8)).otherwise(first)
+    return first
+
+
+def _anywhere(rule: Callable[[pl.Expr, pl.Expr], pl.Expr]) -> pl.Expr:
+    """True where `rule` (of a price and its size) holds for a print or for a side of the book that is there."""
+    pairs = (("prints", "price", "size"), ("has_bid", "bid", "bid_size"), ("has_ask", "ask", "ask_size"))
+    return pl.any_horizontal(
+        pl.col(there) & rule(pl.col(price), pl.col(size)).fill_null(False) for there, price, size in pairs
+    )
+
+
+@dataclass(slots=True)
+class Quality:
+    """What a reading found, row by row; complete once the tape has been read to its end.
+
+    `rows` were read within the window, `told` of them were good; `bad` counts the dropped ones by kind of fault.
+    `off_lot` rows had a size that was rounded down to a lot. `gaps` are the longest holes, longest first.
+    """
+
+    rows: int = 0
+    trades: int = 0
+    quotes: int = 0
+    depths: int = 0
+    crossed: int = 0
+    locked: int = 0
+    empty: int = 0
+    unsized: int = 0
+    unsided: int = 0
+    off_lot: int = 0
+    gap_count: int = 0
+    bad: dict[Fault, int] = field(default_factory=dict)
+    gaps: list[Gap] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+    @property
+    def told(self) -> int:
+        return self.trades + self.quotes + self.depths
+
+    @property
+    def dropped(self) -> int:
+        return sum(self.bad.values())
+
+    def __repr__(self) -> str:
+        return (
+            f"<Quality {self.told:,} of {self.rows:,} rows told | {self.trades:,} trades, {self.quotes:,} quotes, "
+            f"{self.depths:,} depths | {self.dropped:,} dropped{f' ({self.faults()})' if self.bad else ''} | "
+            f"{self.crossed:,} crossed, {self.locked:,} locked, {self.off_lot:,} off lot, {self.gap_count:,} gaps>"
+        )
+
+    def drop(self, faults: NDArray[np.uint8]) -> None:
+        """Count the rows that `faults` (a `Fault` a row) drops."""
+        counts = np.bincount(faults, minlength=len(Fault))
+        for fault in WORDS:
+            if counts[fault]:
+                self.bad[fault] = self.bad.get(fault, 0) + int(counts[fault])
+
+    def tell(self, told: Columns, before_ns: int | None) -> None:
+        """Count what is told; `before_ns` is the time of the row before, None if there is none."""
+        trade = told.kind == Kind.TRADE
+        self.trades += (trades := _count(trade))
+        self.depths += (depths := _count(told.kind == Kind.DEPTH))
+        self.quotes += len(told.kind) - trades - depths
+        self.unsided += trades - _count(trade & (told.side != 0))
+        if trades < len(told.kind):
+            self._tell_books(told)
+        self._tell_gaps(told.ts_ns, before_ns)
+
+    def _tell_books(self, told: Columns) -> None:
+        meeting = (told.bid >= told.ask) & (told.ask > 0)
+        if meeting.any():
+            locked = _count(meeting & (told.bid == told.ask))
+            self.locked += locked
+            self.crossed += _count(meeting) - locked
+        if UNRECORDED in (told.bid_size.min(), told.ask_size.min()):
+            self.unsized += _count((told.bid_size == UNRECORDED) | (told.ask_size == UNRECORDED))
+        self.empty += _count((told.kind == Kind.QUOTE) & (told.bid + told.ask == 0))
+
+    def _tell_gaps(self, ts_ns: Column, before_ns: int | None) -> None:
+        if not len(ts_ns):
+            return
+        steps = np.diff(ts_ns, prepend=ts_ns[0] if before_ns is None else before_ns)
+        if steps.max() <= GAP_NS:
+            return
+        holes = np.flatnonzero(steps > GAP_NS)
+        self.gap_count += len(holes)
+        self.gaps += [Gap(int(ts_ns[hole] - steps[hole]), int(ts_ns[hole])) for hole in holes]
+        self.gaps = sorted(self.gaps, key=lambda gap: (-gap.length_ns, gap.from_ns))[:GAPS_KEPT]
+
+    def warn(self) -> None:
+        """Put into words what an operator should know about the reading; called once, at its end."""
+        if not self.trades:
+            self.warnings.append("the tape has no trades: there will be no pivot, and nothing will be quoted")
+        if self.dropped:
+            share = self.dropped / self.rows
+            self.warnings.append(f"{self.dropped:,} bad rows dropped ({share:.4%}): {self.faults()}")
+        if self.off_lot:
+            self.warnings.append(f"{self.off_lot:,} rows had a size off the lot grid, rounded down")
+        if self.unsided:
+            self.warnings.append(f"{self.unsided:,} of {self.trades:,} trades have no aggressor recorded")
+        if self.unsized:
+            self.warnings.append(f"{self.unsized:,} rows have a book side whose size was not recorded")
+        if self.locked + self.crossed:
+            self.warnings.append(f"{self.crossed:,} crossed and {self.locked:,} locked rows told as they are")
+        if self.gap_count:
+            self.warnings.append(f"holes in the record longer than {GAP_NS // 10**9} s: {self.gap_count:,}")
+        self.warnings += [f"no rows from {utc(gap.from_ns)} to {utc(gap.to_ns)}" for gap in self.gaps]
+
+    def faults(self) -> str:
+        """Return the counts by kind of fault, in words."""
+        return ", ".join(f"{count:,} {WORDS[fault]}" for fault, count in sorted(self.bad.items()))
+
+    def as_dict(self) -> dict[str, Any]:  # Any: it is JSON.
+        """Return the tally as JSON-able values; times in nanoseconds UTC."""
+        counts = ("rows", "told", "trades", "quotes", "depths", "dropped", "crossed", "locked", "empty")
+        return {
+            **{name: getattr(self, name) for name in (*counts, "unsized", "unsided", "off_lot", "gap_count")},
+            "bad": {fault.name.lower(): count for fault, count in sorted(self.bad.items())},
+            "gaps": [gap._asdict() for gap in self.gaps],
+            "warnings": list(self.warnings),
+        }
+
+
+def utc(ts_ns: int) -> str:
+    """Write a time (nanoseconds UTC) for people, to the microsecond.
+
+    >>> utc(1756857600_000000123)
+    '2025-09-03T00:00:00Z'
+    """
+    seconds, rest = divmod(ts_ns, 10**9)
+    if not -62_135_596_800 <= seconds <= 253_402_300_799:
+        return f"{ts_ns} ns"  # Outside the calendar: surely not nanoseconds since 1970.
+    moment = datetime.fromtimestamp(seconds, UTC).replace(microsecond=rest // 1000, tzinfo=None)
+    return f"{moment.isoformat()}Z"
+
+
+def _count(rows: NDArray[np.bool_]) -> int:
+    return int(np.count_nonzero(rows))

@@ -1,0 +1,118 @@
+"""Ticks at rest: what the columns of a tape are called, what they hold, and how a day of them is written.
+
+A *lake* holds one Parquet file a market and UTC day, `LAKE/VENUE/SYMBOL/2025-09-03.parquet`, in whole ticks and lots.
+The other form, of floats, is what recorders of other people write (`ts`, prices and sizes in units).
+"""
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import date
+from pathlib import Path
+
+import polars as pl
+from polars.io.plugins import register_io_source
+
+from bmv.ports.market import Market
+from bmv.ports.market_data import Columns
+from bmv.ports.messages import UNRECORDED, Kind
+
+VERSION = "1"
+ROW_GROUP_ROWS = 131_072
+
+LAKE = {
+    "ts_ns": "nanoseconds since 1970 UTC, never falling",
+    "kind": "1 trade, 2 quote, 3 depth",
+    "side": "1 bought or bid, -1 sold or ask, 0 or null not recorded",
+    "price": "ticks; of a trade or a depth level",
+    "size": "lots; of a trade, or what a depth level now shows",
+    "bid": "ticks; best bid after the change, null when there is none",
+    "bid_size": "lots; null when not recorded",
+    "ask": "ticks; best ask after the change, null when there is none",
+    "ask_size": "lots; null when not recorded",
+}
+LAKE_SCHEMA = pl.Schema(dict.fromkeys(LAKE, pl.Int64()))
+
+FLOATS = {
+    "ts": "int64 nanoseconds since 1970 UTC",
+    "kind": "string 'trade', 'quote' or 'depth'",
+    "side": "int8 1, -1 or 0",
+    "price": "float64 quote per base",
+    "size": "float64 base",
+    "bid": "float64 quote per base",
+    "bid_size": "float64 base",
+    "ask": "float64 quote per base",
+    "ask_size": "float64 base",
+}
+
+
+def day_path(lake: Path, venue: str, symbol: str, day: date) -> Path:
+    """Return where a lake keeps a day; a slash in a symbol becomes a dash, so that it stays one folder.
+
+    >>> day_path(Path("lake"), "sim", "SOL/USDC", date(2025, 9, 3)).as_posix()
+    'lake/sim/SOL-USDC/2025-09-03.parquet'
+    """
+    return lake / venue.replace("/", "-") / symbol.replace("/", "-") / f"{day.isoformat()}.parquet"
+
+
+def write_day(
+    path: Path, columns: Columns | Iterable[Columns], market: Market, metadata: Mapping[str, str] | None = None
+) -> Path:
+    """Write one day of `market` in the lake's form: whole or not at all, and streamed, so a day need not fit in memory.
+
+    Args:
+        path: The file; its folders are made. An older file of that name is replaced in one step.
+        columns: Good rows in ticks and lots, at once or in batches.
+        market: Its tick and lot go into the file, without which the numbers mean nothing.
+        metadata: More keys for the file, such as `bmv.source`.
+    """
+    batches = [columns] if isinstance(columns, Columns) else columns
+    path.parent.mkdir(parents=True, exist_ok=True)
+    half_done = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    words = {
+        "bmv.version": VERSION,
+        "bmv.symbol": market.symbol,
+        "bmv.tick_size": str(market.tick_size),
+        "bmv.lot_size": str(market.lot_size),
+        **(metadata or {}),
+    }
+    try:
+        _stream(frames(batches)).sink_parquet(
+            half_done, compression="zstd", row_group_size=ROW_GROUP_ROWS, metadata=words, sync_on_close="all"
+        )
+        half_done.replace(path)
+    finally:
+        half_done.unlink(missing_ok=True)
+    _sync_folder(path.parent)
+    return path
+
+
+def frames(batches: Iterable[Columns]) -> Iterator[pl.DataFrame]:
+    """Turn columns as they are told into frames as they rest: what does not belong to a kind, or is absent, is null."""
+    prints, books = pl.col("kind") != Kind.QUOTE, pl.col("kind") != Kind.TRADE
+    for batch in batches:
+        yield pl.DataFrame(batch._asdict(), schema=LAKE_SCHEMA).with_columns(
+            *(pl.when(prints).then(pl.col(name)) for name in ("side", "price", "size")),
+            *(pl.when(books & (pl.col(name) != 0)).then(pl.col(name)) for name in ("bid", "ask")),
+            *(
+                pl.when(books & (pl.col(name) != 0) & (pl.col(f"{name}_size") != UNRECORDED))
+                .then(pl.col(f"{name}_size"))
+                .alias(f"{name}_size")
+                for name in ("bid", "ask")
+            ),
+        )
+
+
+def _stream(source: Iterator[pl.DataFrame]) -> pl.LazyFrame:
+    # Nothing is pushed down into the source: the sink takes every column and every row.
+    return register_io_source(lambda columns, predicate, rows, batch: source, schema=LAKE_SCHEMA)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make the rename last through a loss of power, where the system can."""
+    if os.name != "posix":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,224 @@
+"""A made-up tape: a market that never was, the same on every machine, to try things on.
+
+Whole numbers from end to end. Every draw is a slice of the bits of one PCG64 stream (whose bits NumPy promises not to
+change) looked up in a table of whole numbers, and every sum is a sum of int64: no float that a processor could round
+its own way. A chunk has its own stream, so a longer tape of a seed begins with the shorter one.
+
+What it has: arrivals in bursts; a fair price that wanders, overshoots, and is reflected at the ends of a range; calm,
+usual and wild stretches, which set volatility, spread and pace; trades at the touch before them, of which some know
+where the fair price has gone (adverse selection), and some print through. What it has not: depth, a queue that
+answers to trades, news, or anything that would make money on it mean anything.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from itertools import groupby
+from math import exp, log1p, sqrt
+from pathlib import Path
+from statistics import NormalDist
+
+import numpy as np
+from numpy import bool_, int64, uint64
+from numpy.random import PCG64, SeedSequence
+from numpy.typing import NDArray
+
+from bmv.data.schema import day_path, write_day
+from bmv.ports.errors import UsageError
+from bmv.ports.market import Market
+from bmv.ports.market_data import Column, Columns
+from bmv.ports.messages import Kind
+
+CHUNK_ROWS = 2**18
+REGIME_ROWS = 2**13
+REVERT_ROWS = 256  # A third of each move of the fair price is taken back after so many rows.
+SUBTICKS = 1024  # The fair price moves in these parts of a tick.
+DAY_NS = 86_400_000_000_000
+YEAR_S = 31_557_600
+
+#        calm (half the time), usual (three eighths), wild (one eighth)
+REGIME = np.array([0, 0, 0, 0, 1, 1, 1, 2])
+VIGOUR = np.array([2, 4, 12])  # Quarters of the usual volatility.
+PACE = np.array([6, 4, 1])  # Quarters of the usual time between rows.
+WIDTH = np.array([0, 0, 2])  # Ticks added to the spread.
+SPREAD = np.repeat(np.array([0, 1, 2, 3]), [150, 70, 26, 10])  # Ticks added to the smallest spread; 256 of them.
+
+SOL_USDC = Market("SOL/USDC", Decimal("0.01"), Decimal("0.001"))
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What the made-up market is like; shares are fractions, 0 to 1.
+
+    Args:
+        price: Where the fair price begins, in quote per base.
+        range_share: The fair price stays within this share of `price` around it (before overshooting).
+        volatility: Of the fair price over a year in usual times, as a fraction.
+        mean_gap_ms: Mean time between two rows in usual times.
+        burst_share: Rows that follow the one before within 0.1 ms.
+        trade_share: Rows that are trades; the others are quotes.
+        informed_share: Trades on the side to which the fair price has moved since the last quote.
+        turn_share: Chance that the other trades change sides from one to the next.
+        through_share: Trades that print a tick or two through the touch.
+        spread_bps: The smallest spread, of the price; at least a tick.
+        size: Median size shown at the touch, in base; trades have a quarter of it.
+    """
+
+    price: Decimal = Decimal(200)
+    range_share: float = 0.3
+    volatility: float = 0.7
+    mean_gap_ms: float = 100.0
+    burst_share: float = 0.4
+    trade_share: float = 0.3
+    informed_share: float = 0.25
+    turn_share: float = 0.3
+    through_share: float = 0.04
+    spread_bps: float = 1.0
+    size: Decimal = Decimal(5)
+
+
+def synth(
+    out_dir: str | Path,
+    seed: int = 1,
+    rows: int = 200_000,
+    start: date = date(2025, 9, 3),
+    market: Market = SOL_USDC,
+    venue: str = "synthetic",
+    shape: Shape | None = None,
+) -> list[Path]:
+    """Write a made-up tape of `rows` rows from midnight UTC of `start` as a lake below `out_dir`; return its files."""
+    source = {"bmv.venue": venue, "bmv.source": f"synthetic, seed {seed}"}
+    midnight = datetime(start.year, start.month, start.day, tzinfo=UTC)
+    tape = chunks(seed, rows, int(midnight.timestamp()) * 10**9, market, shape or Shape())
+    days = groupby((part for chunk in tape for part in _split_days(chunk)), lambda part: int(part.ts_ns[0]) // DAY_NS)
+    return [
+        write_day(day_path(Path(out_dir), venue, market.symbol, _date(day)), parts, market, source)
+        for day, parts in days
+    ]
+
+
+def chunks(seed: int, rows: int, start_ns: int, market: Market, shape: Shape) -> Iterator[Columns]:
+    """Yield the made-up rows, `CHUNK_ROWS` at a time, the first one after `start_ns`; the tape opens with a quote."""
+    maker = Maker(start_ns, market, shape)
+    if rows < 1 or seed < 0:
+        raise UsageError(f"a made-up tape needs at least one row and a seed of 0 or more, not {rows} rows, seed {seed}")
+    for index, done in enumerate(range(0, rows, CHUNK_ROWS)):
+        random = PCG64(SeedSequence([seed, index]))
+        regimes = REGIME[_bits(random.random_raw(CHUNK_ROWS // REGIME_ROWS), 0, 3)]
+        chunk = maker.make(random.random_raw(CHUNK_ROWS), random.random_raw(CHUNK_ROWS), regimes.repeat(REGIME_ROWS))
+        left = rows - done
+        yield chunk if left >= CHUNK_ROWS else Columns(*(column[:left].copy() for column in chunk))
+
+
+class Maker:
+    """The made-up market at work: the tables of its `shape`, and what one chunk leaves to the next."""
+
+    def __init__(self, start_ns: int, market: Market, shape: Shape) -> None:
+        price, lots = int(shape.price / market.tick_size), int(shape.size / market.lot_size)
+        if not 100 <= price <= 2**32 or not 4 <= lots <= 2**28:
+            raise UsageError(f"price of {price} ticks and size of {lots} lots: give 100 to 2**32 and 4 to 2**28")
+        gap_ns = shape.mean_gap_ms * 1e6 / (1 - shape.burst_share)
+        step = price * SUBTICKS * shape.volatility * sqrt(shape.mean_gap_ms / 1e3 / YEAR_S)
+        normal = NormalDist().inv_cdf
+        self.shape = shape
+        self.price = price * SUBTICKS
+        self.range = int(price * SUBTICKS * shape.range_share)
+        self.spread = max(1, round(price * shape.spread_bps / 1e4))
+        self.gaps = _quantiles(lambda share: -log1p(-share) * gap_ns)
+        self.moves = _quantiles(lambda share: normal(share) * step)
+        self.shown = _quantiles(lambda share: max(1.0, exp(normal(share)) * lots))
+        self.traded = _quantiles(lambda share: max(1.0, exp(1.2 * normal(share)) * lots / 4))
+        self.now_ns = start_ns
+        self.walk = np.zeros(REVERT_ROWS, int64)  # The last of the walk, in subticks from the start.
+        self.turns = 0  # Changes of side so far.
+        self.quote: tuple[int, int] | None = None  # Bid and ask, ticks.
+
+    def make(self, one: NDArray[uint64], two: NDArray[uint64], regimes: Column) -> Columns:
+        """Make one chunk of two random words and a regime (0 to 2) a row, each `(n,)`."""
+        ts_ns = self._times(one, regimes)
+        fair = self._fair(two, regimes)
+        spread = self.spread + SPREAD[_bits(two, 12, 8)] + WIDTH[regimes]
+        bid = (fair - (spread - 1) * (SUBTICKS // 2)) // SUBTICKS  # Rounded to the nearest tick.
+        ask = bid + spread
+        trades = _chance(one, 20, self.shape.trade_share)
+        trades[0] &= self.quote is not None
+        bid_before, ask_before = self._touch(trades, bid, ask)
+        side = self._sides(one, 2 * fair - (bid_before + ask_before) * SUBTICKS)
+        through = _chance(one, 50, self.shape.through_share) * (1 + _bits(one, 60, 1))
+        price = np.where(side > 0, ask_before, bid_before) + side * through
+        return Columns(
+            ts_ns=ts_ns,
+            kind=np.where(trades, int64(Kind.TRADE), int64(Kind.QUOTE)),
+            side=side * trades,
+            price=price * trades,
+            size=self.traded[_bits(two, 44, 12)] * trades,
+            bid=bid * ~trades,
+            bid_size=self.shown[_bits(two, 20, 12)] * ~trades,
+            ask=ask * ~trades,
+            ask_size=self.shown[_bits(two, 32, 12)] * ~trades,
+        )
+
+    def _times(self, one: NDArray[uint64], regimes: Column) -> Column:
+        draw = _bits(one, 0, 12)
+        burst = np.maximum(draw - 128, 0) * 25  # Up to 0.1 ms; one in 32 of them at the same instant.
+        gaps = np.where(_chance(one, 12, self.shape.burst_share, 8), burst, self.gaps[draw] * PACE[regimes] // 4)
+        ts_ns: Column = self.now_ns + np.cumsum(gaps)
+        self.now_ns = int(ts_ns[-1])
+        return ts_ns
+
+    def _fair(self, two: NDArray[uint64], regimes: Column) -> Column:
+        """Return the fair price in subticks: a walk, and half of its last moves again, which is taken back later."""
+        moves = self.moves[_bits(two, 0, 12)] * VIGOUR[regimes] // 4
+        walk = np.concatenate([self.walk, self.walk[-1] + np.cumsum(moves)])
+        self.walk = walk[-REVERT_ROWS:]
+        late, soon = walk[REVERT_ROWS:], walk[:-REVERT_ROWS]
+        fair: Column = self.price + _reflect(late, self.range) + (late - soon) // 2
+        return np.maximum(fair, self.price // 4)
+
+    def _touch(self, trades: NDArray[bool_], bid: Column, ask: Column) -> tuple[Column, Column]:
+        """Return bid and ask before each row."""
+        first = self.quote or (int(bid[0]), int(ask[0]))
+        last = np.maximum.accumulate(np.where(trades, 0, np.arange(1, len(trades) + 1)))
+        bids, asks = np.concatenate([first[:1], bid])[last], np.concatenate([first[1:], ask])[last]
+        self.quote = int(bids[-1]), int(asks[-1])
+        return bids, asks
+
+    def _sides(self, one: NDArray[uint64], edge: Column) -> Column:
+        """Return aggressors: the informed go where the fair price has gone, the others run in series."""
+        turns = self.turns + np.cumsum(_chance(one, 30, self.shape.turn_share))
+        self.turns = int(turns[-1])
+        informed = _chance(one, 40, self.shape.informed_share) & (edge != 0)
+        return np.where(informed, np.sign(edge), 1 - 2 * (turns & 1))
+
+
+def _split_days(chunk: Columns) -> Iterator[Columns]:
+    days = chunk.ts_ns // DAY_NS
+    ends = [*(np.flatnonzero(np.diff(days)) + 1).tolist(), len(days)]
+    for start, end in zip([0, *ends], ends, strict=False):
+        yield Columns(*(column[start:end] for column in chunk))
+
+
+def _date(day: int) -> date:
+    return date(1970, 1, 1) + timedelta(days=day)
+
+
+def _bits(words: NDArray[uint64], shift: int, width: int) -> Column:
+    """Return `width` bits of each word as a whole number."""
+    return ((words >> uint64(shift)) & uint64(2**width - 1)).astype(int64)
+
+
+def _chance(words: NDArray[uint64], shift: int, share: float, width: int = 10) -> NDArray[bool_]:
+    """True for `share` of the words (to 1 in `2**width`), decided by the bits from `shift` on."""
+    chosen: NDArray[bool_] = _bits(words, shift, width) < round(share * 2**width)
+    return chosen
+
+
+def _quantiles(quantile: Callable[[float], float], count: int = 4096) -> Column:
+    """Return `count` values of a distribution, each as likely as another, rounded to whole numbers."""
+    return np.array([round(quantile((index + 0.5) / count)) for index in range(count)], int64)
+
+
+def _reflect(walk: Column, wall: int) -> Column:
+    """Fold a walk into `[-wall, wall]`, as a ball between two walls."""
+    return wall - np.abs((walk + wall) % (4 * wall) - 2 * wall)

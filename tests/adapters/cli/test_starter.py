@@ -1,0 +1,80 @@
+"""A starter made from a tape knows its tick and its lot."""
+
+from decimal import Decimal
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from bmv.adapters.cli.starter import EXAMPLE, Guess, guess, step, text
+from bmv.adapters.config import load
+from bmv.data.synth import synth
+from bmv.ports.errors import DataError
+
+
+@pytest.mark.parametrize(
+    ("values", "widest"),
+    [
+        ([100.1, 100.35], "0.05"),
+        ([61610.0, 61845.0], "5"),
+        ([0.1 + 0.2, 0.7], "0.1"),
+        ([0.0, float("nan"), 0.005], "0.005"),
+        ([1 / 3], None),
+        ([], None),
+    ],
+)
+def test_the_step_is_the_widest_that_all_values_lie_on(values: list[float], widest: str | None) -> None:
+    found = step(pl.Series(values, dtype=pl.Float64))
+
+    assert found == (None if widest is None else Decimal(widest))
+
+
+def test_a_tape_of_floats_is_measured(tmp_path: Path) -> None:
+    file = tmp_path / "SOL" / "2025-09-03.parquet"
+    file.parent.mkdir()
+    rows = {"price": [200.05, None], "size": [1.5, None], "bid": [None, 200.0], "ask": [None, 200.1]}
+    pl.DataFrame(rows).write_parquet(file)
+
+    found = guess(file)
+
+    assert (found.symbol, found.tick, found.lot) == ("SOL", Decimal("0.05"), Decimal("1.5"))
+
+
+def test_a_tape_of_the_lake_tells_its_steps(tmp_path: Path) -> None:
+    (file,) = synth(tmp_path, rows=1000)
+
+    found = guess(tmp_path)
+
+    assert (found.tick, found.lot) == (Decimal("0.01"), Decimal("0.001"))
+    assert 150 < found.price < 250
+    assert file.name in found.said
+
+
+@pytest.mark.parametrize(
+    "market",
+    [
+        EXAMPLE,
+        Guess('a"b\\c', Decimal("0.00000001"), Decimal(1), Decimal("0.00000012"), "odd\nname"),
+        Guess("BTC", Decimal("0.5"), Decimal("0.00001"), Decimal(111_000), "x"),
+        Guess("CHEAP", Decimal("0.0001"), Decimal(1000), Decimal("0.3"), "x"),
+    ],
+)
+def test_a_starter_is_good_and_keeps_the_steps(market: Guess, tmp_path: Path) -> None:
+    file = tmp_path / "bmv.toml"
+    file.write_text(text(market), encoding="utf-8")
+
+    config = load(file, (), {})
+
+    assert (config.market.symbol, config.market.tick_size) == (market.symbol, market.tick)
+    assert config.market.lot_size == market.lot
+
+
+def test_what_is_no_tape_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "x.parquet"
+    file.write_text("no parquet")
+
+    with pytest.raises(DataError, match="not a tape"):
+        guess(file)
+    file.unlink()
+    with pytest.raises(DataError, match=r"no \.parquet files"):
+        guess(tmp_path)

@@ -1,0 +1,195 @@
+"""Where values come from, and what an operator is told about a bad one."""
+
+from collections.abc import Callable
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from bmv.adapters.config import build, load, load_with_origins
+from bmv.ports.errors import ConfigError, UsageError
+
+Write = Callable[[str], Path]
+
+# Each row spoils the good file with one `--set`, and gives what the message must say.
+BAD = [
+    ("market.tick_siz=1", "market.tick_siz: unknown key (--set); did you mean market.tick_size?"),
+    ("grid.bid.levls=1", "did you mean grid.bid.levels?"),
+    ("halt_pct=3", "did you mean risk.breaker.halt_pct?"),
+    ("griid.bid.levels=3", "griid: unknown key"),
+    ("pivot.colour=3", "known here: window_s, history_s, reference_weight, max_deviation_bps"),
+    ("version=2", "version = 2 (--set): expected 1"),
+    ("market.tick_size=0", "market.tick_size = 0 (--set): expected a number (quote per base), above 0"),
+    ("market.tick_size=-0.01", "expected a number (quote per base), above 0"),
+    ("market.tick_size=nan", "market.tick_size"),
+    ("market.tick_size='1e-999999999'", "finer than 18 decimals"),
+    ("market.tick_size='1e999999999'", "beyond 1000000000000000000"),
+    ("market.tick_size=1e-15", "expected at least 0.000000000001"),
+    ("market.lot_size=true", "market.lot_size = true"),
+    ("market.symbol=''", "market.symbol"),
+    ("market.venue=serum", "expected one of sim, openbook-v1, openbook-v2"),
+    ("market.address=0OIl", "expected a string, in the form 32 to 44 letters of base58"),
+    ("market.maker_fee_bps=0.00001", "expected steps of 0.0001 bps"),
+    ("market.taker_fee_bps=4000", "from -1000 to 1000"),
+    ("grid.bid.levels=65", "grid.bid.levels = 65 (--set): expected a whole number (orders), from 0 to 64"),
+    ("grid.bid.levels=2.5", "grid.bid.levels"),
+    ("grid.bid.levels=true", "grid.bid.levels = true"),
+    ("grid.bid.levels='3'", 'grid.bid.levels = "3"'),
+    ("grid.bid.first_bps=inf", "grid.bid.first_bps"),
+    ("grid.bid.step_bps=4000", "level 2 lies 12010 bps from the centre, expected under 10000"),
+    ("grid.bid.total_size=0.003", "grid.bid: level 0 is 0.000428571 base, under market.min_size = 0.001"),
+    ("market.min_size=2", "grid.bid: level 0 is 1 base, under market.min_size = 2"),
+    ("risk.max_open_orders=3", "4 levels in all, but at most 3 orders may be open"),
+    ("risk.max_open_orders=200", "sim holds at most 128 orders"),
+    ("inventory.start_base=0.0005", "expected a whole number of lots of 0.001 base"),
+    ("inventory.target=0.0005", "inventory.target = 0.0005: expected a whole number of lots"),
+    ("inventory.start_base=-1", "inventory.start_base = -1 (--set): expected a number (base), from 0"),
+    ("inventory.max_position=0.0001", "expected at least one lot of 0.001 base"),
+    ("inventory.max_position=1e17", "more than 2^40 lots"),
+    ("inventory.start_quote=1e18", "inventory.start_quote = 1000000000000000000: more than 2^61 quanta"),
+    ("pivot.window_s=100000", "expected at most pivot.history_s = 86400 (s)"),
+    ("pivot.history_s=1e300", "expected a number (s), from 0.001 to 2592000"),
+    ("risk.breaker.halt_pct=101", "expected a number (%), above 0, to 100"),
+    ("risk.breaker={warn_pct=5, halt_pct=4}", "risk.breaker.halt_pct = 4: expected at least warn_pct = 5 (%)"),
+    ("risk.breaker.on_halt=panic", "expected one of cancel, flatten"),
+    ("risk.stale_after_s=0", "above 0"),
+    ("simulation.queue=middle", "expected one of front, back, power, log"),
+    ("simulation.queue_power=9", "from 1 to 8"),
+    ("simulation.seed=0", "from 1 to 2147483646"),
+    ("simulation.fill_on_quotes=1", "expected true or false"),
+    ("simulation.entry_latency_ms=-1", "simulation.entry_latency_ms.ms = -1"),
+    ("simulation.entry_latency_ms=fast", "simulation.entry_latency_ms"),
+    ('simulation.entry_latency_ms={model="normal"}', "expected one of constant, random, recorded"),
+    ('simulation.entry_latency_ms={model="random", median_ms=5}', "simulation.entry_latency_ms.p99_ms: missing"),
+    ('simulation.entry_latency_ms={model="random", median_ms=5, p99_ms=4}', "expected at least median_ms = 5 (ms)"),
+    ("storage.journal=mysql:x", "in the form sqlite:… or postgresql:…"),
+    ("strategy=mine.txt", "in the form path.py:name"),
+    ("live.jito.tip_lamports=1", "from 1000 to 1000000000"),
+    ("live=3", "live = 3 (--set): expected a table [live]"),
+]
+
+
+@pytest.mark.parametrize(("override", "told"), BAD)
+def test_a_bad_value_is_named_with_its_key_and_what_would_be_right(good: Path, override: str, told: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        load(good, [override], {})
+
+    assert refused.value.exit_code == 3
+    assert told in str(refused.value)
+    assert all(line.startswith(f"{good}: ") for line in str(refused.value).splitlines())
+
+
+def test_a_position_whose_worth_int64_cannot_hold_is_refused(good: Path) -> None:
+    with pytest.raises(ConfigError, match="int64 cannot hold it: take coarser steps"):
+        load(good, ["market.quote_step=1e-12", "inventory.max_position=1000000"], {})
+
+
+def test_all_problems_are_told_at_once(good: Path) -> None:
+    with pytest.raises(ConfigError) as refused:
+        load(good, ["grid.bid.levels=-1", "pivot.window=3", "simulation.seed=0"], {"BMV__DATA__MAX_BAD_SHARE": "2"})
+
+    assert len(str(refused.value).splitlines()) == 4
+    assert "data.max_bad_share = 2.0 (environment BMV__DATA__MAX_BAD_SHARE)" in str(refused.value)
+
+
+def test_an_empty_file_is_told_every_key_it_lacks(write: Write) -> None:
+    with pytest.raises(ConfigError) as refused:
+        load(write(""), (), {})
+
+    for key in ("version", "market.symbol", "market.maker_fee_bps", "market.taker_fee_bps", "grid.ask.total_size"):
+        assert f"{key}: missing" in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"version = ", "not TOML: Invalid value (at end of document)"),
+        (b"version = 1\nversion = 1\n", "at line 2"),
+        (b"symbol = '\xff'", "not UTF-8 text (byte 10)"),
+        (b"version = " + b"9" * 5000, "not TOML"),
+        (b"version = " + b"[" * 100_000, "not TOML"),
+        (b"version = 1\x00", "not TOML"),
+    ],
+)
+def test_a_file_that_is_not_toml_is_refused_without_a_traceback(tmp_path: Path, content: bytes, told: str) -> None:
+    file = tmp_path / "my.toml"
+    file.write_bytes(content)
+
+    with pytest.raises(ConfigError) as refused:
+        load(file, (), {})
+
+    assert told in str(refused.value)
+
+
+def test_a_missing_file_or_a_folder_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="no such file"):
+        load(tmp_path / "none.toml", (), {})
+    with pytest.raises(ConfigError, match="is a directory"):
+        load(tmp_path, (), {})
+
+
+def test_set_beats_environment_beats_file_beats_default(good: Path) -> None:
+    env = {"BMV__GRID__BID__LEVELS": "2", "BMV__PIVOT__WINDOW_S": "60", "BMV_DEBUG": "1", "HOME": "/"}
+
+    loaded = load_with_origins(good, ["grid.bid.levels=1"], env)
+
+    assert loaded.config.grid.bid.levels == 1
+    assert loaded.config.pivot.window_s == 60
+    assert loaded.config.grid.bid.first_bps == 10
+    keys = ("grid.bid.levels", "pivot.window_s", "grid.bid.first_bps", "pivot.history_s")
+    assert [loaded.origins[key] for key in keys] == ["set", "env", "file", "default"]
+
+
+def test_a_latency_can_be_given_as_a_number_and_changed_key_by_key(write: Write, good: Path) -> None:
+    file = write(good.read_text() + "[simulation]\nentry_latency_ms = 5\n")
+    overrides = [f"simulation.entry_latency_ms.{each}" for each in ("model=random", "median_ms=2", "p99_ms=9")]
+
+    assert load(file, (), {}).simulation.entry_latency_ms.model == "constant"
+    assert load(file, overrides, {}).simulation.entry_latency_ms.model == "random"
+
+
+def test_text_that_is_no_toml_value_is_a_string(good: Path) -> None:
+    assert load(good, ["market.symbol=JUP/USDC"], {}).market.symbol == "JUP/USDC"
+
+
+@pytest.mark.parametrize("override", ["grid.bid.levels", "=3", ""])
+def test_a_set_without_key_and_value_is_wrong_use(good: Path, override: str) -> None:
+    with pytest.raises(UsageError):
+        load(good, [override], {})
+
+
+def test_amounts_mean_what_they_print(good: Path) -> None:
+    config = load(good, ["market.tick_size=0.1", "market.lot_size='1e-3'"], {})
+
+    assert (config.market.tick_size, config.market.lot_size) == (Decimal("0.1"), Decimal("0.001"))
+    assert config.model_copy() == load(good, ["market.tick_size='0.10'"], {})
+
+
+def test_paths_are_looked_for_beside_the_file(good: Path) -> None:
+    (good.parent / "mine.py").write_text("")
+
+    assert load(good, (), {}).strategy is None
+    good.write_text('strategy = "mine.py:Mine"\n' + good.read_text())
+    assert load(good, (), {}).strategy == f"{good.parent.resolve() / 'mine.py'}:Mine"
+
+
+def test_a_strategy_of_ones_own_needs_no_grid(good: Path) -> None:
+    text = good.read_text()
+    good.write_text('strategy = "x.py:f"\n' + text[: text.index("[grid.bid]")] + text[text.index("[inventory]") :])
+
+    assert load(good, (), {}).grid.bid.levels == 0
+
+
+def test_a_password_is_refused_and_not_repeated(good: Path) -> None:
+    with pytest.raises(ConfigError) as refused:
+        load(good, ["storage.journal=postgresql://me:hunter2@db/bmv"], {})
+
+    assert "holds a password" in str(refused.value)
+    assert "hunter2" not in str(refused.value)
+
+
+def test_a_configuration_made_in_python_is_refused_with_the_same_words() -> None:
+    with pytest.raises(ConfigError, match=r"market\.symbol: missing"):
+        build(version=1, market={})
+    with pytest.raises(ConfigError, match="did you mean pivot"):
+        build(version=1, pivt={})

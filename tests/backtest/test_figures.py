@@ -1,0 +1,81 @@
+"""The pictures: complete, small, and true to the numbers beside them."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from synthetic import ORDERS, SECOND, fills
+
+from bmv.backtest.figures import attributed, figures
+from bmv.backtest.folder import read
+from bmv.backtest.thin import resting, thinned
+
+
+def test_a_busy_run_has_every_figure(run_dir: Path) -> None:
+    assert list(figures(read(run_dir))) == ["price", "attribution", "markouts", "levels", "inventory", "breaker"]
+
+
+def test_the_parts_add_up_to_net_at_every_instant_and_end_where_the_summary_does(run_dir: Path) -> None:
+    run = read(run_dir)
+
+    parts = attributed(run)
+
+    assert np.allclose(parts["spread"] + parts["inventory"] + parts["fees"], parts["net"], atol=1e-9)
+    for name in ("net", "spread", "inventory", "fees"):
+        assert parts[name][-1] == pytest.approx(float(run.summary["pnl"][name]), abs=1e-5)
+
+
+def test_thinning_keeps_the_extremes_of_every_stretch() -> None:
+    dice = np.random.default_rng(3)
+    table = pl.DataFrame({"ts_ns": np.arange(100_000), "y": dice.normal(size=100_000)})
+
+    shown = thinned(table, "y", 100)
+
+    assert len(shown) <= 400
+    assert shown["ts_ns"].is_sorted()
+    stretch = pl.col("ts_ns") // 1000
+    for extreme in (pl.col("y").min(), pl.col("y").max()):
+        whole, part = (each.group_by(stretch.alias("at")).agg(extreme).sort("at") for each in (table, shown))
+        assert whole.equals(part)
+
+
+def test_thinning_keeps_the_gap_of_a_pivot_that_was_not_there() -> None:
+    table = pl.DataFrame({"ts_ns": range(10_000), "y": [1.0] * 4000 + [None] * 2000 + [2.0] * 4000})
+
+    assert thinned(table, "y", 20)["y"].null_count() > 0
+
+
+def test_a_few_rows_are_shown_as_they_are() -> None:
+    table = fills([{"s": 1, "side": 1, "size": 1.0, "price": 5.0}])
+
+    assert thinned(table, "price", 100) is table
+
+
+@pytest.mark.parametrize("buckets", [10, 2])
+def test_a_resting_order_is_drawn_while_it_rests_and_not_between(buckets: int) -> None:
+    level = pl.DataFrame(
+        {
+            "order_id": [1, 2, 3],
+            "price": [10.0, 11.0, 12.0],
+            "accepted_ns": [0, 40 * SECOND, 60 * SECOND],
+            "done_ns": [20 * SECOND, 60 * SECOND, None],
+        },
+        schema={name: ORDERS[name] for name in ("order_id", "price", "accepted_ns", "done_ns")},
+    )
+
+    ts, price = resting(level, 90 * SECOND, buckets)
+
+    drawn = dict(zip((ts // SECOND).tolist(), price.tolist(), strict=True))
+    assert drawn[0] == 10.0
+    assert np.isnan(price).any()
+    assert set(price[~np.isnan(price)].tolist()) <= {10.0, 11.0, 12.0}
+
+
+def test_plotly_is_not_loaded_before_a_figure_is_made() -> None:
+    modules = "bmv.backtest.report, bmv.backtest.show, bmv.backtest.compare"
+    asked = f"import sys; sys.path[:] = {sys.path}; import {modules}; sys.exit('plotly' in sys.modules)"
+
+    assert subprocess.run([sys.executable, "-c", asked], check=False).returncode == 0

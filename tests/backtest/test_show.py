@@ -1,0 +1,68 @@
+"""A run on a terminal."""
+
+from io import StringIO
+from pathlib import Path
+
+import orjson
+import pytest
+from rich.console import Console
+from synthetic import CONFIG, nothing, summary_of
+
+from bmv.backtest.show import show, summary_table
+from bmv.backtest.stats import statistics
+from bmv.ports.errors import BmvError, DataError, UsageError
+
+
+def test_json_is_nothing_but_the_summary(run_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    show(run_dir, as_json=True)
+
+    assert orjson.loads(capsys.readouterr().out) == orjson.loads((run_dir / "summary.json").read_bytes())
+
+
+def test_the_table_tells_the_sum_and_the_statistics(run_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    show(run_dir, as_json=False)
+
+    said = capsys.readouterr().out
+    for part in ("+73.3311", "spread +133.8274", "3,000", "Two-sided", "93.0 %", "front", "0123456789abcdef"):
+        assert part in said, part
+
+
+def test_the_table_fits_into_eighty_columns_and_one_screen(run_dir: Path) -> None:
+    console = Console(width=80, record=True, file=StringIO())
+
+    console.print(summary_table(orjson.loads((run_dir / "summary.json").read_bytes())))
+
+    lines = console.export_text().splitlines()
+    assert max(map(len, lines)) <= 80
+    assert len(lines) <= 55
+
+
+def test_a_run_that_did_nothing_says_why(capsys: pytest.CaptureFixture[str]) -> None:
+    outcome = nothing(times={"total": 60_000_000_000})
+
+    Console().print(summary_table(summary_of(outcome, statistics(outcome, CONFIG))))
+
+    assert "There never was a pivot" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("content", "error", "said"),
+    [
+        (None, UsageError, "no folder"),
+        ({}, UsageError, "it has no summary.json"),
+        ({"summary.json": "{"}, DataError, "cannot read"),
+        ({"summary.json": "[1]"}, DataError, "expected an object"),
+        ({"summary.json": '{"version": 7}'}, DataError, "its version is 7"),
+    ],
+)
+def test_a_folder_that_is_no_run_is_named(
+    tmp_path: Path, content: dict[str, str] | None, error: type[BmvError], said: str
+) -> None:
+    run_dir = tmp_path / "run"
+    if content is not None:
+        run_dir.mkdir()
+        for name, text in content.items():
+            (run_dir / name).write_text(text)
+
+    with pytest.raises(error, match=said):
+        show(run_dir, as_json=True)
