@@ -40,7 +40,8 @@ def code_hash() -> str:
 
 def fingerprint() -> str:
     """Return the name of the folder: 16 hexadecimal digits."""
-    words = [numba.__version__, sys.version, llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()]
+    # Machine code remembers the names of its modules: imported under another name, it is other code.
+    words = [__name__, numba.__version__, sys.version, llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()]
     words += [f"{name}={value}" for name, value in sorted(os.environ.items()) if name.startswith("NUMBA_")]
     return hashlib.sha256("\0".join([code_hash(), *words]).encode()).hexdigest()[:16]
 

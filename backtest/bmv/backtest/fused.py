@@ -13,14 +13,34 @@ from typing import Any
 from numba import from_dtype, njit, types
 
 from bmv.adapters.sim.exchange import TooManyReports
-from bmv.adapters.sim.matching import Sim, arrive, deliver, happen, next_arrival_ns, next_report_ns, reports_fit, send
+from bmv.adapters.sim.matching import (
+    Sim,
+    arrive,
+    deliver,
+    happen_depth,
+    happen_quote,
+    happen_trade,
+    report_room,
+    send,
+)
 from bmv.adapters.sim.params import VenueParams
-from bmv.adapters.sim.venue import Venue
+from bmv.adapters.sim.venue import REPORTS_PER_ARRIVAL, REPORTS_PER_ROW, Venue
 from bmv.backtest import codecache, plugin, recorder
-from bmv.backtest.recorder import Record, advance, book, count, enter, finish, has_room, mark
+from bmv.backtest.recorder import (
+    ROWS_PER_ARRIVAL,
+    Record,
+    advance,
+    book,
+    count,
+    enter,
+    finish,
+    mark,
+    sample_fits,
+    steps_left,
+)
 from bmv.backtest.run import Progress, Sink
 from bmv.core.engine import History, Strategy, endow, seed, step
-from bmv.core.kernel import kernel
+from bmv.core.kernel import inlined, kernel
 from bmv.core.params import COMPILED, Params
 from bmv.core.pivot import room
 from bmv.core.record import compiled, layout
@@ -29,6 +49,7 @@ from bmv.ports.market_data import Columns, Tape
 from bmv.ports.messages import Event, Kind
 
 _TIMER = Kind.TIMER.value
+_QUOTE = Kind.QUOTE.value
 _TRADE = Kind.TRADE.value
 
 TAPE_OVER, NEED_ROOM = range(2)
@@ -53,12 +74,47 @@ _RUN = types.Tuple((_I8, _I8))(
 )
 
 
-@kernel
+@inlined
 def _tell(params: Params, state: State, sim: Sim, record: Record, event: Event, compiled: Any, called: Any) -> None:
     n = step(params, state, event, compiled, called)
     if n > 0:
         enter(state, record, n)
         send(sim, state.intents, n, event.ts_ns)
+
+
+@inlined
+def _tell_row(
+    params: Params, state: State, sim: Sim, record: Record, first: int, event: Event, compiled: Any, called: Any
+) -> None:
+    """Write down what a row did at the venue since its report number `first`, and tell the row."""
+    if sim.venue.reports_head != first:
+        book(params, state, sim.venue, record, first)
+    count(record, event.kind)
+    mark(params, state, record, sim.venue.mid2)
+    _tell(params, state, sim, record, event, compiled, called)
+
+
+@kernel
+def _between(params: Params, state: State, sim: Sim, record: Record, now_ns: int, compiled: Any, called: Any) -> None:
+    """Let the one thing happen that comes next and is no row of the tape: an arrival, a report or a wake."""
+    venue = sim.venue
+    if venue.next_arrival_ns == now_ns:
+        first = venue.reports_head
+        arrive(sim)
+        book(params, state, venue, record, first)
+        return
+    if venue.next_report_ns == now_ns:
+        event = deliver(venue)
+    else:
+        record.timers += 1
+        event = Event(_TIMER, now_ns, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
+    _tell(params, state, sim, record, event, compiled, called)
+
+
+@kernel
+def _steps_left(state: State, venue: Venue, record: Record) -> int:
+    """Return how many rows every table can surely take."""
+    return min(min(steps_left(record), report_room(venue) // REPORTS_PER_ROW), room(state) - 1)
 
 
 @njit(_RUN, cache=True, error_model="numpy")
@@ -84,35 +140,31 @@ def _run(
     """Run from row `i` until the rows are over or a table is full; return which, and the next row."""
     sim = Sim(venue_params, venue)
     rows = len(ts_ns)
+    left = 0
     while i < rows:
-        arrival_ns = next_arrival_ns(venue)
-        report_ns = next_report_ns(venue)
-        now_ns = min(arrival_ns, min(report_ns, state.wake_ns))
         row_ns = ts_ns[i]
-        if row_ns <= now_ns:
-            now_ns = row_ns
-        if not has_room(record) or not reports_fit(venue) or room(state) < 2:
+        now_ns = min(row_ns, venue.next_arrival_ns, venue.next_report_ns, state.wake_ns)
+        if left < ROWS_PER_ARRIVAL:
+            left = _steps_left(state, venue, record)
+        if left < ROWS_PER_ARRIVAL or not sample_fits(record, now_ns):
             return NEED_ROOM, i
         advance(params, state, venue, record, now_ns)
-        if row_ns == now_ns:
-            first = venue.reports_head
-            event = happen(sim, now_ns, kind[i], side[i], price[i], size[i], bid[i], bid_size[i], ask[i], ask_size[i])
-            if venue.reports_head != first:
-                book(params, venue, record, first)
-            count(record, event.kind)
-            mark(params, state, record, venue.mid2)
-            i += 1
-        elif arrival_ns == now_ns:
-            first = venue.reports_head
-            arrive(sim)
-            book(params, venue, record, first)
+        if now_ns < row_ns:
+            _between(params, state, sim, record, now_ns, strategy, called)
+            left -= ROWS_PER_ARRIVAL
             continue
-        elif report_ns == now_ns:
-            event = deliver(venue)
+        left -= 1
+        first = venue.reports_head
+        if kind[i] == _QUOTE:
+            quote = happen_quote(sim, now_ns, bid[i], bid_size[i], ask[i], ask_size[i])
+            _tell_row(params, state, sim, record, first, quote, strategy, called)
+        elif kind[i] == _TRADE:
+            trade = happen_trade(sim, now_ns, side[i], price[i], size[i])
+            _tell_row(params, state, sim, record, first, trade, strategy, called)
         else:
-            record.timers += 1
-            event = Event(_TIMER, now_ns, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
-        _tell(params, state, sim, record, event, strategy, called)
+            change = happen_depth(sim, now_ns, side[i], price[i], size[i])
+            _tell_row(params, state, sim, record, first, change, strategy, called)
+        i += 1
     return TAPE_OVER, i
 
 
@@ -191,7 +243,7 @@ class Fused:
 
     def _make_room(self) -> None:
         """Free or lengthen whatever is too short for the next step."""
-        if not reports_fit(self.sim.venue):
+        if report_room(self.sim.venue) < REPORTS_PER_ARRIVAL:
             raise TooManyReports
         self._settle()
         self._history.make_room()
@@ -202,8 +254,8 @@ class Fused:
     def _close(self) -> None:
         """Deliver the reports that are on their way; nothing new is asked for, nothing more arrives at the venue."""
         self.state.closed = 1
-        finish(self.state, self.record)
-        while next_report_ns(self.sim.venue) != FAR_NS:
+        finish(self.params, self.state, self.sim.venue, self.record)
+        while self.sim.venue.next_report_ns != FAR_NS:
             event = Event(*map(int, deliver(self.sim.venue)))
             step(self.params, self.state, event, _never, _never)
 

@@ -21,11 +21,12 @@ from bmv.adapters.sim.venue import (
     R_SIZE,
     R_VENUE_NS,
     REPORTS_MAX,
-    REPORTS_PER_STEP,
+    REPORTS_PER_ARRIVAL,
+    REPORTS_PER_ROW,
     Venue,
 )
 from bmv.core.accounting import notional, worth
-from bmv.core.kernel import kernel
+from bmv.core.kernel import inlined, kernel
 from bmv.core.params import LEVELS_MAX, Params
 from bmv.core.record import FloatTable, Table, blank
 from bmv.core.state import FAR_NS, NEVER_NS, State
@@ -40,10 +41,12 @@ _PLACE = Verb.PLACE.value
 
 HORIZONS_NS = (100_000_000, 1_000_000_000, 5_000_000_000, 30_000_000_000, 60_000_000_000, 300_000_000_000)
 SAMPLES_PER_GAP = 100_000  # Equity rows written for one hole in the tape; of a longer one only the first are.
-ORDER_ROWS = 1 << 15  # Rows of the tables between two calls of `settle`.
-FILL_ROWS = 1 << 15
-EQUITY_ROWS = 1 << 17
+ORDER_ROWS = 1 << 16  # Rows of the tables between two calls of `settle`.
+FILL_ROWS = 1 << 17
+EQUITY_ROWS = 1 << 18
 ORDERS_PER_STEP = 2 * LEVELS_MAX + 1
+ROWS_PER_ARRIVAL = 4
+assert ROWS_PER_ARRIVAL * REPORTS_PER_ROW >= REPORTS_PER_ARRIVAL
 
 # Columns of the orders, one row an order, in the order of their ids.
 (
@@ -104,6 +107,14 @@ class Record:
     next_markout_ns: int
     markout: Annotated[Table, (6,)]  # How many fills have their mid at each horizon.
 
+    # How things stood since `stood_ns`, for what changes rarely; see `stand`.
+    stood_ns: int
+    stood_pivot: int  # 1: there was one.
+    stood_tier: int
+    stood_bid: int
+    stood_ask: int
+    stood_position: int
+
     # Rows in use.
     first_order: int  # Id of the order in row 0.
     n_orders: int
@@ -155,33 +166,24 @@ def opened(params: Params, sample_ns: int) -> Record:
     record.next_sample_ns = FAR_NS
     record.next_markout_ns = FAR_NS
     record.first_order = 1
+    record.stood_ask = FAR_NS
+    record.stood_position = params.start_position
     return record
 
 
-@kernel
+@inlined
 def advance(params: Params, state: State, venue: Venue, record: Record, now_ns: int) -> None:
     """Let the time until `now_ns` pass with everything as it stands; call it before anything happens at `now_ns`."""
     if record.first_ns == NEVER_NS:
         record.first_ns = now_ns
         record.last_ns = now_ns
+        record.stood_ns = now_ns
     if now_ns > record.next_sample_ns:
         sample(state, record, now_ns)
     if now_ns > record.next_markout_ns:
         look_back(record, now_ns)
     passed = now_ns - record.last_ns
-    if passed == 0:
-        return
     record.last_ns = now_ns
-    weigh(params, state, venue, record, passed)
-
-
-@kernel
-def weigh(params: Params, state: State, venue: Venue, record: Record, passed: int) -> None:
-    """Add `passed` ns to the times and integrals of the state we are in."""
-    if state.pivot != 0.0:
-        record.time_pivot += passed
-    if state.tier >= 3:
-        record.time_halted += passed
     if venue.n_book > 0:
         bid_at_touch = venue.best_bid > 0 and venue.best_bid >= venue.bid
         ask_at_touch = venue.best_ask < FAR_NS and (venue.best_ask <= venue.ask or venue.ask == 0)
@@ -189,18 +191,39 @@ def weigh(params: Params, state: State, venue: Venue, record: Record, passed: in
             record.time_bid_at_touch += passed
         if ask_at_touch:
             record.time_ask_at_touch += passed
-        if venue.best_bid > 0 and venue.best_ask < FAR_NS:
-            record.time_two_sided += passed
-            record.sum_quoted_spread += float(venue.best_ask - venue.best_bid) * float(passed)
-            if bid_at_touch and ask_at_touch:
+            if bid_at_touch:
                 record.time_both_at_touch += passed
-    if record.position != 0:
-        held = float(record.position) * float(passed)
-        record.sum_position += held
-        record.sum_abs_position += abs(held)
-        record.sum_position2 += held * float(record.position)
-    if abs(record.position - params.target) >= params.max_position:
+    if (state.pivot != 0.0) != (record.stood_pivot != 0) or state.tier != record.stood_tier:
+        stand(params, state, venue, record)
+
+
+@kernel
+def stand(params: Params, state: State, venue: Venue, record: Record) -> None:
+    """Weigh how things stood since the last call, and remember how they stand now.
+
+    What changes rarely is weighed when it changes: call this after every report of the venue. Until then the ledger's
+    position and our best prices at the venue are those remembered.
+    """
+    passed = record.last_ns - record.stood_ns
+    record.stood_ns = record.last_ns
+    if record.stood_pivot != 0:
+        record.time_pivot += passed
+    if record.stood_tier >= 3:
+        record.time_halted += passed
+    if record.stood_bid > 0 and record.stood_ask < FAR_NS:
+        record.time_two_sided += passed
+        record.sum_quoted_spread += float(record.stood_ask - record.stood_bid) * float(passed)
+    held = float(record.stood_position) * float(passed)
+    record.sum_position += held
+    record.sum_abs_position += abs(held)
+    record.sum_position2 += held * float(record.stood_position)
+    if abs(record.stood_position - params.target) >= params.max_position:
         record.time_at_limit += passed
+    record.stood_pivot = 1 if state.pivot != 0.0 else 0
+    record.stood_tier = state.tier
+    record.stood_bid = venue.best_bid
+    record.stood_ask = venue.best_ask
+    record.stood_position = record.position
 
 
 @kernel
@@ -270,7 +293,7 @@ def enter(state: State, record: Record, n: int) -> None:
 
 
 @kernel
-def book(params: Params, venue: Venue, record: Record, first: int) -> None:
+def book(params: Params, state: State, venue: Venue, record: Record, first: int) -> None:
     """Write down the reports that the venue has made since its count of them was `first`."""
     for k in range(first, venue.reports_head):
         row = venue.reports[k & (REPORTS_MAX - 1)]
@@ -290,6 +313,7 @@ def book(params: Params, venue: Venue, record: Record, first: int) -> None:
             else:
                 record.orders_rows[at, O_DONE] = DONE_REJECTED
                 record.rejected += 1
+    stand(params, state, venue, record)
 
 
 @kernel
@@ -356,8 +380,9 @@ def count(record: Record, kind: int) -> None:
 
 
 @kernel
-def finish(state: State, record: Record) -> None:
-    """Write the last sample, at the last row, and the markouts whose horizon the tape just reached."""
+def finish(params: Params, state: State, venue: Venue, record: Record) -> None:
+    """Weigh the rest of the time; write the last sample and the markouts whose horizon the tape just reached."""
+    stand(params, state, venue, record)
     if record.mid2 == 0:
         return
     look_back(record, record.last_ns + 1)
@@ -367,13 +392,18 @@ def finish(state: State, record: Record) -> None:
 
 
 @kernel
-def has_room(record: Record) -> bool:
-    """Return whether the tables can take whatever the next step writes; if not, :func:`settle` makes room."""
-    return (
-        record.n_orders <= ORDER_ROWS - ORDERS_PER_STEP
-        and record.n_fills <= FILL_ROWS - REPORTS_PER_STEP
-        and record.n_equity <= EQUITY_ROWS - SAMPLES_PER_GAP - 2
-    )
+def steps_left(record: Record) -> int:
+    """Return how many rows of the tape the tables can surely take; :func:`settle` makes room for more.
+
+    An arrival at the venue is worth `ROWS_PER_ARRIVAL` of them. The equity table is asked apart: :func:`sample_fits`.
+    """
+    return min((FILL_ROWS - record.n_fills) // REPORTS_PER_ROW, (ORDER_ROWS - record.n_orders) // ORDERS_PER_STEP)
+
+
+@kernel
+def sample_fits(record: Record, now_ns: int) -> bool:
+    """Return whether the equity table can take what :func:`advance` to `now_ns` writes."""
+    return now_ns <= record.next_sample_ns or record.n_equity <= EQUITY_ROWS - SAMPLES_PER_GAP - 2
 
 
 class Settled(NamedTuple):
@@ -400,7 +430,7 @@ def settle(record: Record, first_open: int) -> Settled:
     """
     orders = min(record.n_orders, first_open - record.first_order)
     fills = int(record.markout[-1])
-    if record.n_fills - fills > FILL_ROWS - REPORTS_PER_STEP:
+    if record.n_fills - fills > FILL_ROWS // 2:
         record.blind_fills += record.n_fills // 2 - fills
         fills = record.n_fills // 2
     rows = Settled(

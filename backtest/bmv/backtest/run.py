@@ -42,13 +42,15 @@ class World:
     def pass_time(self, now_ns: int) -> None:
         """Let time pass until `now_ns` with everything as it stands."""
         self.clock.advance(now_ns)
-        if not recorder.has_room(self.record):
+        if recorder.steps_left(self.record) < recorder.ROWS_PER_ARRIVAL or not recorder.sample_fits(
+            self.record, now_ns
+        ):
             self.settle()
         recorder.advance(self.engine.params, self.engine.state, self.exchange.sim.venue, self.record, now_ns)
 
     def book(self, first: int) -> None:
         """Write down what the venue has reported since `first`."""
-        recorder.book(self.engine.params, self.exchange.sim.venue, self.record, first)
+        recorder.book(self.engine.params, self.engine.state, self.exchange.sim.venue, self.record, first)
 
     def settle(self) -> None:
         """Hand over the rows that nothing will change any more."""
@@ -107,7 +109,7 @@ def _happen(world: World, row: Row) -> None:
 def _close(world: World) -> None:
     """Deliver the reports that are on their way; nothing new is asked for, and nothing more arrives at the venue."""
     world.engine.state.closed = 1
-    recorder.finish(world.engine.state, world.record)
+    recorder.finish(world.engine.params, world.engine.state, world.exchange.sim.venue, world.record)
     while world.exchange.next_report_ns != FAR_NS:
         world.clock.advance(world.exchange.next_report_ns)
         world.tell(world.exchange.deliver())

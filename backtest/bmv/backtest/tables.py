@@ -144,6 +144,7 @@ def orders_table(market: Market, rows: NDArray[int64], pivots: NDArray[float64])
         }
     ).with_columns(
         pl.col("accepted_ns", "done_ns").replace({NEVER_NS: None}),
+        pl.col("pivot", "pivot_ticks").replace({0.0: None}),
         pl.col("done").replace_strict(DONE, return_dtype=pl.String),
         pl.col("reason").replace_strict(REASON, return_dtype=pl.String),
     )

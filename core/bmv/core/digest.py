@@ -4,7 +4,7 @@ Every number is below 2^62 and every factor below 2^31, so that no product leave
 not wrap, and machine code, which does, agree on every bit. It finds differences; it does not resist an adversary.
 """
 
-from bmv.core.kernel import kernel
+from bmv.core.kernel import inlined, kernel
 from bmv.ports.messages import Event, Kind
 
 _TRADE = Kind.TRADE.value
@@ -39,7 +39,7 @@ def fold(digest: int, a: int, b: int, c: int, d: int, e: int, f: int, g: int) ->
     return (((digest & _LOW) * 1_779_033_703) ^ ((digest >> 31) * 2_027_808_485) ^ word ^ (digest >> 40)) & _MASK
 
 
-@kernel
+@inlined
 def hear(digest: int, event: Event) -> int:
     """Return `digest` with `event` in it."""
     if event.kind == _QUOTE:

@@ -11,7 +11,7 @@ import numpy as np
 from bmv.core.accounting import notional, worth
 from bmv.core.digest import hear, text
 from bmv.core.grid import ladder, lean, make_only, round_sizes
-from bmv.core.kernel import kernel
+from bmv.core.kernel import inlined, kernel
 from bmv.core.params import COMPILED, PIVOT_GRID, Params
 from bmv.core.pivot import blend, dynamic_vwap, forget, learn, newest_ns, room
 from bmv.core.quoter import find, place, requote, shed, strike, withdraw
@@ -21,6 +21,7 @@ from bmv.core.state import (
     DYING,
     FAR_NS,
     LEFT,
+    NEVER_NS,
     OPEN,
     STAGE,
     W_FULL,
@@ -59,7 +60,7 @@ _REARMED = Cause.REARM.value
 _IOC = Tif.IOC.value
 
 
-@kernel
+@inlined
 def step(params: Params, state: State, event: Event, compiled: Any, interpreted: Any) -> int:
     """Take one event; write what we now ask for into `state.intents`; return how many rows.
 
@@ -88,7 +89,7 @@ def step(params: Params, state: State, event: Event, compiled: Any, interpreted:
     return decide(params, state, kind, compiled, interpreted)
 
 
-@kernel
+@inlined
 def look(state: State, event: Event) -> None:
     """Take in market data: the touch, the mid, the last trade.
 
@@ -112,7 +113,7 @@ def look(state: State, event: Event) -> None:
         state.quoted = 1
 
 
-@kernel
+@inlined
 def centre(params: Params, state: State) -> None:
     """Evaluate the pivot, and where the inventory moves the centre of the grid."""
     if state.now_ns > state.expiry_ns:
@@ -187,7 +188,7 @@ def obey(params: Params, state: State, command: int) -> None:
         aim(params, state)
 
 
-@kernel
+@inlined
 def value(params: Params, state: State) -> None:
     """Value what we know that we own, and let the breaker look at it."""
     if state.mid2 == 0:
@@ -217,8 +218,13 @@ def held_until(params: Params, state: State) -> int:
 
 @kernel
 def moved(params: Params, state: State) -> bool:
-    """Return whether the centre has left the last grid's by more than the threshold; a first grid is always due."""
-    return abs(state.centre - state.grid_centre) > params.threshold * state.grid_centre
+    """Return whether the centre has left the last grid's by more than the threshold; a first grid is always due.
+
+    The centre of a user's strategy is the mid; the pivot may call it as well.
+    """
+    if abs(state.centre - state.grid_centre) > params.threshold * state.grid_centre:
+        return True
+    return params.strategy != PIVOT_GRID and abs(state.pivot - state.grid_pivot) > params.threshold * state.grid_pivot
 
 
 @kernel
@@ -295,6 +301,7 @@ def lay(params: Params, state: State, compiled: Any, interpreted: Any) -> int:
     """Want a grid, and ask for what is missing of it; return the number of intents."""
     state.grid_ns = state.now_ns
     state.grid_centre = state.centre
+    state.grid_pivot = state.pivot
     state.filled = 0
     state.blocked = 0
     state.requotes += 1
@@ -370,6 +377,7 @@ def seed(params: Params, state: State, history: History, ts_ns: int, price: int,
     history.make_room()
     forget(params, state, ts_ns)
     learn(params, state, ts_ns, price, size)
+    state.expiry_ns = NEVER_NS  # The first event evaluates the pivot, whatever it is.
 
 
 class Engine:

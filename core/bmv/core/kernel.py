@@ -28,6 +28,10 @@ if TYPE_CHECKING:
         """Mark a verb: still plain Python when called from Python, compiled when called from a compiled loop."""
         ...
 
+    def inlined(function: F) -> F:
+        """Mark a verb that stands in the way of every event: its code is put where it is called."""
+        ...
+
 else:
     from numba import carray, types
     from numba.extending import intrinsic, overload, register_jitable
@@ -36,6 +40,14 @@ else:
         """Mark a verb: still plain Python when called from Python, compiled when called from a compiled loop."""
         function.__bmv_kernel__ = True
         return register_jitable(function)
+
+    def inlined(function: F) -> F:
+        """Mark a verb that stands in the way of every event: its code is put where it is called.
+
+        An event has thirteen fields; handed from function to function they cost more than what is done with them.
+        """
+        function.__bmv_kernel__ = True
+        return register_jitable(forceinline=True)(function)
 
     @intrinsic
     def _pointer(typing_context, address):
@@ -54,4 +66,4 @@ def is_kernel(function: Callable[..., Any]) -> bool:
     return bool(getattr(function, "__bmv_kernel__", False))
 
 
-__all__ = ["is_kernel", "kernel", "table_at"]
+__all__ = ["inlined", "is_kernel", "kernel", "table_at"]

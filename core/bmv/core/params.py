@@ -29,6 +29,7 @@ class Params:
     # The pivot.
     window_ns: int
     history_ns: int
+    window_share: float  # The short window as a share of the long one.
     reference_weight: float
     max_deviation: float  # Fraction of the reference; 0: off.
 

@@ -79,16 +79,19 @@ def dynamic_vwap(params: Params, state: State) -> float:
     `pivot = w · P_short + (1 − w) · P_long`, where the P are volume-weighted mean prices of the two windows,
     `w = V_short / (V_short + V̄)` and `V̄ = V_long · window / history` is the volume the short window would hold on a
     tape of even pace: a lively tape pulls the pivot to the present, a thin one leaves it with history.
+
+    With `k = window / history` and S the sums of price times volume the same is `(S_short + k · S_long) /
+    (V_short + k · V_long)`: one division instead of four.
     """
     if state.long_volume == 0:
         return 0.0
-    price_long = (float(state.long_high) * _LIMB_SIZE + float(state.long_low)) / float(state.long_volume)
+    sum_long = float(state.long_high) * _LIMB_SIZE + float(state.long_low)
+    volume_long = float(state.long_volume)
     if state.short_volume == 0:
-        return price_long
-    price_short = (float(state.short_high) * _LIMB_SIZE + float(state.short_low)) / float(state.short_volume)
-    expected = float(state.long_volume) * (float(params.window_ns) / float(params.history_ns))
-    weight = float(state.short_volume) / (float(state.short_volume) + expected)
-    return weight * price_short + (1.0 - weight) * price_long
+        return sum_long / volume_long
+    sum_short = float(state.short_high) * _LIMB_SIZE + float(state.short_low)
+    share = params.window_share
+    return (sum_short + share * sum_long) / (float(state.short_volume) + share * volume_long)
 
 
 @kernel

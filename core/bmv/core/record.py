@@ -19,8 +19,14 @@ FloatTable = NDArray[np.float64]
 
 @cache
 def layout(description: type) -> np.dtype[np.void]:
-    """Return the dtype: `i8` for an `int`, `f8` for a `float`, a nested block for an annotated table."""
-    return np.dtype([_field(name, hint) for name, hint in get_type_hints(description, include_extras=True).items()])
+    """Return the dtype: `i8` for an `int`, `f8` for a `float`, a nested block for an annotated table.
+
+    The plain numbers come first, so that what every event touches lies in a few neighbouring cache lines.
+    """
+    hints = get_type_hints(description, include_extras=True).items()
+    plain = [_field(name, hint) for name, hint in hints if get_origin(hint) is not Annotated]
+    tables = [_field(name, hint) for name, hint in hints if get_origin(hint) is Annotated]
+    return np.dtype(plain + tables)
 
 
 def blank(description: type[T]) -> T:
@@ -33,7 +39,7 @@ def blank(description: type[T]) -> T:
     >>> int(compiled(point).x)
     3
     """
-    return cast(T, _view(description)(np.recarray(1, dtype=layout(description))))
+    return cast(T, _view(description)(np.zeros(1, dtype=layout(description)).view(np.recarray)))
 
 
 def compiled(row: Any) -> Any:
@@ -68,7 +74,6 @@ def _view(description: type) -> type:
 
 
 def _attach(row: Any, block: Any) -> None:
-    block.view(np.uint8)[:] = 0
     memory = memoryview(block.view(np.uint8)).cast("B")
     row.memory_block = block
     row._wholes = memory.cast("q")

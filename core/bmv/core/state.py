@@ -83,6 +83,7 @@ class State:
     centre: float  # Ticks; 0.0: none.
     lean: float  # What the inventory makes of the pivot: centre = pivot x lean.
     grid_centre: float  # The centre of the last grid.
+    grid_pivot: float  # The pivot when it was laid.
     grid_ns: int  # When it was laid.
     fill_due_ns: int  # No grid before this, after a fill.
     filled: int  # 1: a fill waits for its grid.

@@ -47,6 +47,7 @@ def params(config: Config, market: Market) -> Params:
     p.taker_fee_e8 = int(config.market.taker_fee_bps * BPS)
     p.window_ns = _ns(config.pivot.window_s, NS_PER_S)
     p.history_ns = _ns(config.pivot.history_s, NS_PER_S)
+    p.window_share = p.window_ns / p.history_ns
     p.reference_weight = config.pivot.reference_weight
     p.max_deviation = _fraction(config.pivot.max_deviation_bps)
     p.bid_levels = config.grid.bid.levels

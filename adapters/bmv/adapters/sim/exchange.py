@@ -4,12 +4,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from bmv.adapters.sim.matching import Sim, arrive, deliver, happen, next_arrival_ns, next_report_ns, reports_fit, send
+from bmv.adapters.sim.matching import Sim, arrive, deliver, happen_depth, happen_quote, happen_trade, report_room, send
 from bmv.adapters.sim.params import VenueParams
-from bmv.adapters.sim.venue import REPORTS_MAX, opened
+from bmv.adapters.sim.venue import REPORTS_MAX, REPORTS_PER_ARRIVAL, opened
 from bmv.ports.clock import Clock
 from bmv.ports.errors import BmvError
-from bmv.ports.messages import Event, Intent
+from bmv.ports.messages import Event, Intent, Kind
 
 
 class TooManyReports(BmvError):
@@ -38,10 +38,25 @@ class SimExchange:
         """Put a batch on its way at the present time."""
         send(self.sim, np.array(batch, np.int64), len(batch), self._clock.now_ns())
 
-    def row(self, ts_ns: int, kind: int, *fields: int) -> Event:
+    def row(
+        self,
+        ts_ns: int,
+        kind: int,
+        side: int,
+        price: int,
+        size: int,
+        bid: int,
+        bid_size: int,
+        ask: int,
+        ask_size: int,
+    ) -> Event:
         """Let a row of the tape happen; return the event that the core hears of it."""
         self._check_room()
-        return happen(self.sim, ts_ns, kind, *fields)
+        if kind == Kind.QUOTE:
+            return happen_quote(self.sim, ts_ns, bid, bid_size, ask, ask_size)
+        if kind == Kind.TRADE:
+            return happen_trade(self.sim, ts_ns, side, price, size)
+        return happen_depth(self.sim, ts_ns, side, price, size)
 
     def arrive(self) -> None:
         """Let the next intent reach the venue."""
@@ -60,15 +75,15 @@ class SimExchange:
     @property
     def next_arrival_ns(self) -> int:
         """When the next intent reaches the venue."""
-        return int(next_arrival_ns(self.sim.venue))
+        return self.sim.venue.next_arrival_ns
 
     @property
     def next_report_ns(self) -> int:
         """When the next report reaches us."""
-        return int(next_report_ns(self.sim.venue))
+        return self.sim.venue.next_report_ns
 
     def _check_room(self) -> None:
-        if not reports_fit(self.sim.venue):
+        if report_room(self.sim.venue) < REPORTS_PER_ARRIVAL:
             raise TooManyReports
 
     def __repr__(self) -> str:

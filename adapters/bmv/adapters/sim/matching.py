@@ -26,7 +26,6 @@ from bmv.adapters.sim.venue import (
     R_SIZE,
     R_VENUE_NS,
     REPORTS_MAX,
-    REPORTS_PER_STEP,
     S_ARRIVES_NS,
     S_ORDER,
     S_PRICE,
@@ -38,13 +37,14 @@ from bmv.adapters.sim.venue import (
     Venue,
 )
 from bmv.core.accounting import fee, notional
-from bmv.core.kernel import kernel
+from bmv.core.kernel import inlined, kernel
 from bmv.core.record import Table
 from bmv.core.state import FAR_NS
 from bmv.ports.messages import Event, Kind, Liquidity, Reason, Tif, Verb
 
 _TRADE = Kind.TRADE.value
 _QUOTE = Kind.QUOTE.value
+_DEPTH = Kind.DEPTH.value
 _ACCEPTED = Kind.ACCEPTED.value
 _FILLED = Kind.FILLED.value
 _CANCELLED = Kind.CANCELLED.value
@@ -80,6 +80,7 @@ def send(sim: Sim, intents: Table, n: int, now_ns: int) -> None:
     arrives_ns = now_ns + entry_ns(sim.params, venue.chance, now_ns)
     arrives_ns = max(arrives_ns, venue.last_arrival_ns)
     venue.last_arrival_ns = arrives_ns
+    venue.next_arrival_ns = min(venue.next_arrival_ns, arrives_ns)
     sends = venue.sends
     for i in range(n):
         at = venue.sends_head & (SENDS_MAX - 1)
@@ -92,22 +93,6 @@ def send(sim: Sim, intents: Table, n: int, now_ns: int) -> None:
         sends[at, S_TIF] = intents[i, 7]
         venue.sends_head += 1
     assert venue.sends_head - venue.sends_tail <= SENDS_MAX
-
-
-@kernel
-def next_arrival_ns(venue: Venue) -> int:
-    """Return when the next intent reaches the venue."""
-    if venue.sends_tail == venue.sends_head:
-        return FAR_NS
-    return venue.sends[venue.sends_tail & (SENDS_MAX - 1), S_ARRIVES_NS]
-
-
-@kernel
-def next_report_ns(venue: Venue) -> int:
-    """Return when the next report reaches us."""
-    if venue.reports_tail == venue.reports_head:
-        return FAR_NS
-    return venue.reports[venue.reports_tail & (REPORTS_MAX - 1), R_KNOWN_NS]
 
 
 @kernel
@@ -129,6 +114,7 @@ def report(
         venue.chance = draw(venue.chance)
     known_ns = now_ns + response_ns(sim.params, venue.chance, now_ns)
     venue.last_report_ns = max(known_ns, venue.last_report_ns)
+    venue.next_report_ns = min(venue.next_report_ns, venue.last_report_ns)
     at = venue.reports_head & (REPORTS_MAX - 1)
     reports[at, R_KNOWN_NS] = venue.last_report_ns
     reports[at, R_KIND] = kind
@@ -148,6 +134,10 @@ def arrive(sim: Sim) -> None:
     venue = sim.venue
     at = venue.sends_tail & (SENDS_MAX - 1)
     venue.sends_tail += 1
+    if venue.sends_tail == venue.sends_head:
+        venue.next_arrival_ns = FAR_NS
+    else:
+        venue.next_arrival_ns = venue.sends[venue.sends_tail & (SENDS_MAX - 1), S_ARRIVES_NS]
     now_ns = venue.sends[at, S_ARRIVES_NS]
     verb = venue.sends[at, S_VERB]
     if verb == _PLACE:
@@ -461,7 +451,7 @@ def _print_at(
             _maker_fill(sim, now_ns, i, mine, _MAKER)
 
 
-@kernel
+@inlined
 def on_quote(
     sim: Sim,
     now_ns: int,
@@ -622,43 +612,26 @@ def on_depth(
     on_quote(sim, now_ns, bid, bid_size, ask, ask_size)
 
 
+@inlined
+def happen_quote(sim: Sim, now_ns: int, bid: int, bid_size: int, ask: int, ask_size: int) -> Event:
+    """Let a new top of the book happen at the venue; return the event it is to the core, which hears it at once."""
+    on_quote(sim, now_ns, bid, bid_size, ask, ask_size)
+    return Event(_QUOTE, now_ns, now_ns, 0, 0, 0, 0, bid, bid_size, ask, ask_size, 0, 0)
+
+
+@inlined
+def happen_trade(sim: Sim, now_ns: int, side: int, price: int, size: int) -> Event:
+    """Let a print happen at the venue; return the event it is to the core."""
+    on_trade(sim, now_ns, side, price, size)
+    return Event(_TRADE, now_ns, now_ns, 0, side, price, size, 0, 0, 0, 0, 0, 0)
+
+
 @kernel
-def happen(
-    sim: Sim,
-    now_ns: int,
-    kind: int,
-    side: int,
-    price: int,
-    size: int,
-    bid: int,
-    bid_size: int,
-    ask: int,
-    ask_size: int,
-) -> Event:
-    """Let one row of the tape happen at the venue; return the event it is to the core, which hears it at once."""
-    if kind == _QUOTE:
-        on_quote(sim, now_ns, bid, bid_size, ask, ask_size)
-        return Event(_QUOTE, now_ns, now_ns, 0, 0, 0, 0, bid, bid_size, ask, ask_size, 0, 0)
-    if kind == _TRADE:
-        on_trade(sim, now_ns, side, price, size)
-        return Event(_TRADE, now_ns, now_ns, 0, side, price, size, 0, 0, 0, 0, 0, 0)
+def happen_depth(sim: Sim, now_ns: int, side: int, price: int, size: int) -> Event:
+    """Let one level of the book change at the venue; return the event it is to the core, the top after it included."""
     on_depth(sim, now_ns, side, price, size)
-    venue = sim.venue
-    return Event(
-        kind,
-        now_ns,
-        now_ns,
-        0,
-        side,
-        price,
-        size,
-        venue.bid,
-        venue.bid_size,
-        venue.ask,
-        venue.ask_size,
-        0,
-        0,
-    )
+    v = sim.venue
+    return Event(_DEPTH, now_ns, now_ns, 0, side, price, size, v.bid, v.bid_size, v.ask, v.ask_size, 0, 0)
 
 
 @kernel
@@ -669,6 +642,9 @@ def deliver(venue: Venue) -> Event:
     if venue.reports_tail == venue.reports_head:  # An empty ring starts again at its first rows, warm in the cache.
         venue.reports_tail = 0
         venue.reports_head = 0
+        venue.next_report_ns = FAR_NS
+    else:
+        venue.next_report_ns = venue.reports[venue.reports_tail & (REPORTS_MAX - 1), R_KNOWN_NS]
     return Event(
         row[R_KIND],
         row[R_KNOWN_NS],
@@ -687,6 +663,6 @@ def deliver(venue: Venue) -> Event:
 
 
 @kernel
-def reports_fit(venue: Venue) -> bool:
-    """Return whether the ring can take the reports of one more step."""
-    return venue.reports_head - venue.reports_tail <= REPORTS_MAX - REPORTS_PER_STEP
+def report_room(venue: Venue) -> int:
+    """Return how many more reports the ring can take."""
+    return REPORTS_MAX - (venue.reports_head - venue.reports_tail)

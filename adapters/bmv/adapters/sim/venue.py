@@ -58,14 +58,17 @@ class Venue:
     sends_head: int
     sends_tail: int
     last_arrival_ns: int
+    next_arrival_ns: int  # When the next intent reaches the venue; FAR_NS: none is on its way.
     sends: Annotated[Table, (SENDS_MAX, 7)]
     reports_head: int
     reports_tail: int
     last_report_ns: int
+    next_report_ns: int  # When the next report reaches us; FAR_NS: none is on its way.
     reports: Annotated[Table, (REPORTS_MAX, 9)]
 
 
-REPORTS_PER_STEP = ORDERS_MAX + DEPTH_MAX + 4  # One step makes no more reports than this.
+REPORTS_PER_ROW = ORDERS_MAX + 1  # A row of the tape fills each of our orders once at the most.
+REPORTS_PER_ARRIVAL = ORDERS_MAX + DEPTH_MAX + 2  # An intent ends every order, or takes every level.
 
 
 def opened(seed: int) -> Venue:
@@ -75,4 +78,6 @@ def opened(seed: int) -> Venue:
     venue.chance = seed
     venue.last_arrival_ns = NEVER_NS
     venue.last_report_ns = NEVER_NS
+    venue.next_arrival_ns = FAR_NS
+    venue.next_report_ns = FAR_NS
     return venue
