@@ -174,6 +174,7 @@ class Venue:
         """Give the fills of one instant to its rows; where a row may or may not have filled, try both."""
         before = self._save() if self._now else None
         best: tuple[int, list[bool]] | None = None
+        doubts = 0
         for attempt in range(ATTEMPTS):
             self._choices = [attempt >> k & 1 == 0 for k in range(ATTEMPTS.bit_length())]
             self._choice = 0
@@ -184,9 +185,9 @@ class Venue:
                 best = wrong, self._choices
             if before is None or wrong == 0:
                 return
-            tried_all = (attempt + 1) >> self._choice > 0
+            doubts = max(doubts, self._choice)
             self._load(before)
-            if tried_all:
+            if (attempt + 1) >> doubts:
                 break
         assert best is not None
         self._choices, self._choice = best[1], 0

@@ -63,8 +63,9 @@ class Backtest:
     def run(self, progress: Progress | None = None) -> Result:
         """Let the tape happen; return what came of it."""
         tape = Watched(self.container.tape(), progress)
-        if self.config.strategy:
-            self.container.params().strategy = plugin.kind(self.container.strategy())
+        strategy = self.container.strategy()
+        if strategy is not None:
+            self.container.params().strategy = plugin.kind(strategy)
         made = self._reference(tape) if self.engine == "reference" else self._fused(tape)
         return Result(self.config, made, self.engine, self.container.tape(), self._again)
 

@@ -56,7 +56,7 @@ def use() -> Path:
     """Have Numba keep its machine code in :func:`folder`, and forget the oldest other folders."""
     here = folder()
     here.mkdir(parents=True, exist_ok=True)
-    numba.config.CACHE_DIR = str(here)
+    numba.config.CACHE_DIR = str(here)  # type: ignore[attr-defined]  # Numba makes its settings as it goes.
     others = sorted((p for p in here.parent.iterdir() if p != here), key=lambda p: p.stat().st_mtime, reverse=True)
     for stale in others[KEPT:]:
         shutil.rmtree(stale, ignore_errors=True)

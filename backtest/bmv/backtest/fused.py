@@ -8,7 +8,7 @@ Machine code is kept between runs in a folder named by a hash of everything it i
 another one changes.
 """
 
-from typing import Any
+from typing import Any, cast
 
 from numba import from_dtype, njit, types
 
@@ -51,17 +51,18 @@ from bmv.ports.messages import Event, Kind
 _TIMER = Kind.TIMER.value
 _QUOTE = Kind.QUOTE.value
 _TRADE = Kind.TRADE.value
+_DEPTH = Kind.DEPTH.value
 
 TAPE_OVER, NEED_ROOM = range(2)
 
 codecache.use()
 
 _I8 = types.int64
-_STATE = from_dtype(layout(State))
+_STATE: Any = from_dtype(layout(State))  # Any: Numba is hardly typed.
 _PARAMS = from_dtype(layout(Params))
 STRATEGY = types.FunctionType(_I8(_PARAMS, _STATE, _STATE.typeof("memory"), _STATE.typeof("wanted")))
 CALLBACK = types.FunctionType(plugin.CALL)
-_RUN = types.Tuple((_I8, _I8))(
+_RUN = cast(Any, types).UniTuple(_I8, 2)(
     _PARAMS,
     _STATE,
     from_dtype(layout(VenueParams)),
@@ -83,14 +84,18 @@ def _tell(params: Params, state: State, sim: Sim, record: Record, event: Event, 
 
 
 @inlined
-def _tell_row(
-    params: Params, state: State, sim: Sim, record: Record, first: int, event: Event, compiled: Any, called: Any
-) -> None:
-    """Write down what a row did at the venue since its report number `first`, and tell the row."""
+def _book_row(params: Params, state: State, sim: Sim, record: Record, first: int, kind: int) -> None:
+    """Write down what a row did at the venue since its report number `first`."""
     if sim.venue.reports_head != first:
         book(params, state, sim.venue, record, first)
-    count(record, event.kind)
-    mark(params, state, record, sim.venue.mid2)
+    count(record, kind)
+
+
+@kernel
+def _tell_apart(
+    params: Params, state: State, sim: Sim, record: Record, event: Event, compiled: Any, called: Any
+) -> None:
+    """Tell an event that is neither a quote nor a print: the seldom ones share one copy of the code."""
     _tell(params, state, sim, record, event, compiled, called)
 
 
@@ -108,7 +113,7 @@ def _between(params: Params, state: State, sim: Sim, record: Record, now_ns: int
     else:
         record.timers += 1
         event = Event(_TIMER, now_ns, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
-    _tell(params, state, sim, record, event, compiled, called)
+    _tell_apart(params, state, sim, record, event, compiled, called)
 
 
 @kernel
@@ -117,7 +122,7 @@ def _steps_left(state: State, venue: Venue, record: Record) -> int:
     return min(min(steps_left(record), report_room(venue) // REPORTS_PER_ROW), room(state) - 1)
 
 
-@njit(_RUN, cache=True, error_model="numpy")
+@njit(_RUN, cache=True, error_model="numpy")  # type: ignore[untyped-decorator]  # Numba's.
 def _run(
     params: Any,
     state: Any,
@@ -157,13 +162,17 @@ def _run(
         first = venue.reports_head
         if kind[i] == _QUOTE:
             quote = happen_quote(sim, now_ns, bid[i], bid_size[i], ask[i], ask_size[i])
-            _tell_row(params, state, sim, record, first, quote, strategy, called)
+            _book_row(params, state, sim, record, first, _QUOTE)
+            _tell(params, state, sim, record, quote, strategy, called)
         elif kind[i] == _TRADE:
             trade = happen_trade(sim, now_ns, side[i], price[i], size[i])
-            _tell_row(params, state, sim, record, first, trade, strategy, called)
+            _book_row(params, state, sim, record, first, _TRADE)
+            _tell(params, state, sim, record, trade, strategy, called)
         else:
             change = happen_depth(sim, now_ns, side[i], price[i], size[i])
-            _tell_row(params, state, sim, record, first, change, strategy, called)
+            _book_row(params, state, sim, record, first, _DEPTH)
+            _tell_apart(params, state, sim, record, change, strategy, called)
+        mark(params, state, record, venue.mid2)
         i += 1
     return TAPE_OVER, i
 

@@ -12,7 +12,7 @@ import importlib.util
 import traceback
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from numba import njit, types
 from numba.core.types import WrapperAddressProtocol
@@ -48,7 +48,7 @@ def load(spelling: str) -> Strategy:
     if not callable(strategy):
         functions = sorted(n for n, f in vars(module).items() if callable(f) and not n.startswith("_"))
         raise ConfigError(f"strategy = {spelling!r}: {path} has no function {name}; it has {', '.join(functions)}")
-    return strategy  # type: ignore[no-any-return]  # Only a call can show its signature.
+    return cast(Strategy, strategy)
 
 
 def kind(strategy: Strategy) -> int:
@@ -68,7 +68,7 @@ def compile_verb(strategy: Strategy, signature: Any, spelling: str) -> Any:
         ) from error
 
 
-class Callback(WrapperAddressProtocol):  # type: ignore[misc]  # Numba is untyped.
+class Callback(WrapperAddressProtocol):
     """A Python function that compiled code calls with one number and that answers with one.
 
     An exception can't cross compiled code: it is kept in `error`, and from then on the answer is -1.

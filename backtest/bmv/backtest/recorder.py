@@ -26,6 +26,7 @@ from bmv.adapters.sim.venue import (
     Venue,
 )
 from bmv.core.accounting import notional, worth
+from bmv.core.engine import centre
 from bmv.core.kernel import inlined, kernel
 from bmv.core.params import LEVELS_MAX, Params
 from bmv.core.record import FloatTable, Table, blank
@@ -62,6 +63,7 @@ assert ROWS_PER_ARRIVAL * REPORTS_PER_ROW >= REPORTS_PER_ARRIVAL
     O_FILLED,
     O_REASON,
 ) = range(11)
+BID_AT_TOUCH, ASK_AT_TOUCH = 1, 2  # Of `Record.touch`.
 DONE_END, DONE_FILLED, DONE_CANCELLED, DONE_REJECTED, DONE_EXPIRED = range(5)
 
 # Columns of the fills; the last six are twice the mid at the horizons, 0 where the tape had ended.
@@ -105,6 +107,7 @@ class Record:
     next_sample_ns: int
     sampled_ns: int
     next_markout_ns: int
+    look_ns: int  # The earlier of the two.
     markout: Annotated[Table, (6,)]  # How many fills have their mid at each horizon.
 
     # How things stood since `stood_ns`, for what changes rarely; see `stand`.
@@ -114,6 +117,8 @@ class Record:
     stood_bid: int
     stood_ask: int
     stood_position: int
+    touch_ns: int  # The same for whether our best orders are at the touch.
+    touch: int
 
     # Rows in use.
     first_order: int  # Id of the order in row 0.
@@ -128,7 +133,6 @@ class Record:
     equity_pivots: Annotated[FloatTable, (EQUITY_ROWS,)]  # Ticks.
 
     # Counts.
-    events: int
     trades: int
     quotes: int
     depths: int
@@ -165,6 +169,7 @@ def opened(params: Params, sample_ns: int) -> Record:
     record.sample_ns = sample_ns
     record.next_sample_ns = FAR_NS
     record.next_markout_ns = FAR_NS
+    record.look_ns = FAR_NS
     record.first_order = 1
     record.stood_ask = FAR_NS
     record.stood_position = params.start_position
@@ -178,23 +183,44 @@ def advance(params: Params, state: State, venue: Venue, record: Record, now_ns: 
         record.first_ns = now_ns
         record.last_ns = now_ns
         record.stood_ns = now_ns
-    if now_ns > record.next_sample_ns:
-        sample(state, record, now_ns)
-    if now_ns > record.next_markout_ns:
-        look_back(record, now_ns)
-    passed = now_ns - record.last_ns
-    record.last_ns = now_ns
+        record.touch_ns = now_ns
+    if now_ns > record.look_ns:
+        look_up(params, state, record, now_ns)
+    touch = 0
     if venue.n_book > 0:
-        bid_at_touch = venue.best_bid > 0 and venue.best_bid >= venue.bid
-        ask_at_touch = venue.best_ask < FAR_NS and (venue.best_ask <= venue.ask or venue.ask == 0)
-        if bid_at_touch:
-            record.time_bid_at_touch += passed
-        if ask_at_touch:
-            record.time_ask_at_touch += passed
-            if bid_at_touch:
-                record.time_both_at_touch += passed
+        if 0 < venue.best_bid >= venue.bid:
+            touch = BID_AT_TOUCH
+        if venue.best_ask < FAR_NS and (venue.best_ask <= venue.ask or venue.ask == 0):
+            touch += ASK_AT_TOUCH
+    if touch != record.touch:
+        weigh_touch(record, touch)
+    record.last_ns = now_ns
     if (state.pivot != 0.0) != (record.stood_pivot != 0) or state.tier != record.stood_tier:
         stand(params, state, venue, record)
+
+
+@kernel
+def weigh_touch(record: Record, touch: int) -> None:
+    """Weigh how long our best orders stood at the touch as they did, and remember how they stand since the last row."""
+    passed = record.last_ns - record.touch_ns
+    record.touch_ns = record.last_ns
+    if record.touch & BID_AT_TOUCH:
+        record.time_bid_at_touch += passed
+    if record.touch & ASK_AT_TOUCH:
+        record.time_ask_at_touch += passed
+    if record.touch == BID_AT_TOUCH + ASK_AT_TOUCH:
+        record.time_both_at_touch += passed
+    record.touch = touch
+
+
+@kernel
+def look_up(params: Params, state: State, record: Record, now_ns: int) -> None:
+    """Do what has come due before `now_ns`: samples of the equity, mids at the horizons of fills."""
+    if now_ns > record.next_sample_ns:
+        sample(params, state, record, now_ns)
+    if now_ns > record.next_markout_ns:
+        look_back(record, now_ns)
+    record.look_ns = min(record.next_sample_ns, record.next_markout_ns)
 
 
 @kernel
@@ -227,8 +253,10 @@ def stand(params: Params, state: State, venue: Venue, record: Record) -> None:
 
 
 @kernel
-def sample(state: State, record: Record, now_ns: int) -> None:
+def sample(params: Params, state: State, record: Record, now_ns: int) -> None:
     """Write the equity at every sampling time before `now_ns`, as it stands."""
+    if state.behind != 0 or state.now_ns > state.expiry_ns:
+        centre(params, state)
     written = 0
     while record.next_sample_ns < now_ns and written < SAMPLES_PER_GAP:
         write_sample(state, record, record.next_sample_ns)
@@ -350,27 +378,28 @@ def book_fill(params: Params, record: Record, row: Table, at: int) -> None:
     record.n_fills += 1
     record.fills += 1
     record.next_markout_ns = min(record.next_markout_ns, row[R_VENUE_NS] + HORIZONS_NS[0])
+    record.look_ns = min(record.look_ns, record.next_markout_ns)
 
 
 @kernel
 def mark(params: Params, state: State, record: Record, mid2: int) -> None:
     """Let the mid be `mid2` from now on: what is held gains or loses by it. The first mid starts the samples."""
-    if mid2 == record.mid2:
-        return
     if record.mid2 != 0:
         record.inventory += worth(params.half, record.position, mid2 - record.mid2)
         record.mid2 = mid2
+        return
+    if mid2 == 0:
         return
     record.mid2 = mid2
     record.start_mid2 = mid2
     write_sample(state, record, record.last_ns)
     record.next_sample_ns = record.last_ns + record.sample_ns
+    record.look_ns = min(record.look_ns, record.next_sample_ns)
 
 
 @kernel
 def count(record: Record, kind: int) -> None:
     """Count one row of the tape."""
-    record.events += 1
     if kind == 1:
         record.trades += 1
     elif kind == 2:
@@ -383,11 +412,12 @@ def count(record: Record, kind: int) -> None:
 def finish(params: Params, state: State, venue: Venue, record: Record) -> None:
     """Weigh the rest of the time; write the last sample and the markouts whose horizon the tape just reached."""
     stand(params, state, venue, record)
+    weigh_touch(record, 0)
     if record.mid2 == 0:
         return
     look_back(record, record.last_ns + 1)
     if record.sampled_ns < record.last_ns:
-        sample(state, record, record.last_ns)
+        sample(params, state, record, record.last_ns)
         write_sample(state, record, record.last_ns)
 
 

@@ -102,8 +102,8 @@ def _happen(world: World, row: Row) -> None:
     event = world.exchange.row(*row)
     world.book(first)
     recorder.count(world.record, event.kind)
-    recorder.mark(world.engine.params, world.engine.state, world.record, world.exchange.sim.venue.mid2)
     world.tell(event)
+    recorder.mark(world.engine.params, world.engine.state, world.record, world.exchange.sim.venue.mid2)
 
 
 def _close(world: World) -> None:

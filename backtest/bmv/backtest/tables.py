@@ -90,8 +90,9 @@ def profit(params: Params, record: Record) -> dict[str, int]:
 def counts(state: State, record: Record) -> dict[str, int]:
     """Return how many there were of each thing."""
     t = record
-    names = ("events", "trades", "quotes", "depths", "timers", "orders", "fills", "cancels", "rejected")
-    return {name: int(getattr(t, name)) for name in names} | {"requotes": int(state.requotes)}
+    names = ("trades", "quotes", "depths", "timers", "orders", "fills", "cancels", "rejected")
+    events = int(t.trades + t.quotes + t.depths)
+    return {"events": events} | {name: int(getattr(t, name)) for name in names} | {"requotes": int(state.requotes)}
 
 
 def times(record: Record) -> dict[str, int]:
@@ -116,7 +117,7 @@ def sums(market: Market, record: Record) -> dict[str, float]:
 
 def scaled(column: NDArray[int64], unit: Fraction) -> NDArray[float64]:
     """Return whole numbers of `unit` in units, each the float64 nearest to the exact product while that is small."""
-    return column * float(unit.numerator) / float(unit.denominator)
+    return np.asarray(column * float(unit.numerator) / float(unit.denominator), float64)
 
 
 def orders_table(market: Market, rows: NDArray[int64], pivots: NDArray[float64]) -> pl.DataFrame:

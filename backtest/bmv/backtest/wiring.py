@@ -12,7 +12,7 @@ from bmv.backtest import recorder
 from bmv.backtest.journal import NoJournal
 from bmv.backtest.run import World
 from bmv.backtest.tables import Memory
-from bmv.core.engine import Engine
+from bmv.core.engine import Engine, Strategy
 
 
 class BacktestContainer(containers.DeclarativeContainer):
@@ -22,7 +22,7 @@ class BacktestContainer(containers.DeclarativeContainer):
     paths = providers.Dependency[list[Path]]()
     start_ns = providers.Object[int | None](None)
     end_ns = providers.Object[int | None](None)
-    strategy = providers.Object(None)
+    strategy = providers.Object[Strategy | None](None)
     sample_ns = providers.Dependency[int]()
 
     market = providers.Singleton(compile.market, config)

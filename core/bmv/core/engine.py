@@ -10,7 +10,7 @@ import numpy as np
 
 from bmv.core.accounting import notional, worth
 from bmv.core.digest import hear, text
-from bmv.core.grid import ladder, lean, make_only, round_sizes
+from bmv.core.grid import ladder, lean, make_only, round_sizes, sift
 from bmv.core.kernel import inlined, kernel
 from bmv.core.params import COMPILED, PIVOT_GRID, Params
 from bmv.core.pivot import blend, dynamic_vwap, forget, learn, newest_ns, room
@@ -58,6 +58,7 @@ _HALT = Tier.HALT.value
 _BY_OPERATOR = Cause.OPERATOR.value
 _REARMED = Cause.REARM.value
 _IOC = Tif.IOC.value
+_ANYWHERE = 1e300  # Ticks.
 
 
 @inlined
@@ -75,17 +76,23 @@ def step(params: Params, state: State, event: Event, compiled: Any, interpreted:
         look(state, event)
         if kind == _TRADE:
             learn(params, state, event.ts_ns, event.price, event.size)
-            centre(params, state)
-    elif kind < _REFERENCE:
-        settle(params, state, event)
+            state.behind = 1
     else:
-        heed(params, state, event)
-        centre(params, state)
-    if event.ts_ns > state.expiry_ns:
+        state.calm = 0
+        if kind < _REFERENCE:
+            settle(params, state, event)
+        else:
+            heed(params, state, event)
+            state.behind = 1
+    value(params, state)
+    if state.calm != 0 and state.leeway == _ANYWHERE and event.ts_ns < state.wake_ns:
+        return 0  # A grid is held back: until the wake the pivot is nobody's business.
+    if state.behind != 0 or event.ts_ns > state.expiry_ns:
         centre(params, state)
     if params.strategy != PIVOT_GRID:
         state.centre = float(state.mid2) * 0.5
-    value(params, state)
+    if nothing_due(params, state):
+        return 0
     return decide(params, state, kind, compiled, interpreted)
 
 
@@ -99,6 +106,7 @@ def look(state: State, event: Event) -> None:
     state.market_ns = event.ts_ns
     if state.blocked != 0:
         state.stirred = 1
+        state.calm = 0
     if event.kind == _TRADE:
         state.last_price = event.price
         if state.quoted == 0:
@@ -115,7 +123,8 @@ def look(state: State, event: Event) -> None:
 
 @inlined
 def centre(params: Params, state: State) -> None:
-    """Evaluate the pivot, and where the inventory moves the centre of the grid."""
+    """Evaluate the pivot as of now, and where the inventory moves the centre of the grid."""
+    state.behind = 0
     if state.now_ns > state.expiry_ns:
         forget(params, state, state.now_ns)
     state.pivot = blend(params, dynamic_vwap(params, state), state.reference)
@@ -132,7 +141,7 @@ def settle(params: Params, state: State, event: Event) -> None:
         state.position += event.side * event.size
         state.cash -= event.side * notional(params.half, event.price, event.size) + event.fee
         state.lean = lean(params, state.position)
-        state.centre = state.pivot * state.lean
+        state.behind = 1
         state.filled = 1
         state.stirred = 1
         state.fill_due_ns = event.ts_ns + params.fill_delay_ns
@@ -207,13 +216,18 @@ def value(params: Params, state: State) -> None:
         state.peak = equity
         aim(params, state)
     if equity <= state.trip_at:
+        state.calm = 0
         trip(params, state)
 
 
-@kernel
-def held_until(params: Params, state: State) -> int:
-    """Return the time before which no grid may be laid: one in `min_interval`, none in the delay after a fill."""
-    return max(state.grid_ns + max(params.min_interval_ns, 1), state.fill_due_ns)
+@inlined
+def nothing_due(params: Params, state: State) -> bool:
+    """Return whether market data just heard can't make anything due: the short cut past :func:`decide`."""
+    if state.calm == 0 or state.now_ns >= state.wake_ns or state.centre == 0.0:
+        return False
+    if abs(state.centre - state.grid_centre) > state.leeway:
+        return False
+    return params.strategy == PIVOT_GRID or not _pivot_moved(params, state)
 
 
 @kernel
@@ -224,12 +238,24 @@ def moved(params: Params, state: State) -> bool:
     """
     if abs(state.centre - state.grid_centre) > params.threshold * state.grid_centre:
         return True
-    return params.strategy != PIVOT_GRID and abs(state.pivot - state.grid_pivot) > params.threshold * state.grid_pivot
+    return params.strategy != PIVOT_GRID and _pivot_moved(params, state)
+
+
+@kernel
+def _pivot_moved(params: Params, state: State) -> bool:
+    return abs(state.pivot - state.grid_pivot) > params.threshold * state.grid_pivot
+
+
+@kernel
+def held_until(params: Params, state: State) -> int:
+    """Return the time before which no grid may be laid: one in `min_interval`, none in the delay after a fill."""
+    return max(state.grid_ns + max(params.min_interval_ns, 1), state.fill_due_ns)
 
 
 @kernel
 def decide(params: Params, state: State, kind: int, compiled: Any, interpreted: Any) -> int:
     """Ask for what is due now, and set the time of the next wake; return the number of intents."""
+    state.calm = 0
     if state.closed != 0:
         state.wake_ns = FAR_NS
         return 0
@@ -241,19 +267,51 @@ def decide(params: Params, state: State, kind: int, compiled: Any, interpreted: 
     if state.tier >= _REDUCE and state.shed == 0:
         state.shed = 1
         n = shed(params, state)
-    pending = state.filled != 0 or moved(params, state) or (state.missing != 0 and state.stirred != 0)
-    if n == 0 and (pending or state.oldest_ns != FAR_NS or state.missing != 0):
-        hold_ns = held_until(params, state)
-        if state.now_ns >= hold_ns and (pending or _aged(params, state) or state.now_ns >= state.retry_ns):
-            n = lay(params, state, compiled, interpreted)
-            pending = False
-    state.wake_ns = _wake(params, state, pending)
+    elif state.now_ns >= held_until(params, state) and _due(params, state):
+        n = lay(params, state, compiled, interpreted)
+    _rest(params, state)
     return n
 
 
 @kernel
+def _due(params: Params, state: State) -> bool:
+    """Return whether a grid is due, now that none is held back."""
+    if state.filled != 0 or moved(params, state) or _aged(params, state):
+        return True
+    return state.missing != 0 and (state.stirred != 0 or state.now_ns >= state.retry_ns)
+
+
+@kernel
+def _rest(params: Params, state: State) -> None:
+    """Set the time of the next wake, and how far the centre may move before that without anything being due.
+
+    While a grid is held back nothing is due before the hold ends, whatever moves; then the engine is woken to look.
+    The ages of market data and of the newest trade are looked at when they would run out as of now: a wake that finds
+    them renewed sleeps on.
+    """
+    hold_ns = held_until(params, state)
+    held = state.now_ns < hold_ns
+    wake_ns = FAR_NS
+    if held:
+        wake_ns = hold_ns
+    elif state.missing != 0:
+        wake_ns = state.retry_ns
+    if state.n_live > 0:
+        if params.max_age_ns > 0 and state.oldest_ns + params.max_age_ns > state.grid_ns:
+            wake_ns = min(wake_ns, max(state.oldest_ns + params.max_age_ns, hold_ns))
+        if params.stale_ns > 0:
+            wake_ns = min(wake_ns, state.market_ns + params.stale_ns)
+    if state.pivot != 0.0:
+        wake_ns = min(wake_ns, newest_ns(state) + params.history_ns + 1)
+    state.wake_ns = max(wake_ns, state.now_ns + 1)
+    state.leeway = _ANYWHERE if held else params.threshold * state.grid_centre
+    state.calm = 1
+
+
+@kernel
 def _aged(params: Params, state: State) -> bool:
-    return params.max_age_ns > 0 and state.now_ns - state.oldest_ns >= params.max_age_ns
+    # Once for each age: a grid that could not renew the order, for want of a cancel, is not laid again and again.
+    return params.max_age_ns > 0 and state.grid_ns < state.oldest_ns + params.max_age_ns <= state.now_ns
 
 
 @kernel
@@ -318,28 +376,9 @@ def lay(params: Params, state: State, compiled: Any, interpreted: Any) -> int:
             state.stirred = 0
             state.retry_ns = FAR_NS
             return 0
-        n_wanted = make_only(state, n_wanted)
+        n_wanted = make_only(state, sift(state, n_wanted))
     state.n_wanted = n_wanted
     return requote(params, state, n_wanted, state.tier >= _REDUCE)
-
-
-@kernel
-def _wake(params: Params, state: State, pending: bool) -> int:
-    """Return when something falls due that no event will announce; later than now."""
-    wake_ns = FAR_NS
-    hold_ns = held_until(params, state)
-    if pending:
-        wake_ns = hold_ns
-    if state.missing != 0:
-        wake_ns = min(wake_ns, max(state.retry_ns, hold_ns))
-    if state.n_live > 0:
-        if params.max_age_ns > 0:
-            wake_ns = min(wake_ns, max(state.oldest_ns + params.max_age_ns, hold_ns))
-        if params.stale_ns > 0:
-            wake_ns = min(wake_ns, state.market_ns + params.stale_ns)
-        if params.strategy == PIVOT_GRID:
-            wake_ns = min(wake_ns, newest_ns(state) + params.history_ns + 1)
-    return max(wake_ns, state.now_ns + 1)
 
 
 def endow(params: Params, state: State) -> None:

@@ -3,9 +3,12 @@
 from math import ceil, floor
 
 from bmv.core.kernel import kernel
-from bmv.core.params import Params
+from bmv.core.params import LEVELS_MAX, Params
+from bmv.core.risk import Refusal
 from bmv.core.state import W_LEVEL, W_PRICE, W_SIDE, W_SIZE, W_TIF, State
+from bmv.ports.market import PRICE_TICKS_MAX, SIZE_LOTS_MAX
 
+_MALFORMED = Refusal.MALFORMED.value
 _NUDGE = 1e-9  # A price within this of a tick is that tick: floats must not push a whole tick to its neighbour.
 
 
@@ -98,5 +101,26 @@ def make_only(state: State, n: int) -> int:
             state.wanted[kept, c] = state.wanted[i, c]
         state.want_size[kept] = state.want_size[i]
         state.wanted[kept, W_PRICE] = price
+        kept += 1
+    return kept
+
+
+@kernel
+def sift(state: State, n: int) -> int:
+    """Drop the rows of a user's strategy that are no orders; return how many are left.
+
+    A row needs a side of 1 or -1, a price and a size in range, and a known life.
+    """
+    kept = 0
+    for i in range(min(n, 2 * LEVELS_MAX)):
+        side = state.wanted[i, W_SIDE]
+        price = state.wanted[i, W_PRICE]
+        size = state.wanted[i, W_SIZE]
+        tif = state.wanted[i, W_TIF]
+        if abs(side) != 1 or not 1 <= price < PRICE_TICKS_MAX or not 0 <= size < SIZE_LOTS_MAX or not 0 <= tif <= 2:
+            state.refusals[_MALFORMED] += 1
+            continue
+        for c in range(5):
+            state.wanted[kept, c] = state.wanted[i, c]
         kept += 1
     return kept

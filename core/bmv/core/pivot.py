@@ -69,7 +69,7 @@ def room(state: State) -> int:
 def newest_ns(state: State) -> int:
     """Return the time of the newest trade ever heard; there must be one."""
     history = table_at(state.history_at, state.history_rows)
-    return history[(state.head - 1) & (state.history_rows - 1), 0]
+    return int(history[(state.head - 1) & (state.history_rows - 1), 0])
 
 
 @kernel

@@ -1,7 +1,8 @@
 """From what is open and what is wanted to what must be asked for: keep, cancel, place.
 
 An order counts against every limit until its end is known, so a replaced order and its successor may both have to fit;
-where they do not, the successor waits for the news of the cancel.
+where they do not, the successor waits for the news of the cancel. It is not placed in part meanwhile: the part would
+have to be replaced as soon as the news came, and that replacement to wait in its turn, for ever.
 """
 
 from bmv.core.accounting import fee, notional
@@ -68,17 +69,18 @@ def position_room(params: Params, state: State, side: int, reduce_only: bool) ->
 
 
 @kernel
-def _committed(params: Params, state: State, only_dying: bool) -> int:
-    """Return the quanta that the open bids may still cost."""
+def _committed(params: Params, state: State, dying: bool) -> int:
+    """Return the quanta that the open bids may still cost; `dying`: those of which only the end is awaited as well."""
     cost = 0
     for i in range(state.n_orders):
-        if state.orders[i, SIDE] > 0 and (not only_dying or state.orders[i, STAGE] == DYING):
+        if state.orders[i, SIDE] > 0 and (dying or state.orders[i, STAGE] != DYING):
             cost += state.orders[i, LEFT] * lot_cost(params, state.orders[i, PRICE], state.orders[i, TIF])
     return cost
 
 
 @kernel
-def _dying(state: State, side: int) -> int:
+def dying_lots(state: State, side: int) -> int:
+    """Return the lots of the orders of `side` of which only the end is awaited."""
     lots = 0
     for i in range(state.n_orders):
         if state.orders[i, SIDE] == side and state.orders[i, STAGE] == DYING:
@@ -88,10 +90,13 @@ def _dying(state: State, side: int) -> int:
 
 @kernel
 def cut(params: Params, state: State, n: int, reduce_only: bool) -> None:
-    """Cut the wanted sizes, farthest first, to what the limits and the balances allow beside the dying orders."""
-    cash = state.cash - _committed(params, state, True)
-    bids = position_room(params, state, 1, reduce_only) - _dying(state, 1)
-    asks = min(position_room(params, state, -1, reduce_only), state.position) - _dying(state, -1)
+    """Cut the wanted sizes, farthest first, to what the limits and the balances allow once the dying orders are gone.
+
+    That they are gone is for :func:`place` to see to.
+    """
+    cash = state.cash
+    bids = position_room(params, state, 1, reduce_only)
+    asks = min(position_room(params, state, -1, reduce_only), state.position)
     for i in range(n):
         size = state.wanted[i, W_SIZE]
         state.wanted[i, W_FULL] = size
@@ -191,22 +196,37 @@ def _keep_or_kill(params: Params, state: State, n_wanted: int, by_risk: bool) ->
 
 
 @kernel
-def _afford(params: Params, state: State, row: int, reduce_only: bool) -> int:
-    """Return how many lots of the wanted `row` may be placed beside everything open now."""
-    side = state.wanted[row, W_SIDE]
-    lots = position_room(params, state, side, reduce_only) - exposed(state, side)
-    if side > 0:
+def _room(params: Params, state: State, side: int, reduce_only: bool, dying: bool) -> int:
+    """Return how many more lots of `side` the limits on the position allow; `dying`: beside the dying orders too."""
+    open_lots = exposed(state, side)
+    if not dying:
+        open_lots -= dying_lots(state, side)
+    return position_room(params, state, side, reduce_only) - open_lots
+
+
+@kernel
+def _funds(params: Params, state: State, row: int, dying: bool) -> int:
+    """Return how many lots of the wanted `row` the balance pays for; `dying`: beside the dying orders too."""
+    if state.wanted[row, W_SIDE] > 0:
         cost = lot_cost(params, state.wanted[row, W_PRICE], state.wanted[row, W_TIF])
-        return min(lots, (state.cash - _committed(params, state, False)) // cost)
-    return min(lots, state.position - exposed(state, -1))
+        return (state.cash - _committed(params, state, dying)) // cost
+    open_lots = exposed(state, -1)
+    if not dying:
+        open_lots -= dying_lots(state, -1)
+    return state.position - open_lots
+
+
+@kernel
+def _afford(params: Params, state: State, row: int, reduce_only: bool, dying: bool) -> int:
+    """Return how many lots of the wanted `row` may be placed; `dying`: beside the dying orders too."""
+    side = state.wanted[row, W_SIDE]
+    return min(_room(params, state, side, reduce_only, dying), _funds(params, state, row, dying))
 
 
 @kernel
 def _shortage(params: Params, state: State, row: int, reduce_only: bool) -> int:
-    """Return which limit left no room for the wanted `row`, as a refusal."""
-    side = state.wanted[row, W_SIDE]
-    lots = position_room(params, state, side, reduce_only) - exposed(state, side)
-    if lots >= max(1, params.min_size):
+    """Return which limit leaves the least room for the wanted `row`, as a refusal."""
+    if _funds(params, state, row, True) < _room(params, state, state.wanted[row, W_SIDE], reduce_only, True):
         return _BALANCE
     return _REDUCE_ONLY if reduce_only else _POSITION
 
@@ -254,10 +274,11 @@ def place(params: Params, state: State, row: int, reduce_only: bool, n: int) -> 
     """
     side = state.wanted[row, W_SIDE]
     price = state.wanted[row, W_PRICE]
-    size = min(state.wanted[row, W_FULL], _afford(params, state, row, reduce_only))
+    size = min(state.wanted[row, W_SIZE], _afford(params, state, row, reduce_only, False))
     if size < state.wanted[row, W_FULL]:
         state.missing = 1
-    if size < max(1, params.min_size):
+    if size < max(1, params.min_size) or size > _afford(params, state, row, reduce_only, True):
+        state.missing = 1
         state.refusals[_shortage(params, state, row, reduce_only)] += 1
         return n
     code = _OWN_ORDER if crosses_own(state, side, price) else refusal(params, state, price, size)

@@ -39,7 +39,8 @@ def blank(description: type[T]) -> T:
     >>> int(compiled(point).x)
     3
     """
-    return cast(T, _view(description)(np.zeros(1, dtype=layout(description)).view(np.recarray)))
+    kind: type = description
+    return cast(T, _view(kind)(np.zeros(1, dtype=layout(kind)).view(np.recarray)))
 
 
 def compiled(row: Any) -> Any:
@@ -67,7 +68,7 @@ def _view(description: type) -> type:
     names["__repr__"] = lambda row: f"<{description.__name__} {fields(row)}>"
     for name, (kind, offset, *_) in (layout(description).fields or {}).items():
         if kind.shape:
-            names[name] = property(lambda row, name=name: row._tables[name])
+            names[name] = _table(name)
         else:
             names[name] = _number("_wholes" if kind.kind == "i" else "_floats", offset // 8)
     return type(description.__name__, (), names)
@@ -79,6 +80,11 @@ def _attach(row: Any, block: Any) -> None:
     row._wholes = memory.cast("q")
     row._floats = memory.cast("d")
     row._tables = {name: block[name][0] for name, (kind, *_) in block.dtype.fields.items() if kind.shape}
+
+
+def _table(name: str) -> property:
+    """Return the property of the table called `name`."""
+    return property(lambda row: row._tables[name])
 
 
 def _number(store: str, at: int) -> property:

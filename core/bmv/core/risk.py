@@ -8,6 +8,7 @@ from enum import IntEnum
 from bmv.core.accounting import notional
 from bmv.core.kernel import kernel
 from bmv.core.params import RATE_MAX, Params
+from bmv.core.record import Table
 from bmv.core.state import (
     LEFT,
     NEVER_NS,
@@ -74,6 +75,7 @@ class Refusal(IntEnum):
     DEVIATION = 15
     HALTED = 16
     PAUSED = 17
+    MALFORMED = 18  # A row of a user's strategy that is no order.
 
 
 _ORDER_RATE = Refusal.ORDER_RATE.value
@@ -191,11 +193,11 @@ def trip(params: Params, state: State) -> None:
 
 
 @kernel
-def rate_frees_ns(sent: int, times_ns: object, limit: int) -> int:
+def rate_frees_ns(sent: int, times_ns: Table, limit: int) -> int:
     """Return when one more may be sent under `limit` a minute; `times_ns` is the ring of the latest `RATE_MAX`."""
     if limit == 0 or sent < limit:
         return NEVER_NS
-    return times_ns[(sent - limit) % RATE_MAX] + MINUTE_NS  # type: ignore[index]
+    return int(times_ns[(sent - limit) % RATE_MAX]) + MINUTE_NS
 
 
 @kernel

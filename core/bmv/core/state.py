@@ -30,6 +30,9 @@ class State:
     """One row; see :mod:`bmv.core.record`. Prices in ticks, sizes in lots, times in ns, money in quanta."""
 
     now_ns: int  # Time of the event being heard.
+    calm: int  # 1: until `wake_ns` only a move of more than `leeway` makes anything due.
+    leeway: float  # Ticks that the centre may be away from `grid_centre`.
+    behind: int  # 1: trades were heard, and no one has asked for the pivot since.
     digest: int
     wake_ns: int  # When the engine wants to be woken if nothing else comes first.
 

@@ -27,9 +27,9 @@ def interpolate(recorded: Table, rows: int, now_ns: int) -> int:
     low = 0
     high = rows - 1
     if now_ns <= recorded[low, 0]:
-        return recorded[low, 1]
+        return int(recorded[low, 1])
     if now_ns >= recorded[high, 0]:
-        return recorded[high, 1]
+        return int(recorded[high, 1])
     while high - low > 1:
         middle = (low + high) // 2
         if recorded[middle, 0] <= now_ns:
@@ -37,7 +37,7 @@ def interpolate(recorded: Table, rows: int, now_ns: int) -> int:
         else:
             high = middle
     share = float(now_ns - recorded[low, 0]) / float(recorded[high, 0] - recorded[low, 0])
-    return recorded[low, 1] + int(share * float(recorded[high, 1] - recorded[low, 1]))
+    return int(recorded[low, 1]) + int(share * float(recorded[high, 1] - recorded[low, 1]))
 
 
 @kernel
@@ -46,7 +46,7 @@ def entry_ns(params: VenueParams, chance: int, now_ns: int) -> int:
     if params.entry_model == LATENCY_CONSTANT:
         return params.entry_ns
     if params.entry_model == LATENCY_RANDOM:
-        return params.entry_quantiles[chance * QUANTILES // _MODULUS]
+        return int(params.entry_quantiles[chance * QUANTILES // _MODULUS])
     return interpolate(params.entry_recorded, params.n_entry_recorded, now_ns)
 
 
@@ -56,5 +56,5 @@ def response_ns(params: VenueParams, chance: int, now_ns: int) -> int:
     if params.response_model == LATENCY_CONSTANT:
         return params.response_ns
     if params.response_model == LATENCY_RANDOM:
-        return params.response_quantiles[chance * QUANTILES // _MODULUS]
+        return int(params.response_quantiles[chance * QUANTILES // _MODULUS])
     return interpolate(params.response_recorded, params.n_response_recorded, now_ns)

@@ -544,7 +544,7 @@ def _depth_at(venue: Venue, side: int, price: int) -> int:
     for k in range(levels):
         level_price = venue.depth[row, k, 0]
         if level_price == price:
-            return venue.depth[row, k, 1]
+            return int(venue.depth[row, k, 1])
         if side * (level_price - price) < 0:
             return 0
     return -1 if levels == DEPTH_MAX else 0
