@@ -707,7 +707,7 @@ def test_the_end_of_a_time_range_is_exclusive_and_earlier_rows_are_no_events(tmp
     played = result(tmp_path / "run", [tmp_path / "tape.parquet"], *span)
     assert "\n".join(played.findings) == ""
     assert [played.summary[name] for name in ("events", "trades", "quotes")] == [2, 0, 2]
-    assert played.equity["pivot"].to_list()[0] == 100.0
+    assert played.equity["pivot"].to_list()[0] == pytest.approx(100.0, rel=1e-12)
 
 
 def test_a_tape_without_trades_runs_and_quotes_nothing_and_warns(tmp_path: Path) -> None:

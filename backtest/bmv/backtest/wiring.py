@@ -30,7 +30,13 @@ class BacktestContainer(containers.DeclarativeContainer):
     venue_params = providers.Singleton(compile.venue, config, market)
 
     tape = providers.Singleton(
-        ParquetTape, paths, market, start_ns, end_ns, max_bad_share=config.provided.data.max_bad_share
+        ParquetTape,
+        paths,
+        market,
+        start_ns,
+        end_ns,
+        max_bad_share=config.provided.data.max_bad_share,
+        price_ticks_max=providers.Callable(compile.price_ticks_max, config, market),
     )
     clock = providers.Singleton(SimClock)
     engine = providers.Singleton(Engine, params, strategy)

@@ -6,33 +6,26 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from bmv.adapters.cli.starter import EXAMPLE, Guess, guess, step, text
+from bmv.adapters.cli.starter import EXAMPLE, Guess, guess, text
 from bmv.adapters.config import load
 from bmv.data.synth import synth
 from bmv.ports.errors import DataError
 
 
-@pytest.mark.parametrize(
-    ("values", "widest"),
-    [
-        ([100.1, 100.35], "0.05"),
-        ([61610.0, 61845.0], "5"),
-        ([0.1 + 0.2, 0.7], "0.1"),
-        ([0.0, float("nan"), 0.005], "0.005"),
-        ([1 / 3], None),
-        ([], None),
-    ],
-)
-def test_the_step_is_the_widest_that_all_values_lie_on(values: list[float], widest: str | None) -> None:
-    found = step(pl.Series(values, dtype=pl.Float64))
-
-    assert found == (None if widest is None else Decimal(widest))
-
-
 def test_a_tape_of_floats_is_measured(tmp_path: Path) -> None:
     file = tmp_path / "SOL" / "2025-09-03.parquet"
     file.parent.mkdir()
-    rows = {"price": [200.05, None], "size": [1.5, None], "bid": [None, 200.0], "ask": [None, 200.1]}
+    rows = {
+        "ts": [1, 2],
+        "kind": ["trade", "quote"],
+        "price": [200.05, None],
+        "size": [1.5, None],
+        "side": pl.Series([1, None], dtype=pl.Int8),
+        "bid": [None, 200.0],
+        "bid_size": [None, 1.5],
+        "ask": [None, 200.1],
+        "ask_size": [None, 3.0],
+    }
     pl.DataFrame(rows).write_parquet(file)
 
     found = guess(file)
@@ -73,8 +66,8 @@ def test_what_is_no_tape_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "x.parquet"
     file.write_text("no parquet")
 
-    with pytest.raises(DataError, match="not a tape"):
+    with pytest.raises(DataError, match="x.parquet"):
         guess(file)
     file.unlink()
-    with pytest.raises(DataError, match=r"no \.parquet files"):
+    with pytest.raises(DataError, match="parquet"):
         guess(tmp_path)

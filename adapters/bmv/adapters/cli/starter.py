@@ -4,14 +4,9 @@ import json
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from bmv.ports.errors import DataError
 
-if TYPE_CHECKING:
-    import polars as pl
-
-DECIMALS = range(10)
 LEVELS = 3
 COMMENT_COLUMN = 28
 SIDE_QUOTE = 1000  # Worth of one side of the grid in a starter, quote.
@@ -35,52 +30,20 @@ def guess(tape: Path) -> Guess:
     """Return tick, lot and price level of a tape: from its metadata, else the widest steps its numbers lie on."""
     import polars as pl  # Heavy, and only a starter made from a tape needs it.
 
-    files = sorted(tape.glob("**/*.parquet")) if tape.is_dir() else [tape]
-    if not files:
-        raise DataError(f"{tape}: no .parquet files in it")
-    try:
-        told = pl.read_parquet_metadata(files[0])
-        columns = pl.scan_parquet(files[0]).select("price", "size", "bid", "ask").collect()
-    except (OSError, pl.exceptions.PolarsError) as error:
-        raise DataError(f"{files[0]}: not a tape: {str(error).splitlines()[0]}") from None
-    symbol = files[0].parent.name or files[0].stem
-    prices = pl.concat(
-        [columns[name].rename("price").cast(pl.Float64) for name in ("price", "bid", "ask")]
-    ).drop_nulls()
-    if "bmv.tick_size" in told and "bmv.lot_size" in told:
-        told_tick, told_lot = Decimal(told["bmv.tick_size"]), Decimal(told["bmv.lot_size"])
-        return Guess(symbol, told_tick, told_lot, _typical(prices) * told_tick, f"told by {files[0].name}")
-    tick, lot = step(prices), step(columns["size"].drop_nulls())
-    if tick is None:
-        raise DataError(f"{files[0]}: its prices lie on no decimal grid, so no tick size can be found")
-    said = f"found from the numbers in {files[0].name}: check it against your venue"
-    return Guess(symbol, tick, lot or EXAMPLE.lot, _typical(prices), said)
+    from bmv.adapters.parquet.infer import infer_steps
+    from bmv.adapters.parquet.source import find, form_of, readable
 
-
-def step(values: "pl.Series") -> Decimal | None:
-    """Return the widest decimal step that all `values` are multiples of, to nine decimals; `None` without one.
-
-    >>> import polars as pl
-    >>> step(pl.Series([0.25, 1.5, 3.0]))
-    Decimal('0.25')
-    """
-    import numpy as np
-
-    found = values.unique().to_numpy()
-    found = found[np.isfinite(found) & (found > 0)]
-    for decimals in DECIMALS:
-        scaled = found * 10.0**decimals
-        whole = np.rint(scaled)
-        if len(found) and whole.max() < 2**53 and np.all(np.abs(scaled - whole) <= 1e-9 + 1e-12 * scaled):
-            return Decimal(int(np.gcd.reduce(whole.astype(np.int64)))).scaleb(-decimals)
-    return None
-
-
-def _typical(prices: "pl.Series") -> Decimal:
-    good = prices.filter(prices.is_finite() & (prices > 0))
-    if not len(good):
-        raise DataError("the tape holds no price")
-    return Decimal(str(good.median()))
+    tick, lot = infer_steps(tape)
+    first = find([tape])[0]
+    with readable(first):
+        lake = form_of(first, pl.read_parquet_schema(first))
+        shown = pl.coalesce("price", "bid", "ask").cast(pl.Float64)
+        level = pl.scan_parquet(first, glob=False).select(shown.filter(shown > 0).median()).collect().item()
+    if level is None:
+        raise DataError(f"{first}: holds no price")
+    price = Decimal(str(level)) * (tick if lake else 1)
+    said = f"told by {first.name}" if lake else f"found from the numbers in {first.name}: check it against your venue"
+    return Guess(first.parent.name or first.stem, tick, lot, price, said)
 
 
 def text(market: Guess) -> str:

@@ -15,7 +15,7 @@ from bmv.adapters.parquet.infer import infer_tick
 from bmv.adapters.parquet.source import Source, open_all, readable
 from bmv.data.quality import WORDS, Fault, Quality, judged, utc
 from bmv.ports.errors import DataError
-from bmv.ports.market import NOTIONAL_MAX, Market
+from bmv.ports.market import NOTIONAL_MAX, PRICE_TICKS_MAX, Market
 from bmv.ports.market_data import Columns
 from bmv.ports.messages import Kind
 
@@ -39,6 +39,7 @@ class ParquetTape:
         start_ns: First instant of the run (nanoseconds UTC, inclusive); None: that of the data. Earlier trades seed.
         end_ns: End of the run (exclusive); None: that of the data.
         max_bad_share: Fraction of the rows of the run that may be bad, 0 to 1; above it the run is refused.
+        price_ticks_max: Highest price at which what may be held can still be counted; above it the run is refused.
         batch_rows: Rows read at a time; what is told does not depend on it, memory does (about 0.3 kB a row).
 
     A quote whose sides are both absent is told: the book was empty. `quality` is complete after `batches` has ended,
@@ -53,6 +54,7 @@ class ParquetTape:
         end_ns: int | None = None,
         max_bad_share: float = 0.01,
         batch_rows: int = 524_288,
+        price_ticks_max: int = PRICE_TICKS_MAX,
     ) -> None:
         self.paths = paths
         self.market = market
@@ -60,6 +62,7 @@ class ParquetTape:
         self.end_ns = end_ns
         self.max_bad_share = max_bad_share
         self.batch_rows = batch_rows
+        self.price_ticks_max = price_ticks_max
         self.quality = Quality()
         self.seed_quality = Quality()
         self.seeded: list[Span] = []
@@ -99,7 +102,9 @@ class ParquetTape:
     def batches(self) -> Iterator[Columns]:
         """Yield the good rows of the run; `DataError` as soon as too many are bad, at the latest after the last row."""
         self.quality = Quality()
-        reading = Reading(self.market, MAX_NS if self.end_ns is None else self.end_ns, self.quality)
+        reading = Reading(
+            self.market, MAX_NS if self.end_ns is None else self.end_ns, self.quality, self.price_ticks_max
+        )
         rows = sum(stop - start for _, start, stop in self.window)
         for read in self._read(self.window):
             told = reading.take(*read)
@@ -174,11 +179,12 @@ class Reading:
         quality: Where rows, told and dropped, are counted.
     """
 
-    def __init__(self, market: Market, end_ns: int, quality: Quality) -> None:
+    def __init__(self, market: Market, end_ns: int, quality: Quality, price_ticks_max: int = PRICE_TICKS_MAX) -> None:
         self.end_ns = end_ns
         self.quality = quality
         self.last_ns: int | None = None  # Time of the last good row.
         self.first_bad: list[tuple[Source, int, Fault]] = []  # The first row of each fault, in order of the tape.
+        self.price_ticks_max = price_ticks_max
         self.notional_max = NOTIONAL_MAX / (2 * market.half)  # In ticks times lots.
 
     def take(self, source: Source, offset: int, frame: pl.DataFrame) -> Columns:
@@ -225,6 +231,11 @@ class Reading:
 
     def _refuse_wild(self, source: Source, offset: int, told: Columns, keep: NDArray[bool_] | None) -> None:
         """Refuse a row whose price times size, in quanta, could wrap an int64 further on."""
+        for price in (told.price, told.bid, told.ask):
+            if len(price) and price.max() > self.price_ticks_max:
+                row = np.argmax(price) if keep is None else np.flatnonzero(keep)[np.argmax(price)]
+                limit = f"above {self.price_ticks_max:,} ticks the largest position allowed, times the price, is"
+                raise DataError(_where(source, offset + int(row), f"{limit} too much money to count in 64 bits"))
         for price, size in ((told.price, told.size), (told.bid, told.bid_size), (told.ask, told.ask_size)):
             if not len(price) or float(price.max()) * float(size.max()) < self.notional_max:
                 continue
