@@ -58,10 +58,13 @@ class Backtest:
             end_ns=end_ns,
         )
         if self.config.strategy:
-            self.container.strategy.override(plugin.load(self.config.strategy))
+            plugin.load(self.config.strategy)
 
     def run(self, progress: Progress | None = None) -> Result:
-        """Let the tape happen; return what came of it."""
+        """Let the tape happen, from the beginning each time; return what came of it."""
+        self.container.reset_singletons()
+        if self.config.strategy:  # Imported anew, so that nothing a module remembers comes from another run.
+            self.container.strategy.override(plugin.load(self.config.strategy))
         tape = Watched(self.container.tape(), progress)
         strategy = self.container.strategy()
         if strategy is not None:
@@ -80,6 +83,8 @@ class Backtest:
         from bmv.backtest.run import run
 
         c = self.container
+        if c.strategy() is not None:
+            c.strategy.override(plugin.guarded(c.strategy()))
         world = c.world()
         started = time.perf_counter()
         run(world, tape, tape.told)

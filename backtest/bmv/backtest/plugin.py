@@ -11,6 +11,7 @@ import ctypes
 import importlib.util
 import traceback
 from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
 from typing import Any, cast
 
@@ -19,7 +20,8 @@ from numba.core.types import WrapperAddressProtocol
 
 from bmv.core.engine import Strategy
 from bmv.core.kernel import is_kernel
-from bmv.core.params import COMPILED, INTERPRETED
+from bmv.core.params import COMPILED, INTERPRETED, Params
+from bmv.core.state import State
 from bmv.ports.errors import BmvError, ConfigError
 
 CALL = types.int64(types.int64)
@@ -66,6 +68,19 @@ def compile_verb(strategy: Strategy, signature: Any, spelling: str) -> Any:
             f"strategy = {spelling!r} is marked @kernel and does not compile: {first[-1] if first else error}. "
             "Leave the mark away to run it as plain Python."
         ) from error
+
+
+def guarded(strategy: Strategy) -> Strategy:
+    """Return `strategy` for the interpreter: what it raises becomes one clear error."""
+
+    @wraps(strategy)
+    def call(params: Params, state: State, memory: Any, wanted: Any) -> int:
+        try:
+            return int(strategy(params, state, memory, wanted))
+        except Exception as error:
+            raise StrategyError(f"the strategy failed: {_where(error)}") from error
+
+    return call
 
 
 class Callback(WrapperAddressProtocol):

@@ -388,6 +388,9 @@ def endow(params: Params, state: State) -> None:
     state.lean = lean(params, state.position)
 
 
+ROOM = 64  # Trades that the ring of trades can take at the least when it has just been looked at.
+
+
 class History:
     """The memory of the ring of trades behind a state, which grows."""
 
@@ -396,9 +399,9 @@ class History:
         self._use(np.zeros((trades, 3), np.int64))
 
     def make_room(self) -> None:
-        """Make the ring twice as long when it could not take another trade."""
+        """Make the ring twice as long when it could not take `ROOM` more trades: drivers ask for several at a time."""
         state, ring = self._state, self._ring
-        if room(state) >= 2:
+        if room(state) > ROOM:
             return
         wider = np.zeros((2 * len(ring), 3), np.int64)
         kept = np.arange(state.long_tail, state.head)

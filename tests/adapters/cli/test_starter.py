@@ -66,7 +66,7 @@ def test_what_is_no_tape_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "x.parquet"
     file.write_text("no parquet")
 
-    with pytest.raises(DataError, match="x.parquet"):
+    with pytest.raises(DataError, match=r"x\.parquet"):
         guess(file)
     file.unlink()
     with pytest.raises(DataError, match="parquet"):

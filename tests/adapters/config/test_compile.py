@@ -62,8 +62,8 @@ def test_a_recorded_latency_is_read_from_csv(good: Path) -> None:
     config = load(good, (), {})
     tables = compile.venue(config, compile.market(config))
 
-    assert tables.entry_recorded.tolist() == [[1000, 1_500_000], [2000, 250_000]]
-    assert tables.response_recorded.shape == (0, 2)
+    assert tables.entry_recorded[: tables.n_entry_recorded].tolist() == [[1000, 1_500_000], [2000, 250_000]]
+    assert tables.n_response_recorded == 0
 
 
 @pytest.mark.parametrize(
