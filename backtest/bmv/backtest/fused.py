@@ -256,6 +256,8 @@ class Fused:
             raise TooManyReports
         self._settle()
         self._history.make_room()
+        left = _steps_left(self.state, self.sim.venue, self.record)
+        assert left >= ROWS_PER_ARRIVAL, "the loop would ask for the same room for ever"
 
     def _settle(self) -> None:
         self._sink(recorder.settle(self.record, recorder.first_open(self.state)))
