@@ -1,6 +1,7 @@
 """From the recorder's whole numbers to the frames that a run leaves: units in, `_ticks` and `_lots` beside them."""
 
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -46,8 +47,17 @@ class Memory:
         self.parts.append(rows)
 
     def whole(self) -> Settled:
-        """Return all rows so far, each table in one piece."""
-        return Settled(*(np.concatenate(columns) for columns in zip(*self.parts, strict=True)))
+        """Hand over all rows so far, each table in one piece, and keep none: they weigh."""
+        tables = [list(pieces) for pieces in zip(*self.parts, strict=True)]
+        self.parts.clear()
+        return Settled(*(_joined(pieces) for pieces in tables))
+
+
+def _joined(pieces: list[NDArray[Any]]) -> NDArray[Any]:
+    """Return the pieces as one table, and let go of them."""
+    table = np.concatenate(pieces)
+    pieces.clear()
+    return table
 
 
 def outcome(

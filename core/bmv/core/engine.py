@@ -267,7 +267,7 @@ def decide(params: Params, state: State, kind: int, compiled: Any, interpreted: 
     if state.tier >= _REDUCE and state.shed == 0:
         state.shed = 1
         n = shed(params, state)
-    elif state.now_ns >= held_until(params, state) and _due(params, state):
+    if n == 0 and state.now_ns >= held_until(params, state) and _due(params, state):
         n = lay(params, state, compiled, interpreted)
     _rest(params, state)
     return n
@@ -305,7 +305,7 @@ def _rest(params: Params, state: State) -> None:
         wake_ns = min(wake_ns, newest_ns(state) + params.history_ns + 1)
     state.wake_ns = max(wake_ns, state.now_ns + 1)
     state.leeway = _ANYWHERE if held else params.threshold * state.grid_centre
-    state.calm = 1
+    state.calm = 0 if params.max_deviation > 0.0 else 1  # No hold holds back what the reference may ask for.
 
 
 @kernel
@@ -342,8 +342,11 @@ def flatten(params: Params, state: State) -> int:
     # A limit inside the band: a sale not below it, a purchase not above it.
     price = int(float(touch) * (1.0 + float(side) * params.flatten_by) + (1.0 - 1e-9 if side < 0 else 1e-9))
     size = abs(away)
+    of_a_lot = notional(params.half, max(1, price), 1)
     if params.max_order_notional > 0:
-        size = min(size, params.max_order_notional // max(1, notional(params.half, max(1, price), 1)))
+        size = min(size, params.max_order_notional // of_a_lot)
+    if params.max_total_notional > 0:
+        size = min(size, params.max_total_notional // of_a_lot)
     state.grid_ns = state.now_ns
     state.wanted[0, W_SIDE] = side
     state.wanted[0, W_LEVEL] = -1

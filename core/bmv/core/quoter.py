@@ -313,11 +313,14 @@ def requote(params: Params, state: State, n_wanted: int, reduce_only: bool) -> i
 
 @kernel
 def shed(params: Params, state: State) -> int:
-    """Cancel, at once, every live order that does not reduce the position; return the number of intents."""
+    """Cancel, at once, every live order that does not reduce the position; return the number of intents.
+
+    The dying ones come first: what they may still trade is no longer to be reduced.
+    """
     n = 0
     away = state.position - params.target
-    bids = max(0, -away)
-    asks = max(0, away)
+    bids = max(0, -away) - dying_lots(state, 1)
+    asks = max(0, away) - dying_lots(state, -1)
     for i in range(state.n_orders):
         if state.orders[i, STAGE] == DYING:
             continue
@@ -328,6 +331,7 @@ def shed(params: Params, state: State) -> int:
             asks -= left
         else:
             n = kill(state, i, n)
+            state.missing = 1  # A smaller one may be allowed.
     tidy(state)
     return n
 

@@ -1,0 +1,289 @@
+"""A user's own strategy: the same compiled, called, and through the ports; and nothing it does wrong goes unsaid."""
+
+import re
+from pathlib import Path
+from textwrap import dedent, indent
+
+import pytest
+
+from bmv.adapters.cli.main import main
+from bmv.adapters.config import load
+from bmv.backtest import Backtest, Result
+from bmv.core.params import LEVELS_MAX
+from bmv.data.synth import synth
+
+EXAMPLES = Path(__file__).parents[2] / "docs" / "strategies"
+ENGINES = ["fused", "reference"]
+
+HEAD = """\
+from bmv.core.kernel import kernel
+
+
+{mark}
+def mine(params, state, memory, wanted):
+    if state.bid == 0 or state.ask == 0:
+        return 0
+"""
+
+
+@pytest.fixture(scope="module")
+def tape(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file of a made-up tape, short: the reference run of it takes a tenth of a second."""
+    return synth(tmp_path_factory.mktemp("lake"), seed=3, rows=2_000)[0]
+
+
+@pytest.fixture(scope="module")
+def longer_tape(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file of a made-up tape that is long enough for some fills."""
+    return synth(tmp_path_factory.mktemp("lake"), seed=3, rows=8_000)[0]
+
+
+def written(folder: Path, body: str, compiled: bool) -> str:
+    """Write a strategy with the lines of `body` into `folder`; return the configuration's name for it."""
+    text = HEAD.format(mark="@kernel" if compiled else "") + indent(dedent(body), "    ")
+    (folder / "mine.py").write_text(text, "utf-8")
+    return f"{folder / 'mine.py'}:mine"
+
+
+def run(tape: Path, strategy: str, engine: str, **settings: object) -> Result:
+    """Run `strategy` under the settings of the microprice example, some of which may be others."""
+    told = [f"{key.replace('__', '.')}={value}" for key, value in settings.items()]
+    config = load(EXAMPLES / "microprice.toml", [f"strategy={strategy}", *told], {})
+    return Backtest(config, tape, engine="fused" if engine == "fused" else "reference").run()
+
+
+def spoken(tape: Path, strategy: str, capsys: pytest.CaptureFixture[str], *options: str) -> tuple[int, str]:
+    """Run `strategy` by the command; return its exit code and what it said on standard error."""
+    words = ["backtest", str(EXAMPLES / "microprice.toml"), "--data", str(tape), "--set", f"strategy={strategy}"]
+    code = main([*words, "--no-report", "--json", "--out", str(tape.parent / "run"), *options])
+    return code, capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["microprice", "plain"])
+def test_an_example_says_the_same_words_in_both_engines(name: str, longer_tape: Path) -> None:
+    fused = Backtest(EXAMPLES / f"{name}.toml", longer_tape, engine="fused")
+    reference = Backtest(EXAMPLES / f"{name}.toml", longer_tape, engine="reference")
+
+    made = [fused.run(), reference.run()]
+
+    assert made[0].digest == made[1].digest
+    assert made[0].fills.equals(made[1].fills)
+    assert len(made[0].fills) > 20
+
+
+def test_a_strategy_means_the_same_with_the_mark_and_without(longer_tape: Path, tmp_path: Path) -> None:
+    unmarked = re.sub(r"^@kernel\n", "", (EXAMPLES / "microprice.py").read_text("utf-8"), flags=re.MULTILINE)
+    (tmp_path / "unmarked.py").write_text(unmarked, "utf-8")
+
+    compiled = run(longer_tape, f"{EXAMPLES / 'microprice.py'}:microprice", "fused")
+    called = run(longer_tape, f"{tmp_path / 'unmarked.py'}:microprice", "fused")
+
+    assert "@kernel\n" not in unmarked
+    assert compiled.digest == called.digest
+    assert len(compiled.fills) > 20
+
+
+def test_a_strategy_begins_anew_with_each_run(tape: Path) -> None:
+    backtest = Backtest(EXAMPLES / "plain.toml", tape)
+
+    assert backtest.run().digest == backtest.run().digest
+
+
+def test_what_it_remembers_is_there_at_its_next_call(tape: Path, tmp_path: Path) -> None:
+    body = """
+        memory[0] += 1.0
+        wanted[0, 0], wanted[0, 1], wanted[0, 2] = 1, 0, 19_000 - int(memory[0])
+        wanted[0, 3], wanted[0, 4] = 1000, 0
+        return 1
+    """
+
+    made = run(tape, written(tmp_path, body, compiled=True), "fused", requote__tolerance_bps=0)
+
+    assert made.summary["requotes"] == len(made.orders) > 100
+
+
+def test_minus_one_leaves_everything_as_it_is(tape: Path, tmp_path: Path) -> None:
+    body = """
+        if memory[0] != 0.0:
+            return -1
+        memory[0] = 1.0
+        wanted[0, 0], wanted[0, 1], wanted[0, 2], wanted[0, 3], wanted[0, 4] = 1, 0, state.bid - 3000, 1000, 0
+        return 1
+    """
+
+    made = run(tape, written(tmp_path, body, compiled=True), "fused")
+
+    assert made.orders["done"].to_list() == ["end"]
+    assert made.summary["requotes"] > 100
+
+
+def test_no_rows_cancel_what_rests(tape: Path, tmp_path: Path) -> None:
+    body = """
+        memory[0] += 1.0
+        if memory[0] > 1.0:
+            return 0
+        wanted[0, 0], wanted[0, 1], wanted[0, 2], wanted[0, 3], wanted[0, 4] = 1, 0, state.bid - 3000, 1000, 0
+        return 1
+    """
+
+    made = run(tape, written(tmp_path, body, compiled=True), "fused")
+
+    assert made.orders["done"].to_list() == ["cancelled"]
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_greedy_strategy_is_cut_to_the_limit_on_the_position(engine: str, tape: Path, tmp_path: Path) -> None:
+    body = """
+        wanted[0, 0], wanted[0, 1], wanted[0, 2], wanted[0, 3], wanted[0, 4] = 1, 0, state.bid, 1_000_000, 0
+        wanted[1, 0], wanted[1, 1], wanted[1, 2], wanted[1, 3], wanted[1, 4] = -1, 0, state.ask, 1_000_000, 0
+        return 2
+    """
+
+    made = run(tape, written(tmp_path, body, compiled=False), engine)
+
+    assert made.orders["size"].max() == 60  # From one limit to the other.
+    assert made.fills["position"].min() == 20
+    assert made.fills["position"].max() == 80
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("compiled", [True, False])
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        ("return 1 // (state.bid - state.bid)", "ZeroDivisionError"),
+        ("raise ValueError('no quote today')", "ValueError: no quote today"),
+        ("wanted[500, 0] = 1\nreturn 1", "IndexError"),
+    ],
+)
+def test_what_a_strategy_raises_is_one_line_that_blames_the_strategy(
+    body: str, told: str, compiled: bool, engine: str, tape: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, said = spoken(tape, written(tmp_path, body, compiled), capsys, "--engine", engine)
+
+    place = "(in machine code; --engine reference shows where)" if compiled and engine == "fused" else "(mine.py, line "
+    assert code == 1
+    assert said.startswith(f"error: the strategy failed: {told}")
+    assert place in said
+    assert len(said.splitlines()) == 1
+
+
+def test_an_index_is_checked_in_a_marked_helper_too(
+    tape: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "mine.py"
+    file.write_text(
+        "from bmv.core.kernel import kernel\n"
+        "@kernel\ndef helper(wanted, row):\n    wanted[row, 0] = 1\n"
+        "@kernel\ndef mine(params, state, memory, wanted):\n    helper(wanted, 500)\n    return 1\n"
+    )
+
+    code, said = spoken(tape, f"{file}:mine", capsys)
+
+    assert (code, "IndexError" in said) == (1, True)
+
+
+def test_a_marked_strategy_that_does_not_compile_says_so(
+    tape: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    body = "import statistics\nreturn int(statistics.fmean([1.0]))"
+
+    code, said = spoken(tape, written(tmp_path, body, compiled=True), capsys)
+
+    assert code == 3
+    assert "mine.py:mine' is marked @kernel and does not compile" in said
+    assert "Leave the mark away to run it as plain Python." in said
+    assert len(said.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "told"),
+    [
+        (None, "mine", "there is no file"),
+        ("def other(params, state, memory, wanted):\n    return 0\n", "mine", "has no function mine; it has other"),
+        ("mine = 3\n", "mine", "has no function mine"),
+        ("import nothing_of_that_name\n", "mine", "can't be imported: ModuleNotFoundError"),
+        ("def mine(params, state):\n    return 0\n", "mine", "mine(params, state, memory, wanted): too many"),
+    ],
+)
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_strategy_that_is_not_there_is_a_bad_configuration(
+    engine: str, text: str | None, name: str, told: str, tape: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if text is not None:
+        (tmp_path / "mine.py").write_text(text, "utf-8")
+
+    code, said = spoken(tape, f"{tmp_path / 'mine.py'}:{name}", capsys, "--engine", engine)
+
+    assert code == 3
+    assert told in said
+    assert len(said.splitlines()) == 1
+
+
+GOOD = ("1", "0", "state.bid - 3000", "1000", "0")
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        *((0, value) for value in ("0", "2", "-7", "-(2**63)")),
+        *((1, value) for value in ("-2", "128", "2**61")),
+        *((2, value) for value in ("0", "-5", "2**40", "2**62")),
+        *((3, value) for value in ("-1", "2**40", "-(2**62)")),
+        *((4, value) for value in ("-1", "3", "2**60")),
+    ],
+)
+def test_a_row_that_is_no_order_is_dropped_and_counted(
+    column: int, value: str, engine: str, tape: Path, tmp_path: Path
+) -> None:
+    row = ", ".join([*GOOD[:column], value, *GOOD[column + 1 :]])
+    body = f"""
+        wanted[0, 0], wanted[0, 1], wanted[0, 2], wanted[0, 3], wanted[0, 4] = {row}
+        wanted[1, 0], wanted[1, 1], wanted[1, 2], wanted[1, 3], wanted[1, 4] = -1, 0, state.ask + 3000, 1000, 0
+        return 2
+    """
+
+    made = run(tape, written(tmp_path, body, compiled=False), engine)
+
+    assert made.summary["refusals"]["malformed"] == made.summary["requotes"] > 100
+    assert set(made.orders["side"]) == {-1}
+
+
+def test_an_amount_that_int64_cannot_hold_is_no_order(tape: Path, tmp_path: Path) -> None:
+    body = """
+        wanted[0, 0], wanted[0, 1], wanted[0, 2], wanted[0, 3], wanted[0, 4] = -1, 0, 2**39, 2**39, 0
+        return 1
+    """
+
+    made = run(tape, written(tmp_path, body, compiled=True), "fused")
+
+    assert made.summary["refusals"]["malformed"] == made.summary["requotes"] > 100
+    assert not len(made.orders)
+
+
+def test_rows_beyond_the_table_reach_nothing(tape: Path, tmp_path: Path) -> None:
+    body = f"""
+        for row in range({2 * LEVELS_MAX}):
+            wanted[row, 0], wanted[row, 1], wanted[row, 2] = 1, row, state.bid - row
+            wanted[row, 3], wanted[row, 4] = 1, 0
+        return 200
+    """
+
+    made = [
+        run(tape, written(tmp_path, body, compiled), engine, requote__min_interval_ms=10_000)
+        for compiled in (True, False)
+        for engine in ENGINES
+    ]
+
+    assert len({each.digest for each in made}) == 1
+    assert made[0].summary["refusals"]["malformed"] >= 72 * made[0].summary["requotes"] > 0
+    assert made[0].orders["level"].max() < 2 * LEVELS_MAX
+
+
+def test_the_manifest_tells_one_text_of_a_strategy_from_another(tape: Path, tmp_path: Path) -> None:
+    one = run(tape, written(tmp_path, "return 0", compiled=False), "fused").manifest()
+    other = run(tape, written(tmp_path, "return -1", compiled=False), "fused").manifest()
+
+    assert one["config"] == other["config"]
+    assert one["strategy"] != other["strategy"]

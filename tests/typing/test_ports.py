@@ -1,0 +1,65 @@
+"""Every adapter has the shape of its port. The type checker reads this module; importing it is the test at run time."""
+
+from collections.abc import Iterator
+from decimal import Decimal
+
+from bmv.adapters.parquet.tape import ParquetTape
+from bmv.adapters.sim.clock import SimClock
+from bmv.adapters.sim.exchange import SimExchange, open_venue
+from bmv.adapters.sim.params import VenueParams
+from bmv.backtest.api import Watched
+from bmv.backtest.journal import MemoryJournal, NoJournal
+from bmv.core.record import blank
+from bmv.ports.clock import Clock
+from bmv.ports.execution import Execution
+from bmv.ports.market import Market
+from bmv.ports.market_data import Tape
+from bmv.ports.storage import Journal
+
+
+def clocks() -> Iterator[Clock]:
+    """Yield one clock of each kind."""
+    yield SimClock()
+
+
+def executions() -> Iterator[Execution]:
+    """Yield one way to a venue of each kind."""
+    yield SimExchange(open_venue(blank(VenueParams)), SimClock())
+
+
+def tapes() -> Iterator[Tape]:
+    """Yield one tape of each kind; none opens a file before it is asked."""
+    parquet = ParquetTape(["nowhere"], Market("SOL/USDC", Decimal("0.01"), Decimal("0.001")))
+    yield parquet
+    yield Watched(parquet, None)
+
+
+def journals() -> Iterator[Journal]:
+    """Yield one journal of each kind."""
+    yield NoJournal()
+    yield MemoryJournal()
+
+
+def words(protocol: type) -> set[str]:
+    """Return the names of the methods that a port asks for."""
+    return {name for name, value in vars(protocol).items() if callable(value) and not name.startswith("_")}
+
+
+def lacks(protocol: type, adapters: Iterator[object]) -> list[str]:
+    """Return what the adapters lack of their port; there must be an adapter and something to lack."""
+    adapter_list = list(adapters)
+    assert adapter_list
+    assert words(protocol)
+    return [
+        f"{type(adapter).__name__}.{word}"
+        for adapter in adapter_list
+        for word in sorted(words(protocol))
+        if not callable(getattr(adapter, word, None))
+    ]
+
+
+def test_every_adapter_answers_to_all_the_words_of_its_port() -> None:
+    assert lacks(Clock, clocks()) == []
+    assert lacks(Execution, executions()) == []
+    assert lacks(Tape, tapes()) == []
+    assert lacks(Journal, journals()) == []
