@@ -12,7 +12,8 @@ from bmv.core.params import Params
 from bmv.core.record import FloatTable, Table
 from bmv.core.state import State
 
-MIDS = deque[float](maxlen=30)  # In ticks. A run loads this file anew, so each run begins with none.
+REMEMBERED = 30
+MIDS = deque[float](maxlen=REMEMBERED)  # In ticks. A run loads this file anew, so each run begins with none.
 WIDTH = 1.0  # Standard deviations of the mid between the mid and a quote.
 
 
@@ -20,7 +21,7 @@ def volatility(params: Params, state: State, memory: FloatTable, wanted: Table) 
     """Want a bid and an ask `WIDTH` deviations from the mid, no nearer than `first_bps`."""
     mid = state.mid2 / 2
     MIDS.append(mid)
-    if len(MIDS) < MIDS.maxlen:
+    if len(MIDS) < REMEMBERED:
         return 0  # Too little seen to judge by: want nothing yet.
     distance = max(WIDTH * float(np.std(MIDS)), mid * params.rungs[0, 0, 0])
     size = int(params.rungs[0, 0, 1])

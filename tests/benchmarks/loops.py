@@ -10,6 +10,7 @@ from numba import int64, njit, types
 from bmv.adapters.config import Config, load
 from bmv.backtest import plugin
 from bmv.backtest.fused import Fused
+from bmv.backtest.run import Sink
 from bmv.backtest.wiring import BacktestContainer
 from bmv.core.engine import Strategy
 
@@ -32,10 +33,10 @@ def wired(config: Config, strategy: Strategy | None = None) -> BacktestContainer
     return c
 
 
-def prepared(config: Config, strategy: Strategy | None = None) -> Fused:
+def prepared(config: Config, strategy: Strategy | None = None, sink: Sink | None = None) -> Fused:
     """Return a fused loop that has heard nothing yet; a marked `strategy` is compiled here."""
     c = wired(config, strategy)
-    return Fused(c.params(), c.venue(), c.record(), c.sink(), c.strategy(), "a benchmark's own")
+    return Fused(c.params(), c.venue(), c.record(), sink or c.sink(), c.strategy(), "a benchmark's own")
 
 
 def nobody(rows: int) -> None:

@@ -98,7 +98,6 @@ def test_more_seeding_trades_than_the_history_was_made_for_are_remembered() -> N
     assert "\n".join(differences(reference(run.config, run.tape)[0], compiled)) == ""
 
 
-@pytest.mark.xfail(run=False, reason="the fused loop asks for room for ever: recorder.settle frees no row after it")
 def test_an_order_that_outlives_tens_of_thousands_of_others_is_kept() -> None:
     settings = USUAL | {
         "strategy": "capacity.py:any",
@@ -128,7 +127,6 @@ def test_more_reports_on_their_way_than_are_kept_are_refused_in_words() -> None:
         fused(run.config, run.tape, run.strategy)
 
 
-@pytest.mark.xfail(reason="recorder.mark forgets what was traded before the first mid", strict=True)
 def test_a_fill_before_the_first_mid_is_accounted_for() -> None:
     seed = [(START_NS - SECOND, 1, 1, 10_000, 5, 0, 0, 0, 0)]
     rows = [

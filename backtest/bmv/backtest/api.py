@@ -83,8 +83,9 @@ class Backtest:
         from bmv.backtest.run import run
 
         c = self.container
-        if c.strategy() is not None:
-            c.strategy.override(plugin.guarded(c.strategy()))
+        strategy = c.strategy()
+        if strategy is not None:
+            c.strategy.override(plugin.guarded(strategy))
         world = c.world()
         started = time.perf_counter()
         run(world, tape, tape.told)

@@ -235,20 +235,31 @@ class Fused:
     def _happen(self, columns: Columns) -> None:
         row = 0
         while row < len(columns.ts_ns):
-            over, row = _run(
-                compiled(self.params),
-                compiled(self.state),
-                compiled(self.sim.params),
-                compiled(self.sim.venue),
-                compiled(self.record),
-                *columns,
-                row,
-                self._verb,
-                self._callback,
-            )
+            over, row = self._run_from(row, columns)
             self._callback.check()
             if over == NEED_ROOM:
                 self._make_room()
+
+    def _run_from(self, row: int, columns: Columns) -> tuple[int, int]:
+        try:
+            return cast(
+                tuple[int, int],
+                _run(
+                    compiled(self.params),
+                    compiled(self.state),
+                    compiled(self.sim.params),
+                    compiled(self.sim.venue),
+                    compiled(self.record),
+                    *columns,
+                    row,
+                    self._verb,
+                    self._callback,
+                ),
+            )
+        except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+            if self.params.strategy != COMPILED:
+                raise
+            raise plugin.StrategyError.compiled(error) from error
 
     def _make_room(self) -> None:
         """Free or lengthen whatever is too short for the next step."""
@@ -260,7 +271,7 @@ class Fused:
         assert left >= ROWS_PER_ARRIVAL, "the loop would ask for the same room for ever"
 
     def _settle(self) -> None:
-        self._sink(recorder.settle(self.record, recorder.first_open(self.state)))
+        self._sink(recorder.settle(self.record))
 
     def _close(self) -> None:
         """Deliver the reports that are on their way; nothing new is asked for, nothing more arrives at the venue."""

@@ -9,12 +9,14 @@ its own in `memory`, writes the orders it wants into `wanted` (side, level, pric
 
 import ctypes
 import importlib.util
+import inspect
 import traceback
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
 from typing import Any, cast
 
+import numba
 from numba import njit, types
 from numba.core.types import WrapperAddressProtocol
 
@@ -30,6 +32,12 @@ _C_CALL = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_int64)
 
 class StrategyError(BmvError):
     """The user's strategy raised; the message has its own words and where it stood."""
+
+    @classmethod
+    def compiled(cls, error: Exception) -> "StrategyError":
+        """Return what to tell of an `error` that machine code raised."""
+        where = "in machine code; --engine reference shows where"
+        return cls(f"the strategy failed: {type(error).__name__}: {error} ({where})")
 
 
 def load(spelling: str) -> Strategy:
@@ -50,6 +58,10 @@ def load(spelling: str) -> Strategy:
     if not callable(strategy):
         functions = sorted(n for n, f in vars(module).items() if callable(f) and not n.startswith("_"))
         raise ConfigError(f"strategy = {spelling!r}: {path} has no function {name}; it has {', '.join(functions)}")
+    try:
+        inspect.signature(strategy).bind(*"psmw")
+    except TypeError as error:
+        raise ConfigError(f"strategy = {spelling!r}: expected {name}(params, state, memory, wanted): {error}") from None
     return cast(Strategy, strategy)
 
 
@@ -59,15 +71,22 @@ def kind(strategy: Strategy) -> int:
 
 
 def compile_verb(strategy: Strategy, signature: Any, spelling: str) -> Any:
-    """Return `strategy` as machine code of the loop's signature; compiled anew each time, so never stale."""
+    """Return `strategy` as machine code of the loop's signature; compiled anew each time, so never stale.
+
+    Its indices are checked: it is not ours, and the tables lie beside the engine's own memory.
+    """
+    checked = numba.config.BOUNDSCHECK  # type: ignore[attr-defined]  # Numba makes its settings as it goes.
+    numba.config.BOUNDSCHECK = 1  # type: ignore[attr-defined]  # In the helpers of the verb as well.
     try:
-        return njit(signature, error_model="numpy")(strategy)
+        return njit(signature)(strategy)
     except Exception as error:
         first = str(error).strip().splitlines()
         raise ConfigError(
             f"strategy = {spelling!r} is marked @kernel and does not compile: {first[-1] if first else error}. "
             "Leave the mark away to run it as plain Python."
         ) from error
+    finally:
+        numba.config.BOUNDSCHECK = checked  # type: ignore[attr-defined]
 
 
 def guarded(strategy: Strategy) -> Strategy:

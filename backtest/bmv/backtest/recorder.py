@@ -7,7 +7,7 @@ Money is whole quanta throughout, so that spread + inventory + fees add up to th
 from typing import Annotated, Any, NamedTuple
 
 import numpy as np
-from numpy import float64
+from numpy import float64, int64
 from numpy.typing import NDArray
 
 from bmv.adapters.sim.venue import (
@@ -28,7 +28,7 @@ from bmv.adapters.sim.venue import (
 from bmv.core.accounting import notional, worth
 from bmv.core.engine import centre
 from bmv.core.kernel import inlined, kernel
-from bmv.core.params import LEVELS_MAX, Params
+from bmv.core.params import LEVELS_MAX, ORDERS_MAX, Params
 from bmv.core.record import FloatTable, Table, blank
 from bmv.core.state import FAR_NS, NEVER_NS, State
 from bmv.ports.messages import Kind, Verb
@@ -42,7 +42,7 @@ _PLACE = Verb.PLACE.value
 
 HORIZONS_NS = (100_000_000, 1_000_000_000, 5_000_000_000, 30_000_000_000, 60_000_000_000, 300_000_000_000)
 SAMPLES_PER_GAP = 100_000  # Equity rows written for one hole in the tape; of a longer one only the first are.
-ORDER_ROWS = 1 << 16  # Rows of the tables between two calls of `settle`.
+ORDER_ROWS = 1 << 16  # Rows of the tables between two calls of `settle`; orders that outlive many lie behind them.
 FILL_ROWS = 1 << 17
 EQUITY_ROWS = 1 << 18
 ORDERS_PER_STEP = 2 * LEVELS_MAX + 1
@@ -98,7 +98,9 @@ class Record:
     spread: int
     inventory: int
     fees: int
-    start_mid2: int
+    start_mid2: int  # What was owned, and its mid, at the first sample: what profit is counted from.
+    start_position: int
+    start_cash: int
 
     # Time.
     first_ns: int
@@ -126,8 +128,9 @@ class Record:
     n_fills: int
     n_equity: int
     blind_fills: int  # Fills handed over before all their horizons had come.
-    orders_rows: Annotated[Table, (ORDER_ROWS, 11)]
-    order_pivots: Annotated[FloatTable, (ORDER_ROWS,)]  # Ticks.
+    n_survivors: int  # Orders older than row 0, in the rows from `ORDER_ROWS` on.
+    orders_rows: Annotated[Table, (ORDER_ROWS + ORDERS_MAX, 11)]
+    order_pivots: Annotated[FloatTable, (ORDER_ROWS + ORDERS_MAX,)]  # Ticks.
     fills_rows: Annotated[Table, (FILL_ROWS, FILL_COLUMNS)]
     equity_rows: Annotated[Table, (EQUITY_ROWS, 4)]
     equity_pivots: Annotated[FloatTable, (EQUITY_ROWS,)]  # Ticks.
@@ -163,6 +166,8 @@ def opened(params: Params, sample_ns: int) -> Record:
     record = blank(Record)
     record.position = params.start_position
     record.cash = params.start_cash
+    record.start_position = params.start_position
+    record.start_cash = params.start_cash
     record.first_ns = NEVER_NS
     record.last_ns = NEVER_NS
     record.sampled_ns = NEVER_NS
@@ -321,11 +326,22 @@ def enter(state: State, record: Record, n: int) -> None:
 
 
 @kernel
+def row_of(record: Record, order: int) -> int:
+    """Return the row of the order with this id, which must be open."""
+    if order >= record.first_order:
+        return order - record.first_order
+    at = ORDER_ROWS
+    while record.orders_rows[at, O_ORDER] != order:
+        at += 1
+    return at
+
+
+@kernel
 def book(params: Params, state: State, venue: Venue, record: Record, first: int) -> None:
     """Write down the reports that the venue has made since its count of them was `first`."""
     for k in range(first, venue.reports_head):
         row = venue.reports[k & (REPORTS_MAX - 1)]
-        at = row[R_ORDER] - record.first_order
+        at = row_of(record, row[R_ORDER])
         kind = row[R_KIND]
         if kind == _ACCEPTED:
             record.orders_rows[at, O_ACCEPTED_NS] = row[R_VENUE_NS]
@@ -392,6 +408,10 @@ def mark(params: Params, state: State, record: Record, mid2: int) -> None:
         return
     record.mid2 = mid2
     record.start_mid2 = mid2
+    record.start_position = record.position
+    record.start_cash = record.cash
+    record.spread = 0  # What was traded before there was any mid is part of the start.
+    record.fees = 0
     write_sample(state, record, record.last_ns)
     record.next_sample_ns = record.last_ns + record.sample_ns
     record.look_ns = min(record.look_ns, record.next_sample_ns)
@@ -446,35 +466,28 @@ class Settled(NamedTuple):
     equity_pivots: NDArray[float64]
 
 
-def first_open(state: State) -> int:
-    """Return the id of the oldest order whose end the engine does not know, or the next id."""
-    n = int(state.n_orders)
-    return int(state.orders[:n, 0].min()) if n else int(state.next_order)
+def settle(record: Record) -> Settled:
+    """Take out of the record the orders that have ended, the fills with all their horizons, the equity rows.
 
-
-def settle(record: Record, first_open: int) -> Settled:
-    """Take out of the record the orders before id `first_open`, the fills with all their horizons, the equity rows.
-
-    When fills wait for their horizons in such numbers that the table is full, the older half goes as it is: the mids
-    that have not come yet stay unknown, and `blind_fills` counts them.
+    Orders leave in the order of their ids as far as an open one does not stand before them; when those behind it fill
+    half the table, the open ones step aside and the rest leaves. When fills wait for their horizons in such numbers
+    that their table is half full, the older half goes as it is: mids that have not come yet stay unknown, and
+    `blind_fills` counts them.
     """
-    orders = min(record.n_orders, first_open - record.first_order)
     fills = int(record.markout[-1])
     if record.n_fills - fills > FILL_ROWS // 2:
         record.blind_fills += record.n_fills // 2 - fills
         fills = record.n_fills // 2
+    gone = _ended(record)
     rows = Settled(
-        record.orders_rows[:orders].copy(),
-        record.order_pivots[:orders].copy(),
+        record.orders_rows[gone].copy(),
+        record.order_pivots[gone].copy(),
         record.fills_rows[:fills].copy(),
         record.equity_rows[: record.n_equity].copy(),
         record.equity_pivots[: record.n_equity].copy(),
     )
-    _drop(record.orders_rows, orders, record.n_orders)
-    _drop(record.order_pivots, orders, record.n_orders)
+    _keep_orders(record, gone)
     _drop(record.fills_rows, fills, record.n_fills)
-    record.n_orders -= orders
-    record.first_order += orders
     record.n_fills -= fills
     record.markout[:] = np.maximum(record.markout - fills, 0)
     record.n_equity = 0
@@ -482,9 +495,38 @@ def settle(record: Record, first_open: int) -> Settled:
 
 
 def settle_all(record: Record) -> Settled:
-    """Take out everything: the tape is over, and horizons that have not come will not come."""
+    """Take out everything: the tape is over, and what has not come will not come."""
     record.markout[:] = record.n_fills
-    return settle(record, record.first_order + record.n_orders)
+    rows = settle(record)
+    left = np.r_[: record.n_orders, ORDER_ROWS : ORDER_ROWS + record.n_survivors]
+    orders = np.concatenate([rows.orders, record.orders_rows[left]])
+    return rows._replace(orders=orders, order_pivots=np.concatenate([rows.order_pivots, record.order_pivots[left]]))
+
+
+def _ended(record: Record) -> NDArray[int64]:
+    """Return the rows of the orders that can leave."""
+    ended = record.orders_rows[: record.n_orders, O_DONE] != DONE_END
+    first_open = record.n_orders if ended.all() else int(np.argmin(ended))
+    crowded = record.n_orders - first_open > ORDER_ROWS // 2
+    leaving = np.flatnonzero(ended) if crowded else np.arange(first_open)
+    survivors = record.orders_rows[ORDER_ROWS : ORDER_ROWS + record.n_survivors, O_DONE]
+    return np.concatenate([ORDER_ROWS + np.flatnonzero(survivors != DONE_END), leaving])
+
+
+def _keep_orders(record: Record, gone: NDArray[int64]) -> None:
+    """Close the gaps that `gone` leaves; ids must follow the rows, so orders between them become survivors."""
+    orders, pivots = record.orders_rows, record.order_pivots
+    old = np.setdiff1d(np.arange(ORDER_ROWS, ORDER_ROWS + record.n_survivors), gone)
+    leaving = gone[gone < ORDER_ROWS]
+    last = int(leaving[-1]) + 1 if len(leaving) else 0
+    stay = np.concatenate([old, np.setdiff1d(np.arange(last), leaving)])
+    orders[ORDER_ROWS : ORDER_ROWS + len(stay)] = orders[stay].copy()
+    pivots[ORDER_ROWS : ORDER_ROWS + len(stay)] = pivots[stay].copy()
+    _drop(orders, last, record.n_orders)
+    _drop(pivots, last, record.n_orders)
+    record.n_survivors = len(stay)
+    record.n_orders -= last
+    record.first_order += last
 
 
 def _drop(table: NDArray[Any], rows: int, used: int) -> None:

@@ -12,7 +12,7 @@ import polars as pl
 
 from bmv.adapters import config as configuration
 from bmv.adapters.config import Config
-from bmv.adapters.parquet.tape import ParquetTape
+from bmv.adapters.parquet.tape import ParquetTape, sha256
 from bmv.backtest.codecache import code_hash
 from bmv.backtest.numbers import Json
 from bmv.backtest.outcome import Outcome
@@ -126,6 +126,7 @@ class Result:
             "version": 1,
             "code": code_hash(),
             "config": configuration.digest(self.config),
+            "strategy": _hash_of(self.config.strategy),
             "data": self._tape.manifest(),
             "engine": self.engine,
             "python": platform.python_version(),
@@ -152,6 +153,11 @@ class Result:
 
     def __repr__(self) -> str:
         return f"<Result {self.outcome!r}>"
+
+
+def _hash_of(strategy: str | None) -> str | None:
+    """Return the SHA-256 of the file that a strategy stands in."""
+    return sha256(Path(strategy.rpartition(":")[0])) if strategy else None
 
 
 def _highest(column: pl.Series) -> float:

@@ -54,7 +54,7 @@ class World:
 
     def settle(self) -> None:
         """Hand over the rows that nothing will change any more."""
-        self.sink(recorder.settle(self.record, recorder.first_open(self.engine.state)))
+        self.sink(recorder.settle(self.record))
 
 
 def run(world: World, tape: Tape, progress: Progress) -> None:

@@ -90,7 +90,7 @@ def outcome(
 def profit(params: Params, record: Record) -> dict[str, int]:
     """Return the parts of the profit in quanta; they sum to the change of equity, which is asserted."""
     t = record
-    start = params.start_cash + worth(params.half, params.start_position, t.start_mid2)
+    start = t.start_cash + worth(params.half, t.start_position, t.start_mid2)
     net = t.cash + worth(params.half, t.position, t.mid2) - start
     assert net == t.spread + t.inventory + t.fees, "the parts of the profit do not sum to the change of equity"
     parts = {"spread": int(t.spread), "inventory": int(t.inventory), "fees": int(t.fees), "tips": 0, "rounding": 0}
@@ -134,31 +134,35 @@ def orders_table(market: Market, rows: NDArray[int64], pivots: NDArray[float64])
     """Return the orders as in the contract, in the order of their ids."""
     tick, lot = Fraction(market.tick_size), Fraction(market.lot_size)
     accepted, done = rows[:, r.O_ACCEPTED_NS], rows[:, r.O_DONE_NS]
-    return pl.DataFrame(
-        {
-            "order_id": rows[:, r.O_ORDER],
-            "level": rows[:, r.O_LEVEL],
-            "side": rows[:, r.O_SIDE],
-            "price": scaled(rows[:, r.O_PRICE], tick),
-            "size": scaled(rows[:, r.O_SIZE], lot),
-            "pivot": pivots * float(market.tick_size),
-            "decided_ns": rows[:, r.O_DECIDED_NS],
-            "accepted_ns": accepted,
-            "done_ns": done,
-            "done": rows[:, r.O_DONE],
-            "filled_size": scaled(rows[:, r.O_FILLED], lot),
-            "reason": rows[:, r.O_REASON],
-            "price_ticks": rows[:, r.O_PRICE],
-            "size_lots": rows[:, r.O_SIZE],
-            "filled_lots": rows[:, r.O_FILLED],
-            "pivot_ticks": pivots,
-        }
-    ).with_columns(
-        pl.col("accepted_ns", "done_ns").replace({NEVER_NS: None}),
-        pl.col("pivot", "pivot_ticks").replace({0.0: None}),
-        pl.col("done").replace_strict(DONE, return_dtype=pl.String),
-        pl.col("reason").replace_strict(REASON, return_dtype=pl.String),
-    )
+    return (
+        pl.DataFrame(
+            {
+                "order_id": rows[:, r.O_ORDER],
+                "level": rows[:, r.O_LEVEL],
+                "side": rows[:, r.O_SIDE],
+                "price": scaled(rows[:, r.O_PRICE], tick),
+                "size": scaled(rows[:, r.O_SIZE], lot),
+                "pivot": pivots * float(market.tick_size),
+                "decided_ns": rows[:, r.O_DECIDED_NS],
+                "accepted_ns": accepted,
+                "done_ns": done,
+                "done": rows[:, r.O_DONE],
+                "filled_size": scaled(rows[:, r.O_FILLED], lot),
+                "reason": rows[:, r.O_REASON],
+                "price_ticks": rows[:, r.O_PRICE],
+                "size_lots": rows[:, r.O_SIZE],
+                "filled_lots": rows[:, r.O_FILLED],
+                "pivot_ticks": pivots,
+            }
+        )
+        .with_columns(
+            pl.col("accepted_ns", "done_ns").replace({NEVER_NS: None}),
+            pl.col("pivot", "pivot_ticks").replace({0.0: None}),
+            pl.col("done").replace_strict(DONE, return_dtype=pl.String),
+            pl.col("reason").replace_strict(REASON, return_dtype=pl.String),
+        )
+        .sort("order_id")
+    )  # An order that outlived many was handed over after them.
 
 
 def fills_table(market: Market, rows: NDArray[int64]) -> pl.DataFrame:

@@ -379,7 +379,7 @@ def lay(params: Params, state: State, compiled: Any, interpreted: Any) -> int:
             state.stirred = 0
             state.retry_ns = FAR_NS
             return 0
-        n_wanted = make_only(state, sift(state, n_wanted))
+        n_wanted = make_only(state, sift(params, state, n_wanted))
     state.n_wanted = n_wanted
     return requote(params, state, n_wanted, state.tier >= _REDUCE)
 

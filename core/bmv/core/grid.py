@@ -6,7 +6,7 @@ from bmv.core.kernel import kernel
 from bmv.core.params import LEVELS_MAX, Params
 from bmv.core.risk import Refusal
 from bmv.core.state import W_LEVEL, W_PRICE, W_SIDE, W_SIZE, W_TIF, State
-from bmv.ports.market import PRICE_TICKS_MAX, SIZE_LOTS_MAX
+from bmv.ports.market import NOTIONAL_MAX, PRICE_TICKS_MAX, SIZE_LOTS_MAX
 
 _MALFORMED = Refusal.MALFORMED.value
 _NUDGE = 1e-9  # A price within this of a tick is that tick: floats must not push a whole tick to its neighbour.
@@ -106,21 +106,34 @@ def make_only(state: State, n: int) -> int:
 
 
 @kernel
-def sift(state: State, n: int) -> int:
-    """Drop the rows of a user's strategy that are no orders; return how many are left.
+def sift(params: Params, state: State, n: int) -> int:
+    """Drop the rows of a user's strategy that are no orders; return how many are left. Each is counted as malformed.
 
-    A row needs a side of 1 or -1, a price and a size in range, and a known life.
+    A row needs a side of 1 or -1, a level of the table or -1, a price and a size in range whose product can be
+    counted, and a known life. Rows beyond the table are not looked at.
     """
+    rows = 2 * LEVELS_MAX
+    state.refusals[_MALFORMED] += max(0, n - rows)
     kept = 0
-    for i in range(min(n, 2 * LEVELS_MAX)):
-        side = state.wanted[i, W_SIDE]
-        price = state.wanted[i, W_PRICE]
-        size = state.wanted[i, W_SIZE]
-        tif = state.wanted[i, W_TIF]
-        if abs(side) != 1 or not 1 <= price < PRICE_TICKS_MAX or not 0 <= size < SIZE_LOTS_MAX or not 0 <= tif <= 2:
+    for i in range(min(n, rows)):
+        if not _is_order(params, state, i):
             state.refusals[_MALFORMED] += 1
             continue
         for c in range(5):
             state.wanted[kept, c] = state.wanted[i, c]
         kept += 1
     return kept
+
+
+@kernel
+def _is_order(params: Params, state: State, row: int) -> bool:
+    side = state.wanted[row, W_SIDE]
+    level = state.wanted[row, W_LEVEL]
+    price = state.wanted[row, W_PRICE]
+    size = state.wanted[row, W_SIZE]
+    tif = state.wanted[row, W_TIF]
+    if side not in (-1, 1) or level < -1 or level >= 2 * LEVELS_MAX or tif < 0 or tif > 2:
+        return False
+    if price < 1 or price >= PRICE_TICKS_MAX or size < 0 or size >= SIZE_LOTS_MAX:
+        return False
+    return bool(price < NOTIONAL_MAX // (2 * params.half) // max(1, size))

@@ -121,6 +121,14 @@ def test_a_taker_walks_the_levels_as_far_as_its_price_and_rests_there() -> None:
     assert floor.fills == [Fill(1, 101, 2, TAKER), Fill(1, 102, 3, TAKER), Fill(1, 104, 3, MAKER)]
 
 
+def test_a_taker_takes_the_level_at_its_very_price() -> None:
+    floor = booked()
+
+    floor.place(1, BUY, 102, 8, IOC)
+
+    assert floor.fills == [Fill(1, 101, 2, TAKER), Fill(1, 102, 3, TAKER)]
+
+
 def test_a_taker_stops_when_it_has_all_it_wants() -> None:
     floor = booked()
 

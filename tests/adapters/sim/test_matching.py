@@ -20,7 +20,7 @@ from venues import (
 )
 
 from bmv.adapters.sim.matching import aggressor
-from bmv.adapters.sim.params import QUEUE_FRONT
+from bmv.adapters.sim.params import QUEUE_FRONT, QUEUE_POWER
 from bmv.adapters.sim.queue import UNKNOWN
 from bmv.adapters.sim.venue import opened
 from bmv.ports.messages import Kind, Reason
@@ -229,6 +229,26 @@ def test_a_deeper_queue_is_unknown_until_its_price_is_the_best_and_none_when_the
 
     assert aheads == [UNKNOWN, 7.0, 0.0, 0.0]
     assert floor.fills == []
+
+
+@pytest.mark.parametrize("side", [BUY, SELL])
+def test_what_prints_explain_of_a_smaller_size_is_not_taken_off_the_queue_again(side: int) -> None:
+    floor = Floor(params(queue=QUEUE_POWER))
+    aheads = []
+
+    def show(size: int) -> None:
+        floor.quote(100, size, 102, size)
+        aheads.extend(floor.ahead)
+
+    floor.quote(100, 6, 102, 6)
+    floor.place(1, side, 101 - side, 5)
+    show(10)
+    floor.trade(-side, 101 - side, 3)
+    floor.trade(-side, 101 - side, 1)
+    show(6)
+    show(4)  # No print explains these two: a third of what is shown stood before us.
+
+    assert aheads == [6.0, 2.0, pytest.approx(4 / 3)]
 
 
 # Quotes that cross.
