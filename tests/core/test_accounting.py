@@ -55,5 +55,7 @@ def test_a_purchase_at_the_mid_changes_nothing_that_is_owned(half: int, position
 
 
 @given(st.integers(1, 9), st.integers(-99, 99), st.integers(2, 999), st.integers(2, 999))
-def test_a_change_of_the_mid_changes_what_is_owned_by_the_position(half: int, position: int, one: int, two: int) -> None:
+def test_a_change_of_the_mid_changes_what_is_owned_by_the_position(
+    half: int, position: int, one: int, two: int
+) -> None:
     assert worth(half, position, two) - worth(half, position, one) == worth(half, position, two - one)

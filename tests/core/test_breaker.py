@@ -151,7 +151,12 @@ def test_a_breaker_does_not_come_back_by_itself() -> None:
     desk.cancelled(1.1, 1)
     desk.cancelled(1.1, 2)
 
-    asked = [mid(desk, 2, 1100), desk.trade(3, 1100, 50), mid(desk, DAY_ENDS + 1, 1200), desk.command(9999, Command.RESUME)]
+    asked = [
+        mid(desk, 2, 1100),
+        desk.trade(3, 1100, 50),
+        mid(desk, DAY_ENDS + 1, 1200),
+        desk.command(9999, Command.RESUME),
+    ]
 
     assert desk.state.tier == Tier.HALT
     assert asked == [[], [], [], []]

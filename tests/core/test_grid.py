@@ -26,7 +26,9 @@ def grid(
 
 
 def rows(state: State, n: int) -> list[Row]:
-    return [("bid" if side > 0 else "ask", level, price, size) for side, level, price, size in state.wanted[:n, :4].tolist()]
+    return [
+        ("bid" if side > 0 else "ask", level, price, size) for side, level, price, size in state.wanted[:n, :4].tolist()
+    ]
 
 
 def wanting(*wanted: tuple[int, int, int, int, int], bid: int = 0, ask: int = 0) -> State:

@@ -268,7 +268,11 @@ def test_new_orders_never_cross_our_own_dying_ones() -> None:
 
 wants = st.lists(
     st.tuples(
-        st.sampled_from([1, -1]), st.integers(0, 3), st.integers(980, 1020), st.integers(1, 30), st.sampled_from([0, 1, 2])
+        st.sampled_from([1, -1]),
+        st.integers(0, 3),
+        st.integers(980, 1020),
+        st.integers(1, 30),
+        st.sampled_from([0, 1, 2]),
     ),
     max_size=8,
 )

@@ -219,7 +219,7 @@ def test_an_old_order_that_may_not_be_cancelled_is_tried_again_when_it_may(min_i
     wakes = [(desk.wakes_at, desk.timer()) for _ in range(6)]
 
     assert one_of_two == ["cancel #1", "#3 bid 990 x 5"]
-    assert [wake for wake in wakes if wake[1]][0] == (61.0, ["cancel #2", "#4 ask 1010 x 5"])
+    assert next(wake for wake in wakes if wake[1]) == (61.0, ["cancel #2", "#4 ask 1010 x 5"])
 
 
 def test_a_strategy_that_leaves_an_old_order_is_not_asked_for_ever() -> None:

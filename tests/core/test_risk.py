@@ -194,7 +194,9 @@ def test_a_pivot_far_from_the_reference_is_not_quoted_on() -> None:
     assert desk.refused(Refusal.DEVIATION) == 2
 
 
-@pytest.mark.parametrize("settings", [{"min_interval_ns": 100 * SECOND}, {"threshold": 0.5}, {"fill_delay_ns": 100 * SECOND}])
+@pytest.mark.parametrize(
+    "settings", [{"min_interval_ns": 100 * SECOND}, {"threshold": 0.5}, {"fill_delay_ns": 100 * SECOND}]
+)
 def test_nothing_holds_back_the_cancel_of_a_pivot_that_left_the_reference(settings: dict[str, Any]) -> None:
     desk = Desk(max_deviation=0.01, **settings)
     desk.reference(0, 1000)

@@ -98,7 +98,14 @@ def side() -> st.SearchStrategy[dict[str, Any]]:
 def latency() -> st.SearchStrategy[object]:
     """A delay of any model."""
     return st.sampled_from(
-        [0, 1, 40, 400, {"model": "random", "median_ms": 20, "p99_ms": 300}, {"model": "recorded", "file": str(LATENCIES)}]
+        [
+            0,
+            1,
+            40,
+            400,
+            {"model": "random", "median_ms": 20, "p99_ms": 300},
+            {"model": "recorded", "file": str(LATENCIES)},
+        ]
     )
 
 
@@ -115,8 +122,12 @@ def together(*parts: st.SearchStrategy[dict[str, Any]]) -> st.SearchStrategy[dic
 def breaker() -> st.SearchStrategy[dict[str, Any]]:
     """The circuit breaker, with tiers that a move of a few ticks may trip."""
     tiers = st.sampled_from([{}, {}, {"warn_pct": "0.01", "reduce_pct": "0.05"}, {"reduce_pct": "0.02"}])
-    halts = st.sampled_from([{}] * 4 + [{"halt_pct": "0.2"}, {"daily_pct": "0.1"}, {"max_loss": "0.5"}, {"max_loss": 4}])
-    ends = st.sampled_from([{"on_halt": "flatten", "flatten_bps": bps} for bps in (0, 5, 500)] + [{"on_halt": "cancel"}])
+    halts = st.sampled_from(
+        [{}] * 4 + [{"halt_pct": "0.2"}, {"daily_pct": "0.1"}, {"max_loss": "0.5"}, {"max_loss": 4}]
+    )
+    ends = st.sampled_from(
+        [{"on_halt": "flatten", "flatten_bps": bps} for bps in (0, 5, 500)] + [{"on_halt": "cancel"}]
+    )
     return together(tiers, halts, ends)
 
 

@@ -123,7 +123,7 @@ def test_more_reports_on_their_way_than_are_kept_are_refused_in_words() -> None:
     rows = seesaw(1, gap_ns=0) + [(START_NS + i, 1, -1, 9_000, 1, 0, 0, 0, 0) for i in range(70_000)]
     run = Case(settings, [], rows, one_large_bid)
 
-    with pytest.raises(TooManyReports, match="shorter simulation.response_latency_ms"):
+    with pytest.raises(TooManyReports, match=r"shorter simulation\.response_latency_ms"):
         fused(run.config, run.tape, run.strategy)
 
 

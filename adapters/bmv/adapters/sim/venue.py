@@ -69,7 +69,7 @@ class Venue:
 
 REPORTS_PER_ROW = ORDERS_MAX + 1  # A row of the tape fills each of our orders once at the most.
 REPORTS_PER_ARRIVAL = 4 * REPORTS_PER_ROW  # In whole rows, so that a driver that counts rows gives up when we do.
-assert REPORTS_PER_ARRIVAL >= max(ORDERS_MAX, DEPTH_MAX + 2)  # An intent ends every order, or takes every level.
+assert max(ORDERS_MAX, DEPTH_MAX + 2) <= REPORTS_PER_ARRIVAL  # An intent ends every order, or takes every level.
 
 
 def opened(seed: int) -> Venue:
