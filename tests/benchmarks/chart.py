@@ -11,7 +11,7 @@ from math import ceil, floor, log10
 Point = tuple[float, float]  # Size, seconds.
 
 DECADE = 62  # Pixels.
-MARGIN_LEFT, MARGIN_TOP, MARGIN_BOTTOM, ROOM_FOR_NAMES, GAP = 58, 56, 62, 128, 14
+MARGIN_LEFT, MARGIN_TOP, MARGIN_BOTTOM, ROOM_FOR_NAMES = 58, 56, 40, 158
 COLOURS = ("#0072b2", "#d55e00", "#009e73")  # Okabe and Ito's, which most of the colour-blind can tell apart.
 LINE_HEIGHT = 15
 SECONDS = {-5: "10 µs", -4: "0.1 ms", -3: "1 ms", -2: "10 ms", -1: "0.1 s", 0: "1 s", 1: "10 s", 2: "100 s"}
@@ -59,7 +59,7 @@ def draw(charts: Sequence[Chart]) -> str:
     for chart in charts:
         panel = Panel(chart, left + MARGIN_LEFT, low, high)
         parts += panel.parts()
-        left = panel.right + ROOM_FOR_NAMES + GAP
+        left = panel.right + ROOM_FOR_NAMES
     width, height = left, MARGIN_TOP + (high - low) * DECADE + MARGIN_BOTTOM
     head = (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
@@ -77,7 +77,7 @@ class Panel:
         self.chart = chart
         self.left = left
         self.low, self.high = low, high
-        self.first, self.last = floor(log10(min(sizes)) + 0.02), ceil(log10(max(sizes)) - 0.02)
+        self.first, self.last = floor(log10(min(sizes)) + 0.05), ceil(log10(max(sizes)) - 0.05)
         self.right = left + (self.last - self.first) * DECADE
         self.bottom = MARGIN_TOP + (high - low) * DECADE
 
@@ -106,7 +106,6 @@ class Panel:
             y = self.bottom - (power - self.low) * DECADE
             yield f'<path d="M{self.left} {y}H{self.right}" stroke="#e4e4e4"/>'
             yield _text(self.left - 8, y + 4, SECONDS[power], 'text-anchor="end"')
-        yield _text((self.left + self.right) / 2, self.bottom + 40, self.chart.size, 'text-anchor="middle"')
 
     def _guide(self) -> Iterator[str]:
         """Draw where the quickest line would go if it were quadratic."""

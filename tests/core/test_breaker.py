@@ -242,7 +242,7 @@ def test_a_fill_that_trips_the_breaker_still_has_its_level_placed_anew() -> None
 
 
 def halted(**settings: Any) -> Desk:
-    """Return a desk whose breaker has just halted it at a mid of 990, 20 lots above its target, everything cancelled."""
+    """Return a desk just halted at a mid of 990, 20 lots above its target, everything cancelled."""
     desk = owning(**{"halt_ppm": 8_000, "flatten": 1, "flatten_by": 0.01, "target": 80} | settings)
     assert mid(desk, 1, 990) == ["cancel all"]
     for order in desk.open:

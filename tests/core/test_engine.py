@@ -1,6 +1,7 @@
 """What the engine makes of events, those that no tape has among them, and of its own memory."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 from desk import SECOND, START_NS, Desk, params
@@ -13,7 +14,7 @@ from bmv.ports.messages import Command, Event, Intent, Kind, Verb
 BOTH = ["#1 bid 990 x 5", "#2 ask 1010 x 5"]
 
 
-def quoting(**settings: object) -> Desk:
+def quoting(**settings: Any) -> Desk:
     desk = Desk(**settings)
     assert desk.trade(0, 1000, 10) == BOTH
     desk.accept(0.0, 1, 2)
@@ -46,7 +47,7 @@ def test_the_mid_is_that_of_the_last_quote_that_has_one(quotes: Sequence[tuple[i
 
 
 def test_a_trade_moves_the_mid_only_before_the_first_quote() -> None:
-    desk, mids = Desk(), []
+    desk, mids = Desk(), list[int]()
 
     for price in (1000, 1010):
         desk.trade(len(mids), price)

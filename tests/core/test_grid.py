@@ -140,12 +140,14 @@ BOTH = {"bid": 1000, "ask": 1004}
         ([(1, 0, 1010, 5, 0), (-1, 0, 990, 5, 0)], {"bid": 1000}, [("bid", 0, 1010, 5), ("ask", 0, 1001, 5)]),
         ([(1, 0, 1010, 5, 0)], {}, [("bid", 0, 1010, 5)]),
         # A crossed book: short of what is shown, whatever it is.
-        ([(1, 0, 1003, 5, 0), (-1, 0, 1003, 5, 0)], {"bid": 1006, "ask": 1000}, [("bid", 0, 999, 5), ("ask", 0, 1007, 5)]),
+        ([(1, 0, 1003, 5, 0)], {"bid": 1006, "ask": 1000}, [("bid", 0, 999, 5)]),
+        ([(-1, 0, 1003, 5, 0)], {"bid": 1006, "ask": 1000}, [("ask", 0, 1007, 5)]),
         # Below the first tick there is no price.
         ([(1, 0, 0, 5, 0), (1, 1, -3, 5, 0)], BOTH, []),
         ([(1, 0, 2, 5, 0)], {"bid": 0, "ask": 1}, []),
         # Only post-only is moved.
-        ([(1, 0, 1010, 5, 1), (1, 1, 1010, 5, 2), (-1, 0, 990, 5, 1)], BOTH, [("bid", 0, 1010, 5), ("bid", 1, 1010, 5), ("ask", 0, 990, 5)]),
+        ([(1, 0, 1010, 5, 1), (1, 1, 1010, 5, 2)], BOTH, [("bid", 0, 1010, 5), ("bid", 1, 1010, 5)]),
+        ([(-1, 0, 990, 5, 1)], BOTH, [("ask", 0, 990, 5)]),
     ],
 )  # fmt: skip
 def test_post_only_moves_what_would_take(
@@ -171,14 +173,15 @@ def test_a_level_that_had_to_go_waits_for_the_market(price: int, blocked: int) -
     "malformed",
     [
         (0, 0, 100, 5, 0), (2, 0, 100, 5, 0), (1, 0, 0, 5, 0), (1, 0, -1, 5, 0), (1, 0, 2**40, 5, 0),
-        (1, 0, 100, -1, 0), (1, 0, 100, 2**40, 0), (1, 0, 100, 5, -1), (1, 0, 100, 5, 3),
+        (1, 0, 100, -1, 0), (1, 0, 100, 2**40, 0), (1, 0, 100, 5, -1), (1, 0, 100, 5, 3), (1, -2, 100, 5, 0),
+        (1, 128, 100, 5, 0), (1, 0, 2**39, 2**22, 0),
     ],
 )  # fmt: skip
 def test_a_strategys_row_that_is_no_order_is_dropped_and_counted(malformed: tuple[int, int, int, int, int]) -> None:
     good = (-1, 1, 101, 6, Tif.LIMIT.value)
     state = wanting(malformed, good)
 
-    n = sift(state, 2)
+    n = sift(params(), state, 2)
 
     assert state.wanted[:n, :5].tolist() == [list(good)]
     assert state.refusals[Refusal.MALFORMED] == 1

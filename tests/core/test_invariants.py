@@ -42,7 +42,7 @@ class World(RuleBasedStateMachine):
         breaker=st.sampled_from([{}, {"reduce_ppm": 2_000}, {"warn_ppm": 100, "halt_ppm": 4_000, "flatten": 1}]),
         maker_fee_e8=st.sampled_from([0, 30_000, -10_000]),
     )  # fmt: skip
-    def begin(self, purse: int, held: int, limits: dict[str, int], breaker: dict[str, int], **settings: Any) -> None:
+    def begin(self, purse: int, held: int, limits: dict[str, Any], breaker: dict[str, Any], **settings: Any) -> None:
         self.now = 0.0
         self.resting: dict[int, int] = {}  # Orders whose end is unknown, by id: lots left.
         self.accepted: set[int] = set()
@@ -202,7 +202,7 @@ def state_target(desk: Desk) -> int:
 def test_the_worst_case_holds_at_every_instant() -> None:
     OCCURRED.clear()
 
-    run_state_machine_as_test(World, settings=settings(max_examples=200, stateful_step_count=60, deadline=None))  # type: ignore[no-untyped-call]
+    run_state_machine_as_test(World, settings=settings(max_examples=200, stateful_step_count=60, deadline=None))
 
     rare = {name for name in OCCURS if not OCCURRED[name]}
     assert rare == set(), f"tried in vain: {OCCURRED}"

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from fractions import Fraction
+from typing import Any
 
 import pytest
 from desk import SECOND, START_NS, Desk, params
@@ -20,7 +21,7 @@ SMALL_RING = 128  # Rows; it grows when 64 are left.
 class Tape:
     """Trades in the windows of the pivot."""
 
-    def __init__(self, **settings: int) -> None:
+    def __init__(self, **settings: Any) -> None:
         self.params: Params = params(**settings)
         self.state: State = fresh()
         self.history = History(self.state, SMALL_RING)

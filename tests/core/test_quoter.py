@@ -74,7 +74,7 @@ def ask(level: int, price: int, size: int, tif: int = POST) -> Want:
         ({}, [bid(0, 990, 5)], [ask(0, 990, 5)], ["cancel #1"]),  # The dying bid is in the way.
         ({}, [bid(0, 990, 5)], [bid(1, 990, 5)], ["cancel #1", "#2 bid 990 x 5"]),
         ({}, [bid(0, 990, 5), bid(1, 980, 5)], [bid(1, 980, 5)], ["cancel #1"]),
-        ({}, [bid(0, 990, 5)], [bid(0, 990, 5), bid(1, 980, 5), ask(0, 1010, 5)], ["#2 bid 980 x 5", "#3 ask 1010 x 5"]),
+        ({}, [bid(0, 990, 5)], [bid(0, 990, 5), bid(1, 980, 5)], ["#2 bid 980 x 5"]),
         ({}, [bid(0, 990, 5), ask(0, 1010, 5)], [], ["cancel #1", "cancel #2"]),
         # Two orders of one level are kept for two rows of it.
         ({}, [bid(0, 990, 5), bid(0, 980, 5)], [bid(0, 990, 5), bid(0, 980, 5)], []),

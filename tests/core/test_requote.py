@@ -1,5 +1,7 @@
 """When a new grid is due: the rule of the design, trigger by trigger, and what holds it back."""
 
+from typing import Any
+
 import pytest
 from desk import SECOND, Desk
 
@@ -8,7 +10,7 @@ GRID = ["#1 bid 990 x 5", "#2 ask 1010 x 5"]
 ANEW = ["cancel #1", "cancel #2", "#3 bid 993 x 5", "#4 ask 1014 x 5"]
 
 
-def quoting(**settings: object) -> Desk:
+def quoting(**settings: Any) -> Desk:
     """Return a desk with a bid at 990 and an ask at 1010, placed at 0 s around a pivot of 1000."""
     desk = Desk(**settings)
     assert desk.trade(0, 1000, 10) == GRID
@@ -223,7 +225,7 @@ def test_an_old_order_that_may_not_be_cancelled_is_tried_again_when_it_may(min_i
 
 
 def test_a_strategy_that_leaves_an_old_order_is_not_asked_for_ever() -> None:
-    asked = []
+    asked: list[int] = []
 
     def stubborn(params: object, state: object, memory: object, wanted: object) -> int:
         asked.append(len(asked))

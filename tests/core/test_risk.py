@@ -135,7 +135,7 @@ def test_a_reduce_only_tier_sells_no_more_than_what_is_too_much() -> None:
         (Refusal.STALE, {"stale_ns": 4 * SECOND}),
     ],
 )
-def test_a_grid_whose_ground_is_gone_is_withdrawn_by_the_clock_alone(code: Refusal, settings: dict[str, int]) -> None:
+def test_a_grid_whose_ground_is_gone_is_withdrawn_by_the_clock_alone(code: Refusal, settings: dict[str, Any]) -> None:
     desk = Desk(**settings)
     desk.trade(0, 1000, 10)
     desk.accept(0.0, 1, 2)

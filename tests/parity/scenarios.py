@@ -35,13 +35,18 @@ class Scene(NamedTuple):
     calm: bool = False  # Hardly any moves, and prints at the touch: queues decide.
 
 
-AT_TOUCH: Settings = {"requote.threshold_bps": 0, "inventory.max_position": 40, "requote.tolerance_size": 1}
+def queueing(model: str) -> Scene:
+    """Return a scene at the touch, where queues decide."""
+    changes = {"simulation.queue": model, "requote.threshold_bps": 0, "requote.tolerance_size": 1}
+    return Scene(changes, {"filled by print"}, COMPILED_STRATEGIES[1], calm=True)
+
+
 SCENES = {
     "prints and quotes fill": Scene({}, {"filled by print", "filled by quote", "filled in part", "done filled"}),
-    "queue front": Scene({"simulation.queue": "front"} | AT_TOUCH, {"filled by print"}, COMPILED_STRATEGIES[1], calm=True),
-    "queue back": Scene({"simulation.queue": "back"} | AT_TOUCH, {"filled by print"}, COMPILED_STRATEGIES[1], calm=True),
-    "queue power": Scene({"simulation.queue": "power"} | AT_TOUCH, {"filled by print"}, COMPILED_STRATEGIES[1], calm=True),
-    "queue log": Scene({"simulation.queue": "log"} | AT_TOUCH, {"filled by print"}, COMPILED_STRATEGIES[1], calm=True),
+    "queue front": queueing("front"),
+    "queue back": queueing("back"),
+    "queue power": queueing("power"),
+    "queue log": queueing("log"),
     "quotes do not fill": Scene({"simulation.fill_on_quotes": False}, {"filled by print"}),
     "depth": Scene({"simulation.queue": "power"}, {"depth"}, deep=True),
     "late": Scene(

@@ -18,6 +18,7 @@ from bmv.core.state import State
 SECOND = 1_000_000_000
 START_NS = 1_700_000_000 * SECOND
 PATIENCE_S = 20
+Rows = list[tuple[int, ...]]
 
 
 @pytest.fixture(autouse=True)
@@ -34,7 +35,7 @@ def watchdog() -> Iterator[None]:
     signal.signal(signal.SIGALRM, before)
 
 
-def wandering(length: int, gap_ns: int, trades: float) -> list[tuple[int, ...]]:
+def wandering(length: int, gap_ns: int, trades: float) -> Rows:
     """Return a market that wanders, a share of whose rows are trades."""
     dice = np.random.default_rng(1)
     mids = (10_000 + np.cumsum(dice.integers(-1, 2, length)) // 4).tolist()
@@ -47,7 +48,7 @@ def wandering(length: int, gap_ns: int, trades: float) -> list[tuple[int, ...]]:
     ]
 
 
-def seesaw(length: int, gap_ns: int) -> list[tuple[int, ...]]:
+def seesaw(length: int, gap_ns: int) -> Rows:
     """Return quotes of which each moves the mid."""
     return [(START_NS + i * gap_ns, 2, 0, 0, 0, 9_998 + i % 2, 10, 10_002, 10) for i in range(length)]
 
@@ -128,8 +129,8 @@ def test_more_reports_on_their_way_than_are_kept_are_refused_in_words() -> None:
 
 
 def test_a_fill_before_the_first_mid_is_accounted_for() -> None:
-    seed = [(START_NS - SECOND, 1, 1, 10_000, 5, 0, 0, 0, 0)]
-    rows = [
+    seed: Rows = [(START_NS - SECOND, 1, 1, 10_000, 5, 0, 0, 0, 0)]
+    rows: Rows = [
         (START_NS, 2, 0, 0, 0, 9_998, 5, 0, 0),
         (START_NS + SECOND, 1, -1, 9_000, 50, 0, 0, 0, 0),
         (START_NS + 2 * SECOND, 2, 0, 0, 0, 8_999, 5, 9_001, 5),

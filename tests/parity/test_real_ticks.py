@@ -18,7 +18,7 @@ pytestmark = pytest.mark.skipif(not TICKS.is_dir(), reason=f"no recorded ticks a
 
 
 class Slice(NamedTuple):
-    """Some rows of a recorded day, the steps of its market, and what of it to quote: lots a side, money to begin with."""
+    """Some rows of a recorded day, the steps of its market, and what to quote: lots a side, money to begin with."""
 
     file: str
     tick: str

@@ -12,8 +12,9 @@ import polars as pl
 
 from bmv.adapters import config as configuration
 from bmv.adapters.config import Config
+from bmv.adapters.config.schema import RecordedLatency
 from bmv.adapters.parquet.tape import ParquetTape, sha256
-from bmv.backtest.codecache import code_hash
+from bmv.backtest.codecache import product_hash
 from bmv.backtest.numbers import Json
 from bmv.backtest.outcome import Outcome
 from bmv.backtest.stats import statistics
@@ -124,15 +125,21 @@ class Result:
         """Return what this result was made of: code, data and configuration by hash, versions, machine."""
         return {
             "version": 1,
-            "code": code_hash(),
+            "code": product_hash(),
             "config": configuration.digest(self.config),
             "strategy": _hash_of(self.config.strategy),
+            "latencies": {key: sha256(Path(model.file)) for key, model in self._recorded_latencies().items()},
             "data": self._tape.manifest(),
             "engine": self.engine,
             "python": platform.python_version(),
             "platform": platform.platform(),
             "packages": {name: version(name) for name in PACKAGES},
         }
+
+    def _recorded_latencies(self) -> dict[str, RecordedLatency]:
+        simulation = self.config.simulation
+        models = {"entry": simulation.entry_latency_ms, "response": simulation.response_latency_ms}
+        return {key: model for key, model in models.items() if isinstance(model, RecordedLatency)}
 
     def save(self, folder: str | Path, report: bool = True) -> Path:
         """Write the run folder, the report last; return its path. `manifest.json` is what makes a folder a run."""

@@ -76,7 +76,7 @@ def outcome(
         counts=counts(state, record),
         refusals={code.name.lower(): int(n) for code, n in zip(Refusal, state.refusals, strict=False) if n},
         pnl=pnl,
-        net_vs_hold=pnl["net"] - int(worth(params.half, params.start_position, t.mid2 - t.start_mid2)),
+        net_vs_hold=pnl["net"] - int(worth(params.half, t.start_position, t.mid2 - t.start_mid2)),
         digest=text(state.digest),
         times=times(record),
         sums=sums(market, record),

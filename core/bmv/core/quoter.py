@@ -175,7 +175,7 @@ def kill(state: State, order: int, n: int) -> int:
 
 
 @kernel
-def _keep_or_kill(params: Params, state: State, n_wanted: int, by_risk: bool) -> int:
+def _keep_or_kill(params: Params, state: State, n_wanted: int) -> int:
     """Claim a row for every live order that serves; ask for the end of the others. Return the number of intents."""
     n = 0
     for i in range(state.n_orders):
@@ -186,7 +186,7 @@ def _keep_or_kill(params: Params, state: State, n_wanted: int, by_risk: bool) ->
             state.wanted[row, W_KEPT] = 1
             if state.wanted[row, W_SIZE] < state.wanted[row, W_FULL]:
                 state.missing = 1
-        elif by_risk or may_cancel(params, state):
+        elif may_cancel(params, state):
             n = kill(state, i, n)
         else:
             state.missing = 1
@@ -302,7 +302,7 @@ def requote(params: Params, state: State, n_wanted: int, reduce_only: bool) -> i
     state.retry_ns = FAR_NS
     live = state.n_live
     cut(params, state, n_wanted, reduce_only)
-    n = _keep_or_kill(params, state, n_wanted, reduce_only)
+    n = _keep_or_kill(params, state, n_wanted)
     assert live == state.n_live + n
     for row in range(n_wanted):
         if state.wanted[row, W_KEPT] == 0 and state.wanted[row, W_FULL] >= max(1, params.min_size):

@@ -84,6 +84,14 @@ def _money_problems(config: Config, market: Market) -> Iterator[str]:
     for key, amount in money.items():
         if amount is not None and Fraction(amount) / market.quantum > NOTIONAL_MAX:
             yield f"{key} = {amount:f}: more than 2^61 quanta of {float(market.quantum):g} quote; int64 cannot hold it"
+        elif amount and key.startswith("risk.") and Fraction(amount) < market.quantum:
+            yield f"{key} = {amount:f}: expected at least the smallest amount there is, {float(market.quantum):g} quote"
+    for key, seconds in {
+        "risk.stale_after_s": config.risk.stale_after_s,
+        "requote.max_age_s": config.requote.max_age_s,
+    }.items():
+        if seconds is not None and round(seconds * 10**9) < 1:
+            yield f"{key} = {seconds:g}: expected at least a nanosecond (1e-9 s)"
     if price_ticks_max(config, market) < PRICE_TICKS_MIN:
         yield (
             f"inventory.max_position = {config.inventory.max_position:f}: at {PRICE_TICKS_MIN} ticks that is more than"

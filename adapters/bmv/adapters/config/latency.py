@@ -32,7 +32,8 @@ def quantiles(delay: RandomLatency) -> NDArray[int64]:
     normal = NormalDist()
     sigma = log(delay.p99_ms / delay.median_ms) / normal.inv_cdf(0.99)
     shares = ((i + 0.5) / QUANTILES for i in range(QUANTILES))
-    return np.array([round(delay.median_ms * 1e6 * exp(sigma * normal.inv_cdf(s))) for s in shares], np.int64)
+    middle, longest = log(delay.median_ms * 1e6), log(LATENCY_MS_MAX * 1e6)  # Nobody waits longer.
+    return np.array([round(exp(min(longest, middle + sigma * normal.inv_cdf(s)))) for s in shares], np.int64)
 
 
 def recorded(path: Path) -> NDArray[int64]:

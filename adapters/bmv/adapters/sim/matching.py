@@ -236,6 +236,7 @@ def _take(
     """Trade an order that crosses with what is shown, at the taker fee; return what is left of it.
 
     With the touch alone it takes what the touch shows and we have not taken before; with depth it walks the levels.
+    What we took of the deeper levels is not remembered: a later order meets them whole.
     """
     venue = sim.venue
     left = size
@@ -462,10 +463,6 @@ def on_quote(
 ) -> None:
     """Take in a new top of the book. Locked and crossed rows fill nobody and move no queue."""
     venue = sim.venue
-    before_bid = venue.bid
-    before_bid_size = venue.bid_size
-    before_ask = venue.ask
-    before_ask_size = venue.ask_size
     venue.bid = bid
     venue.bid_size = bid_size
     venue.ask = ask
@@ -474,19 +471,31 @@ def on_quote(
         venue.taken_ask_price = 0
     if venue.taken_bid_price != bid:
         venue.taken_bid_price = 0
-    if (bid < ask or ask == 0) and venue.n_book > 0:
-        if sim.params.fill_on_quotes != 0:
-            if 0 < ask <= venue.best_bid:
-                _cross(sim, now_ns, 1)
-            if bid >= venue.best_ask:
-                _cross(sim, now_ns, -1)
-        if venue.deep == 0 and 0 < bid <= venue.best_bid:
-            _queue(sim, 1, bid, bid_size, before_bid, before_bid_size)
-        if venue.deep == 0 and ask >= venue.best_ask:
-            _queue(sim, -1, ask, ask_size, before_ask, before_ask_size)
+    if bid < ask or ask == 0:
+        if venue.n_book > 0:
+            _meet(sim, now_ns)
+        venue.shown_bid = bid
+        venue.shown_bid_size = bid_size
+        venue.shown_ask = ask
+        venue.shown_ask_size = ask_size
     if bid > 0 and ask >= bid:
         venue.mid2 = bid + ask
         venue.quoted = 1
+
+
+@kernel
+def _meet(sim: Sim, now_ns: int) -> None:
+    """Let our orders meet a new touch: fill those it has come to, move the queues of those at it."""
+    venue = sim.venue
+    if sim.params.fill_on_quotes != 0:
+        if 0 < venue.ask <= venue.best_bid:
+            _cross(sim, now_ns, 1)
+        if venue.bid >= venue.best_ask:
+            _cross(sim, now_ns, -1)
+    if venue.deep == 0 and 0 < venue.bid <= venue.best_bid:
+        _queue(sim, 1, venue.bid, venue.bid_size, venue.shown_bid, venue.shown_bid_size)
+    if venue.deep == 0 and venue.ask >= venue.best_ask:
+        _queue(sim, -1, venue.ask, venue.ask_size, venue.shown_ask, venue.shown_ask_size)
 
 
 @kernel

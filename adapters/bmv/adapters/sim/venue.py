@@ -33,6 +33,12 @@ class Venue:
     last_price: int
     last_side: int  # Side of the last change of trade price; 0: none yet.
 
+    # The touch as the last row showed it that was neither locked nor crossed: what queues are measured by.
+    shown_bid: int
+    shown_bid_size: int
+    shown_ask: int
+    shown_ask_size: int
+
     # What we took of the shown touch, until its price changes.
     taken_bid_price: int
     taken_bid: int
