@@ -8,7 +8,7 @@ PYTHON ?= $(firstword $(foreach p,python3.13 python3.12 python3.11 python3 pytho
 	$(shell $(p) -c "$(SUITABLE)" >/dev/null 2>&1 && echo $(p))))
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test check lint types contracts bench lock format docs clean
+.PHONY: help venv demo test check lint types contracts bench scaling lock format docs clean
 
 help:  ## Say what there is to make.
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 12
@@ -44,6 +44,9 @@ contracts: $(STAMP)
 
 bench: $(STAMP)  ## Measure.
 	$(BIN)/python -m pytest -q -o addopts="--import-mode=importlib" --benchmark-only tests/benchmarks
+
+scaling: $(STAMP)  ## Draw time over events, orders and inventory anew.
+	$(BIN)/python tests/benchmarks/scaling.py
 
 format: $(STAMP)
 	$(BIN)/ruff check --fix .

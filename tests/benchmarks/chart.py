@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
 from math import ceil, floor, log10
+from statistics import linear_regression
 
 Point = tuple[float, float]  # Size, seconds.
 
@@ -28,8 +29,7 @@ class Line:
     def slope(self) -> float:
         """The exponent of growth over the last decade of sizes: 1 is linear, 2 quadratic. By least squares."""
         last = [(log10(size), log10(seconds)) for size, seconds in self.points if size >= self.points[-1][0] / 10.5]
-        x_mean, y_mean = (sum(values) / len(last) for values in zip(*last, strict=True))
-        return sum((x - x_mean) * (y - y_mean) for x, y in last) / sum((x - x_mean) ** 2 for x, _ in last)
+        return linear_regression(*zip(*last, strict=True)).slope
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,22 +1,23 @@
-"""What the benchmarks share: a day's tape in memory and at rest, and a place to say what was found.
+"""What the benchmarks share: a day's tape in memory and at rest, and a stopwatch.
 
 The modules beside this file are imported by name, so that the folder must be on the path.
 """
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
 from commands import Launcher
+from stopwatch import Stopwatch
 from tapes import DAY_ROWS, columns, lake
 
 from bmv.ports.market_data import Columns
 
-Say = Callable[[str], None]
 SAID = pytest.StashKey[list[str]]()
 
 
@@ -41,10 +42,10 @@ def launcher() -> Iterator[Launcher]:
 
 
 @pytest.fixture
-def say(request: pytest.FixtureRequest) -> Say:
-    """Say one line at the end of the session, below the table of times."""
+def watch(request: pytest.FixtureRequest, benchmark: Any) -> Stopwatch:
+    """Takes the times of this test; what it says stands below the tables at the end of the session."""
     lines = request.config.stash.setdefault(SAID, [])
-    return lambda line: lines.append(f"{request.node.name}: {line}")
+    return Stopwatch(benchmark, lambda line: lines.append(f"{request.node.name}: {line}"))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

@@ -43,7 +43,7 @@ def nobody(rows: int) -> None:
     """Hear of progress."""
 
 
-@njit((types.float64)(*([_COLUMN] * 9), int64))  # type: ignore[untyped-decorator]  # Numba's.
+@njit((types.float64)(*([_COLUMN] * 9), int64))
 def bare(
     ts_ns: Any,
     kind: Any,

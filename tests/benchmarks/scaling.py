@@ -5,6 +5,7 @@ Each time is the least of several runs, because whatever else the machine does o
 
 import sys
 from collections.abc import Callable
+from functools import partial
 from math import inf
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -63,20 +64,20 @@ def over_events(told: Columns) -> Chart:
     jobs = list[Job]()
     for rows in EVENTS:
         tape = first(told, rows)
-        jobs.append(Job("Parquet to folder", rows, lambda rows=rows: to_folder(rows)))
-        jobs.append(Job("the loop", rows, lambda tape=tape: run(maker(), tape)))
+        jobs.append(Job("Parquet to folder", rows, partial(to_folder, rows)))
+        jobs.append(Job("the loop", rows, partial(run, maker(), tape)))
     return Chart("events", measured(jobs))
 
 
 def over_orders(told: Columns) -> Chart:
     """The same million events, and ever more orders; what the events take without them is taken away."""
     tape = first(told, 1_000_000)
-    jobs = [Job(ALONE, 0, lambda: run(impatient(NEVER_S), tape))]
+    jobs = [Job(ALONE, 0, partial(run, impatient(NEVER_S), tape))]
     for age_s in AGES_S:
         config = impatient(age_s)
         orders = int(made(config, tape)[0].record.orders)
-        jobs.append(Job("tables, statistics", orders, lambda config=config: evaluate(config, tape)))
-        jobs.append(Job("the loop, less events", orders, lambda config=config: run(config, tape)))
+        jobs.append(Job("tables, statistics", orders, partial(evaluate, config, tape)))
+        jobs.append(Job("the loop, less events", orders, partial(run, config, tape)))
     alone, *lines = measured(jobs)
     _, events_s = alone.points[0]
     loop = lines[-1]
@@ -91,9 +92,9 @@ def over_inventory() -> Chart:
     for fills in FILLS:
         tape = falling(fills)
         both = there_and_back(config, tape)
-        jobs.append(Job("tables, statistics", fills, lambda tape=tape: evaluate(config, tape)))
-        jobs.append(Job("the loop", fills, lambda tape=tape: run(config, tape)))
-        jobs.append(Job("matching all lots", fills, lambda both=both: timed(lambda: round_trips(both))))
+        jobs.append(Job("tables, statistics", fills, partial(evaluate, config, tape)))
+        jobs.append(Job("the loop", fills, partial(run, config, tape)))
+        jobs.append(Job("matching all lots", fills, partial(timed, partial(round_trips, both))))
     return Chart("fills that stay open", measured(jobs))
 
 

@@ -1,9 +1,8 @@
 """The reference run: the same words through the ports, one event at a time, in plain Python."""
 
 import pytest
-from conftest import Say
 from loops import maker, nobody, wired
-from pytest_benchmark.fixture import BenchmarkFixture
+from stopwatch import Stopwatch
 from tapes import TapeInMemory
 
 from bmv.backtest.run import World, run
@@ -13,18 +12,17 @@ ROWS = 50_000
 
 
 @pytest.mark.benchmark(group="reference")
-def test_the_reference_run(benchmark: BenchmarkFixture, day: Columns, say: Say) -> None:
+def test_the_reference_run(watch: Stopwatch, day: Columns) -> None:
     """The first rows of the day."""
     tape = TapeInMemory(Columns(*(column[:ROWS] for column in day)))
-    worlds: list[World] = []
+    worlds = list[World]()
 
-    def setup() -> tuple[tuple[World], dict[str, object]]:
+    def made() -> World:
         worlds[:] = [wired(maker()).world()]
-        return (worlds[0],), {}
+        return worlds[0]
 
-    benchmark.pedantic(lambda world: run(world, tape, nobody), setup=setup, rounds=3, warmup_rounds=1)
+    times = watch.time(lambda world: run(world, tape, nobody), made, rounds=3)
 
-    speed = ROWS / benchmark.stats.stats.median
-    benchmark.extra_info["events_per_second"] = round(speed)
-    say(f"{speed:,.0f} events/s, {worlds[0].record.orders:,} orders, {worlds[0].record.fills:,} fills")
-    assert worlds[0].record.fills > 50
+    record = worlds[0].record
+    watch.tell_speed(times, ROWS, f", {record.orders:,} orders, {record.fills:,} fills")
+    assert record.fills > 50

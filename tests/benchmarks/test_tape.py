@@ -3,8 +3,7 @@
 from pathlib import Path
 
 import pytest
-from conftest import Say
-from pytest_benchmark.fixture import BenchmarkFixture
+from stopwatch import Stopwatch
 from tapes import DAY_ROWS, floats
 
 from bmv.adapters.parquet.tape import ParquetTape
@@ -13,16 +12,16 @@ from bmv.data.synth import SOL_USDC
 
 @pytest.mark.benchmark(group="tape")
 @pytest.mark.parametrize("form", ["lake", "floats"])
-def test_reading_a_tape(benchmark: BenchmarkFixture, say: Say, day_lake: Path, form: str) -> None:
+def test_reading_a_tape(watch: Stopwatch, day_lake: Path, form: str) -> None:
     """Either form of the tick contract, batch by batch, as a run reads it; files are in the page cache."""
     path = day_lake if form == "lake" else floats(DAY_ROWS)
+    tapes = list[ParquetTape]()
 
-    def read() -> int:
-        return sum(len(batch.ts_ns) for batch in ParquetTape([path], SOL_USDC).batches())
+    def made() -> ParquetTape:
+        tapes[:] = [ParquetTape([path], SOL_USDC)]
+        return tapes[0]
 
-    rows = benchmark.pedantic(read, rounds=5, warmup_rounds=1)
+    times = watch.time(lambda tape: [len(batch.ts_ns) for batch in tape.batches()], made, rounds=5)
 
-    speed = rows / benchmark.stats.stats.median
-    benchmark.extra_info["rows_per_second"] = round(speed)
-    say(f"{speed / 1e6:.1f} M rows/s, {benchmark.stats.stats.median:.2f} s for {rows:,} rows")
-    assert rows == DAY_ROWS
+    watch.tell_speed(times, DAY_ROWS)
+    assert tapes[0].quality.told == DAY_ROWS

@@ -38,12 +38,10 @@ def test_both_engines_say_the_same_words(case: Case) -> None:
 
 
 @pytest.mark.parametrize(
-    "occurrence",
+    "occurrence",  # What is rarer than these has its scene below.
     [
-        "filled by print", "filled by quote", "filled by take", "filled in part",
-        "done filled", "done cancelled", "done rejected", "done end", "a cancel lost its race", "woken by a timer",
-        "seeded", "depth", "reduced", "halted", "all cancelled with one word",
-        "refused position", "refused balance", "refused no_pivot", "refused halted",
+        "filled by print", "filled in part", "done filled", "done cancelled", "done end", "woken by a timer", "seeded",
+        "reduced", "all cancelled with one word", "refused position", "refused balance", "refused no_pivot",
     ],
 )  # fmt: skip
 def test_the_random_runs_were_not_vacuous(occurrence: str) -> None:
