@@ -10,11 +10,11 @@ from collections.abc import Iterator, Sequence
 
 import polars as pl
 import pytest
-from chance import START_NS, cases
+from chance import SECOND, START_NS, cases
 from hypothesis import HealthCheck, given, settings
 from restless import COMPILED_STRATEGIES
 from scenarios import SCENES, case
-from twins import Case, differences, fused, reference
+from twins import Case, MemoryTape, differences, fused, reference
 
 from bmv.backtest.outcome import Outcome
 from bmv.ports.messages import Event, Intent, Kind, Verb
@@ -88,6 +88,30 @@ def test_the_reference_run_hears_no_difference_between_batches_either(name: str)
     one, other = (reference(each.config, each.tape, each.strategy)[0] for each in (whole, parts))
 
     assert "\n".join(differences(one, other)) == ""
+
+
+@settings(max_examples=EXAMPLES // 2, deadline=None, print_blob=True, suppress_health_check=list(HealthCheck))
+@given(cases(strategies=False))
+def test_a_market_that_stands_still_is_left_alone(case: Case) -> None:
+    case.settings["requote"].pop("max_age_s", None)
+    last_ns = case.rows[-1][0] + 3_600 * SECOND
+    rows = [*case.rows, (last_ns, *case.rows[-1][1:])]
+
+    outcome = fused(case.config, MemoryTape(case.seed, rows)).outcome
+
+    late = outcome.orders.filter(pl.col("decided_ns").is_between(last_ns - 1_800 * SECOND, last_ns, closed="left"))
+    assert late.is_empty()
+
+
+@pytest.mark.parametrize("name", ["prints and quotes fill", "history that runs out", "a strategy in machine code"])
+def test_how_often_the_equity_is_looked_at_decides_nothing(name: str) -> None:
+    scene = case(name)
+
+    often, seldom = (fused(scene.config, scene.tape, scene.strategy, sample_ns) for sample_ns in (10**6, 10**15))
+
+    assert often.outcome.digest == seldom.outcome.digest
+    assert often.outcome.pnl == seldom.outcome.pnl
+    assert len(often.outcome.equity) > len(seldom.outcome.equity)
 
 
 def test_a_run_is_the_same_each_time() -> None:

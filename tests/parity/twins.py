@@ -73,9 +73,9 @@ class Remains(NamedTuple):
     record: dict[str, int | float]
 
 
-def wired(config: Config, tape: Tape, strategy: Strategy | None) -> BacktestContainer:
+def wired(config: Config, tape: Tape, strategy: Strategy | None, sample_ns: int = SAMPLE_NS) -> BacktestContainer:
     """Return the container of a backtest on `tape`."""
-    container = BacktestContainer(config=config, paths=[], sample_ns=SAMPLE_NS)
+    container = BacktestContainer(config=config, paths=[], sample_ns=sample_ns)
     container.tape.override(providers.Object(tape))
     if strategy is not None:
         container.strategy.override(providers.Object(strategy))
@@ -96,9 +96,9 @@ def reference(
     return _remains(made, world.engine.state, world.exchange.sim.venue, world.record), journal.words
 
 
-def fused(config: Config, tape: Tape, strategy: Strategy | None = None) -> Remains:
+def fused(config: Config, tape: Tape, strategy: Strategy | None = None, sample_ns: int = SAMPLE_NS) -> Remains:
     """Run compiled."""
-    c = wired(config, tape, strategy)
+    c = wired(config, tape, strategy, sample_ns)
     loop = Fused(c.params(), c.venue(), c.record(), c.sink(), c.strategy(), "a test's own")
     loop.run(c.tape(), _nobody)
     made = outcome(c.market(), c.params(), loop.state, loop.record, c.sink().whole(), (0.0, 0.0))
