@@ -32,7 +32,7 @@ def lake(rows: int) -> Path:
     folder = _parent() / f"{_name(rows)}-{_hash()}"
     if not folder.is_dir():
         for stale in _parent().glob(f"{_name(rows)}-*"):
-            shutil.rmtree(stale)
+            shutil.rmtree(stale) if stale.is_dir() else stale.unlink()
         half_done = folder.with_name(f".{folder.name}.{os.getpid()}")
         synth(half_done, SEED, rows, shape=SHAPE)
         half_done.rename(folder)

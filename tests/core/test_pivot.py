@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from bmv.core.engine import History
 from bmv.core.params import Params
-from bmv.core.pivot import blend, dynamic_vwap, forget, learn, room
+from bmv.core.pivot import blend, dynamic_vwap, learn, roll, room
 from bmv.core.state import FAR_NS, State, fresh
 
 Trade = tuple[int, int, int]  # Time, price, size.
@@ -28,12 +28,11 @@ class Tape:
 
     def trade(self, ts_ns: int, price: int, size: int) -> None:
         self.history.make_room()
-        learn(self.params, self.state, ts_ns, price, size)
+        learn(self.state, ts_ns, price, size)
 
     def at(self, now_ns: int) -> float:
         """Return the pivot."""
-        if now_ns > self.state.expiry_ns:
-            forget(self.params, self.state, now_ns)
+        roll(self.params, self.state, now_ns)
         return dynamic_vwap(self.params, self.state)
 
 

@@ -10,7 +10,7 @@ another one changes.
 
 from typing import Any, cast
 
-from numba import from_dtype, njit, types
+from numba import from_dtype, njit, types, uintp
 
 from bmv.adapters.sim.exchange import TooManyReports
 from bmv.adapters.sim.matching import (
@@ -147,7 +147,8 @@ def _run(
     rows = len(ts_ns)
     left = 0
     while i < rows:
-        row_ns = ts_ns[i]
+        at = uintp(i)  # An index without a sign is not looked at for counting from the end.
+        row_ns = ts_ns[at]
         now_ns = min(row_ns, venue.next_arrival_ns, venue.next_report_ns, state.wake_ns)
         if left < ROWS_PER_ARRIVAL:
             left = _steps_left(state, venue, record)
@@ -160,16 +161,21 @@ def _run(
             continue
         left -= 1
         first = venue.reports_head
-        if kind[i] == _QUOTE:
-            quote = happen_quote(sim, now_ns, bid[i], bid_size[i], ask[i], ask_size[i])
+        # All of the row is read before its kind is known: loads that wait for a branch which can't be foreseen wait
+        # for memory too.
+        row_side, row_price, row_size = side[at], price[at], size[at]
+        row_bid, row_bid_size, row_ask, row_ask_size = bid[at], bid_size[at], ask[at], ask_size[at]
+        row_kind = kind[at]
+        if row_kind == _QUOTE:
+            quote = happen_quote(sim, now_ns, row_bid, row_bid_size, row_ask, row_ask_size)
             _book_row(params, state, sim, record, first, _QUOTE)
             _tell(params, state, sim, record, quote, strategy, called)
-        elif kind[i] == _TRADE:
-            trade = happen_trade(sim, now_ns, side[i], price[i], size[i])
+        elif row_kind == _TRADE:
+            trade = happen_trade(sim, now_ns, row_side, row_price, row_size)
             _book_row(params, state, sim, record, first, _TRADE)
             _tell(params, state, sim, record, trade, strategy, called)
         else:
-            change = happen_depth(sim, now_ns, side[i], price[i], size[i])
+            change = happen_depth(sim, now_ns, row_side, row_price, row_size)
             _book_row(params, state, sim, record, first, _DEPTH)
             _tell_apart(params, state, sim, record, change, strategy, called)
         mark(params, state, record, venue.mid2)

@@ -518,10 +518,13 @@ def _ended(record: Record) -> NDArray[int64]:
 def _keep_orders(record: Record, gone: NDArray[int64]) -> None:
     """Close the gaps that `gone` leaves; ids must follow the rows, so orders between them become survivors."""
     orders, pivots = record.orders_rows, record.order_pivots
-    old = np.setdiff1d(np.arange(ORDER_ROWS, ORDER_ROWS + record.n_survivors), gone)
     leaving = gone[gone < ORDER_ROWS]
     last = int(leaving[-1]) + 1 if len(leaving) else 0
-    stay = np.concatenate([old, np.setdiff1d(np.arange(last), leaving)])
+    stays = np.zeros(len(orders), np.bool_)
+    stays[:last] = True
+    stays[ORDER_ROWS : ORDER_ROWS + record.n_survivors] = True
+    stays[gone] = False
+    stay = np.concatenate([ORDER_ROWS + np.flatnonzero(stays[ORDER_ROWS:]), np.flatnonzero(stays[:last])])
     orders[ORDER_ROWS : ORDER_ROWS + len(stay)] = orders[stay].copy()
     pivots[ORDER_ROWS : ORDER_ROWS + len(stay)] = pivots[stay].copy()
     _drop(orders, last, record.n_orders)

@@ -10,14 +10,16 @@ import numpy as np
 
 from bmv.core.accounting import notional, worth
 from bmv.core.digest import hear, text
+from bmv.core.doze import doze
 from bmv.core.grid import ladder, lean, make_only, round_sizes, sift
 from bmv.core.kernel import inlined, kernel
 from bmv.core.params import COMPILED, PIVOT_GRID, Params
-from bmv.core.pivot import blend, dynamic_vwap, forget, learn, newest_ns, room
+from bmv.core.pivot import blend, dynamic_vwap, learn, newest_ns, roll, room
 from bmv.core.quoter import find, place, requote, shed, strike, withdraw
 from bmv.core.record import Table
 from bmv.core.risk import DAY_NS, Cause, Refusal, Tier, aim, note_trip, trip, withdrawal
 from bmv.core.state import (
+    ANYWHERE,
     DYING,
     FAR_NS,
     LEFT,
@@ -58,7 +60,6 @@ _HALT = Tier.HALT.value
 _BY_OPERATOR = Cause.OPERATOR.value
 _REARMED = Cause.REARM.value
 _IOC = Tif.IOC.value
-_ANYWHERE = 1e300  # Ticks.
 
 
 @inlined
@@ -75,7 +76,7 @@ def step(params: Params, state: State, event: Event, compiled: Any, interpreted:
     if kind <= _DEPTH:
         look(state, event)
         if kind == _TRADE:
-            learn(params, state, event.ts_ns, event.price, event.size)
+            learn(state, event.ts_ns, event.price, event.size)
             state.behind = 1
     else:
         state.calm = 0
@@ -85,13 +86,14 @@ def step(params: Params, state: State, event: Event, compiled: Any, interpreted:
             heed(params, state, event)
             state.behind = 1
     value(params, state)
-    if state.calm != 0 and state.leeway == _ANYWHERE and event.ts_ns < state.wake_ns:
-        return 0  # A grid is held back: until the wake the pivot is nobody's business.
+    if state.calm != 0 and state.slack >= 0 and event.ts_ns < state.doze_ns:
+        return 0
     if state.behind != 0 or event.ts_ns > state.expiry_ns:
         centre(params, state)
     if params.strategy != PIVOT_GRID:
         state.centre = float(state.mid2) * 0.5
     if nothing_due(params, state):
+        doze(params, state)
         return 0
     return decide(params, state, kind, compiled, interpreted)
 
@@ -125,8 +127,7 @@ def look(state: State, event: Event) -> None:
 def centre(params: Params, state: State) -> None:
     """Evaluate the pivot as of now, and where the inventory moves the centre of the grid."""
     state.behind = 0
-    if state.now_ns > state.expiry_ns:
-        forget(params, state, state.now_ns)
+    roll(params, state, state.now_ns)
     state.pivot = blend(params, dynamic_vwap(params, state), state.reference)
     state.centre = state.pivot * state.lean
 
@@ -304,8 +305,9 @@ def _rest(params: Params, state: State) -> None:
     if state.pivot != 0.0:
         wake_ns = min(wake_ns, newest_ns(state) + params.history_ns + 1)
     state.wake_ns = max(wake_ns, state.now_ns + 1)
-    state.leeway = _ANYWHERE if held else params.threshold * state.grid_centre
+    state.leeway = ANYWHERE if held else params.threshold * state.grid_centre
     state.calm = 0 if params.max_deviation > 0.0 else 1  # No hold holds back what the reference may ask for.
+    doze(params, state)
 
 
 @kernel
@@ -420,8 +422,8 @@ class History:
 def seed(params: Params, state: State, history: History, ts_ns: int, price: int, size: int) -> None:
     """Let a trade from before the start into the pivot's windows. It is not an event."""
     history.make_room()
-    forget(params, state, ts_ns)
-    learn(params, state, ts_ns, price, size)
+    roll(params, state, ts_ns)
+    learn(state, ts_ns, price, size)
     state.expiry_ns = NEVER_NS  # The first event evaluates the pivot, whatever it is.
 
 

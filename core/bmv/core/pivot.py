@@ -14,26 +14,59 @@ _LIMB_SIZE = 4294967296.0
 
 
 @kernel
-def learn(params: Params, state: State, ts_ns: int, price: int, size: int) -> None:
-    """Let one more trade into both windows. The ring must have room (see :func:`room`)."""
+def learn(state: State, ts_ns: int, price: int, size: int) -> None:
+    """Let one more trade into the ring, which must have room (see :func:`room`); :func:`roll` takes it on.
+
+    Whatever is counted on to hold until the pivot moves (see :mod:`bmv.core.doze`) is counted down.
+    """
     history = table_at(state.history_at, state.history_rows)
     at = state.head & (state.history_rows - 1)
     history[at, 0] = ts_ns
     history[at, 1] = price
     history[at, 2] = size
     state.head += 1
-    amount = price * size
-    state.short_volume += size
-    state.short_high += amount >> _LIMB
-    state.short_low += amount & _LOW
-    state.long_volume += size
-    state.long_high += amount >> _LIMB
-    state.long_low += amount & _LOW
-    state.expiry_ns = min(state.expiry_ns, ts_ns + params.window_ns)
+    if price < state.low or price > state.high:
+        state.low = min(state.low, price)
+        state.high = max(state.high, price)
+        state.slack = -1
+    elif state.slack >= 0:
+        state.slack -= size
 
 
 @kernel
-def forget(params: Params, state: State, now_ns: int) -> None:
+def roll(params: Params, state: State, now_ns: int) -> None:
+    """Bring both windows to `now_ns`: take in the trades heard since the last call, let go of the old."""
+    if state.summed < state.head:
+        _take_in(params, state)
+    if now_ns > state.expiry_ns:
+        _forget(params, state, now_ns)
+
+
+@kernel
+def _take_in(params: Params, state: State) -> None:
+    history = table_at(state.history_at, state.history_rows)
+    mask = state.history_rows - 1
+    volume = 0
+    high = 0
+    low = 0
+    for trade in range(state.summed, state.head):
+        size = history[trade & mask, 2]
+        amount = history[trade & mask, 1] * size
+        volume += size
+        high += amount >> _LIMB
+        low += amount & _LOW
+    state.short_volume += volume
+    state.short_high += high
+    state.short_low += low
+    state.long_volume += volume
+    state.long_high += high
+    state.long_low += low
+    state.expiry_ns = min(state.expiry_ns, history[state.summed & mask, 0] + params.window_ns)
+    state.summed = state.head
+
+
+@kernel
+def _forget(params: Params, state: State, now_ns: int) -> None:
     """Let go of the trades that are older than their window; an age of exactly the window still counts."""
     history = table_at(state.history_at, state.history_rows)
     mask = state.history_rows - 1
@@ -74,7 +107,7 @@ def newest_ns(state: State) -> int:
 
 @kernel
 def dynamic_vwap(params: Params, state: State) -> float:
-    """Return the pivot in ticks, 0.0 when there was no trade in the history.
+    """Return the pivot in ticks as of the last :func:`roll`, 0.0 when there was no trade in the history.
 
     `pivot = w · P_short + (1 − w) · P_long`, where the P are volume-weighted mean prices of the two windows,
     `w = V_short / (V_short + V̄)` and `V̄ = V_long · window / history` is the volume the short window would hold on a

@@ -10,6 +10,7 @@ from bmv.core.record import FloatTable, Table, blank
 
 FAR_NS = 2**62  # A time that never comes.
 NEVER_NS = -(2**62)  # A time long before any other.
+ANYWHERE = 1e300  # A leeway, in ticks, that no centre ever leaves.
 MEMORY = 256  # Numbers that a user's strategy may keep between its calls.
 TRIPS_MAX = 256  # Transitions of the breaker that are kept.
 
@@ -32,6 +33,8 @@ class State:
     now_ns: int  # Time of the event being heard.
     calm: int  # 1: until `wake_ns` only a move of more than `leeway` makes anything due.
     leeway: float  # Ticks that the centre may be away from `grid_centre`.
+    doze_ns: int  # Before this, and for `slack` more lots of trades, the pivot can make nothing due; see `doze`.
+    slack: int
     behind: int  # 1: trades were heard, and no one has asked for the pivot since.
     digest: int
     wake_ns: int  # When the engine wants to be woken if nothing else comes first.
@@ -53,6 +56,7 @@ class State:
     history_at: int
     history_rows: int
     head: int
+    summed: int  # The trades before this one are in the sums; see `roll`.
     short_tail: int
     long_tail: int
     short_volume: int
@@ -62,6 +66,9 @@ class State:
     long_high: int
     long_low: int
     expiry_ns: int  # After this time a trade has left one of the windows.
+    low: int  # No trade in the windows was below this price, none above `high`.
+    high: int
+    range_due_ns: int  # When the two are to be found anew.
     pivot: float  # Ticks; 0.0: none.
 
     # The account as we know it.
@@ -123,6 +130,7 @@ def fresh() -> State:
     state.now_ns = NEVER_NS
     state.wake_ns = FAR_NS
     state.expiry_ns = FAR_NS
+    state.range_due_ns = NEVER_NS
     state.day_end_ns = NEVER_NS
     state.trip_at = NEVER_NS
     state.market_ns = NEVER_NS
