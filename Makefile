@@ -23,7 +23,7 @@ $(STAMP): requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-index --no-deps --no-build-isolation -e .
 	@touch $@
 
-demo: $(STAMP)  ## Make a tape, run the grid on it, and say where the report lies.
+demo: $(STAMP)  ## Make a tape up (seeded: the same for everybody), run the grid on it, and say where the report lies.
 	$(BIN)/bmv data synth runs/demo/lake --seed 1 --rows 200000
 	$(BIN)/bmv backtest docs/examples/demo.toml --data runs/demo/lake --out runs/demo/run
 

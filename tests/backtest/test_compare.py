@@ -48,6 +48,22 @@ def test_runs_on_different_files_are_warned_about(run_dir: Path, changed: Path) 
     assert found["warnings"]
 
 
+def test_runs_of_two_strategies_are_told_apart_though_their_configurations_are_equal(
+    run_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    quote = {"name": "quote", "module": "research", "file": None, "sha256": "ab" * 32}
+    grid, other = (shutil.copytree(run_dir, tmp_path / name) for name in ("grid", "other"))
+    for folder, strategy in ((grid, None), (other, quote)):
+        (folder / "manifest.json").write_bytes(orjson.dumps({"strategy": strategy}))
+
+    compare(grid, other, as_json=False)
+
+    said = capsys.readouterr().out
+    assert "strategies: the pivot grid | quote of research (abababab)" in said
+    assert "The configurations are equal." in said
+    assert differences(grid, other)["strategies"] == [None, quote]
+
+
 def test_json_is_nothing_but_json(run_dir: Path, changed: Path, capsys: pytest.CaptureFixture[str]) -> None:
     compare(run_dir, changed, as_json=True)
 

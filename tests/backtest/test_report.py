@@ -66,6 +66,14 @@ def test_the_page_tells_what_a_trader_looks_for(page: str, said: str) -> None:
     assert said in without_programme(page)
 
 
+def test_the_page_brackets_place_and_fills_and_does_not_say_that_the_profit_lies_between(page: str) -> None:
+    shell = without_programme(page)
+
+    assert "Run front and back as well: our place lies between them, and as a rule our fills do" in shell
+    assert shell.count("the profit need not") == 2  # Beside the bracket, and among what the simulation leaves out.
+    assert "truth lies between" not in shell
+
+
 def test_a_text_from_outside_cannot_become_markup(tmp_path: Path) -> None:
     evil = "</script><script>alert(1)</script>"
     outcome = nothing()

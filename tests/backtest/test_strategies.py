@@ -1,19 +1,62 @@
 """A user's own strategy: the same compiled, called, and through the ports; and nothing it does wrong goes unsaid."""
 
+import linecache
 import re
+import tomllib
+from functools import partial
+from hashlib import sha256
 from pathlib import Path
 from textwrap import dedent, indent
+from typing import Any
 
+import orjson
 import pytest
 
 from bmv.adapters.cli.main import main
-from bmv.adapters.config import load
-from bmv.backtest import Backtest, Result
-from bmv.core.params import LEVELS_MAX
+from bmv.adapters.config import Config, load
+from bmv.backtest import Backtest, Result, plugin
+from bmv.core.engine import Strategy
+from bmv.core.kernel import kernel
+from bmv.core.params import LEVELS_MAX, Params
+from bmv.core.state import State
 from bmv.data.synth import synth
+from bmv.ports.errors import ConfigError
 
 EXAMPLES = Path(__file__).parents[2] / "docs" / "strategies"
 ENGINES = ["fused", "reference"]
+
+
+@kernel
+def touch(params: Params, state: State, memory: Any, wanted: Any) -> int:
+    """Join the best bid and the best ask with one base unit each."""
+    if state.bid == 0 or state.ask == 0:
+        return 0
+    for row in range(2):
+        wanted[row, 0] = 1 - 2 * row
+        wanted[row, 1] = 0
+        wanted[row, 2] = state.bid if row == 0 else state.ask
+        wanted[row, 3] = 1000
+        wanted[row, 4] = 0
+    return 2
+
+
+def plain_touch(params: Params, state: State, memory: Any, wanted: Any) -> int:
+    """Want what `touch` wants, called as plain Python."""
+    return touch(params, state, memory, wanted)
+
+
+def of_two(params: Params, state: State) -> int:
+    """Be no strategy."""
+    return 0
+
+
+@kernel
+def uncompilable(params: Params, state: State, memory: Any, wanted: Any) -> int:
+    """Want what no compiler knows."""
+    import statistics
+
+    return int(statistics.fmean([1.0]))
+
 
 HEAD = """\
 from bmv.core.kernel import kernel
@@ -287,3 +330,155 @@ def test_the_manifest_tells_one_text_of_a_strategy_from_another(tape: Path, tmp_
 
     assert one["config"] == other["config"]
     assert one["strategy"] != other["strategy"]
+
+
+def under(config: Config, queue: str) -> Config:
+    """Return `config` under another queue model."""
+    return config.model_copy(update={"simulation": config.simulation.model_copy(update={"queue": queue})})
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_function_decides_what_the_same_function_named_by_its_file_decides(engine: str, longer_tape: Path) -> None:
+    spelling = f"{EXAMPLES / 'microprice.py'}:microprice"
+    settings = load(EXAMPLES / "microprice.toml", ["strategy=nowhere.py:mine"], {})
+    function = plugin.load(spelling)
+
+    given = Backtest(
+        settings, longer_tape, engine="fused" if engine == "fused" else "reference", strategy=function
+    ).run()
+
+    assert given.digest == run(longer_tape, spelling, "fused").digest
+    assert len(given.fills) > 20
+
+
+@pytest.mark.parametrize("strategy", [touch, plain_touch, partial(plain_touch)])
+def test_a_function_means_the_same_compiled_and_called_and_through_the_ports(
+    strategy: Strategy, longer_tape: Path
+) -> None:
+    first = Backtest(EXAMPLES / "microprice.toml", longer_tape, strategy=touch).run()
+
+    made = [
+        Backtest(EXAMPLES / "microprice.toml", longer_tape, engine="fused", strategy=strategy).run(),
+        Backtest(EXAMPLES / "microprice.toml", longer_tape, engine="reference", strategy=strategy).run(),
+    ]
+
+    assert [each.digest for each in made] == [first.digest, first.digest]
+    assert len(first.fills) > 20
+
+
+def test_a_path_given_in_python_is_that_of_the_configuration(tape: Path) -> None:
+    spelling = f"{EXAMPLES / 'plain.py'}:volatility"
+    config = load(EXAMPLES / "microprice.toml", (), {})
+
+    made = [Backtest(each, tape, strategy=spelling).run() for each in (config, EXAMPLES / "microprice.toml")]
+
+    assert [each.config.strategy for each in made] == [spelling, spelling]
+    assert [each.digest for each in made] == [run(tape, spelling, "fused").digest] * 2
+
+
+def test_the_bracket_is_run_with_the_function_that_was_given(longer_tape: Path) -> None:
+    config = load(EXAMPLES.parent / "examples" / "demo.toml", (), {})
+    made = Backtest(config, longer_tape, strategy=touch).run()
+
+    for queue in ("front", "back"):
+        ours = Backtest(under(config, queue), longer_tape, strategy=touch).run()
+        grid = Backtest(under(config, queue), longer_tape).run()
+        assert made.bracket[queue]["digest"] == ours.digest != grid.digest
+
+
+def test_a_function_needs_no_grid_in_the_file(tape: Path, tmp_path: Path) -> None:
+    text = (EXAMPLES / "microprice.toml").read_text("utf-8")
+    bare = text[: text.index("[grid.bid]")] + text[text.index("[inventory]") :]
+    (tmp_path / "bare.toml").write_text(re.sub(r"^strategy = .*$", "", bare, flags=re.MULTILINE), "utf-8")
+
+    with pytest.raises(ConfigError, match="grid"):
+        Backtest(tmp_path / "bare.toml", tape)
+    assert Backtest(tmp_path / "bare.toml", tape, strategy=touch).run().summary["orders"] > 20
+
+
+def test_the_run_folder_says_which_function_ran_and_names_no_strategy_that_did_not(tape: Path, tmp_path: Path) -> None:
+    folder = Backtest(EXAMPLES / "plain.toml", tape, strategy=touch).run().save(tmp_path / "run", report=False)
+
+    text = (folder / "config.resolved.toml").read_text("utf-8")
+    digest = sha256(Path(__file__).read_bytes()).hexdigest()
+    assert orjson.loads((folder / "manifest.json").read_bytes())["strategy"] == {
+        "name": "touch",
+        "module": __name__,
+        "file": __file__,
+        "sha256": digest,
+    }
+    assert text.startswith(f"# A Python function decided: touch of {__name__} ({digest[:8]}).\n")
+    assert "strategy" not in tomllib.loads(text)
+
+
+def test_the_report_says_which_function_ran(tape: Path, tmp_path: Path) -> None:
+    folder = Backtest(EXAMPLES / "plain.toml", tape, strategy=touch).run().save(tmp_path / "run")
+
+    assert f"A Python function decided: touch of {__name__}" in (folder / "report.html").read_text("utf-8")
+
+
+def test_the_run_folder_of_a_named_strategy_names_it_with_the_hash_of_its_file(tape: Path) -> None:
+    spelling = f"{EXAMPLES / 'plain.py'}:volatility"
+    digest = sha256((EXAMPLES / "plain.py").read_bytes()).hexdigest()
+
+    told = run(tape, spelling, "fused").manifest()["strategy"]
+
+    assert told == {"name": "volatility", "module": None, "file": str(EXAMPLES / "plain.py"), "sha256": digest}
+
+
+def test_a_run_of_the_grid_names_no_strategy(tape: Path) -> None:
+    assert Backtest(EXAMPLES.parent / "examples" / "demo.toml", tape).run().manifest()["strategy"] is None
+
+
+TYPED = "def quote(params, state, memory, wanted):\n    return {answer}\n"
+
+
+def typed(answer: int, kept: bool) -> Strategy:
+    """Return a function that stands in no file; its text is `kept`, as a notebook keeps that of its cells, or is not."""
+    text, place, names = TYPED.format(answer=answer), f"<cell {answer} {kept}>", {"__name__": "notebook"}
+    exec(compile(text, place, "exec"), names)
+    if kept:
+        linecache.cache[place] = (len(text), None, text.splitlines(keepends=True), place)
+    return names["quote"]  # type: ignore[return-value]
+
+
+def test_a_function_typed_into_a_notebook_is_known_by_its_own_text(tape: Path) -> None:
+    one, other = (
+        Backtest(EXAMPLES / "plain.toml", tape, strategy=typed(answer, kept=True)).run().manifest()["strategy"]
+        for answer in (0, -1)
+    )
+
+    assert (one["name"], one["module"], one["file"]) == ("quote", "notebook", None)
+    assert one["sha256"] == sha256(TYPED.format(answer=0).encode()).hexdigest() != other["sha256"]
+
+
+def test_a_function_whose_text_nobody_kept_has_no_hash_and_the_run_folder_says_so(tape: Path, tmp_path: Path) -> None:
+    made = Backtest(EXAMPLES / "plain.toml", tape, strategy=typed(0, kept=False)).run()
+
+    text = (made.save(tmp_path / "run", report=False) / "config.resolved.toml").read_text("utf-8")
+    assert made.manifest()["strategy"]["sha256"] is None
+    assert text.startswith("# A Python function decided: quote of notebook, whose text is not known.\n")
+
+
+@pytest.mark.parametrize(
+    ("strategy", "told"),
+    [
+        (3, "strategy = 3: expected a function of (params, state, memory, wanted), or its 'path.py:name'"),
+        (of_two, "of_two(params, state, memory, wanted): too many positional arguments"),
+        ("mine.txt", "in the form path.py:name"),
+        ("nowhere.py:mine", "there is no file nowhere.py"),
+    ],
+)
+@pytest.mark.parametrize("form", ["file", "object"])
+def test_what_is_no_strategy_is_refused_before_the_run(form: str, strategy: Any, told: str, tape: Path) -> None:
+    file = EXAMPLES / "microprice.toml"
+
+    with pytest.raises(ConfigError) as refused:
+        Backtest(file if form == "file" else load(file, (), {}), tape, strategy=strategy)
+
+    assert told in str(refused.value)
+
+
+def test_a_marked_function_that_does_not_compile_is_named(tape: Path) -> None:
+    with pytest.raises(ConfigError, match=rf"{re.escape(__name__)}:uncompilable' is marked @kernel and does not comp"):
+        Backtest(EXAMPLES / "microprice.toml", tape, strategy=uncompilable).run()

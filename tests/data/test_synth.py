@@ -122,3 +122,9 @@ def test_cheap_and_dear_markets_can_be_made_up(price: str, tick: str) -> None:
 def test_what_cannot_be_made_up_is_wrong_use(rows: int, seed: int, price: str) -> None:
     with pytest.raises(UsageError):
         list(chunks(seed, rows, 0, SOL_USDC, Shape(price=Decimal(price))))
+
+
+@pytest.mark.parametrize("day", [date(1969, 12, 31), date(2300, 1, 1)])
+def test_a_tape_begins_at_a_time_that_64_bits_can_go_on_from(day: date, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="from 1970 on, before 2116"):
+        synth(tmp_path, rows=10, start=day)

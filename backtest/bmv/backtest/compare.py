@@ -8,6 +8,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from bmv.backtest import identity
 from bmv.backtest.folder import config_text, parsed, summary_of
 from bmv.backtest.numbers import Json
 from bmv.backtest.sheet import Row, headline, sections, told
@@ -29,8 +30,9 @@ def compare(a: Path, b: Path, as_json: bool) -> None:
 def differences(a: Path, b: Path) -> Json:
     """Return both runs' figures and what sets them apart.
 
-    Keys: `same_digest`, `same_data`, `warnings`, `figures` (`section`, `label`, `unit`, `a`, `b`, `difference` = b - a,
-    None where either is not known) and `config` (dotted key: [in a, in b], None where it is not set).
+    Keys: `same_digest`, `same_data`, `strategies` (what the manifests say of them), `warnings`, `figures` (`section`,
+    `label`, `unit`, `a`, `b`, `difference` = b - a, None where either is not known) and `config` (dotted key:
+    [in a, in b], None where it is not set).
     """
     summaries = summary_of(a), summary_of(b)
     configs = [flat(parsed(config_text(run_dir), run_dir)) for run_dir in (a, b)]
@@ -41,6 +43,7 @@ def differences(a: Path, b: Path) -> Json:
         "digests": [summary.get("digest") for summary in summaries],
         "same_digest": summaries[0].get("digest") == summaries[1].get("digest"),
         "same_data": same_data,
+        "strategies": [_manifest(run_dir).get("strategy", UNKNOWN) for run_dir in (a, b)],
         "warnings": [] if same_data else ["The runs did not read the same data: results of different markets."],
         "figures": _figures(*summaries),
         "config": {
@@ -53,12 +56,16 @@ def differences(a: Path, b: Path) -> Json:
 
 def data_print(run_dir: Path, summary: Json) -> Json:
     """Return what tells one run's data from another's: period and counts, and the files' hashes where kept."""
-    path = run_dir / "manifest.json"
-    manifest: Any = orjson.loads(path.read_bytes()) if path.is_file() else {}  # Any: what JSON holds.
-    files = manifest.get("data", []) if isinstance(manifest, dict) else []
+    files = _manifest(run_dir).get("data", [])
     hashes = [file.get("sha256") for file in files if isinstance(file, dict)] if isinstance(files, list) else files
     names = ("symbol", "first_ns", "last_ns", "events", "trades", "quotes")
     return {"files": hashes} | {name: summary.get(name) for name in names}
+
+
+def _manifest(run_dir: Path) -> Json:
+    path = run_dir / "manifest.json"
+    manifest: Any = orjson.loads(path.read_bytes()) if path.is_file() else {}  # Any: what JSON holds.
+    return manifest if isinstance(manifest, dict) else {}
 
 
 def flat(tree: Json, above: str = "") -> Json:
@@ -98,6 +105,9 @@ def difference_table(difference: Json, a: Path, b: Path) -> RenderableType:
     parts: list[RenderableType] = [Text(f"! {warning}", style="yellow") for warning in difference["warnings"]]
     same = "the same, word for word" if difference["same_digest"] else "different"
     parts.append(Text(f"a = {a}\nb = {b}\ndecisions: {same} ({' | '.join(map(str, difference['digests']))})"))
+    ours, theirs = difference["strategies"]
+    if ours != theirs:
+        parts.append(Text(f"strategies: {identity.told(ours)} | {identity.told(theirs)}"))
     parts.append(_figure_table(difference))
     if difference["config"]:
         parts.append(_config_table(difference["config"]))

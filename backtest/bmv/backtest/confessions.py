@@ -36,7 +36,9 @@ def confessions(run: Run) -> str:
 
 def _queue(run: Run) -> str:
     name = str(at(run.config, "simulation", "queue"))
-    return QUEUES.get(name, f"Queue model “{name}”.") + " Run the other bound as well: the truth lies between."
+    return QUEUES.get(name, f"Queue model “{name}”.") + (
+        " Run front and back as well: our place lies between them, and as a rule our fills do; the profit need not."
+    )
 
 
 def _by_quotes(run: Run) -> str:

@@ -166,7 +166,7 @@ def pivot_table(stats: Json) -> str:
 
 
 def bracket_table(bracket: Json, symbol: str) -> str:
-    """Return what came out first in the queue and last in it: the truth lies between."""
+    """Return what came out first in the queue and last in it: our place lies between, the profit need not."""
     return table(
         ("Queue", "Net", "Fills", "Max drawdown", "Digest"),
         (

@@ -1,4 +1,4 @@
-"""A user's strategy: found by `path.py:name`, compiled where it says so, called where it is plain Python.
+"""A user's strategy: found by `path.py:name` or given, compiled where it says so, called where it is plain Python.
 
 A strategy is one function `name(params, state, memory, wanted) -> rows`, called when a decision is due. It reads what
 it was told (:class:`~bmv.core.params.Params`), what the engine knows (:class:`~bmv.core.state.State`), keeps numbers of
@@ -10,6 +10,7 @@ its own in `memory`, writes the orders it wants into `wanted` (side, level, pric
 import ctypes
 import importlib.util
 import inspect
+import os
 import traceback
 from collections.abc import Callable
 from functools import wraps
@@ -44,7 +45,7 @@ def load(spelling: str) -> Strategy:
     """Return the function that `path.py:name` names."""
     path, _, name = spelling.rpartition(":")
     file = Path(path)
-    if not file.is_file():
+    if not os.path.isfile(file):
         raise ConfigError(f"strategy = {spelling!r}: there is no file {path}")
     spec = importlib.util.spec_from_file_location(f"bmv_strategy_{file.stem}", file)
     assert spec is not None
@@ -58,9 +59,19 @@ def load(spelling: str) -> Strategy:
     if not callable(strategy):
         functions = sorted(n for n, f in vars(module).items() if callable(f) and not n.startswith("_"))
         raise ConfigError(f"strategy = {spelling!r}: {path} has no function {name}; it has {', '.join(functions)}")
+    return fitting(strategy, spelling)
+
+
+def fitting(strategy: object, spelling: str) -> Strategy:
+    """Return `strategy` if it can be called as one; `spelling` names it in the refusal."""
+    if not callable(strategy):
+        raise ConfigError(
+            f"strategy = {strategy!r}: expected a function of (params, state, memory, wanted), or its 'path.py:name'"
+        )
+    name = spelling.rpartition(":")[2]
     try:
         inspect.signature(strategy).bind(*"psmw")
-    except TypeError as error:
+    except (TypeError, ValueError) as error:
         raise ConfigError(f"strategy = {spelling!r}: expected {name}(params, state, memory, wanted): {error}") from None
     return cast(Strategy, strategy)
 

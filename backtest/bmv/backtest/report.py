@@ -130,7 +130,10 @@ def _bracket(summary: Json) -> str:
     found = summary.get("bracket")
     if not found:
         return ""
-    lead = "Nobody knows our place in the queue. First in it and last in it bound what would have been filled."
+    lead = (
+        "Nobody knows our place in the queue. It lies between first and last, and as a rule our fills do; the profit "
+        "need not, for each fill changes what is decided after it."
+    )
     return markup.card("Bracket of belief", markup.bracket_table(found, str(summary.get("symbol", ""))), lead)
 
 

@@ -14,6 +14,7 @@ from bmv.adapters import config as configuration
 from bmv.adapters.config import Config
 from bmv.adapters.config.schema import RecordedLatency
 from bmv.adapters.parquet.tape import ParquetTape, sha256
+from bmv.backtest import identity
 from bmv.backtest.codecache import product_hash
 from bmv.backtest.numbers import Json
 from bmv.backtest.outcome import Outcome
@@ -29,13 +30,20 @@ class Result:
     """One run, done. The tables are Polars frames: `.to_pandas()` turns one into pandas'."""
 
     def __init__(
-        self, config: Config, outcome: Outcome, engine: str, tape: ParquetTape, again: Callable[[str], Outcome]
+        self,
+        config: Config,
+        outcome: Outcome,
+        engine: str,
+        tape: ParquetTape,
+        again: Callable[[str], Outcome],
+        strategy: Json | None,
     ) -> None:
         self.config = config
         self.outcome = outcome
         self.engine = engine
         self._tape = tape
         self._again = again
+        self._strategy = strategy  # By what it is known again; None for the pivot grid.
 
     @property
     def orders(self) -> pl.DataFrame:
@@ -92,7 +100,11 @@ class Result:
 
     @cached_property
     def bracket(self) -> Json:
-        """The same run under the most and the least hopeful queue: what is true lies between the two."""
+        """The same run first and last in every queue.
+
+        Our place in the queue lies between the two, and as a rule our fills do. The profit need not: each fill changes
+        what is decided after it.
+        """
         return {queue: self._bound(queue) for queue in ("front", "back")}
 
     def _bound(self, queue: str) -> Json:
@@ -109,11 +121,10 @@ class Result:
         from bmv.backtest import figures
         from bmv.backtest.folder import Run
 
-        text = configuration.dump(self.config)
         run = Run(
             self.summary,
             self.config.model_dump(mode="json"),
-            text,
+            self._config_text(),
             self.manifest(),
             self.orders,
             self.fills,
@@ -127,7 +138,7 @@ class Result:
             "version": 1,
             "code": product_hash(),
             "config": configuration.digest(self.config),
-            "strategy": _hash_of(self.config.strategy),
+            "strategy": self._strategy,
             "latencies": {key: sha256(Path(model.file)) for key, model in self._recorded_latencies().items()},
             "data": self._tape.manifest(),
             "engine": self.engine,
@@ -147,7 +158,7 @@ class Result:
         folder.mkdir(parents=True, exist_ok=True)
         summary = self.summary | ({"bracket": self.bracket} if report else {})
         _write_json(folder / "manifest.json", self.manifest())
-        (folder / "config.resolved.toml").write_text(configuration.dump(configuration.masked(self.config)), "utf-8")
+        (folder / "config.resolved.toml").write_text(self._config_text(), "utf-8")
         self.orders.write_parquet(folder / "orders.parquet")
         self.fills.write_parquet(folder / "fills.parquet")
         self.equity.write_parquet(folder / "equity.parquet")
@@ -158,13 +169,16 @@ class Result:
             page.write(folder)
         return folder
 
+    def _config_text(self) -> str:
+        """Return the configuration as TOML without secrets; what it can't name stands above it."""
+        text = configuration.dump(configuration.masked(self.config))
+        if self._strategy is None or self.config.strategy:
+            return text
+        name = " ".join(identity.told(self._strategy).split())
+        return f"# A Python function decided: {name}.\n# This file can't name it, and alone would run the grid.\n{text}"
+
     def __repr__(self) -> str:
         return f"<Result {self.outcome!r}>"
-
-
-def _hash_of(strategy: str | None) -> str | None:
-    """Return the SHA-256 of the file that a strategy stands in."""
-    return sha256(Path(strategy.rpartition(":")[0])) if strategy else None
 
 
 def _highest(column: pl.Series) -> float:

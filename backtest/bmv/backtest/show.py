@@ -85,7 +85,7 @@ def _block(title: str, rows: list[Row], symbol: str) -> Table:
 
 
 def _bracket(bracket: Json, symbol: str) -> Table:
-    """Return the two ends of what the queue may have been: first in it, and last."""
+    """Return what came out at the two ends of where we may have stood: first in the queue, and last."""
     table = Table(title="Bracket of belief", title_justify="left", title_style="bold cyan", box=None)
     for name in ("queue", "net", "fills", "max drawdown", "digest"):
         table.add_column(name, justify="left" if name in ("queue", "digest") else "right", header_style="dim")

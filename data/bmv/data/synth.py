@@ -36,6 +36,7 @@ REVERT_ROWS = 256  # A third of each move of the fair price is taken back after 
 SUBTICKS = 1024  # The fair price moves in these parts of a tick.
 DAY_NS = 86_400_000_000_000
 YEAR_S = 31_557_600
+START_NS_MAX = 2**62  # In 2116: a tape that begins before has room for its times in an int64.
 
 #        calm (half the time), usual (three eighths), wild (one eighth)
 REGIME = np.array([0, 0, 0, 0, 1, 1, 1, 2])
@@ -100,9 +101,11 @@ def synth(
 
 def chunks(seed: int, rows: int, start_ns: int, market: Market, shape: Shape) -> Iterator[Columns]:
     """Yield the made-up rows, `CHUNK_ROWS` at a time, the first one after `start_ns`; the tape opens with a quote."""
-    maker = Maker(start_ns, market, shape)
     if rows < 1 or seed < 0:
         raise UsageError(f"a made-up tape needs at least one row and a seed of 0 or more, not {rows} rows, seed {seed}")
+    if not 0 <= start_ns <= START_NS_MAX:
+        raise UsageError(f"start of a made-up tape: {start_ns} ns; expected a time from 1970 on, before 2116")
+    maker = Maker(start_ns, market, shape)
     for index, done in enumerate(range(0, rows, CHUNK_ROWS)):
         random = PCG64(SeedSequence([seed, index]))
         regimes = REGIME[_bits(random.random_raw(CHUNK_ROWS // REGIME_ROWS), 0, 3)]

@@ -33,14 +33,28 @@ def test_a_tape_of_floats_is_measured(tmp_path: Path) -> None:
     assert (found.symbol, found.tick, found.lot) == ("SOL", Decimal("0.05"), Decimal("1.5"))
 
 
-def test_a_tape_of_the_lake_tells_its_steps(tmp_path: Path) -> None:
+def test_a_tape_of_the_lake_tells_its_symbol_and_its_steps(tmp_path: Path) -> None:
     (file,) = synth(tmp_path, rows=1000)
 
     found = guess(tmp_path)
 
+    assert (found.symbol, file.parent.name) == ("SOL/USDC", "SOL-USDC")
     assert (found.tick, found.lot) == (Decimal("0.01"), Decimal("0.001"))
     assert 150 < found.price < 250
     assert file.name in found.said
+
+
+@pytest.mark.parametrize(("words", "symbol"), [({"bmv.symbol": "SOL/USDC"}, "SOL/USDC"), ({}, "SOL")])
+def test_the_folder_names_the_market_only_where_the_file_does_not(
+    words: dict[str, str], symbol: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "SOL" / "2025-09-03.parquet"
+    file.parent.mkdir()
+    row = {"ts": [1], "kind": ["trade"], "price": [200.05], "size": [1.5], "side": [1]}
+    absent = dict.fromkeys(("bid", "bid_size", "ask", "ask_size"), pl.Series([None], dtype=pl.Float64))
+    pl.DataFrame({**row, **absent}).write_parquet(file, metadata=words)
+
+    assert guess(file).symbol == symbol
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bmv.adapters.config import build, load, load_with_origins
+from bmv.adapters.config import Config, build, load, load_with_origins
 from bmv.ports.errors import ConfigError, UsageError
 
 Write = Callable[[str], Path]
@@ -165,12 +165,82 @@ def test_amounts_mean_what_they_print(good: Path) -> None:
     assert config.model_copy() == load(good, ["market.tick_size='0.10'"], {})
 
 
-def test_paths_are_looked_for_beside_the_file(good: Path) -> None:
+@pytest.fixture
+def elsewhere(good: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder other than that of the good file; the test stands in it."""
+    folder = good.parent / "elsewhere"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    return folder
+
+
+def given_by(who: str, good: Path, key: str, value: str) -> Config:
+    """Load the good file with `key` at the top of it, or given by `--set` or by the environment."""
+    if who == "file":
+        good.write_text(f'{key} = "{value}"\n' + good.read_text())
+    sets = [f"{key}={value}"] if who == "set" else []
+    return load(good, sets, {f"BMV__{key.upper()}": value} if who == "env" else {})
+
+
+@pytest.mark.parametrize("who", ["file", "set", "env"])
+def test_a_path_that_lies_only_beside_the_file_is_found_there_whoever_gave_it(
+    who: str, good: Path, elsewhere: Path
+) -> None:
     (good.parent / "mine.py").write_text("")
 
-    assert load(good, (), {}).strategy is None
-    good.write_text('strategy = "mine.py:Mine"\n' + good.read_text())
-    assert load(good, (), {}).strategy == f"{good.parent.resolve() / 'mine.py'}:Mine"
+    assert given_by(who, good, "strategy", "mine.py:f").strategy == f"{good.parent.resolve() / 'mine.py'}:f"
+
+
+@pytest.mark.parametrize("who", ["file", "set", "env"])
+def test_a_path_that_lies_only_where_the_command_runs_is_found_there_whoever_gave_it(
+    who: str, good: Path, elsewhere: Path
+) -> None:
+    (elsewhere / "mine.py").write_text("")
+
+    assert given_by(who, good, "strategy", "mine.py:f").strategy == "mine.py:f"
+
+
+@pytest.mark.parametrize(("who", "here"), [("file", False), ("set", True), ("env", True)])
+def test_of_two_files_of_a_name_the_file_means_its_neighbour_and_a_command_what_its_shell_would(
+    who: str, here: bool, good: Path, elsewhere: Path
+) -> None:
+    (good.parent / "mine.py").write_text("")
+    (elsewhere / "mine.py").write_text("")
+
+    found = given_by(who, good, "strategy", "mine.py:f").strategy
+
+    assert found == ("mine.py:f" if here else f"{good.parent.resolve() / 'mine.py'}:f")
+
+
+def test_a_path_inside_a_table_that_is_set_is_looked_for_too(good: Path, elsewhere: Path) -> None:
+    (good.parent / "delays.csv").write_text("")
+    (good.parent / "lake").mkdir()
+    delays = 'simulation.entry_latency_ms={model="recorded", file="delays.csv"}'
+
+    config = load(good, [delays, "storage.ticks=lake"], {})
+
+    assert config.simulation.entry_latency_ms.model == "recorded"
+    assert config.simulation.entry_latency_ms.file == str(good.parent.resolve() / "delays.csv")
+    assert config.storage.ticks == str(good.parent.resolve() / "lake")
+
+
+def test_a_name_too_long_for_any_file_is_looked_for_and_left_as_it_is(good: Path) -> None:
+    spelling = f"{'x' * 300}.py:f"
+
+    assert load(good, [f"strategy={spelling}"], {}).strategy == spelling
+
+
+@pytest.mark.parametrize("who", ["file", "set"])
+def test_an_empty_path_is_refused_and_not_taken_for_a_folder(who: str, good: Path) -> None:
+    if who == "file":
+        good.write_text(good.read_text() + '[storage]\nticks = ""\n')
+
+    with pytest.raises(ConfigError, match=r"storage\.ticks"):
+        load(good, ["storage.ticks="] if who == "set" else [], {})
+
+
+def test_a_strategy_that_is_nowhere_keeps_its_spelling(good: Path, elsewhere: Path) -> None:
+    assert load(good, ["strategy=mine.py:f"], {}).strategy == "mine.py:f"
 
 
 def test_a_strategy_of_ones_own_needs_no_grid(good: Path) -> None:

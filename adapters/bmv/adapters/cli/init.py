@@ -11,7 +11,7 @@ NAME = "bmv.toml"
 
 @click.command()
 @click.argument("path", type=click.Path(path_type=Path), default=Path(NAME))
-@click.option("--data", "tape", type=click.Path(path_type=Path), metavar="TAPE", help="Find tick and lot from it.")
+@click.option("--data", "tape", type=click.Path(path_type=Path), metavar="TAPE", help="Find symbol and steps from it.")
 @click.option("--force", is_flag=True, help="Write over a file that exists.")
 def init(path: Path, tape: Path | None, force: bool) -> None:
     """Write a commented starter configuration to PATH, a file or a folder (then PATH/bmv.toml).

@@ -27,7 +27,10 @@ EXAMPLE = Guess("SOL/USDC", Decimal("0.01"), Decimal("0.001"), Decimal(200), "an
 
 
 def guess(tape: Path) -> Guess:
-    """Return tick, lot and price level of a tape: from its metadata, else the widest steps its numbers lie on."""
+    """Return symbol, tick, lot and price level of a tape: from its metadata, else its folder and its numbers.
+
+    A folder is no more than a guess at the symbol: a lake writes SOL/USDC as SOL-USDC there.
+    """
     import polars as pl  # Heavy, and only a starter made from a tape needs it.
 
     from bmv.adapters.parquet.infer import infer_steps
@@ -36,6 +39,7 @@ def guess(tape: Path) -> Guess:
     tick, lot = infer_steps(tape)
     first = find([tape])[0]
     with readable(first):
+        symbol = pl.read_parquet_metadata(first).get("bmv.symbol") or first.parent.name or first.stem
         lake = form_of(first, pl.read_parquet_schema(first))
         shown = pl.coalesce("price", "bid", "ask").cast(pl.Float64)
         level = pl.scan_parquet(first, glob=False).select(shown.filter(shown > 0).median()).collect().item()
@@ -43,7 +47,7 @@ def guess(tape: Path) -> Guess:
         raise DataError(f"{first}: holds no price")
     price = Decimal(str(level)) * (tick if lake else 1)
     said = f"told by {first.name}" if lake else f"found from the numbers in {first.name}: check it against your venue"
-    return Guess(first.parent.name or first.stem, tick, lot, price, said)
+    return Guess(symbol, tick, lot, price, said)
 
 
 def text(market: Guess) -> str:

@@ -54,7 +54,6 @@ def load_with_origins(path: str | Path, sets: Iterable[str] = (), env: Mapping[s
     """Return what :func:`load` does, with the origin of each value."""
     path = Path(path)
     table = _read(path)
-    _beside(table, path.parent)
     given = dict.fromkeys(_leaves(table), "file")
     for key, value in _from_env(os.environ if env is None else env):
         _put(table, key, value, f"environment {env_name(key)}")
@@ -62,6 +61,7 @@ def load_with_origins(path: str | Path, sets: Iterable[str] = (), env: Mapping[s
     for key, value in _from_sets(sets):
         _put(table, key, value, f"--set {key}")
         given[key] = "set"
+    _find_paths(table, path.parent, given)
     config = _validated(table, str(path), given)
     return Loaded(config, {key: _origin(key, given) for key, _ in keys_of(Config)})
 
@@ -153,21 +153,27 @@ def _origin(key: str, given: Mapping[str, str]) -> str:
     return next((o for o in ("set", "env", "file") if o in inside + above), "default")
 
 
-def _beside(table: Table, folder: Path) -> None:
-    """Let relative paths that exist beside the configuration file mean that file, wherever the command runs."""
+def _find_paths(table: Table, folder: Path, given: Mapping[str, str]) -> None:
+    """Let a relative path mean what exists beside the configuration file, or where the command runs.
+
+    Which of the two comes first is a matter of who wrote it: a file means what lies beside it, wherever the command
+    runs, and a command line (or an environment) means what its shell would mean.
+    """
     for key in PATHS:
         *parents, last = key.split(".")
         inner: Any = table
         for name in parents:
             inner = inner.get(name) if isinstance(inner, dict) else None
         if isinstance(inner, dict) and isinstance(inner.get(last), str):
-            inner[last] = _resolved(inner[last], folder)
+            inner[last] = _found(inner[last], folder, here_first=_origin(key, given) != "file")
 
 
-def _resolved(text: str, folder: Path) -> str:
+def _found(text: str, folder: Path, *, here_first: bool) -> str:
     path, colon, name = text.rpartition(":") if ".py:" in text else (text, "", "")
     beside = folder / path
-    if "://" in text or Path(path).is_absolute() or not beside.exists():
+    if not path or "://" in text or Path(path).is_absolute() or not os.path.exists(beside):
+        return text
+    if here_first and os.path.exists(path):
         return text
     here = Path.cwd()
     found = beside.resolve()

@@ -17,8 +17,10 @@ HEAD = """\
 
 One TOML file for every mode. A value comes from the first of these that gives it: `--set key=value`, the environment
 (`BMV__SECTION__KEY`, as in `BMV__GRID__BID__LEVELS=8`), the file, the default. Unknown keys are refused. Amounts are
-decimal strings or numbers, and exact: `0.1` means 0.1. Relative paths are looked for beside the file, then where the
-command runs. Secrets never stand in the file.
+decimal strings or numbers, and exact: `0.1` means 0.1. Secrets never stand in the file.
+
+A relative path in the file is looked for beside the file, then where the command runs. One given by `--set` or the
+environment is looked for where the command runs, as a shell would, then beside the file.
 
 `bmv init` writes a starter, `bmv config check FILE` finds every mistake at once, `bmv config show FILE` prints each key
 with its value and its origin, `bmv config schema` prints a JSON schema for editors.

@@ -1,0 +1,84 @@
+"""`bmv data synth`, as a person calls it."""
+
+import json
+from decimal import Decimal
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from bmv.adapters.cli.main import main
+from bmv.adapters.parquet.infer import infer_steps
+from bmv.data.synth import synth
+
+
+def test_a_made_up_tape_is_said_to_be_made_up_and_its_files_are_printed_alone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code = main(["data", "synth", str(tmp_path), "--seed", "7", "--rows", "1000", "--start", "2025-01-31"])
+
+    path = tmp_path / "synthetic" / "SOL-USDC" / "2025-01-31.parquet"
+    said = capsys.readouterr()
+    assert (code, said.out.splitlines()) == (0, [str(path)])
+    assert said.err.startswith("made up: seed 7, 1,000 rows of SOL/USDC from 2025-01-31; ")
+    assert pl.read_parquet_metadata(path)["bmv.source"] == "synthetic, seed 7"
+    assert pl.read_parquet(path).height == 1000
+
+
+def test_json_says_that_the_tape_is_made_up_and_nothing_stands_beside_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["data", "synth", str(tmp_path), "--rows", "10", "--json"])
+
+    said = capsys.readouterr()
+    told = json.loads(said.out)
+    assert (told["synthetic"], told["seed"], told["rows"], told["symbol"]) == (True, 1, 10, "SOL/USDC")
+    assert [Path(file).is_file() for file in told["files"]] == [True]
+    assert not said.err
+
+
+def test_without_options_the_tape_is_that_of_the_library(tmp_path: Path) -> None:
+    (ours,) = synth(tmp_path / "library")
+
+    main(["data", "synth", str(tmp_path / "command")])
+
+    theirs = tmp_path / "command" / ours.relative_to(tmp_path / "library")
+    assert pl.read_parquet_metadata(theirs) == pl.read_parquet_metadata(ours)
+    assert pl.read_parquet(theirs).equals(pl.read_parquet(ours))
+
+
+def test_another_market_can_be_made_up(tmp_path: Path) -> None:
+    steps = ["--tick-size", "0.00000001", "--lot-size", "1000"]
+    scale = ["--price", "0.00002", "--size", "5000000"]
+
+    code = main(["data", "synth", str(tmp_path), "--rows", "100", "--symbol", "BONK/USDC", *steps, *scale])
+
+    (path,) = tmp_path.rglob("*.parquet")
+    first = pl.read_parquet(path).row(0, named=True)
+    assert code == 0
+    assert path.parent.name == "BONK-USDC"
+    assert infer_steps(tmp_path) == (Decimal("0.00000001"), Decimal(1000))
+    assert abs(first["bid"] - 2000) < 20
+    assert 100 < first["bid_size"] < 200_000
+
+
+@pytest.mark.parametrize(
+    ("option", "wrong"),
+    [
+        *(("--price", wrong) for wrong in ("0", "-1", "nan", "cheap")),
+        ("--start", "yesterday"),
+        ("--start", "1969-12-31"),
+        ("--start", "2300-01-01"),
+        ("--rows", "0"),
+        ("--seed", "-1"),
+        ("--price", "0.5"),
+    ],
+)
+def test_what_cannot_be_made_up_is_wrong_use(
+    option: str, wrong: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code = main(["data", "synth", str(tmp_path), option, wrong])
+
+    assert code == 2
+    assert option.removeprefix("--").rstrip("s") in capsys.readouterr().err
+    assert list(tmp_path.rglob("*.parquet")) == []
