@@ -29,3 +29,7 @@ class Refused(BmvError):
     """Risk or safety forbids it."""
 
     exit_code = 5
+
+
+class StorageError(BmvError):
+    """A store can't be reached, or is full: what was acknowledged is kept, what was not may be sent again."""

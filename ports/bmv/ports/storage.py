@@ -1,7 +1,9 @@
-"""What is kept."""
+"""What is kept: the journal of a session, and ticks as they are recorded."""
 
-from typing import Protocol
+from collections.abc import AsyncIterator, Sequence
+from typing import NamedTuple, Protocol
 
+from bmv.ports.market_data import Columns
 from bmv.ports.messages import Event, Intent
 
 
@@ -14,4 +16,56 @@ class Journal(Protocol):
 
     def intent(self, intent: Intent) -> None:
         """Called before `intent` is submitted: no order without a kept intent."""
+        ...
+
+
+class Ticks(NamedTuple):
+    """Rows of one market as one recorder wrote them, numbered one by one, so that each is kept exactly once.
+
+    Args:
+        market: `VENUE/SYMBOL`.
+        source: Name of the recorder; a name has one writer at a time.
+        epoch: Grows with every start of that recorder.
+        first_seq: Number of the first row within the epoch; the rows after it have the numbers after it.
+        columns: The rows, in ticks and lots; times never fall within an epoch.
+    """
+
+    market: str
+    source: str
+    epoch: int
+    first_seq: int
+    columns: Columns
+
+
+class Gap(NamedTuple):
+    """A hole in the record of a market: nothing was recorded after `from_ns` and before `to_ns` (nanoseconds UTC)."""
+
+    market: str
+    source: str
+    from_ns: int
+    to_ns: int
+    why: str
+
+
+class TickStore(Protocol):
+    """Ticks that arrive are kept; recorders and readers of a live process call it, off the trading loop."""
+
+    async def append(self, ticks: Ticks) -> None:
+        """Keep `ticks`; when it returns they survive a crash. What was kept before, by number, is not kept twice.
+
+        `StorageError` where the store can't be reached within its deadline: nothing or all of it was kept, and the
+        same call again is right in either case.
+        """
+        ...
+
+    async def note_gap(self, gap: Gap) -> None:
+        """Keep that something is missing. The same gap twice is one."""
+        ...
+
+    def read(self, market: str, from_ns: int, to_ns: int) -> AsyncIterator[Columns]:
+        """Yield the rows of `[from_ns, to_ns)`, in order of time, then of their arrival, in batches of bounded size."""
+        ...
+
+    async def gaps(self, market: str, from_ns: int, to_ns: int) -> Sequence[Gap]:
+        """Return the holes that touch `[from_ns, to_ns)`, oldest first."""
         ...
