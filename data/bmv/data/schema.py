@@ -6,12 +6,14 @@ The other form, of floats, is what recorders of other people write (`ts`, prices
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from datetime import date
 from pathlib import Path
 
 import polars as pl
 from polars.io.plugins import register_io_source
 
+from bmv.ports.errors import StorageError
 from bmv.ports.market import Market
 from bmv.ports.market_data import Columns
 from bmv.ports.messages import UNRECORDED, Kind
@@ -66,7 +68,15 @@ def write_day(
         metadata: More keys for the file, such as `bmv.source`.
     """
     batches = [columns] if isinstance(columns, Columns) else columns
-    path.parent.mkdir(parents=True, exist_ok=True)
+    write_rows(path, _stream(frames(batches)), market, metadata)
+    return path
+
+
+def write_rows(path: Path, rows: pl.LazyFrame, market: Market, metadata: Mapping[str, str] | None = None) -> None:
+    """Write rows that have the lake's form already, as :func:`write_day` does.
+
+    `StorageError` when they can't be written, say for want of room; what was there before is then untouched.
+    """
     half_done = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     words = {
         "bmv.version": VERSION,
@@ -75,31 +85,48 @@ def write_day(
         "bmv.lot_size": str(market.lot_size),
         **(metadata or {}),
     }
-    try:
-        _stream(frames(batches)).sink_parquet(
+    with replacing(path, half_done):
+        rows.sink_parquet(
             half_done, compression="zstd", row_group_size=ROW_GROUP_ROWS, metadata=words, sync_on_close="all"
         )
+
+
+@contextmanager
+def replacing(path: Path, half_done: Path) -> Iterator[None]:
+    """Let a file be written beside `path` and take its place in one step when it is whole, else be gone."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield
         half_done.replace(path)
+        _sync_folder(path.parent)
+    except OSError as error:
+        raise StorageError(
+            f"{path}: cannot be written: {error.strerror or error}; nothing of it was changed"
+        ) from error
     finally:
-        half_done.unlink(missing_ok=True)
-    _sync_folder(path.parent)
-    return path
+        with suppress(OSError):
+            half_done.unlink(missing_ok=True)
 
 
 def frames(batches: Iterable[Columns]) -> Iterator[pl.DataFrame]:
-    """Turn columns as they are told into frames as they rest: what does not belong to a kind, or is absent, is null."""
-    prints, books = pl.col("kind") != Kind.QUOTE, pl.col("kind") != Kind.TRADE
+    """Turn columns as they are told into frames as they rest."""
     for batch in batches:
-        yield pl.DataFrame(batch._asdict(), schema=LAKE_SCHEMA).with_columns(
-            *(pl.when(prints).then(pl.col(name)) for name in ("side", "price", "size")),
-            *(pl.when(books & (pl.col(name) != 0)).then(pl.col(name)) for name in ("bid", "ask")),
-            *(
-                pl.when(books & (pl.col(name) != 0) & (pl.col(f"{name}_size") != UNRECORDED))
-                .then(pl.col(f"{name}_size"))
-                .alias(f"{name}_size")
-                for name in ("bid", "ask")
-            ),
-        )
+        yield at_rest(pl.DataFrame(batch._asdict(), schema=LAKE_SCHEMA))
+
+
+def at_rest(told: pl.DataFrame) -> pl.DataFrame:
+    """Turn rows as they are told into rows as they rest: what does not belong to a kind, or is absent, is null."""
+    prints, books = pl.col("kind") != Kind.QUOTE, pl.col("kind") != Kind.TRADE
+    return told.select(pl.col(name).cast(pl.Int64) for name in LAKE).with_columns(
+        *(pl.when(prints).then(pl.col(name)) for name in ("side", "price", "size")),
+        *(pl.when(books & (pl.col(name) != 0)).then(pl.col(name)) for name in ("bid", "ask")),
+        *(
+            pl.when(books & (pl.col(name) != 0) & (pl.col(f"{name}_size") != UNRECORDED))
+            .then(pl.col(f"{name}_size"))
+            .alias(f"{name}_size")
+            for name in ("bid", "ask")
+        ),
+    )
 
 
 def _stream(source: Iterator[pl.DataFrame]) -> pl.LazyFrame:

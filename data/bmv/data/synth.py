@@ -105,16 +105,16 @@ def chunks(seed: int, rows: int, start_ns: int, market: Market, shape: Shape) ->
         raise UsageError(f"a made-up tape needs at least one row and a seed of 0 or more, not {rows} rows, seed {seed}")
     if not 0 <= start_ns <= START_NS_MAX:
         raise UsageError(f"start of a made-up tape: {start_ns} ns; expected a time from 1970 on, before 2116")
-    maker = Maker(start_ns, market, shape)
+    made_up = MadeUpMarket(start_ns, market, shape)
     for index, done in enumerate(range(0, rows, CHUNK_ROWS)):
         random = PCG64(SeedSequence([seed, index]))
         regimes = REGIME[_bits(random.random_raw(CHUNK_ROWS // REGIME_ROWS), 0, 3)]
-        chunk = maker.make(random.random_raw(CHUNK_ROWS), random.random_raw(CHUNK_ROWS), regimes.repeat(REGIME_ROWS))
+        chunk = made_up.make(random.random_raw(CHUNK_ROWS), random.random_raw(CHUNK_ROWS), regimes.repeat(REGIME_ROWS))
         left = rows - done
         yield chunk if left >= CHUNK_ROWS else Columns(*(column[:left].copy() for column in chunk))
 
 
-class Maker:
+class MadeUpMarket:
     """The made-up market at work: the tables of its `shape`, and what one chunk leaves to the next."""
 
     def __init__(self, start_ns: int, market: Market, shape: Shape) -> None:
@@ -137,42 +137,42 @@ class Maker:
         self.turns = 0  # Changes of side so far.
         self.quote: tuple[int, int] | None = None  # Bid and ask, ticks.
 
-    def make(self, one: NDArray[uint64], two: NDArray[uint64], regimes: Column) -> Columns:
-        """Make one chunk of two random words and a regime (0 to 2) a row, each `(n,)`."""
-        ts_ns = self._times(one, regimes)
-        fair = self._fair(two, regimes)
-        spread = self.spread + SPREAD[_bits(two, 12, 8)] + WIDTH[regimes]
+    def make(self, bits_a: NDArray[uint64], bits_b: NDArray[uint64], regimes: Column) -> Columns:
+        """Make one chunk of two words of random bits and a regime (0 to 2) a row, each `(n,)`."""
+        ts_ns = self._times(bits_a, regimes)
+        fair = self._fair(bits_b, regimes)
+        spread = self.spread + SPREAD[_bits(bits_b, 12, 8)] + WIDTH[regimes]
         bid = (fair - (spread - 1) * (SUBTICKS // 2)) // SUBTICKS  # Rounded to the nearest tick.
         ask = bid + spread
-        trades = _chance(one, 20, self.shape.trade_share)
+        trades = _chance(bits_a, 20, self.shape.trade_share)
         trades[0] &= self.quote is not None
         bid_before, ask_before = self._touch(trades, bid, ask)
-        side = self._sides(one, 2 * fair - (bid_before + ask_before) * SUBTICKS)
-        through = _chance(one, 50, self.shape.through_share) * (1 + _bits(one, 60, 1))
+        side = self._sides(bits_a, 2 * fair - (bid_before + ask_before) * SUBTICKS)
+        through = _chance(bits_a, 50, self.shape.through_share) * (1 + _bits(bits_a, 60, 1))
         price = np.where(side > 0, ask_before, bid_before) + side * through
         return Columns(
             ts_ns=ts_ns,
             kind=np.where(trades, int64(Kind.TRADE), int64(Kind.QUOTE)),
             side=side * trades,
             price=price * trades,
-            size=self.traded[_bits(two, 44, 12)] * trades,
+            size=self.traded[_bits(bits_b, 44, 12)] * trades,
             bid=bid * ~trades,
-            bid_size=self.shown[_bits(two, 20, 12)] * ~trades,
+            bid_size=self.shown[_bits(bits_b, 20, 12)] * ~trades,
             ask=ask * ~trades,
-            ask_size=self.shown[_bits(two, 32, 12)] * ~trades,
+            ask_size=self.shown[_bits(bits_b, 32, 12)] * ~trades,
         )
 
-    def _times(self, one: NDArray[uint64], regimes: Column) -> Column:
-        draw = _bits(one, 0, 12)
+    def _times(self, bits_a: NDArray[uint64], regimes: Column) -> Column:
+        draw = _bits(bits_a, 0, 12)
         burst = np.maximum(draw - 128, 0) * 25  # Up to 0.1 ms; one in 32 of them at the same instant.
-        gaps = np.where(_chance(one, 12, self.shape.burst_share, 8), burst, self.gaps[draw] * PACE[regimes] // 4)
+        gaps = np.where(_chance(bits_a, 12, self.shape.burst_share, 8), burst, self.gaps[draw] * PACE[regimes] // 4)
         ts_ns: Column = self.now_ns + np.cumsum(gaps)
         self.now_ns = int(ts_ns[-1])
         return ts_ns
 
-    def _fair(self, two: NDArray[uint64], regimes: Column) -> Column:
+    def _fair(self, bits_b: NDArray[uint64], regimes: Column) -> Column:
         """Return the fair price in subticks: a walk, and half of its last moves again, which is taken back later."""
-        moves = self.moves[_bits(two, 0, 12)] * VIGOUR[regimes] // 4
+        moves = self.moves[_bits(bits_b, 0, 12)] * VIGOUR[regimes] // 4
         walk = np.concatenate([self.walk, self.walk[-1] + np.cumsum(moves)])
         self.walk = walk[-REVERT_ROWS:]
         late, soon = walk[REVERT_ROWS:], walk[:-REVERT_ROWS]
@@ -187,11 +187,11 @@ class Maker:
         self.quote = int(bids[-1]), int(asks[-1])
         return bids, asks
 
-    def _sides(self, one: NDArray[uint64], edge: Column) -> Column:
+    def _sides(self, bits_a: NDArray[uint64], edge: Column) -> Column:
         """Return aggressors: the informed go where the fair price has gone, the others run in series."""
-        turns = self.turns + np.cumsum(_chance(one, 30, self.shape.turn_share))
+        turns = self.turns + np.cumsum(_chance(bits_a, 30, self.shape.turn_share))
         self.turns = int(turns[-1])
-        informed = _chance(one, 40, self.shape.informed_share) & (edge != 0)
+        informed = _chance(bits_a, 40, self.shape.informed_share) & (edge != 0)
         return np.where(informed, np.sign(edge), 1 - 2 * (turns & 1))
 
 

@@ -1,32 +1,23 @@
-"""`bmv data`: ticks to try things on."""
+"""`bmv data`: the lake's commands, and ticks to try things on."""
 
 import json
 from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from pathlib import Path
 
 import click
 
-
-class Amount(click.ParamType[Decimal]):
-    """A positive decimal number, kept exactly as written."""
-
-    name = "decimal"
-
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> Decimal:
-        """Return `value` as a number, or refuse it as wrong use."""
-        try:
-            amount = Decimal(str(value))
-        except InvalidOperation:
-            self.fail(f"{value!r} is not a decimal number", param, ctx)
-        if not amount.is_finite() or amount <= 0:
-            self.fail(f"{value} is not above 0", param, ctx)
-        return amount
+from bmv.adapters.cli import lake
+from bmv.adapters.cli.options import JSON, Amount
 
 
 @click.group()
 def data() -> None:
-    """Make and look at ticks."""
+    """Get, check, store and find ticks."""
+
+
+for command in lake.COMMANDS:
+    data.add_command(command)
 
 
 # The defaults are those of `bmv.data.synth`, which is too heavy to be imported for a `--help`; a test holds them equal.
@@ -42,7 +33,7 @@ def data() -> None:
 @click.option("--lot-size", type=Amount(), default="0.001", show_default=True, help="Step of size, base.")
 @click.option("--price", type=Amount(), default="200", show_default=True, help="First fair price, quote per base.")
 @click.option("--size", type=Amount(), default="5", show_default=True, help="Median size shown at the touch, base.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON and nothing else.")
+@JSON
 def synth(
     folder: Path,
     seed: int,

@@ -1,8 +1,7 @@
 """What a Parquet file of ticks is, before its rows are trusted: its form, its market, its times."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal, InvalidOperation
@@ -10,15 +9,13 @@ from itertools import pairwise
 from pathlib import Path
 
 import polars as pl
-from polars.exceptions import PanicException, PolarsError
 
+from bmv.data.parquet import readable
 from bmv.data.quality import utc
 from bmv.data.schema import FLOATS, LAKE, VERSION
+from bmv.data.steps import in_steps
 from bmv.ports.errors import DataError
 from bmv.ports.market import Market
-from bmv.ports.messages import Kind
-
-KINDS = {"trade": Kind.TRADE, "quote": Kind.QUOTE, "depth": Kind.DEPTH}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,15 +38,7 @@ class Source:
         part = pl.scan_parquet(self.path, glob=False).slice(offset, rows)
         if self.lake:
             return part.select(pl.col(name).cast(pl.Int64) for name in LAKE)
-        # Times the inverse and not by the step: the inverse of 0.01 is a float64, 0.01 is not.
-        per_tick, per_lot = float(1 / market.tick_size), float(1 / market.lot_size)
-        return part.select(
-            pl.col("ts").cast(pl.Int64).alias("ts_ns"),
-            pl.col("kind").cast(pl.String).replace_strict(KINDS, default=0, return_dtype=pl.Int64),
-            pl.col("side").cast(pl.Int64),
-            *(pl.col(name).cast(pl.Float64) * per_tick for name in ("price", "bid", "ask")),
-            *(pl.col(name).cast(pl.Float64) * per_lot for name in ("size", "bid_size", "ask_size")),
-        )
+        return in_steps(part, market)
 
     def row(self, number: int) -> dict[str, object]:
         """Return one row as it stands in the file; the first is number 0."""
@@ -110,16 +99,6 @@ def open_one(path: Path, market: Market) -> Source:
     if first is None:
         raise DataError(f"{path}: every {'ts_ns' if lake else 'ts'} is null")
     return Source(path, lake, words, rows, first, last)
-
-
-@contextmanager
-def readable(path: Path) -> Iterator[None]:
-    """Turn what goes wrong while a file is read into a `DataError` of one line that names it."""
-    try:
-        yield
-    except (PolarsError, OSError, PanicException) as error:
-        cause = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise DataError(f"{path}: cannot be read as Parquet: {cause}") from error
 
 
 def form_of(path: Path, schema: Mapping[str, pl.DataType]) -> bool:

@@ -12,7 +12,8 @@ from numpy import bool_, int64, uint8
 from numpy.typing import NDArray
 
 from bmv.adapters.parquet.infer import infer_tick
-from bmv.adapters.parquet.source import Source, open_all, readable
+from bmv.adapters.parquet.source import Source, open_all
+from bmv.data.parquet import readable
 from bmv.data.quality import WORDS, Fault, Quality, judged, utc
 from bmv.ports.errors import DataError
 from bmv.ports.market import NOTIONAL_MAX, PRICE_TICKS_MAX, Market

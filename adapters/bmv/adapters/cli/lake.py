@@ -1,0 +1,365 @@
+"""`bmv data import|list|check|export|convert`: the lake from the command line."""
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from bmv.adapters.cli.options import JSON, Amount
+from bmv.ports.errors import DataError, UsageError
+
+if TYPE_CHECKING:
+    from bmv.data.check import Findings
+    from bmv.data.importers import Options
+    from bmv.data.intake import Intake, Progress
+    from bmv.ports.market import Market
+
+FILE = click.Path(path_type=Path)
+LAKE = click.option("--lake", "root", type=FILE, default="lake", show_default=True, help="Folder of the lake.")
+TICK = click.option("--tick-size", type=Amount(), help="Step of price, quote per base.")
+LOT = click.option("--lot-size", type=Amount(), help="Step of size, base.")
+FORM = click.option("--format", "form", metavar="NAME", help="Form of the files; each is looked at if absent.")
+COLUMN = click.option("--column", "columns", multiple=True, metavar="OURS=THEIRS", help="Generic form: name a column.")
+TIME_UNIT = click.option(
+    "--time-unit", type=click.Choice(["auto", "s", "ms", "us", "ns"]), default="auto", show_default=True,
+    help="Of times that are numbers.",
+)  # fmt: skip
+KIND = click.option("--kind", type=click.Choice(["trade", "quote"]), help="Generic form: what all rows are.")
+LOCAL = click.option("--local-time", is_flag=True, help="Take the recorder's time, where a form has both.")
+
+
+@click.command("import")
+@click.argument("files", nargs=-1, required=True, type=FILE)
+@LAKE
+@click.option("--venue", required=True, help="Where it was recorded; a folder of the lake.")
+@click.option("--symbol", help="Name of the market; that of the configuration if absent.")
+@TICK
+@LOT
+@click.option("--config", "config", type=FILE, help="Take symbol, tick size and lot size from this configuration.")
+@FORM
+@COLUMN
+@TIME_UNIT
+@KIND
+@LOCAL
+@click.option("--max-bad-share", type=click.FloatRange(0, 1), default=0.01, show_default=True, help="Bad rows allowed.")
+@JSON
+def take(
+    files: tuple[Path, ...],
+    root: Path,
+    venue: str,
+    symbol: str | None,
+    tick_size: Decimal | None,
+    lot_size: Decimal | None,
+    config: Path | None,
+    form: str | None,
+    columns: tuple[str, ...],
+    time_unit: str,
+    kind: str | None,
+    local_time: bool,
+    max_bad_share: float,
+    as_json: bool,
+) -> None:
+    """Let FILES of one market into the lake: read, judged, cut by UTC day, merged with what is there.
+
+    Importing a file twice changes nothing; files that overlap merge. The lake is touched only when every file has been
+    read and found good. Forms: floats, binance, tardis, generic (CSV and Parquet by the names of their columns).
+
+    \b
+    Examples:
+      bmv data import BTCUSDT-trades-2025-09-03.zip BTCUSDT-bookTicker-2025-09-03.zip \\
+          --venue binance --symbol BTCUSDT --tick-size 0.1 --lot-size 0.001
+      bmv data import ticks.csv --venue mine --config my.toml --column ts=when --column size=qty
+    """
+    from bmv.data.intake import take_in
+    from bmv.data.lake import Lake
+
+    lake = Lake(root)
+    market = _market(lake.market(venue, symbol) if symbol else None, symbol, tick_size, lot_size, config, files)
+    options = _options(columns, time_unit, kind, local_time)
+    with _bar(as_json) as progress:
+        done = take_in(files, lake, venue, market, form, options, max_bad_share, progress)
+    if as_json:
+        click.echo(json.dumps(_as_json(done)))
+        return
+    for file in done.files:
+        told = [f"{file.good:,} of {file.rows:,} rows good", f"{file.fresh:,} new"]
+        told += [f"{count:,} {word}" for word, count in file.bad.items()]
+        told += [f"{file.back:,} moved to their time"] if file.back else []
+        told += [f"{file.off_lot:,} sizes rounded down to a lot"] if file.off_lot else []
+        click.echo(f"{file.path} ({file.form}): {', '.join(told)}")
+    for day in done.written:
+        click.echo(f"wrote {day.path}: {lake.manifest(day).rows:,} rows")
+    if not done.written:
+        click.echo("nothing new: the lake is as it was")
+
+
+@click.command("list")
+@LAKE
+@click.option("--venue", help="Only this venue.")
+@click.option("--symbol", help="Only this market.")
+@click.option("--show-timerange", is_flag=True, help="First and last time of each market, and its holes.")
+@JSON
+def show(root: Path, venue: str | None, symbol: str | None, show_timerange: bool, as_json: bool) -> None:
+    """Say which markets and days the lake holds.
+
+    \b
+    Examples:
+      bmv data list --lake lake
+      bmv data list --show-timerange --json
+    """
+    from itertools import groupby
+
+    from bmv.data.lake import Lake
+    from bmv.data.quality import utc
+
+    lake = Lake(root)
+    days = [(day, lake.manifest(day)) for day in lake.days(venue, symbol)]
+    if not days:
+        raise DataError(f"{root}: no days{f' of {symbol or venue}' if symbol or venue else ''} in this lake")
+    markets = []
+    for (place, name), pairs in groupby(days, lambda pair: (pair[0].venue, pair[0].symbol)):
+        of = [manifest for _, manifest in pairs]
+        markets.append(
+            {
+                "venue": place, "symbol": of[-1].symbol, "folder": name, "days": len(of),
+                "first_day": of[0].day, "last_day": of[-1].day, "rows": sum(m.rows for m in of),
+                "bytes": sum(m.bytes for m in of), "tick_size": of[-1].tick_size, "lot_size": of[-1].lot_size,
+                "first_ns": of[0].first_ns, "last_ns": of[-1].last_ns, "gaps": sum(len(m.gaps) for m in of),
+            }
+        )  # fmt: skip
+    if as_json:
+        click.echo(json.dumps({"lake": str(root), "markets": markets}))
+        return
+    columns = ["venue", "symbol", "days", "first_day", "last_day", "rows", "MB", "tick_size", "lot_size"]
+    columns += ["from", "to", "gaps"] if show_timerange else []
+    for market in markets:
+        market |= {"MB": f"{market['bytes'] / 1e6:.1f}", "rows": f"{market['rows']:,}"}
+        market |= {"from": utc(market["first_ns"]), "to": utc(market["last_ns"])}
+    _table(columns, [[str(market[name]) for name in columns] for market in markets])
+
+
+@click.command("check")
+@click.argument("paths", nargs=-1, required=True, type=FILE)
+@TICK
+@LOT
+@FORM
+@COLUMN
+@TIME_UNIT
+@KIND
+@LOCAL
+@click.option("--max-bad-share", type=click.FloatRange(0, 1), default=0.01, show_default=True, help="Bad rows allowed.")
+@JSON
+@click.pass_context
+def check(
+    ctx: click.Context,
+    paths: tuple[Path, ...],
+    tick_size: Decimal | None,
+    lot_size: Decimal | None,
+    form: str | None,
+    columns: tuple[str, ...],
+    time_unit: str,
+    kind: str | None,
+    local_time: bool,
+    max_bad_share: float,
+    as_json: bool,
+) -> None:
+    """Look for what makes a record hard to believe: holes, crossed books, prints that fit no quote, clock skew.
+
+    PATHS are a lake, folders or files of it, or files of any form that `bmv data import` reads. Tick and lot are those
+    of the file, or found from its numbers where none are given. Exit code 4 when one is unusable: unreadable, empty,
+    or with more bad rows than --max-bad-share.
+
+    \b
+    Examples:
+      bmv data check lake
+      bmv data check BTCUSDT-trades-2025-09-03.zip --tick-size 0.01 --lot-size 0.00001 --json
+    """
+    from bmv.data.inspection import inspected
+
+    options = _options(columns, time_unit, kind, local_time)
+    told, unusable = [], []
+    for path in _files(paths):
+        try:
+            found = inspected(path, tick_size, lot_size, form, options, max_bad_share)
+        except DataError as error:
+            unusable.append(str(error))
+            told.append({"file": str(path), "usable": False, "error": str(error)})
+            continue
+        told.append({"file": str(path), "usable": True, **found.as_dict()})
+        if not as_json:
+            _tell(path, found.findings, found.words())
+    if as_json:
+        click.echo(json.dumps({"files": told}))
+    for line in unusable:
+        click.echo(f"error: {line}", err=True)
+    if unusable:
+        ctx.exit(DataError.exit_code)
+
+
+@click.command("export")
+@click.argument("path", type=FILE)
+@click.argument("out", type=FILE)
+@click.option("--whole", is_flag=True, help="Ticks and lots, as the lake keeps them, in place of units.")
+@JSON
+def export(path: Path, out: Path, whole: bool, as_json: bool) -> None:
+    """Write PATH, a day of the lake or a folder of days, as CSV to OUT (.csv or .csv.gz), in order of time.
+
+    \b
+    Examples:
+      bmv data export lake/binance/BTCUSDT/2025-09-03.parquet day.csv
+      bmv data export lake/binance/BTCUSDT all.csv.gz --whole
+    """
+    from bmv.data.export import exported
+
+    rows = exported(_files((path,)), out, whole)
+    click.echo(json.dumps({"file": str(out), "rows": rows}) if as_json else f"wrote {out}: {rows:,} rows")
+
+
+@click.command("convert")
+@click.argument("file", type=FILE)
+@click.argument("out", type=FILE)
+@FORM
+@COLUMN
+@TIME_UNIT
+@KIND
+@LOCAL
+@JSON
+def convert(
+    file: Path,
+    out: Path,
+    form: str | None,
+    columns: tuple[str, ...],
+    time_unit: str,
+    kind: str | None,
+    local_time: bool,
+    as_json: bool,
+) -> None:
+    """Write FILE, of any form, as one Parquet file in units to OUT, which `bmv backtest --data` reads.
+
+    Nothing is judged or put in order: rows go as they are. For that, and for many files, use `bmv data import`.
+
+    \b
+    Examples:
+      bmv data convert BTCUSDT-trades-2025-09-03.zip trades.parquet
+    """
+    from bmv.data.export import converted
+
+    rows = converted(file, out, form, _options(columns, time_unit, kind, local_time))
+    click.echo(json.dumps({"file": str(out), "rows": rows}) if as_json else f"wrote {out}: {rows:,} rows")
+
+
+def _market(
+    known: "Market | None",
+    symbol: str | None,
+    tick_size: Decimal | None,
+    lot_size: Decimal | None,
+    config: Path | None,
+    files: tuple[Path, ...],
+) -> "Market":
+    """Return the market to count in: as given, else as configured, else as the lake knows it."""
+    from bmv.ports.market import Market
+
+    if config is not None:
+        from bmv.adapters.config import load
+
+        stated = load(config).market
+        symbol = symbol or stated.symbol
+        tick_size, lot_size = tick_size or stated.tick_size, lot_size or stated.lot_size
+    if symbol is None:
+        raise UsageError("which market is it? Give --symbol, or --config")
+    if known is not None:
+        tick_size, lot_size = tick_size or known.tick_size, lot_size or known.lot_size
+    if tick_size is None or lot_size is None:
+        raise UsageError(f"give --tick-size and --lot-size, or --config{_guess(files)}")
+    return Market(symbol, tick_size, lot_size)
+
+
+def _guess(files: tuple[Path, ...]) -> str:
+    """Say which steps would fit, where that can be told; guessing is left to the user."""
+    from bmv.adapters.parquet.infer import infer_steps
+
+    try:
+        tick, lot = infer_steps(files[0])
+    except Exception:  # A hint may fail for any reason; the error that it belongs to is told all the same.
+        return ""
+    return f"; --tick-size {tick} --lot-size {lot} would fit {files[0]}"
+
+
+def _options(columns: tuple[str, ...], time_unit: str, kind: str | None, local_time: bool) -> "Options":
+    from bmv.data.importers import Options
+
+    pairs = [column.partition("=") for column in columns]
+    for ours, equals, theirs in pairs:
+        if not (ours and equals and theirs):
+            raise UsageError(f"--column {ours}{equals}{theirs}: expected OURS=THEIRS, such as --column size=qty")
+    return Options({ours: theirs for ours, _, theirs in pairs}, time_unit, kind, local_time)
+
+
+def _files(paths: tuple[Path, ...]) -> Iterator[Path]:
+    for path in paths:
+        if path.is_dir():
+            inside = sorted(file for file in path.rglob("*.parquet") if file.name[0] != ".")
+            if not inside:
+                raise DataError(f"{path}: no *.parquet files in this folder")
+            yield from inside
+        elif path.exists():
+            yield path
+        else:
+            raise DataError(f"{path}: no such file or folder")
+
+
+@contextmanager
+def _bar(quiet: bool) -> Iterator["Progress | None"]:
+    """Show how many rows were read, on a terminal."""
+    if quiet or not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    with Progress(
+        SpinnerColumn(), TextColumn("{task.completed:,} rows"), TimeElapsedColumn(), console=Console(stderr=True)
+    ) as bar:
+        task = bar.add_task("rows", total=None)
+        yield lambda rows: bar.advance(task, rows)
+
+
+def _as_json(done: "Intake") -> dict[str, Any]:  # Any: it is JSON.
+    return {
+        "files": [
+            {
+                "path": str(file.path), "format": file.form, "rows": file.rows, "good": file.good, "new": file.fresh,
+                "moved": file.back, "off_lot": file.off_lot, "bad": file.bad,
+            }
+            for file in done.files
+        ],
+        "written": [str(day.path) for day in done.written],
+        "unchanged": [str(day.path) for day in done.known],
+    }  # fmt: skip
+
+
+def _tell(path: Path, findings: "Findings", words: list[str]) -> None:
+    from bmv.data.quality import utc
+
+    click.echo(f"{path}: {findings.rows:,} rows from {utc(findings.first_ns)} to {utc(findings.last_ns)}")
+    for word in words:
+        click.echo(f"  {word}")
+
+
+def _table(columns: list[str], rows: list[list[str]]) -> None:
+    widths = [max(len(cell) for cell in column) for column in zip(columns, *rows, strict=True)]
+    numbers = {"days", "rows", "MB", "tick_size", "lot_size", "gaps"}
+    for row in (columns, *rows):
+        cells = [
+            cell.rjust(width) if name in numbers else cell.ljust(width)
+            for name, cell, width in zip(columns, row, widths, strict=True)
+        ]
+        click.echo("  ".join(cells).rstrip())
+
+
+COMMANDS = (take, show, check, export, convert)

@@ -1,0 +1,102 @@
+"""Binance's public archive: trades, aggTrades and bookTicker of spot and futures, zipped or not.
+
+Columns after https://github.com/binance/binance-public-data. Spot files have no header, those of futures do. Times are
+milliseconds, in spot files from 2025 on microseconds.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import polars as pl
+
+from bmv.data.importers.form import Form, Options, filled
+from bmv.data.importers.text import FALSE, TRUE, Cells, cells, first_line, unpacked
+from bmv.data.parquet import ROW
+from bmv.ports.errors import DataError
+
+TRADES = ("id", "price", "qty", "quote_qty", "time", "is_buyer_maker", "is_best_match")
+AGG_TRADES = (
+    "agg_trade_id", "price", "quantity", "first_trade_id", "last_trade_id", "transact_time", "is_buyer_maker",
+    "is_best_match",
+)  # fmt: skip
+BOOK_TICKER = (
+    "update_id", "best_bid_price", "best_bid_qty", "best_ask_price", "best_ask_qty", "transaction_time", "event_time",
+)  # fmt: skip
+NAMED = re.compile(r"^[A-Z0-9_]+-(trades|aggTrades|bookTicker)-\d{4}-\d{2}(-\d{2})?\.(zip|csv|csv\.gz)$")
+COLUMNS = {"trades": TRADES, "aggTrades": AGG_TRADES, "bookTicker": BOOK_TICKER}
+
+
+def knows(path: Path) -> bool:
+    """Know a file by its name, as the archive gives it, or by its header."""
+    return NAMED.match(path.name) is not None or _by_header(first_line(path)) is not None
+
+
+def read(path: Path, options: Options) -> Iterator[pl.DataFrame]:
+    """Yield the rows of one file; a print whose buyer was the maker was sold."""
+    line = first_line(path)
+    kind = _by_header(line)
+    names: Sequence[str] | None = None
+    if kind is None:
+        named = NAMED.match(path.name)
+        kind = named[1] if named else _by_width(line)
+        if kind is None:
+            raise DataError(f"{path}: neither its name nor its first line says trades, aggTrades or bookTicker")
+        names = COLUMNS[kind][: len(line.split(","))]
+        if len(names) < 6:
+            raise DataError(f"{path}, line 1: has {len(names)} columns; {kind} have at least 6")
+    with unpacked(path) as plain:
+        for part in cells(plain, path, names):
+            yield filled(_quotes(part, options) if kind == "bookTicker" else _trades(part, options))
+
+
+def _by_header(line: str) -> str | None:
+    header = tuple(line.split(","))
+    for kind, names in COLUMNS.items():
+        if len(header) >= 6 and header == names[: len(header)]:
+            return kind
+    return None
+
+
+def _by_width(line: str) -> str | None:
+    """Tell a file without header by its last columns: one truth of a trade, two of an aggregated one after six."""
+    words = [word.lower() for word in line.split(",")]
+    truths = [word in ("true", "false") for word in words]
+    if (len(words) == 7 and truths[5:] == [True, True]) or (len(words) == 6 and truths[5]):
+        return "trades"
+    if (len(words) == 8 and truths[6:] == [True, True]) or (len(words) == 7 and truths[6] and not truths[5]):
+        return "aggTrades"
+    return None
+
+
+def _trades(part: Cells, options: Options) -> pl.DataFrame:
+    size = "qty" if part.has("qty") else "quantity"
+    time = "time" if part.has("time") else "transact_time"
+    return pl.DataFrame(
+        {
+            ROW: part.lines,
+            "ts": part.times(time, options.time_unit),
+            "kind": pl.repeat("trade", len(part.rows), eager=True),
+            "side": part.words("is_buyer_maker", {TRUE: -1, FALSE: 1}),
+            "price": part.floats("price"),
+            "size": part.floats(size),
+        }
+    )
+
+
+def _quotes(part: Cells, options: Options) -> pl.DataFrame:
+    time = "event_time" if options.local_time and part.has("event_time") else "transaction_time"
+    return pl.DataFrame(
+        {
+            ROW: part.lines,
+            "ts": part.times(time, options.time_unit),
+            "kind": pl.repeat("quote", len(part.rows), eager=True),
+            "bid": part.floats("best_bid_price"),
+            "bid_size": part.floats("best_bid_qty"),
+            "ask": part.floats("best_ask_price"),
+            "ask_size": part.floats("best_ask_qty"),
+        }
+    )
+
+
+BINANCE = Form("binance", "Binance public data: trades, aggTrades, bookTicker (zip or CSV)", knows, read)

@@ -1,0 +1,137 @@
+"""One file looked at, whatever its form: its steps, its bad rows, and what its good ones say together."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from bmv.data.check import Findings, checked
+from bmv.data.importers import FORMS, Options, chosen
+from bmv.data.infer import PRICES, SIZES, coarsest_step, counted, finest_lot
+from bmv.data.intake import Taken, judge, refuse_bad
+from bmv.data.lake import market_of
+from bmv.data.parquet import parquet_columns, readable
+from bmv.data.quality import utc
+from bmv.data.schema import LAKE
+from bmv.ports.errors import DataError
+from bmv.ports.market import PRICE_TICKS_MAX, SIZE_LOTS_MAX, Market
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """What was found in one file; `taken` counts its bad rows, `findings` speak of the good ones."""
+
+    form: str
+    tick_size: Decimal
+    lot_size: Decimal
+    inferred: bool
+    taken: Taken
+    findings: Findings
+
+    def as_dict(self) -> dict[str, Any]:  # Any: it is JSON.
+        """Return all of it as JSON-able values."""
+        return {
+            "format": self.form,
+            "tick_size": str(self.tick_size),
+            "lot_size": str(self.lot_size),
+            "inferred": self.inferred,
+            "bad": self.taken.bad,
+            "first_bad": self.taken.first_bad or None,
+            "back": self.taken.back,
+            "off_lot": self.taken.off_lot,
+            **self.findings.as_dict(),
+        }
+
+    def words(self) -> list[str]:
+        """Return what a trader should know, a line each; what was not found is not told."""
+        found = self.findings
+        lines = [
+            f"tick {self.tick_size}, lot {self.lot_size}{' (found from its numbers)' if self.inferred else ''}",
+            f"{found.trades:,} trades, {found.quotes:,} quotes, {found.depths:,} depth changes",
+        ]
+        lines += [f"{count:,} bad: {word}" for word, count in self.taken.bad.items()]
+        lines += [f"first bad row in {self.taken.first_bad}"] if self.taken.first_bad else []
+        counts = (
+            (self.taken.back, "rows stand after a later one"),
+            (self.taken.off_lot, "sizes off the lot grid"),
+            (found.duplicates, "rows equal an earlier one of the same time"),
+            (found.crossed, "crossed quotes"),
+            (found.locked, "locked quotes"),
+            (found.unsided, "prints without an aggressor"),
+            (found.unsized, "rows with a book side whose size was not recorded"),
+            (found.outside, "prints outside the quote before"),
+            (found.wrong_side, "prints on the wrong side of the quote before"),
+            (found.outliers, "prints more than 2 % from those around them"),
+            (found.gap_count, "holes longer than a minute"),
+        )
+        lines += [f"{count:,} {word}" for count, word in counts if count]
+        lines += [f"no rows from {utc(gap.from_ns)} to {utc(gap.to_ns)}" for gap in found.gaps]
+        if found.skew_ms:
+            when = "later" if found.skew_ms > 0 else "earlier"
+            lines.append(f"clock skew: prints lie at the quote most often if quotes are {abs(found.skew_ms)} ms {when}")
+        return lines
+
+
+def inspected(
+    path: Path,
+    tick_size: Decimal | None,
+    lot_size: Decimal | None,
+    form: str | None,
+    options: Options,
+    max_bad_share: float,
+) -> Inspection:
+    """Look at one file; it must fit in memory. `DataError` when it is unusable."""
+    if form is None and path.suffix == ".parquet" and "ts_ns" in parquet_columns(path):
+        return _of_lake(path)
+    read = chosen(FORMS, path, form)
+    batches = list(read.read(path, options))
+    market = Market(path.name, *_steps(path, batches, tick_size, lot_size))
+    taken = Taken(path, read.name)
+    rows = pl.concat([judge(taken, batch, market) for batch in batches] or [pl.DataFrame()])
+    if not taken.rows:
+        raise DataError(f"{path}: has no rows")
+    refuse_bad(taken, max_bad_share)
+    inferred = tick_size is None or lot_size is None
+    return Inspection(read.name, market.tick_size, market.lot_size, inferred, taken, checked(_sorted(taken, rows)))
+
+
+def _of_lake(path: Path) -> Inspection:
+    market = market_of(path)
+    with readable(path):
+        rows = pl.read_parquet(path, columns=list(LAKE), glob=False)
+    if not len(rows):
+        raise DataError(f"{path}: has no rows")
+    taken = Taken(path, "lake", rows=len(rows), good=len(rows))
+    return Inspection("lake", market.tick_size, market.lot_size, False, taken, checked(_sorted(taken, rows)))
+
+
+def _sorted(taken: Taken, rows: pl.DataFrame) -> pl.DataFrame:
+    """Return the rows in order of time, and count those that were not."""
+    taken.back = int((rows["ts_ns"] < rows["ts_ns"].cum_max()).sum())
+    return rows.sort("ts_ns", maintain_order=True) if taken.back else rows
+
+
+def _steps(
+    path: Path, batches: list[pl.DataFrame], tick_size: Decimal | None, lot_size: Decimal | None
+) -> tuple[Decimal, Decimal]:
+    """Return tick and lot as given, else as the numbers of the file tell."""
+    if tick_size is None:
+        tick_size = coarsest_step(*counted(_columns(batches, PRICES)), PRICE_TICKS_MAX)
+        if tick_size is None:
+            raise DataError(f"{path}: its prices lie on no decimal grid; give --tick-size")
+    if lot_size is None:
+        sizes, counts = counted(_columns(batches, SIZES))
+        if not len(sizes):
+            return tick_size, Decimal(1)  # No size is recorded that a lot could be wrong about.
+        lot_size = coarsest_step(sizes, counts, SIZE_LOTS_MAX, coarsen=False) or finest_lot(float(sizes.max()))
+    return tick_size, lot_size
+
+
+def _columns(batches: list[pl.DataFrame], names: tuple[str, ...]) -> Iterator[pl.DataFrame]:
+    yield pl.DataFrame(schema={"value": pl.Float64})
+    for batch in batches:
+        for name in names:
+            yield batch.select(value=pl.col(name)).drop_nulls()

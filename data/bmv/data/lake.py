@@ -1,0 +1,261 @@
+"""The lake: one Parquet file a market and UTC day, and beside each a manifest that says what it holds.
+
+A manifest can always be made again from its file. It is written after the file, so a crash between the two leaves one
+that does not fit any more; that is seen by the size of the file, and it is made again.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import polars as pl
+
+from bmv.data.merge import merged
+from bmv.data.parquet import readable
+from bmv.data.quality import GAP_NS, Gap
+from bmv.data.schema import LAKE, LAKE_SCHEMA, day_path, replacing, write_rows
+from bmv.ports.errors import DataError, StorageError
+from bmv.ports.market import Market
+from bmv.ports.messages import Kind
+
+VERSION = 1
+DAY_NS = 86_400_000_000_000
+
+
+class Day(NamedTuple):
+    """One file of a lake: folder names and UTC day."""
+
+    path: Path
+    venue: str
+    symbol: str
+    day: date
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What a day's file holds. Times are nanoseconds UTC.
+
+    `bytes` and `sha256` are those of the file. `quality` counts what was found in its rows. `sources` are the files
+    that it was made of, `gaps` the holes in the record: no row for longer than a minute, between two rows.
+    """
+
+    venue: str
+    symbol: str
+    day: str
+    tick_size: str
+    lot_size: str
+    rows: int
+    first_ns: int
+    last_ns: int
+    bytes: int
+    sha256: str
+    quality: Mapping[str, int]
+    gaps: Sequence[Gap]
+    sources: Sequence[Mapping[str, Any]] = field(default_factory=list)  # Any: it is JSON.
+    version: int = VERSION
+
+    def __repr__(self) -> str:
+        return f"<Manifest {self.venue}/{self.symbol} {self.day}: {self.rows:,} rows, {len(self.gaps)} gaps>"
+
+
+class Lake:
+    """A folder of days; nothing is opened before it is asked for."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def __repr__(self) -> str:
+        return f"<Lake {self.root}>"
+
+    def days(self, venue: str | None = None, symbol: str | None = None) -> list[Day]:
+        """Return the days there are, of all markets or of some, ordered by market and day."""
+        found = []
+        for path in sorted(self.root.glob("*/*/*.parquet")):
+            day = _day_of(path)
+            if day is None or path.name[0] == ".":
+                continue
+            place = Day(path, path.parent.parent.name, path.parent.name, day)
+            if _is(place.venue, venue) and _is(place.symbol, symbol):
+                found.append(place)
+        return found
+
+    def place(self, venue: str, symbol: str, day: date) -> Day:
+        """Return where a day of a market lies, or would lie."""
+        path = day_path(self.root, venue, symbol, day)
+        return Day(path, path.parent.parent.name, path.parent.name, day)
+
+    def manifest(self, day: Day) -> Manifest:
+        """Return what a day's manifest says, made again (and written) if it is missing or no longer fits the file."""
+        told = _read_manifest(manifest_path(day.path))
+        if told is not None and told.bytes == day.path.stat().st_size:
+            return told
+        made = examined(day)
+        _write_manifest(manifest_path(day.path), made)
+        return made
+
+    def market(self, venue: str, symbol: str) -> Market | None:
+        """Return the market as its newest day knows it; None where the lake has none."""
+        days = self.days(venue, symbol)
+        return market_of(days[-1].path) if days else None
+
+    def put(self, day: Day, rows: pl.DataFrame, market: Market, source: Mapping[str, Any]) -> int:
+        """Let `rows` into a day, beside what is there, and return how many were new; none: nothing is written.
+
+        Args:
+            rows: In the lake's form, in order of time, all of that UTC day.
+            source: Where they come from, for the manifest.
+
+        The caller holds :meth:`writing`.
+        """
+        old, sources = pl.DataFrame(schema=LAKE_SCHEMA), list[Mapping[str, Any]]()
+        if day.path.exists():
+            _refuse_other_steps(day.path, market)
+            with readable(day.path):
+                old = pl.read_parquet(day.path, columns=list(LAKE), glob=False)
+                sources = json.loads(pl.read_parquet_metadata(day.path).get("bmv.sources", "[]"))
+        whole, fresh = merged(old, rows)
+        if fresh:
+            words = {"bmv.venue": day.venue, "bmv.sources": json.dumps([*sources, {**source, "rows": fresh}])}
+            write_rows(day.path, whole.lazy(), market, words)
+            _write_manifest(manifest_path(day.path), examined(day))
+        return fresh
+
+    @contextmanager
+    def writing(self) -> Iterator[Path]:
+        """Be the only writer of this lake, and give a folder for what is half done; it is gone afterwards.
+
+        What a killed writer left is swept first. `StorageError` while another one is at work.
+        """
+        import fcntl
+        import shutil
+
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+            lock = (self.root / ".lock").open("w")
+        except OSError as error:
+            raise StorageError(f"{self.root}: cannot be written: {error.strerror or error}") from error
+        with lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                raise StorageError(f"{self.root}: another import is writing to this lake; wait for its end") from error
+            half_done = self.root / ".half-done"
+            shutil.rmtree(half_done, ignore_errors=True)
+            for left in self.root.glob("*/*/.*.tmp"):
+                left.unlink()
+            try:
+                half_done.mkdir()
+                yield half_done
+            finally:
+                shutil.rmtree(half_done, ignore_errors=True)
+
+
+def manifest_path(path: Path) -> Path:
+    """Return where the manifest of a day's file lies."""
+    return path.with_suffix(".json")
+
+
+def examined(day: Day) -> Manifest:
+    """Read a day's file and say what it holds."""
+    with readable(day.path):
+        words = pl.read_parquet_metadata(day.path)
+        rows = pl.scan_parquet(day.path, glob=False)
+        kind, sides = pl.col("kind"), (pl.col("bid") > 0) & (pl.col("ask") > 0)
+        found = rows.select(
+            pl.len().alias("rows"),
+            pl.col("ts_ns").min().alias("first_ns"),
+            pl.col("ts_ns").max().alias("last_ns"),
+            (kind == Kind.TRADE).sum().alias("trades"),
+            (kind == Kind.QUOTE).sum().alias("quotes"),
+            (kind == Kind.DEPTH).sum().alias("depths"),
+            (sides & (pl.col("bid") > pl.col("ask"))).sum().alias("crossed"),
+            (sides & (pl.col("bid") == pl.col("ask"))).sum().alias("locked"),
+            ((kind == Kind.TRADE) & (pl.col("side").fill_null(0) == 0)).sum().alias("unsided"),
+            (pl.col("ts_ns").diff() < 0).sum().alias("back"),
+        )
+        counts = found.collect().row(0, named=True)
+        before = pl.col("ts_ns").shift(1)
+        holes = (
+            rows.select(from_ns=before, to_ns="ts_ns").filter(pl.col("to_ns") - pl.col("from_ns") > GAP_NS).collect()
+        )
+    if not counts["rows"]:
+        raise DataError(f"{day.path}: has no rows")
+    first_ns, last_ns, total = counts.pop("first_ns"), counts.pop("last_ns"), counts.pop("rows")
+    return Manifest(
+        venue=day.venue,
+        symbol=words.get("bmv.symbol", day.symbol),
+        day=day.day.isoformat(),
+        tick_size=words.get("bmv.tick_size", ""),
+        lot_size=words.get("bmv.lot_size", ""),
+        rows=total,
+        first_ns=first_ns,
+        last_ns=last_ns,
+        bytes=day.path.stat().st_size,
+        sha256=sha256(day.path),
+        quality=counts,
+        gaps=[Gap(*hole) for hole in holes.rows()],
+        sources=json.loads(words.get("bmv.sources", "[]")),
+    )
+
+
+def sha256(path: Path) -> str:
+    """Return the SHA-256 of a file, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def day_number(ts_ns: int) -> date:
+    """Return the UTC day of a time."""
+    return datetime.fromtimestamp(ts_ns // 10**9, UTC).date()
+
+
+def _read_manifest(path: Path) -> Manifest | None:
+    """Return a manifest as it stands; None where there is none that can be read, since it can be made again."""
+    try:
+        told = json.loads(path.read_bytes())
+        return Manifest(**{**told, "gaps": [Gap(**gap) for gap in told["gaps"]]})
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _write_manifest(path: Path, manifest: Manifest) -> None:
+    told = {**asdict(manifest), "gaps": [gap._asdict() for gap in manifest.gaps]}
+    half_done = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    with replacing(path, half_done):
+        half_done.write_text(json.dumps(told, indent=1) + "\n")
+
+
+def _refuse_other_steps(path: Path, market: Market) -> None:
+    known = market_of(path)
+    if (known.tick_size, known.lot_size) != (market.tick_size, market.lot_size):
+        raise DataError(
+            f"{path}: holds ticks of {known.tick_size} and lots of {known.lot_size}; rows in ticks of "
+            f"{market.tick_size} and lots of {market.lot_size} can't go beside them"
+        )
+
+
+def market_of(path: Path) -> Market:
+    with readable(path):
+        words = pl.read_parquet_metadata(path)
+    try:
+        return Market(words["bmv.symbol"], Decimal(words["bmv.tick_size"]), Decimal(words["bmv.lot_size"]))
+    except (KeyError, ArithmeticError) as error:
+        raise DataError(f"{path}: its metadata lacks bmv.symbol, bmv.tick_size or bmv.lot_size") from error
+
+
+def _is(found: str, asked: str | None) -> bool:
+    return asked is None or found == asked.replace("/", "-")
+
+
+def _day_of(path: Path) -> date | None:
+    try:
+        return date.fromisoformat(path.stem)
+    except ValueError:
+        return None

@@ -1,0 +1,40 @@
+"""Reading Parquet so that what is wrong with a file is said in one line that names it."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import polars as pl
+from polars.exceptions import PanicException, PolarsError
+
+from bmv.ports.errors import DataError
+
+BATCH_ROWS = 500_000
+ROW = "row"
+
+
+@contextmanager
+def readable(path: Path) -> Iterator[None]:
+    """Turn what goes wrong while a file is read into a `DataError` of one line that names it."""
+    try:
+        yield
+    except (PolarsError, OSError, PanicException) as error:
+        cause = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise DataError(f"{path}: cannot be read as Parquet: {cause}") from error
+
+
+def parquet_columns(path: Path) -> list[str]:
+    """Return the names of the columns of a Parquet file; `DataError` where it is none."""
+    with readable(path):
+        return list(pl.read_parquet_schema(path))
+
+
+def parquet_batches(path: Path, columns: Sequence[str]) -> Iterator[pl.DataFrame]:
+    """Yield some columns of a Parquet file in batches, with `row`, the first being number 0."""
+    with readable(path):
+        scan = pl.scan_parquet(path, glob=False).select(columns)
+        rows = scan.select(pl.len()).collect().item()
+    for offset in range(0, rows, BATCH_ROWS):
+        with readable(path):
+            part = scan.slice(offset, BATCH_ROWS).collect()
+        yield part.with_row_index(ROW, offset)
