@@ -40,11 +40,11 @@ def exported(days: Iterable[Path], out: Path, whole: bool) -> int:
 
 def converted(path: Path, out: Path, form: str | None, options: Options) -> int:
     """Write a file of any form as Parquet in the float form; return how many rows. Nothing is judged."""
-    read = chosen(FORMS, path, form).read(path, options)
+    read = chosen(FORMS, path, form, options).read(path, options)
     whole = pl.concat([part.drop(ROW) for part in read])
     half_done = out.with_name(f".{out.name}.{os.getpid()}.tmp")
     with replacing(out, half_done):
-        whole.select(FLOATS).write_parquet(half_done, compression="zstd")
+        whole.select(list(FLOATS)).write_parquet(half_done, compression="zstd")
     return len(whole)
 
 

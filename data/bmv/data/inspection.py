@@ -86,7 +86,7 @@ def inspected(
     """Look at one file; it must fit in memory. `DataError` when it is unusable."""
     if form is None and path.suffix == ".parquet" and "ts_ns" in parquet_columns(path):
         return _of_lake(path)
-    read = chosen(FORMS, path, form)
+    read = chosen(FORMS, path, form, options)
     batches = list(read.read(path, options))
     market = Market(path.name, *_steps(path, batches, tick_size, lot_size))
     taken = Taken(path, read.name)

@@ -15,7 +15,7 @@ from bmv.data.importers import FORMS, Form, Options, chosen
 from bmv.data.lake import DAY_NS, Day, Lake, day_number, sha256
 from bmv.data.parquet import ROW
 from bmv.data.quality import WORDS, Fault, judged
-from bmv.data.schema import at_rest
+from bmv.data.schema import at_rest, writable
 from bmv.data.steps import in_steps
 from bmv.ports.errors import DataError
 from bmv.ports.market import Market
@@ -73,11 +73,12 @@ def take_in(
 
     `DataError` names file and line where something is not what it should be; the lake is then as it was.
     """
-    forms = [chosen(FORMS, path, form) for path in paths]
+    options = options or Options()
+    forms = [chosen(FORMS, path, form, options) for path in paths]
     files = [Taken(path, form.name) for path, form in zip(paths, forms, strict=True)]
     with lake.writing() as half_done:
         staged = [
-            _stage(half_done / str(number), taken, form, market, options or Options(), progress or _nobody)
+            _stage(half_done / str(number), taken, form, market, options, progress or _nobody)
             for number, (taken, form) in enumerate(zip(files, forms, strict=True))
         ]
         for taken in files:
@@ -102,7 +103,8 @@ def _stage(
             last_ns = int(latest[-1])
         for (day,), rows in good.group_by(pl.col("ts_ns") // DAY_NS, maintain_order=True):
             part = folder / f"{day}-{len(parts.get(int(day), []))}.parquet"
-            rows.write_parquet(part, compression="lz4")
+            with writable(part):
+                rows.write_parquet(part, compression="lz4")
             parts.setdefault(int(day), []).append(part)
         progress(len(batch))
     if not taken.rows:

@@ -4,9 +4,11 @@ A manifest can always be made again from its file. It is written after the file,
 that does not fit any more; that is seen by the size of the file, and it is made again.
 """
 
+import fcntl
 import hashlib
 import json
 import os
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -20,7 +22,7 @@ import polars as pl
 from bmv.data.merge import merged
 from bmv.data.parquet import readable
 from bmv.data.quality import GAP_NS, Gap
-from bmv.data.schema import LAKE, LAKE_SCHEMA, day_path, replacing, write_rows
+from bmv.data.schema import LAKE, LAKE_SCHEMA, day_path, replacing, writable, write_rows
 from bmv.ports.errors import DataError, StorageError
 from bmv.ports.market import Market
 from bmv.ports.messages import Kind
@@ -77,13 +79,12 @@ class Lake:
     def days(self, venue: str | None = None, symbol: str | None = None) -> list[Day]:
         """Return the days there are, of all markets or of some, ordered by market and day."""
         found = []
-        for path in sorted(self.root.glob("*/*/*.parquet")):
-            day = _day_of(path)
-            if day is None or path.name[0] == ".":
-                continue
-            place = Day(path, path.parent.parent.name, path.parent.name, day)
-            if _is(place.venue, venue) and _is(place.symbol, symbol):
-                found.append(place)
+        for folder in (folder for place in _inside(self.root) for folder in _inside(place)):
+            for path in _inside(folder):
+                day = _day_of(path)
+                place = Day(path, folder.parent.name, folder.name, day or date.min)
+                if day is not None and _is(place.venue, venue) and _is(place.symbol, symbol):
+                    found.append(place)
         return found
 
     def place(self, venue: str, symbol: str, day: date) -> Day:
@@ -133,14 +134,9 @@ class Lake:
 
         What a killed writer left is swept first. `StorageError` while another one is at work.
         """
-        import fcntl
-        import shutil
-
-        try:
+        with writable(self.root):
             self.root.mkdir(parents=True, exist_ok=True)
             lock = (self.root / ".lock").open("w")
-        except OSError as error:
-            raise StorageError(f"{self.root}: cannot be written: {error.strerror or error}") from error
         with lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -254,7 +250,17 @@ def _is(found: str, asked: str | None) -> bool:
     return asked is None or found == asked.replace("/", "-")
 
 
+def _inside(folder: Path) -> list[Path]:
+    """Return what lies in a folder, hidden things aside; nothing where it is none, or is gone by now."""
+    try:
+        return sorted(path for path in folder.iterdir() if path.name[0] != ".")
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
 def _day_of(path: Path) -> date | None:
+    if path.suffix != ".parquet":
+        return None
     try:
         return date.fromisoformat(path.stem)
     except ValueError:

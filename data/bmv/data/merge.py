@@ -15,8 +15,8 @@ _COLUMNS = list(LAKE)
 def merged(old: pl.DataFrame, new: pl.DataFrame) -> tuple[pl.DataFrame, int]:
     """Return the rows of both in order of time, and how many of `new` were not in `old`.
 
-    Rows of equal time: those of `old` keep their order; prints that only `new` has go before them, its quotes and
-    depth changes after, because a print happened against the book that stood before it.
+    Rows of equal time in one record keep their order. Where both have rows of a time, prints that only `new` has go
+    before those of `old`, its quotes and depth changes after: a print happened against the book that stood before it.
 
     Args:
         old: Rows in the lake's form, in order.
@@ -25,8 +25,9 @@ def merged(old: pl.DataFrame, new: pl.DataFrame) -> tuple[pl.DataFrame, int]:
     fresh = _only_new(old, new)
     if not len(fresh):
         return old, 0
-    before = pl.when(pl.col("kind") == Kind.TRADE).then(0).otherwise(2)
-    parts = [old.with_columns(rank=pl.lit(1, pl.Int32)), fresh.with_columns(rank=before.cast(pl.Int32))]
+    met = pl.col("ts_ns").is_in(old["ts_ns"].implode())
+    rank = pl.when(~met).then(1).when(pl.col("kind") == Kind.TRADE).then(0).otherwise(2)
+    parts = [old.with_columns(rank=pl.lit(1, pl.Int32)), fresh.with_columns(rank=rank.cast(pl.Int32))]
     whole = pl.concat(parts).sort("ts_ns", "rank", maintain_order=True).drop("rank")
     return whole, len(fresh)
 

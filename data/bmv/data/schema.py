@@ -11,6 +11,7 @@ from datetime import date
 from pathlib import Path
 
 import polars as pl
+from polars.exceptions import PolarsError
 from polars.io.plugins import register_io_source
 
 from bmv.ports.errors import StorageError
@@ -95,17 +96,28 @@ def write_rows(path: Path, rows: pl.LazyFrame, market: Market, metadata: Mapping
 def replacing(path: Path, half_done: Path) -> Iterator[None]:
     """Let a file be written beside `path` and take its place in one step when it is whole, else be gone."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        yield
-        half_done.replace(path)
-        _sync_folder(path.parent)
-    except OSError as error:
-        raise StorageError(
-            f"{path}: cannot be written: {error.strerror or error}; nothing of it was changed"
-        ) from error
+        with writable(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            yield
+            half_done.replace(path)
+            _sync_folder(path.parent)
     finally:
         with suppress(OSError):
             half_done.unlink(missing_ok=True)
+
+
+@contextmanager
+def writable(path: Path) -> Iterator[None]:
+    """Turn what keeps `path` from being written, such as a full disk, into a `StorageError` of one line."""
+    try:
+        yield
+    except OSError as error:
+        raise StorageError(f"{path}: cannot be written: {error.strerror or error}") from error
+    except PolarsError as error:  # Polars hands on what the system said as the end of a text of its own.
+        if "os error" not in str(error):
+            raise
+        cause = str(error).rsplit(": ", 1)[-1]
+        raise StorageError(f"{path}: cannot be written: {cause}") from error
 
 
 def frames(batches: Iterable[Columns]) -> Iterator[pl.DataFrame]:

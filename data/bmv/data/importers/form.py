@@ -56,8 +56,13 @@ class Form:
     read: Callable[[Path, Options], Iterator[pl.DataFrame]]
 
 
-def chosen(forms: Sequence[Form], path: Path, name: str | None) -> Form:
-    """Return the form called `name`, or, without a name, the first that knows the file."""
+def chosen(forms: Sequence[Form], path: Path, name: str | None, options: Options) -> Form:
+    """Return the form called `name`, or, without a name, the first that knows the file.
+
+    Who names columns means the generic form.
+    """
+    if name is None and options.columns:
+        name = "generic"
     if not path.is_file():
         raise DataError(f"{path}: no such file")
     if name is not None:
