@@ -109,6 +109,64 @@ def judged(rows: pl.LazyFrame, exact: bool) -> pl.LazyFrame:
     )
 
 
+def judged_whole(rows: pl.DataFrame) -> pl.DataFrame:
+    """Return what :func:`judged` returns for rows of whole ticks and lots, three times as fast where all are good.
+
+    Rows that a careful writer wrote show by a few numbers of each column that no rule can be broken; only others are
+    looked at one by one.
+    """
+    if not _plainly_good(rows):
+        return judged(rows.lazy(), exact=True).collect(engine="in-memory")
+    bid, ask = pl.col("bid"), pl.col("ask")
+    return rows.select(
+        *(pl.col(name).fill_null(0) for name in ("ts_ns", "kind", "side", "price", "size")),
+        bid.fill_null(0),
+        pl.when(bid.is_null()).then(0).otherwise(pl.col("bid_size").fill_null(UNRECORDED)).alias("bid_size"),
+        ask.fill_null(0),
+        pl.when(ask.is_null()).then(0).otherwise(pl.col("ask_size").fill_null(UNRECORDED)).alias("ask_size"),
+        fault=pl.lit(Fault.NONE, pl.UInt8),
+        off_lot=pl.lit(False),
+    )
+
+
+def _plainly_good(rows: pl.DataFrame) -> bool:
+    """Return whether all rows are prints and quotes, each with what belongs to its kind, within range, and no more.
+
+    What is there is at least 1 and below every limit; the size of a side of the book may be unrecorded.
+    """
+    kind, prints, books = pl.col("kind"), ("price", "size"), ("bid", "bid_size", "ask", "ask_size")
+    found = rows.select(
+        first=kind.min(),
+        last=kind.max(),
+        untold=pl.col("ts_ns").null_count() + kind.null_count(),
+        trades=(kind == Kind.TRADE).sum(),
+        side=pl.max_horizontal(pl.col("side").max(), -pl.col("side").min()).fill_null(0),
+        least=pl.min_horizontal(pl.col(name).min() for name in (*prints, *books)),
+        most=pl.max_horizontal(pl.col(name).max() for name in (*prints, *books)),
+        prices=pl.col("price").count(),
+        sizes=pl.col("size").count(),
+        strays=pl.any_horizontal(_has(name, kind == Kind.TRADE) for name in books)
+        | pl.any_horizontal(_has(name, kind == Kind.QUOTE) for name in (*prints, "side")),
+        lone=_has("bid_size", pl.col("bid").is_null()) | _has("ask_size", pl.col("ask").is_null()),
+    ).row(0, named=True)
+    return bool(
+        found["untold"] == 0
+        and found["least"] is not None
+        and Kind.TRADE <= found["first"] <= found["last"] <= Kind.QUOTE
+        and not found["strays"]
+        and not found["lone"]
+        and found["prices"] == found["sizes"] == found["trades"]
+        and found["side"] <= 1
+        and found["least"] >= 1
+        and found["most"] < min(PRICE_TICKS_MAX, SIZE_LOTS_MAX)
+    )
+
+
+def _has(name: str, rows: pl.Expr) -> pl.Expr:
+    """True where some of `rows` have a value in a column."""
+    return (pl.col(name).is_not_null() & rows).any()
+
+
 def _nearest(steps: pl.Expr) -> pl.Expr:
     return (steps + 0.5).floor()  # Four times as fast as `round`.
 

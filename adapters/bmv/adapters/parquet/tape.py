@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from bmv.adapters.parquet.infer import infer_tick
 from bmv.adapters.parquet.source import Source, open_all
 from bmv.data.parquet import readable
-from bmv.data.quality import WORDS, Fault, Quality, judged, utc
+from bmv.data.quality import WORDS, Fault, Quality, judged, judged_whole, utc
 from bmv.ports.errors import DataError
 from bmv.ports.market import NOTIONAL_MAX, PRICE_TICKS_MAX, Market
 from bmv.ports.market_data import Columns
@@ -156,7 +156,10 @@ class ParquetTape:
 
     def _judged(self, source: Source, offset: int, rows: int) -> pl.DataFrame:
         with readable(source.path):
-            return judged(source.steps(offset, rows, self.market), exact=source.lake).collect(engine="in-memory")
+            steps = source.steps(offset, rows, self.market)
+            if source.lake:
+                return judged_whole(steps.collect(engine="in-memory"))
+            return judged(steps, exact=False).collect(engine="in-memory")
 
     def _refusal(self, reading: "Reading") -> DataError:
         quality = self.quality
