@@ -1,9 +1,10 @@
-"""`bmv data import|list|check|export|convert`: the lake from the command line."""
+"""`bmv data download|import|list|check|export|convert`: the lake from the command line."""
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from bmv.ports.market import Market
 
 FILE = click.Path(path_type=Path)
+DAY = click.DateTime(["%Y-%m-%d", "%Y%m%d"])
 LAKE = click.option("--lake", "root", type=FILE, default="lake", show_default=True, help="Folder of the lake.")
 TICK = click.option("--tick-size", type=Amount(), help="Step of price, quote per base.")
 LOT = click.option("--lot-size", type=Amount(), help="Step of size, base.")
@@ -253,6 +255,61 @@ def convert(
     click.echo(json.dumps({"file": str(out), "rows": rows}) if as_json else f"wrote {out}: {rows:,} rows")
 
 
+@click.command("download")
+@click.argument("symbol")
+@click.option(
+    "--market", type=click.Choice(["spot", "um", "cm"]), default="spot", show_default=True, help="Which book."
+)
+@click.option(
+    "--kind", "kinds", type=click.Choice(["trades", "aggTrades", "bookTicker"]), multiple=True, default=["trades"],
+    show_default=True, help="May be repeated; bookTicker is there for futures only.",
+)  # fmt: skip
+@click.option("--from", "first", type=DAY, required=True, help="First UTC day.")
+@click.option("--to", "last", type=DAY, help="Last UTC day, included; the first if absent.")
+@click.option("--out", type=FILE, default="downloads", show_default=True, help="Folder for the files.")
+@click.option("--url", default="https://data.binance.vision", show_default=True, help="Where the archive is.")
+@JSON
+def download(
+    symbol: str,
+    market: str,
+    kinds: tuple[str, ...],
+    first: datetime,
+    last: datetime | None,
+    out: Path,
+    url: str,
+    as_json: bool,
+) -> None:
+    """Fetch days of SYMBOL from Binance's public archive, each verified by its checksum.
+
+    A file that is there already is not fetched again, one that was cut off is gone on with. `bmv data import` takes the
+    files from there.
+
+    \b
+    Examples:
+      bmv data download BTCUSDT --from 2025-09-01 --to 2025-09-03
+      bmv data download BTCUSDT --market um --kind trades --kind bookTicker --from 2025-09-03
+    """
+    import httpx
+
+    from bmv.adapters.archive.binance import TIMEOUT_S, Archive
+
+    days = first.date(), (last or first).date()
+    told = list[dict[str, str]]()
+    with httpx.Client(timeout=TIMEOUT_S, follow_redirects=True) as client, _bytes_bar(as_json) as progress:
+        archive = Archive(client, url)
+        for kind in kinds:
+            for file in archive.fetch(market, symbol, kind, *days, out, progress):
+                told.append({"file": str(file.path), "state": file.state})
+                if not as_json:
+                    absent = file.state == "absent"
+                    about = f"{file.path.name}: the archive has no such day" if absent else str(file.path)
+                    click.echo(f"{file.state:<7} {about}")
+    if as_json:
+        click.echo(json.dumps({"files": told}))
+    if all(file["state"] == "absent" for file in told):
+        raise DataError(f"{symbol}: the archive has none of these days; is the name right, and the market {market}?")
+
+
 def _market(
     known: "Market | None",
     symbol: str | None,
@@ -329,6 +386,27 @@ def _bar(quiet: bool) -> Iterator["Progress | None"]:
         yield lambda rows: bar.advance(task, rows)
 
 
+@contextmanager
+def _bytes_bar(quiet: bool) -> Iterator[Callable[[str, int, int], None]]:
+    """Show how much of each file has come, on a terminal."""
+    if quiet or not sys.stderr.isatty():
+        yield lambda name, there, whole: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+
+    columns = TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn()
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        tasks = dict[str, Any]()  # Any: an id of rich's own.
+
+        def show(name: str, there: int, whole: int) -> None:
+            if name not in tasks:
+                tasks[name] = bar.add_task(name)
+            bar.update(tasks[name], completed=there, total=whole or None)
+
+        yield show
+
+
 def _as_json(done: "Intake") -> dict[str, Any]:  # Any: it is JSON.
     return {
         "files": [
@@ -362,4 +440,4 @@ def _table(columns: list[str], rows: list[list[str]]) -> None:
         click.echo("  ".join(cells).rstrip())
 
 
-COMMANDS = (take, show, check, export, convert)
+COMMANDS = (download, take, show, check, export, convert)

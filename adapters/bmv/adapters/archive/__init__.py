@@ -1,0 +1,1 @@
+"""Archives of ticks that others publish."""
