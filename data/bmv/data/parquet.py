@@ -26,13 +26,13 @@ def readable(path: Path) -> Iterator[None]:
 def parquet_columns(path: Path) -> list[str]:
     """Return the names of the columns of a Parquet file; `DataError` where it is none."""
     with readable(path):
-        return list(pl.read_parquet_schema(path))
+        return list(pl.read_parquet_schema(str(path)))
 
 
 def parquet_batches(path: Path, columns: Sequence[str]) -> Iterator[pl.DataFrame]:
     """Yield some columns of a Parquet file in batches, with `row`, the first being number 0."""
     with readable(path):
-        scan = pl.scan_parquet(path, glob=False).select(columns)
+        scan = pl.scan_parquet(str(path), glob=False).select(columns)
         rows = scan.select(pl.len()).collect().item()
     for offset in range(0, rows, BATCH_ROWS):
         with readable(path):

@@ -25,8 +25,8 @@ def infer_steps(path: str | Path) -> tuple[Decimal, Decimal]:
     """
     files = find([path])
     with readable(files[0]):
-        words = pl.read_parquet_metadata(files[0])
-        lake = form_of(files[0], pl.read_parquet_schema(files[0]))
+        words = pl.read_parquet_metadata(str(files[0]))
+        lake = form_of(files[0], pl.read_parquet_schema(str(files[0])))
     if lake:
         return Decimal(words["bmv.tick_size"]), Decimal(words["bmv.lot_size"])
     if (tick := coarsest_step(*_values(files, PRICES), PRICE_TICKS_MAX)) is None:
@@ -49,7 +49,7 @@ def _values(files: Sequence[Path], names: Sequence[str]) -> tuple[NDArray[float6
     columns = []
     for path in files:
         with readable(path):
-            form_of(path, pl.read_parquet_schema(path))
-            part = pl.scan_parquet(path, glob=False).head(ROWS_LOOKED_AT)
+            form_of(path, pl.read_parquet_schema(str(path)))
+            part = pl.scan_parquet(str(path), glob=False).head(ROWS_LOOKED_AT)
             columns += [part.select(value=pl.col(name).cast(pl.Float64)).drop_nulls().collect() for name in names]
     return counted(columns)

@@ -11,6 +11,7 @@ from pathlib import Path
 import polars as pl
 
 from bmv.data.parquet import readable
+from bmv.data.place import place, ticks_below
 from bmv.data.quality import utc
 from bmv.data.schema import FLOATS, LAKE, VERSION
 from bmv.data.steps import in_steps
@@ -35,7 +36,7 @@ class Source:
 
     def steps(self, offset: int, rows: int, market: Market) -> pl.LazyFrame:
         """Return `rows` rows from `offset` on, prices in ticks and sizes in lots, nullable and not yet judged."""
-        part = pl.scan_parquet(self.path, glob=False).slice(offset, rows)
+        part = pl.scan_parquet(str(self.path), glob=False).slice(offset, rows)
         if self.lake:
             return part.select(pl.col(name).cast(pl.Int64) for name in LAKE)
         return in_steps(part, market)
@@ -43,22 +44,12 @@ class Source:
     def row(self, number: int) -> dict[str, object]:
         """Return one row as it stands in the file; the first is number 0."""
         names = list(LAKE if self.lake else FLOATS)
-        return pl.scan_parquet(self.path, glob=False).select(names).slice(number, 1).collect().row(0, named=True)
+        return pl.scan_parquet(str(self.path), glob=False).select(names).slice(number, 1).collect().row(0, named=True)
 
 
 def find(paths: Sequence[str | Path]) -> list[Path]:
     """Return the Parquet files that `paths` name: files as given, folders with all `*.parquet` below them, sorted."""
-    found: list[Path] = []
-    for path in map(Path, paths):
-        if path.is_dir():
-            inside = sorted(file for file in path.rglob("*.parquet") if file.is_file() and file.name[0] != ".")
-            if not inside:
-                raise DataError(f"{path}: no *.parquet files in this folder")
-            found += inside
-        elif path.exists():
-            found.append(path)
-        else:
-            raise DataError(f"{path}: no such file or folder")
+    found = [file for path in map(place, paths) for file in ticks_below(path)]
     if not found:
         raise DataError("no data given: name Parquet files, or folders that hold them")
     return found
@@ -83,13 +74,13 @@ def open_all(paths: Sequence[str | Path], market: Market) -> list[Source]:
 def open_one(path: Path, market: Market) -> Source:
     """Read what a file says of itself, and the span of its times."""
     with readable(path):
-        words = pl.read_parquet_metadata(path)
-        lake = form_of(path, pl.read_parquet_schema(path))
+        words = pl.read_parquet_metadata(str(path))
+        lake = form_of(path, pl.read_parquet_schema(str(path)))
         if lake:
             _refuse_other_steps(path, words, market)
         times = pl.col("ts_ns" if lake else "ts")
         rows, first, last = (
-            pl.scan_parquet(path, glob=False)
+            pl.scan_parquet(str(path), glob=False)
             .select(pl.len(), times.drop_nulls().first().alias("first"), times.max().alias("last"))
             .collect()
             .row(0)

@@ -263,7 +263,7 @@ def _span(source: Source, from_ns: int, to_ns: int) -> Span:
     times = pl.col(source.time)
     inside = pl.arg_where((times >= from_ns) & (times < to_ns))
     with readable(source.path):
-        scan = pl.scan_parquet(source.path, glob=False).select(start=inside.min(), stop=inside.max() + 1)
+        scan = pl.scan_parquet(str(source.path), glob=False).select(start=inside.min(), stop=inside.max() + 1)
         start, stop = scan.collect().row(0)
     return Span(source, start or 0, stop or 0)
 
