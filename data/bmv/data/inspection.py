@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import polars as pl
 
@@ -75,6 +75,15 @@ class Inspection:
         return lines
 
 
+class Look(NamedTuple):
+    """The good rows of one file, in order of time, what they are counted in, and what became of the others."""
+
+    rows: pl.DataFrame
+    market: Market
+    inferred: bool
+    taken: Taken
+
+
 def inspected(
     path: Path,
     tick_size: Decimal | None,
@@ -84,28 +93,36 @@ def inspected(
     max_bad_share: float,
 ) -> Inspection:
     """Look at one file; it must fit in memory. `DataError` when it is unusable."""
-    if form is None and path.suffix == ".parquet" and "ts_ns" in parquet_columns(path):
-        return _of_lake(path)
-    read = chosen(FORMS, path, form, options)
-    batches = list(read.read(path, options))
-    market = Market(path.name, *_steps(path, batches, tick_size, lot_size))
-    taken = Taken(path, read.name)
-    rows = pl.concat([judge(taken, batch, market) for batch in batches] or [pl.DataFrame()])
-    if not taken.rows:
-        raise DataError(f"{path}: has no rows")
-    refuse_bad(taken, max_bad_share)
-    inferred = tick_size is None or lot_size is None
-    return Inspection(read.name, market.tick_size, market.lot_size, inferred, taken, checked(_sorted(taken, rows)))
+    rows, market, inferred, taken = looked_at(path, tick_size, lot_size, form, options, max_bad_share)
+    return Inspection(taken.form, market.tick_size, market.lot_size, inferred, taken, checked(rows))
 
 
-def _of_lake(path: Path) -> Inspection:
-    market = market_of(path)
-    with readable(path):
-        rows = pl.read_parquet(path, columns=list(LAKE), glob=False)
+def looked_at(
+    path: Path,
+    tick_size: Decimal | None,
+    lot_size: Decimal | None,
+    form: str | None,
+    options: Options,
+    max_bad_share: float,
+) -> Look:
+    """Read one file whole, of the lake or of any form, with the steps given, else its own, else those that fit."""
+    if form is None and path.suffix == ".parquet" and path.is_file() and "ts_ns" in parquet_columns(path):
+        market = market_of(path)
+        with readable(path):
+            rows = pl.read_parquet(path, columns=list(LAKE), glob=False)
+        taken = Taken(path, "lake", rows=len(rows), good=len(rows))
+        inferred = False
+    else:
+        read = chosen(FORMS, path, form, options)
+        batches = list(read.read(path, options))
+        market = Market(path.stem, *_steps(path, batches, tick_size, lot_size))
+        taken = Taken(path, read.name)
+        rows = pl.concat([judge(taken, batch, market) for batch in batches] or [pl.DataFrame()])
+        inferred = tick_size is None or lot_size is None
+        refuse_bad(taken, max_bad_share)
     if not len(rows):
         raise DataError(f"{path}: has no rows")
-    taken = Taken(path, "lake", rows=len(rows), good=len(rows))
-    return Inspection("lake", market.tick_size, market.lot_size, False, taken, checked(_sorted(taken, rows)))
+    return Look(_sorted(taken, rows), market, inferred, taken)
 
 
 def _sorted(taken: Taken, rows: pl.DataFrame) -> pl.DataFrame:

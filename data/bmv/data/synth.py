@@ -63,7 +63,9 @@ class Shape:
         turn_share: Chance that the other trades change sides from one to the next.
         through_share: Trades that print a tick or two through the touch.
         spread_bps: The smallest spread, of the price; at least a tick.
-        size: Median size shown at the touch, in base; trades have a quarter of it.
+        size: Median size shown at the touch, in base.
+        trade_size: Median size of a trade, in base; None: a quarter of what is shown.
+        impact_bps: Move of the fair price with each trade, to the side on which the uninformed are trading.
     """
 
     price: Decimal = Decimal(200)
@@ -77,6 +79,11 @@ class Shape:
     through_share: float = 0.04
     spread_bps: float = 1.0
     size: Decimal = Decimal(5)
+    trade_size: Decimal | None = None
+    impact_bps: float = 0.0
+
+
+THIN = Shape(mean_gap_ms=4_000.0, burst_share=0.2, trade_share=0.1, spread_bps=30.0, turn_share=0.4)
 
 
 def synth(
@@ -121,6 +128,7 @@ class MadeUpMarket:
         price, lots = int(shape.price / market.tick_size), int(shape.size / market.lot_size)
         if not 100 <= price <= 2**32 or not 4 <= lots <= 2**28:
             raise UsageError(f"price of {price} ticks and size of {lots} lots: give 100 to 2**32 and 4 to 2**28")
+        traded = lots / 4 if shape.trade_size is None else float(shape.trade_size / market.lot_size)
         gap_ns = shape.mean_gap_ms * 1e6 / (1 - shape.burst_share)
         step = price * SUBTICKS * shape.volatility * sqrt(shape.mean_gap_ms / 1e3 / YEAR_S)
         normal = NormalDist().inv_cdf
@@ -131,7 +139,8 @@ class MadeUpMarket:
         self.gaps = _quantiles(lambda share: -log1p(-share) * gap_ns)
         self.moves = _quantiles(lambda share: normal(share) * step)
         self.shown = _quantiles(lambda share: max(1.0, exp(normal(share)) * lots))
-        self.traded = _quantiles(lambda share: max(1.0, exp(1.2 * normal(share)) * lots / 4))
+        self.traded = _quantiles(lambda share: max(1.0, exp(1.2 * normal(share)) * traded))
+        self.impact = round(price * SUBTICKS * shape.impact_bps / 1e4)
         self.now_ns = start_ns
         self.walk = np.zeros(REVERT_ROWS, int64)  # The last of the walk, in subticks from the start.
         self.turns = 0  # Changes of side so far.
@@ -140,14 +149,15 @@ class MadeUpMarket:
     def make(self, bits_a: NDArray[uint64], bits_b: NDArray[uint64], regimes: Column) -> Columns:
         """Make one chunk of two words of random bits and a regime (0 to 2) a row, each `(n,)`."""
         ts_ns = self._times(bits_a, regimes)
-        fair = self._fair(bits_b, regimes)
+        trades = _chance(bits_a, 20, self.shape.trade_share)
+        series = self._series(bits_a)
+        fair = self._fair(bits_b, regimes, self.impact * series * trades)
         spread = self.spread + SPREAD[_bits(bits_b, 12, 8)] + WIDTH[regimes]
         bid = (fair - (spread - 1) * (SUBTICKS // 2)) // SUBTICKS  # Rounded to the nearest tick.
         ask = bid + spread
-        trades = _chance(bits_a, 20, self.shape.trade_share)
         trades[0] &= self.quote is not None
         bid_before, ask_before = self._touch(trades, bid, ask)
-        side = self._sides(bits_a, 2 * fair - (bid_before + ask_before) * SUBTICKS)
+        side = self._sides(bits_a, series, 2 * fair - (bid_before + ask_before) * SUBTICKS)
         through = _chance(bits_a, 50, self.shape.through_share) * (1 + _bits(bits_a, 60, 1))
         price = np.where(side > 0, ask_before, bid_before) + side * through
         return Columns(
@@ -170,9 +180,9 @@ class MadeUpMarket:
         self.now_ns = int(ts_ns[-1])
         return ts_ns
 
-    def _fair(self, bits_b: NDArray[uint64], regimes: Column) -> Column:
+    def _fair(self, bits_b: NDArray[uint64], regimes: Column, pushes: Column) -> Column:
         """Return the fair price in subticks: a walk, and half of its last moves again, which is taken back later."""
-        moves = self.moves[_bits(bits_b, 0, 12)] * VIGOUR[regimes] // 4
+        moves = self.moves[_bits(bits_b, 0, 12)] * VIGOUR[regimes] // 4 + pushes
         walk = np.concatenate([self.walk, self.walk[-1] + np.cumsum(moves)])
         self.walk = walk[-REVERT_ROWS:]
         late, soon = walk[REVERT_ROWS:], walk[:-REVERT_ROWS]
@@ -187,12 +197,16 @@ class MadeUpMarket:
         self.quote = int(bids[-1]), int(asks[-1])
         return bids, asks
 
-    def _sides(self, bits_a: NDArray[uint64], edge: Column) -> Column:
-        """Return aggressors: the informed go where the fair price has gone, the others run in series."""
+    def _series(self, bits_a: NDArray[uint64]) -> Column:
+        """Return the side on which the uninformed trade, row by row: they run in series."""
         turns = self.turns + np.cumsum(_chance(bits_a, 30, self.shape.turn_share))
         self.turns = int(turns[-1])
+        return 1 - 2 * (turns & 1)
+
+    def _sides(self, bits_a: NDArray[uint64], series: Column, edge: Column) -> Column:
+        """Return aggressors: the informed go where the fair price has gone, the others where their series is."""
         informed = _chance(bits_a, 40, self.shape.informed_share) & (edge != 0)
-        return np.where(informed, np.sign(edge), 1 - 2 * (turns & 1))
+        return np.where(informed, np.sign(edge), series)
 
 
 def _split_days(chunk: Columns) -> Iterator[Columns]:
