@@ -117,7 +117,7 @@ def nothing(**changes: Any) -> Outcome:
         digest="0123456789abcdef",
         times={"total": total, "pivot": total, "two_sided": 0, "bid_at_touch": 0, "ask_at_touch": 0,
                "both_at_touch": 0, "at_limit": 0, "halted": 0},
-        sums=dict.fromkeys(("position_ns", "position2_ns", "abs_position_ns", "quoted_spread_ns", "two_sided_ns"), 0.0),
+        sums=dict.fromkeys(("position_ns", "position2_ns", "abs_position_ns", "quoted_spread_ns"), 0.0),
         first_ns=0,
         last_ns=total,
         load_seconds=0.1,
@@ -173,7 +173,7 @@ def day(seed: int = 7, fills_wanted: int = 3000, seconds: int = 86_400) -> Outco
         sums={"position_ns": float(sheet["position"].sum() * SECOND),
               "position2_ns": float((sheet["position"] ** 2).sum() * SECOND),
               "abs_position_ns": float(sheet["position"].abs().sum() * SECOND),
-              "quoted_spread_ns": 0.09 * 0.93 * seconds * SECOND, "two_sided_ns": 0.93 * seconds * SECOND},
+              "quoted_spread_ns": 0.09 * 0.93 * seconds * SECOND},
         first_ns=START_NS,
         last_ns=START_NS + seconds * SECOND,
         load_seconds=0.41,
@@ -248,8 +248,8 @@ def summary_of(outcome: Outcome, statistics: dict[str, Any], **changes: Any) -> 
         "first_ns": outcome.first_ns, "last_ns": outcome.last_ns, "load_seconds": outcome.load_seconds,
         "engine_seconds": outcome.engine_seconds, "events_per_second": 3e7, "statistics": statistics,
         "quality": {"rows": 900_120, "told": 900_000, "crossed": 3, "locked": 122, "off_lot": 0,
-                    "bad": {"grid": 120}, "gaps": [], "warnings": ["120 bad rows dropped"]},
-        "refusals": outcome.refusals, "breaker": [], "warnings": [],
+                    "bad": {"grid": 120}, "gaps": []},
+        "warnings": ["120 bad rows dropped"],
     }  # fmt: skip
     return told | changes
 

@@ -7,7 +7,7 @@ import orjson
 import pytest
 
 from bmv.backtest.compare import compare, differences, flat
-from bmv.ports.errors import UsageError
+from bmv.ports.errors import DataError, UsageError
 
 
 @pytest.fixture
@@ -85,3 +85,10 @@ def test_a_folder_that_is_no_run_is_refused(run_dir: Path, tmp_path: Path) -> No
 
 def test_a_table_of_tables_is_told_by_dotted_key() -> None:
     assert flat({"a": {"b": {"c": 1}}, "d": 2}) == {"a.b.c": 1, "d": 2}
+
+
+def test_a_torn_manifest_is_bad_data_and_not_a_fault_of_ours(run_dir: Path, changed: Path) -> None:
+    (changed / "manifest.json").write_text('{"data": [')
+
+    with pytest.raises(DataError, match=r"manifest\.json"):
+        differences(run_dir, changed)

@@ -113,7 +113,7 @@ def test_the_code_map_has_every_module() -> None:
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "toml")], ids=named)
-def test_toml_is_toml(page: Path) -> None:
+def test_every_block_of_toml_can_be_read(page: Path) -> None:
     assert all(tomllib.loads(text) for text in blocks(page, "toml"))
 
 
@@ -135,7 +135,7 @@ def test_commands_do_what_they_say(page: Path, house: Path) -> None:
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "python")], ids=named)
-def test_code_runs(page: Path, house: Path) -> None:
+def test_every_block_of_python_runs(page: Path, house: Path) -> None:
     names: dict[str, Any] = {"__name__": page.stem}
 
     for text in blocks(page, "python"):

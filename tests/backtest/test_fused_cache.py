@@ -142,7 +142,7 @@ def test_no_number_that_is_compiled_comes_from_a_file_that_the_fingerprint_does_
 
 def test_an_edited_verb_is_compiled_anew_and_the_edit_undone_compiles_nothing(house: House, first: Told) -> None:
     text = house.grid.read_text("utf-8")
-    other = text.replace("_NUDGE = 1e-9 ", "_NUDGE = 0.5 ")
+    other = text.replace("NUDGE = 1e-9 ", "NUDGE = 0.5 ")
     kept = house.written()
 
     house.grid.write_text(other, "utf-8")

@@ -2,13 +2,13 @@
 
 import re
 import shutil
-import time
 from pathlib import Path
 
 import orjson
 import pytest
 from synthetic import CONFIG, nothing, write_run
 
+from bmv.backtest.markup import element
 from bmv.backtest.report import write
 from bmv.backtest.stats import statistics
 from bmv.ports.errors import DataError
@@ -19,13 +19,13 @@ def page(run_dir: Path) -> str:
     return write(run_dir).read_text("utf-8")
 
 
-def without_programme(page: str) -> str:
+def without_program(page: str) -> str:
     """Return the page without its scripts."""
     return re.sub(r"<script.*?</script>", "", page, flags=re.S)
 
 
 def test_the_page_loads_nothing_from_anywhere(page: str) -> None:
-    shell = without_programme(page)
+    shell = without_program(page)
 
     assert not re.search(r"""(src|href)\s*=\s*["'](?!data:)""", shell)
     assert "@import" not in shell
@@ -46,12 +46,8 @@ def test_every_figure_has_its_place_on_the_page(page: str) -> None:
     assert all(f'id="chart-{name}"' in page for name in figures)
 
 
-def test_the_page_stays_small_and_is_made_fast(run_dir: Path) -> None:
-    start = time.perf_counter()
-    path = write(run_dir)
-
-    assert time.perf_counter() - start < 4  # A quarter of a second on an idle core.
-    assert path.stat().st_size < 8_000_000
+def test_the_page_stays_small(page: str) -> None:
+    assert len(page.encode()) < 8_000_000
 
 
 @pytest.mark.parametrize(
@@ -63,11 +59,11 @@ def test_the_page_stays_small_and_is_made_fast(run_dir: Path) -> None:
     ],
 )  # fmt: skip
 def test_the_page_tells_what_a_trader_looks_for(page: str, said: str) -> None:
-    assert said in without_programme(page)
+    assert said in without_program(page)
 
 
 def test_the_page_brackets_place_and_fills_and_does_not_say_that_the_profit_lies_between(page: str) -> None:
-    shell = without_programme(page)
+    shell = without_program(page)
 
     assert "Run front and back as well: our place lies between them, and as a rule our fills do" in shell
     assert shell.count("the profit need not") == 2  # Beside the bracket, and among what the simulation leaves out.
@@ -91,7 +87,7 @@ def test_a_run_that_did_nothing_says_why_first(tmp_path: Path) -> None:
     outcome = nothing(refusals={"position": 9})
     run_dir = write_run(tmp_path / "run", outcome, statistics(outcome, CONFIG))
 
-    text = without_programme(write(run_dir).read_text("utf-8"))
+    text = without_program(write(run_dir).read_text("utf-8"))
 
     assert "Risk refused 9 intents: position (9)." in text
     assert text.index("Why nothing happened") < text.index("net profit")
@@ -119,3 +115,10 @@ def test_a_missing_table_is_told_by_name(run_dir: Path, tmp_path: Path) -> None:
 
     with pytest.raises(DataError, match=r"fills\.parquet"):
         write(copy)
+
+
+def test_text_is_escaped_where_it_enters_an_element_and_html_passes() -> None:
+    made = element("p", "a < b & ", element("b", "c > d"), title='"')
+
+    assert made == '<p title="&quot;">a &lt; b &amp; <b>c &gt; d</b></p>'
+    assert element("p", f"{made}") == element("p", str(made)) != element("p", made)  # What is put together is text.

@@ -50,7 +50,7 @@ def test_a_run_that_did_nothing_says_why(capsys: pytest.CaptureFixture[str]) -> 
     [
         (None, UsageError, "no folder"),
         ({}, UsageError, "it has no summary.json"),
-        ({"summary.json": "{"}, DataError, "cannot read"),
+        ({"summary.json": "{"}, DataError, "can't read"),
         ({"summary.json": "[1]"}, DataError, "expected an object"),
         ({"summary.json": '{"version": 7}'}, DataError, "its version is 7"),
     ],

@@ -37,7 +37,7 @@ def test_a_single_fill_has_no_band_and_one_near_the_end_no_markout() -> None:
 
 
 def test_spreads_are_twice_the_distance_weighted_by_size() -> None:
-    found = spreads(fills(TWO), {"quoted_spread_ns": 30.0, "two_sided_ns": 10.0}, 100.0)
+    found = spreads(fills(TWO), {"quoted_spread_ns": 30.0}, {"two_sided": 10}, 100.0)
 
     assert (found["quoted"], found["quoted_bps"]) == pytest.approx((3.0, 300.0))
     assert (found["effective"], found["effective_bps"]) == pytest.approx((2.0, 200.0))
@@ -46,7 +46,7 @@ def test_spreads_are_twice_the_distance_weighted_by_size() -> None:
 
 
 def test_a_spread_never_quoted_is_not_a_spread_of_zero() -> None:
-    found = spreads(fills([]), {"quoted_spread_ns": 0.0, "two_sided_ns": 0.0}, None)
+    found = spreads(fills([]), {"quoted_spread_ns": 0.0}, {"two_sided": 0}, None)
 
     assert (found["quoted"], found["effective"], found["realised"]) == (None, None, None)
 

@@ -95,6 +95,12 @@ def run(tape: Path, strategy: str, engine: str, **settings: object) -> Result:
     return Backtest(config, tape, engine="fused" if engine == "fused" else "reference").run()
 
 
+def refused(made: Result) -> dict[str, int]:
+    """Return how many intents risk refused, by code."""
+    by_code: dict[str, int] = made.summary["statistics"]["refusals"]["by_code"]
+    return by_code
+
+
 def spoken(tape: Path, strategy: str, capsys: pytest.CaptureFixture[str], *options: str) -> tuple[int, str]:
     """Run `strategy` by the command; return its exit code and what it said on standard error."""
     words = ["backtest", str(EXAMPLES / "microprice.toml"), "--data", str(tape), "--set", f"strategy={strategy}"]
@@ -235,7 +241,7 @@ def test_a_marked_strategy_that_does_not_compile_says_so(
 
     assert code == 3
     assert "mine.py:mine' is marked @kernel and does not compile" in said
-    assert "Leave the mark away to run it as plain Python." in said
+    assert "Remove the mark to run it as plain Python." in said
     assert len(said.splitlines()) == 1
 
 
@@ -289,7 +295,7 @@ def test_a_row_that_is_no_order_is_dropped_and_counted(
 
     made = run(tape, written(tmp_path, body, compiled=False), engine)
 
-    assert made.summary["refusals"]["malformed"] == made.summary["requotes"] > 100
+    assert refused(made)["malformed"] == made.summary["requotes"] > 100
     assert set(made.orders["side"]) == {-1}
 
 
@@ -301,7 +307,7 @@ def test_an_amount_that_int64_cannot_hold_is_no_order(tape: Path, tmp_path: Path
 
     made = run(tape, written(tmp_path, body, compiled=True), "fused")
 
-    assert made.summary["refusals"]["malformed"] == made.summary["requotes"] > 100
+    assert refused(made)["malformed"] == made.summary["requotes"] > 100
     assert not len(made.orders)
 
 
@@ -320,7 +326,7 @@ def test_rows_beyond_the_table_reach_nothing(tape: Path, tmp_path: Path) -> None
     ]
 
     assert len({each.digest for each in made}) == 1
-    assert made[0].summary["refusals"]["malformed"] >= 72 * made[0].summary["requotes"] > 0
+    assert refused(made[0])["malformed"] >= 72 * made[0].summary["requotes"] > 0
     assert max(made[0].orders["level"].to_list()) < 2 * LEVELS_MAX
 
 
@@ -386,14 +392,30 @@ def test_the_bracket_is_run_with_the_function_that_was_given(longer_tape: Path) 
         assert made.bracket[queue]["digest"] == ours.digest != grid.digest
 
 
-def test_a_function_needs_no_grid_in_the_file(tape: Path, tmp_path: Path) -> None:
+def bare(folder: Path) -> Path:
+    """Write a configuration that has neither a grid nor a strategy into `folder`; return its file."""
     text = (EXAMPLES / "microprice.toml").read_text("utf-8")
-    bare = text[: text.index("[grid.bid]")] + text[text.index("[inventory]") :]
-    (tmp_path / "bare.toml").write_text(re.sub(r"^strategy = .*$", "", bare, flags=re.MULTILINE), "utf-8")
+    left = text[: text.index("[grid.bid]")] + text[text.index("[inventory]") :]
+    file = folder / "bare.toml"
+    file.write_text(re.sub(r"^strategy = .*$", "", left, flags=re.MULTILINE), "utf-8")
+    return file
+
+
+def test_a_function_needs_no_grid_in_the_file(tape: Path, tmp_path: Path) -> None:
+    file = bare(tmp_path)
 
     with pytest.raises(ConfigError, match="grid"):
-        Backtest(tmp_path / "bare.toml", tape)
-    assert Backtest(tmp_path / "bare.toml", tape, strategy=touch).run().summary["orders"] > 20
+        Backtest(file, tape)
+    assert Backtest(file, tape, strategy=touch).run().summary["orders"] > 20
+
+
+def test_the_grid_is_not_blamed_where_a_function_wanted_nothing(tape: Path, tmp_path: Path) -> None:
+    made = Backtest(bare(tmp_path), tape, strategy=typed(0, kept=True)).run()
+
+    said = made.summary["statistics"]["why_nothing"]
+    assert said[0] == "No order was placed."
+    assert re.fullmatch(r"Nothing was refused: in [\d,]+ decisions nothing of market.min_size or more .*", said[1])
+    assert len(said) == 2
 
 
 def test_the_run_folder_says_which_function_ran_and_names_no_strategy_that_did_not(tape: Path, tmp_path: Path) -> None:
@@ -466,17 +488,24 @@ def test_a_function_whose_text_nobody_kept_has_no_hash_and_the_run_folder_says_s
         (3, "strategy = 3: expected a function of (params, state, memory, wanted), or its 'path.py:name'"),
         (of_two, "of_two(params, state, memory, wanted): too many positional arguments"),
         ("mine.txt", "in the form path.py:name"),
-        ("nowhere.py:mine", "there is no file nowhere.py"),
     ],
 )
 @pytest.mark.parametrize("form", ["file", "object"])
-def test_what_is_no_strategy_is_refused_before_the_run(form: str, strategy: Any, told: str, tape: Path) -> None:
+def test_what_is_no_strategy_is_refused_when_the_run_is_made(form: str, strategy: Any, told: str, tape: Path) -> None:
     file = EXAMPLES / "microprice.toml"
 
     with pytest.raises(ConfigError) as refused:
         Backtest(file if form == "file" else load(file, (), {}), tape, strategy=strategy)
 
     assert told in str(refused.value)
+
+
+def test_a_strategys_file_is_opened_by_the_run_and_not_before(tape: Path, tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text("raise RuntimeError('imported')\n", "utf-8")
+    made = Backtest(EXAMPLES / "plain.toml", tape, strategy=f"{tmp_path / 'mine.py'}:mine")
+
+    with pytest.raises(ConfigError, match="can't be imported: RuntimeError: imported"):
+        made.run()
 
 
 def test_a_marked_function_that_does_not_compile_is_named(tape: Path) -> None:

@@ -17,7 +17,7 @@ from bmv.core.engine import Engine, Strategy
 from bmv.core.params import INTERPRETED, PIVOT_GRID, Params
 from bmv.core.record import blank
 from bmv.core.risk import Refusal
-from bmv.core.state import FAR_NS
+from bmv.core.state import FAR_NS, ORDER
 from bmv.ports.messages import Command, Event, Intent, Kind, Liquidity, Reason, Tif, Verb
 
 SECOND = 1_000_000_000
@@ -106,7 +106,7 @@ class Desk:
     @property
     def open(self) -> list[int]:
         """The ids of the orders whose end the engine does not know."""
-        return [int(order) for order in self.state.orders[: self.state.n_orders, 0]]
+        return [int(order) for order in self.state.orders[: self.state.n_orders, ORDER]]
 
     def refused(self, code: Refusal) -> int:
         return int(self.state.refusals[code])

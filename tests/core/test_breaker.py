@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from desk import DAY_ENDS, SECOND, Desk
 
-from bmv.core.risk import Cause, Refusal, Tier
+from bmv.core.breaker import Cause, Tier, fall
+from bmv.core.risk import Refusal
 from bmv.ports.messages import Command
 
 EQUITY = 250_000
@@ -236,6 +237,14 @@ def test_a_fill_that_trips_the_breaker_still_has_its_level_placed_anew() -> None
 
     assert desk.state.tier == Tier.REDUCE
     assert asked == ["#3 ask 1010 x 2"]
+
+
+@pytest.mark.parametrize(
+    ("peak", "ppm", "fallen"),
+    [(1_000_000, 15_000, 15_000), (10, 1, 1), (999_999, 10_000, 10_000), (0, 10_000, 0), (2**61, 10**6, 2**61)],
+)
+def test_a_fall_is_rounded_up_to_a_quantum(peak: int, ppm: int, fallen: int) -> None:
+    assert fall(peak, ppm) == fallen
 
 
 # Flatten.

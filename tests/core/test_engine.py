@@ -269,7 +269,7 @@ def test_two_engines_that_hear_the_same_say_the_same() -> None:
 
 
 def test_an_engine_tells_what_it_stands_for() -> None:
-    assert repr(quoting().engine) == "<Engine pivot 1000.00, position 100, cash 10000000, 2 orders, tier 0>"
+    assert repr(quoting().engine) == "<Engine pivot 1000.00 ticks, 100 lots and 10000000 quanta, 2 orders, armed>"
 
 
 # The way of an event.

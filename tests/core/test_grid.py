@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pytest
 from desk import Level, params
 
-from bmv.core.grid import inventory_fraction, ladder, lean, make_only, round_sizes, sift
+from bmv.core.grid import drop_malformed, inventory_fraction, ladder, lean, round_sizes, slide_post_only
 from bmv.core.risk import Refusal
 from bmv.core.state import State, fresh
 from bmv.ports.messages import Tif
@@ -155,7 +155,7 @@ def test_post_only_moves_what_would_take(
 ) -> None:
     state = wanting(*wanted, **book)
 
-    n = make_only(state, len(wanted))
+    n = slide_post_only(state, len(wanted))
 
     assert rows(state, n) == left
 
@@ -164,7 +164,7 @@ def test_post_only_moves_what_would_take(
 def test_a_level_that_had_to_go_waits_for_the_market(price: int, blocked: int) -> None:
     state = wanting((1, 0, 1010, 5, 0), (1, 1, price, 5, 0), **BOTH)
 
-    make_only(state, 2)
+    slide_post_only(state, 2)
 
     assert state.blocked == blocked
 
@@ -181,7 +181,7 @@ def test_a_strategys_row_that_is_no_order_is_dropped_and_counted(malformed: tupl
     good = (-1, 1, 101, 6, Tif.LIMIT.value)
     state = wanting(malformed, good)
 
-    n = sift(params(), state, 2)
+    n = drop_malformed(params(), state, 2)
 
     assert state.wanted[:n, :5].tolist() == [list(good)]
     assert state.refusals[Refusal.MALFORMED] == 1

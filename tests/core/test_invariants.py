@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from bmv.core.accounting import notional
-from bmv.core.quoter import lot_cost
-from bmv.core.risk import Tier
+from bmv.core.breaker import Tier
+from bmv.core.risk import lot_cost
 from bmv.core.state import DYING, STAGE
 from bmv.ports.messages import Command, Tif
 

@@ -9,7 +9,7 @@ from desk import SECOND, START_NS, Desk, params
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bmv.core.engine import History
+from bmv.core.history import History
 from bmv.core.params import Params
 from bmv.core.pivot import blend, dynamic_vwap, learn, roll, room
 from bmv.core.state import FAR_NS, State, fresh

@@ -9,8 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bmv.core.params import Params
-from bmv.core.quoter import lot_cost
-from bmv.core.risk import Refusal
+from bmv.core.risk import Refusal, lot_cost
 from bmv.core.state import State
 
 Want = tuple[int, int, int, int, int]  # Side, level, price, size, time in force.

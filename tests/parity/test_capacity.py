@@ -2,6 +2,7 @@
 
 import signal
 from collections.abc import Iterator
+from importlib import import_module
 from types import FrameType
 
 import numpy as np
@@ -21,8 +22,14 @@ PATIENCE_S = 20
 Rows = list[tuple[int, ...]]
 
 
+@pytest.fixture(scope="module")
+def machine_code() -> None:
+    """Have the loop compiled before anybody looks at the clock: that alone may take longer than the patience."""
+    import_module("bmv.backtest.fused")
+
+
 @pytest.fixture(autouse=True)
-def watchdog() -> Iterator[None]:
+def watchdog(machine_code: None) -> Iterator[None]:
     """Fail a test that hangs in a loop between Python and the machine."""
 
     def bark(number: int, frame: FrameType | None) -> None:

@@ -9,8 +9,6 @@ import polars as pl
 from dependency_injector import providers
 
 from bmv.adapters.config import Config
-from bmv.backtest import plugin
-from bmv.backtest.fused import Fused
 from bmv.backtest.journal import MemoryJournal
 from bmv.backtest.outcome import Outcome
 from bmv.backtest.run import run
@@ -77,9 +75,7 @@ def wired(config: Config, tape: Tape, strategy: Strategy | None, sample_ns: int 
     """Return the container of a backtest on `tape`."""
     container = BacktestContainer(config=config, paths=[], sample_ns=sample_ns)
     container.tape.override(providers.Object(tape))
-    if strategy is not None:
-        container.strategy.override(providers.Object(strategy))
-        container.params().strategy = plugin.kind(strategy)
+    container.strategy.override(providers.Object(strategy))
     return container
 
 
@@ -99,7 +95,7 @@ def reference(
 def fused(config: Config, tape: Tape, strategy: Strategy | None = None, sample_ns: int = SAMPLE_NS) -> Remains:
     """Run compiled."""
     c = wired(config, tape, strategy, sample_ns)
-    loop = Fused(c.params(), c.venue(), c.record(), c.sink(), c.strategy(), "a test's own")
+    loop = c.loop()
     loop.run(c.tape(), _nobody)
     made = outcome(c.market(), c.params(), loop.state, loop.record, c.sink().whole(), (0.0, 0.0))
     return _remains(made, loop.state, loop.sim.venue, loop.record)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from bmv.adapters.config import Config, build, load
-from bmv.adapters.config.compile import refuse_without_reference
+from bmv.adapters.config.compile import refuse_without_reference, to_ns
 from bmv.adapters.parquet.tape import ParquetTape
 from bmv.backtest import identity, plugin
 from bmv.backtest.numbers import Json
@@ -18,14 +18,14 @@ from bmv.core.engine import Strategy
 from bmv.ports.errors import UsageError
 from bmv.ports.market_data import Columns
 
-Engine = Literal["fused", "reference"]
-Progress = Callable[[float], None]  # Called with the share done, 0 to 1.
-NS_PER_S = 1_000_000_000
-STAND_IN = "a.py:function"  # The name under which a file is checked whose strategy is a function without one.
+EngineName = Literal["fused", "reference"]
+ShareDone = Callable[[float], None]  # Called with the share done, 0 to 1.
 
 
 class Backtest:
-    """One run to be made: what is told to the core, and the tape that happens to it.
+    """One run to be made: a configuration, and the tape that happens to it.
+
+    To make one reads the configuration file, if it is given one; tape and strategy file are opened by `run`.
 
     Args:
         config: A configuration, or the path of its file.
@@ -38,7 +38,7 @@ class Backtest:
             elsewhere than in `memory` stays; a file is imported anew for each.
 
     Raises:
-        ConfigError: The configuration or the strategy can't be run.
+        ConfigError: The configuration or the function can't be run; on `run`, when that is so of a strategy's file.
         DataError: On `run`, when the data can't be used.
     """
 
@@ -48,44 +48,42 @@ class Backtest:
         data: Sequence[str | Path] | str | Path,
         start_ns: int | None = None,
         end_ns: int | None = None,
-        engine: Engine = "fused",
+        engine: EngineName = "fused",
         strategy: Strategy | str | None = None,
     ) -> None:
         if engine not in ("fused", "reference"):
             raise UsageError(f"engine {engine!r}: expected 'fused' or 'reference'")
-        self.config = _told(config, strategy)
+        self.config = _configured(config, strategy)
         self.engine = engine
-        self._function = None if isinstance(strategy, str) else strategy
+        self.paths = [data] if isinstance(data, str | Path) else list(data)
+        self.start_ns = start_ns
+        self.end_ns = end_ns
+        self._function = None if strategy is None or isinstance(strategy, str) else plugin.fitting(strategy)
         refuse_without_reference(self.config)
-        paths = [Path(data)] if isinstance(data, str | Path) else [Path(path) for path in data]
-        self.container = BacktestContainer(
-            config=self.config,
-            paths=paths,
-            sample_ns=round(self.config.data.equity_sample_s * NS_PER_S),
-            start_ns=start_ns,
-            end_ns=end_ns,
-        )
-        self._strategy()
 
-    def run(self, progress: Progress | None = None) -> Result:
+    def run(self, progress: ShareDone | None = None) -> Result:
         """Let the tape happen, from the beginning each time; return what came of it."""
-        self.container.reset_singletons()
         strategy, known = self._strategy()
-        tape = Watched(self.container.tape(), progress)
-        if strategy is not None:
-            self.container.strategy.override(strategy)
-            self.container.params().strategy = plugin.kind(strategy)
-        made = self._reference(tape) if self.engine == "reference" else self._fused(tape, known)
-        return Result(self.config, made, self.engine, self.container.tape(), self._again, known)
+        c = BacktestContainer(
+            config=self.config,
+            paths=self.paths,
+            sample_ns=to_ns(self.config.data.equity_sample_s),
+            start_ns=self.start_ns,
+            end_ns=self.end_ns,
+            strategy=strategy,
+            spelling=self.config.strategy or (identity.spelling(self._function) if self._function else ""),
+        )
+        tape = Watched(c.tape(), progress)
+        made = _by_reference(c, tape) if self.engine == "reference" else _by_loop(c, tape)
+        return Result(self.config, made, self.engine, c.tape(), self._again, known)
 
     def _strategy(self) -> tuple[Strategy | None, Json | None]:
-        """Return the user's function, and by what it is known again.
+        """Return the user's function, if one decides, and its identity.
 
         A file is imported anew, so that nothing a module remembers comes from another run.
         """
         if self._function is not None:
-            known = identity.of_function(self._function)
-            return plugin.fitting(self._function, identity.spelt(known)), known
+            return self._function, identity.of_function(self._function)
         if self.config.strategy:
             return plugin.load(self.config.strategy), identity.of_file(self.config.strategy)
         return None, None
@@ -94,57 +92,49 @@ class Backtest:
         """Return the same run under another queue model."""
         simulation = self.config.simulation.model_copy(update={"queue": queue})
         config = self.config.model_copy(update={"simulation": simulation})
-        c = self.container
-        return Backtest(config, c.paths(), c.start_ns(), c.end_ns(), "fused", self._function).run().outcome
-
-    def _reference(self, tape: "Watched") -> Outcome:
-        from bmv.backtest.run import run
-
-        c = self.container
-        strategy = c.strategy()
-        if strategy is not None:
-            c.strategy.override(plugin.guarded(strategy))
-        world = c.world()
-        started = time.perf_counter()
-        run(world, tape, tape.told)
-        spent = time.perf_counter() - started
-        rows = c.sink().whole()
-        return outcome(c.market(), c.params(), world.engine.state, world.record, rows, tape.split(spent))
-
-    def _fused(self, tape: "Watched", known: Json | None) -> Outcome:
-        from bmv.backtest.fused import Fused
-
-        c = self.container
-        spelling = self.config.strategy or (identity.spelt(known) if known else "")
-        loop = Fused(c.params(), c.venue(), c.record(), c.sink(), c.strategy(), spelling)
-        started = time.perf_counter()
-        loop.run(tape, tape.told)
-        spent = time.perf_counter() - started
-        return outcome(c.market(), c.params(), loop.state, loop.record, c.sink().whole(), tape.split(spent))
+        return Backtest(config, self.paths, self.start_ns, self.end_ns, "fused", self._function).run().outcome
 
     def __repr__(self) -> str:
         return f"<Backtest {self.config.market.symbol} | {self.engine}>"
 
 
-def _told(config: Config | str | Path, strategy: Strategy | str | None) -> Config:
+def _configured(config: Config | str | Path, strategy: Strategy | str | None) -> Config:
     """Return the configuration of a run that `strategy` decides, if it is given.
 
     Where it is a function, the configuration names none: it would name one that did not run.
     """
     if strategy is None:
         return config if isinstance(config, Config) else load(config)
-    name = strategy if isinstance(strategy, str) else STAND_IN
-    if not isinstance(config, Config):
-        config = load(config, [f"strategy={name}"])  # A file that leaves the grid out is good with a strategy only.
-    elif isinstance(strategy, str):
-        config = build(**config.model_dump(exclude_none=True) | {"strategy": strategy})
-    return config if isinstance(strategy, str) else config.model_copy(update={"strategy": None})
+    if isinstance(strategy, str):
+        if isinstance(config, Config):
+            return build(**config.model_dump(exclude_none=True) | {"strategy": strategy})
+        return load(config, [f"strategy={strategy}"])
+    found = config if isinstance(config, Config) else load(config, grid_optional=True)
+    return found.model_copy(update={"strategy": None})
+
+
+def _by_reference(c: BacktestContainer, tape: "Watched") -> Outcome:
+    from bmv.backtest.run import run
+
+    world = c.world()
+    started = time.perf_counter()
+    run(world, tape, tape.count)
+    spent = time.perf_counter() - started
+    return outcome(c.market(), c.params(), world.engine.state, world.record, c.sink().whole(), tape.split(spent))
+
+
+def _by_loop(c: BacktestContainer, tape: "Watched") -> Outcome:
+    loop = c.loop()
+    started = time.perf_counter()
+    loop.run(tape, tape.count)
+    spent = time.perf_counter() - started
+    return outcome(c.market(), c.params(), loop.state, loop.record, c.sink().whole(), tape.split(spent))
 
 
 class Watched:
-    """A tape that times its own reading and tells how far it has come."""
+    """A tape that times its own reading and reports how far it has come."""
 
-    def __init__(self, tape: ParquetTape, progress: Progress | None) -> None:
+    def __init__(self, tape: ParquetTape, progress: ShareDone | None) -> None:
         self._tape = tape
         self._progress = progress
         self._rows = 0
@@ -168,8 +158,8 @@ class Watched:
                 return
             yield columns
 
-    def told(self, rows: int) -> None:
-        """Hear that `rows` more were told."""
+    def count(self, rows: int) -> None:
+        """Hear that `rows` more have happened."""
         self._rows += rows
         if self._progress is not None:
             total = sum(span.stop - span.start for span in self._tape.window)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
+from bmv.adapters.cli.options import JSON, SETS
 from bmv.ports.errors import DataError, UsageError
 
 if TYPE_CHECKING:
@@ -18,21 +19,10 @@ if TYPE_CHECKING:
 
 RUNS = Path("runs/backtest")
 LATEST = RUNS / "latest"
-OURS = "manifest.json"  # A folder that holds it is a run, and may be written over.
-FILES = (
-    OURS,
-    "config.resolved.toml",
-    "summary.json",
-    "orders.parquet",
-    "fills.parquet",
-    "equity.parquet",
-    "report.html",
-)
 INSTANT = r"(\d{8})(?:T(\d{2})(\d{2})(\d{2})?)?"
 TIMERANGE = re.compile(rf"(?P<start>{INSTANT})?-(?P<end>{INSTANT})?")
 NS_PER_S = 1_000_000_000
 
-JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON and nothing else.")
 RUN = click.argument("run", type=click.Path(path_type=Path), default=LATEST)
 
 
@@ -57,7 +47,7 @@ class ManyPaths(click.Command):
 @click.option("--data", multiple=True, metavar="PATH...", help="Tapes or folders of them; else [storage].ticks.")
 @click.option("--timerange", metavar="A-B", help="UTC, end exclusive: 20250903-20250905, 20250903T1200-, -20250905.")
 @click.option("--engine", type=click.Choice(["fused", "reference"]), default="fused", show_default=True)
-@click.option("--set", "sets", multiple=True, metavar="KEY=VALUE", help="Override a key; may be repeated.")
+@SETS
 @click.option("--out", type=click.Path(path_type=Path), help="Run folder; else runs/backtest/<time>-<symbol>-<hash>.")
 @click.option("--no-report", is_flag=True, help="Do not write report.html.")
 @JSON
@@ -95,6 +85,7 @@ def backtest(
 
     from bmv.backtest import show as view
     from bmv.backtest.api import Backtest
+    from bmv.backtest.folder import REPORT
 
     run = Backtest(loaded, data=list(paths), start_ns=start_ns, end_ns=end_ns, engine=engine)
     with progress_bar(quiet=as_json) as progress:
@@ -105,7 +96,7 @@ def backtest(
         link_latest(folder)
     view.show(folder, as_json)
     if not as_json:
-        click.echo(f"run     {folder}" + ("" if no_report else f"\nreport  {folder / 'report.html'}"))
+        click.echo(f"run     {folder}" + ("" if no_report else f"\nreport  {folder / REPORT}"))
 
 
 @click.command()
@@ -135,8 +126,7 @@ def report(run: Path) -> None:
     """
     from bmv.backtest import report as page
 
-    page.write(run)
-    click.echo(run / "report.html")
+    click.echo(page.write(run))
 
 
 @click.command()
@@ -180,16 +170,18 @@ def _instant_ns(text: str | None, timerange: str) -> int | None:
     try:
         whole = datetime.strptime((text.replace("T", "") + "000000")[:14], "%Y%m%d%H%M%S").replace(tzinfo=UTC)
     except ValueError:
-        raise UsageError(f"--timerange {timerange}: {text} is no day or time") from None
+        raise UsageError(f"--timerange {timerange}: expected days and times of the calendar, found {text}") from None
     return int(whole.timestamp()) * NS_PER_S
 
 
 def refuse_strange_folder(folder: Path) -> None:
-    """Raise `UsageError` unless `folder` is absent, empty or a run, so that nothing else is ever written over."""
-    if folder.is_dir() and (not any(folder.iterdir()) or (folder / OURS).is_file()):
+    """Raise `UsageError` unless `folder` is absent, empty or a run, so that nothing else is ever overwritten."""
+    from bmv.backtest.folder import MANIFEST
+
+    if folder.is_dir() and (not any(folder.iterdir()) or (folder / MANIFEST).is_file()):
         return
     if folder.exists() or folder.is_symlink():
-        raise UsageError(f"--out {folder}: is neither empty nor a run (a folder with {OURS}); nothing was written")
+        raise UsageError(f"--out {folder}: is neither empty nor a run (a folder with {MANIFEST}); nothing was written")
 
 
 def new_folder(config: "Config", now: datetime | None = None) -> Path:
@@ -205,6 +197,8 @@ def new_folder(config: "Config", now: datetime | None = None) -> Path:
 
 def clear(folder: Path) -> None:
     """Make `folder`, and take away the files of an earlier run in it, so that none of them seems to be of this one."""
+    from bmv.backtest.folder import FILES
+
     folder.mkdir(parents=True, exist_ok=True)
     for name in FILES:
         (folder / name).unlink(missing_ok=True)

@@ -26,7 +26,7 @@ def sources() -> list[Path]:
     """Return every file whose text may be compiled into the loop; a test holds every `@kernel` against this list."""
     packages = (bmv.core, bmv.ports, bmv.adapters.sim)
     here = Path(__file__).parent
-    ours = [here / name for name in ("codecache.py", "fused.py", "plugin.py", "recorder.py")]
+    ours = [here / name for name in ("codecache.py", "fused.py", "ledger.py", "plugin.py", "recorder.py")]
     return sorted(path for package in packages for path in Path(package.__path__[0]).glob("*.py")) + ours
 
 

@@ -1,7 +1,6 @@
 """Two runs side by side: what came out differently, and what was different about them."""
 
 from pathlib import Path
-from typing import Any
 
 import orjson
 from rich.console import Console, Group, RenderableType
@@ -9,9 +8,9 @@ from rich.table import Table
 from rich.text import Text
 
 from bmv.backtest import identity
-from bmv.backtest.folder import config_text, parsed, summary_of
+from bmv.backtest.folder import config_text, manifest_of, parsed, summary_of
 from bmv.backtest.numbers import Json
-from bmv.backtest.sheet import Row, headline, sections, told
+from bmv.backtest.sheet import Row, headline, in_words, sections
 from bmv.backtest.wording import UNKNOWN
 
 
@@ -43,7 +42,7 @@ def differences(a: Path, b: Path) -> Json:
         "digests": [summary.get("digest") for summary in summaries],
         "same_digest": summaries[0].get("digest") == summaries[1].get("digest"),
         "same_data": same_data,
-        "strategies": [_manifest(run_dir).get("strategy", UNKNOWN) for run_dir in (a, b)],
+        "strategies": [manifest_of(run_dir).get("strategy", UNKNOWN) for run_dir in (a, b)],
         "warnings": [] if same_data else ["The runs did not read the same data: results of different markets."],
         "figures": _figures(*summaries),
         "config": {
@@ -56,16 +55,10 @@ def differences(a: Path, b: Path) -> Json:
 
 def data_print(run_dir: Path, summary: Json) -> Json:
     """Return what tells one run's data from another's: period and counts, and the files' hashes where kept."""
-    files = _manifest(run_dir).get("data", [])
+    files = manifest_of(run_dir).get("data", [])
     hashes = [file.get("sha256") for file in files if isinstance(file, dict)] if isinstance(files, list) else files
     names = ("symbol", "first_ns", "last_ns", "events", "trades", "quotes")
     return {"files": hashes} | {name: summary.get(name) for name in names}
-
-
-def _manifest(run_dir: Path) -> Json:
-    path = run_dir / "manifest.json"
-    manifest: Any = orjson.loads(path.read_bytes()) if path.is_file() else {}  # Any: what JSON holds.
-    return manifest if isinstance(manifest, dict) else {}
 
 
 def flat(tree: Json, above: str = "") -> Json:
@@ -107,7 +100,7 @@ def difference_table(difference: Json, a: Path, b: Path) -> RenderableType:
     parts.append(Text(f"a = {a}\nb = {b}\ndecisions: {same} ({' | '.join(map(str, difference['digests']))})"))
     ours, theirs = difference["strategies"]
     if ours != theirs:
-        parts.append(Text(f"strategies: {identity.told(ours)} | {identity.told(theirs)}"))
+        parts.append(Text(f"strategies: {identity.described(ours)} | {identity.described(theirs)}"))
     parts.append(_figure_table(difference))
     if difference["config"]:
         parts.append(_config_table(difference["config"]))
@@ -126,7 +119,8 @@ def _figure_table(difference: Json) -> Table:
         if row["section"] != title:
             title = row["section"]
             table.add_row(Text(title, style="bold cyan"))
-        cells = (told(Row("", row[name], row["unit"]), difference["symbols"][0]) for name in ("a", "b", "difference"))
+        symbol = difference["symbols"][0]
+        cells = (in_words(Row("", row[name], row["unit"]), symbol) for name in ("a", "b", "difference"))
         table.add_row(f"  {row['label']}", *cells)
     return table
 

@@ -1,11 +1,8 @@
-"""What a backtest cannot know, said in the report where its numbers are read."""
-
-from html import escape
+"""What a backtest can't know, said in the report where its numbers are read."""
 
 from bmv.backtest.folder import Run
-from bmv.backtest.markup import element
-from bmv.backtest.numbers import finite
-from bmv.backtest.sheet import at
+from bmv.backtest.markup import Html, element
+from bmv.backtest.numbers import at, finite
 from bmv.backtest.wording import percent
 
 QUEUES = {
@@ -16,9 +13,9 @@ QUEUES = {
 }
 
 
-def confessions(run: Run) -> str:
+def confessions(run: Run) -> Html:
     """Return the simplifications behind this run as a list, with the settings that it used."""
-    told = [
+    items = [
         ("Our fills take nothing from the tape", "What we trade stays there for others, and nobody reacts to our "
          "orders. The larger our size beside that of the market, the less is to be believed."),
         ("Our place in the queue is assumed", _queue(run)),
@@ -30,8 +27,8 @@ def confessions(run: Run) -> str:
          "by prints through it, and a taker gets no more than the size shown."),
         ("The chain is left out", "No dropped or reordered transactions, no priority fees or tips, no rent."),
     ]  # fmt: skip
-    items = (element("li", element("b", escape(title)) + element("span", escape(text))) for title, text in told)
-    return element("ul", "".join(items), "confess")
+    return element("ul", *(element("li", element("b", title), element("span", text)) for title, text in items),
+                   css="confess")  # fmt: skip
 
 
 def _queue(run: Run) -> str:

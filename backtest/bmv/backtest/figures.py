@@ -118,10 +118,10 @@ def markouts(run: Run) -> "Figure | None":
             if rung := [row for row in rows if row["side"] == side and row["level"] == level]:
                 curve(figure, rung, f"{name} {level}", colour, dash="dot", visible="legendonly")
     figure.add_hline(y=0, line={"color": MID, "width": 1})
+    horizons = sorted({row["horizon_s"] for row in rows})
     figure.update_xaxes(
-        type="log", title_text="seconds after the fill", tickvals=[0.1, 1, 5, 30, 60, 300],
-        ticktext=["0.1", "1", "5", "30", "60", "300"],
-    )  # fmt: skip
+        type="log", title_text="seconds after the fill", tickvals=horizons, ticktext=[f"{h:g}" for h in horizons]
+    )
     figure.update_layout(height=360, legend=LEGEND, yaxis_title="markout, bps", hovermode="x unified")
     return figure
 
@@ -178,12 +178,14 @@ def breaker(run: Run) -> "Figure | None":
     """Draw the circuit breaker's tier over time, and what moved it."""
     from plotly.graph_objects import Figure, Scatter
 
+    from bmv.core.breaker import Tier  # Brings Numba, and most runs have no such figure.
+
     changes: list[Json] = run.summary.get("statistics", {}).get("breaker", [])
     if not changes:
         return None
-    tiers = ["armed", "warn", "reduce", "halt"]
+    tiers = [tier.name.lower() for tier in Tier]
     ts = [run.summary["first_ns"], *(change["ts_ns"] for change in changes), run.summary["last_ns"]]
-    tier = ["armed", *(change["tier"] for change in changes), changes[-1]["tier"]]
+    tier = [tiers[0], *(change["tier"] for change in changes), changes[-1]["tier"]]
     figure = Figure(
         Scatter(
             x=clock(np.array(ts)), y=[tiers.index(name) for name in tier], mode="lines+markers",
@@ -192,7 +194,7 @@ def breaker(run: Run) -> "Figure | None":
             hovertemplate="%{x}: %{text}<extra></extra>",
         )
     )  # fmt: skip
-    figure.update_yaxes(tickvals=[0, 1, 2, 3], ticktext=tiers, range=[-0.2, 3.3])
+    figure.update_yaxes(tickvals=list(range(len(tiers))), ticktext=tiers, range=[-0.2, 3.3])
     figure.update_xaxes(type="date")
     figure.update_layout(height=220, showlegend=False)
     return figure
@@ -240,7 +242,7 @@ def _bounds(config: Json) -> list[tuple[float, str]]:
     wanted, most = target(config), setting(config, "inventory.max_position")
     if wanted is None or most is None:
         return []
-    # What is held cannot be less than nothing.
+    # What is held can't be less than nothing.
     low = [(wanted - most, "limit")] if wanted >= most else []
     return [*low, (wanted, "target"), (wanted + most, "limit")]
 

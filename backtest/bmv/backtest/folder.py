@@ -1,4 +1,4 @@
-"""A run folder read back: everything a report, a table, a comparison or a notebook needs of one run."""
+"""A run folder: the names of its files, and how they are read back for a report, a table or a comparison."""
 
 import tomllib
 from dataclasses import dataclass
@@ -11,8 +11,13 @@ import polars as pl
 from bmv.backtest.numbers import Json
 from bmv.ports.errors import DataError, UsageError
 
+MANIFEST = "manifest.json"  # A folder that holds it is a run, and may be overwritten.
+CONFIG = "config.resolved.toml"
 SUMMARY = "summary.json"
-VERSION = 1  # Of summary.json; another one is another programme's.
+ORDERS, FILLS, EQUITY = "orders.parquet", "fills.parquet", "equity.parquet"
+REPORT = "report.html"
+FILES = (MANIFEST, CONFIG, SUMMARY, ORDERS, FILLS, EQUITY, REPORT)
+VERSION = 1  # Of summary and manifest; another one is another program's.
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -36,12 +41,27 @@ class Run:
         )
 
 
+def read(run_dir: Path) -> Run:
+    """Read a whole run folder; its manifest alone may be missing. Raises as :func:`summary_of`."""
+    summary = summary_of(run_dir)
+    text = config_text(run_dir)
+    return Run(
+        summary=summary,
+        config=parsed(text, run_dir),
+        config_text=text,
+        manifest=manifest_of(run_dir),
+        orders=_table(run_dir / ORDERS),
+        fills=_table(run_dir / FILLS),
+        equity=_table(run_dir / EQUITY),
+    )
+
+
 def summary_of(run_dir: Path) -> Json:
     """Return `summary.json` of a run folder.
 
     Raises:
         UsageError: `run_dir` is not a folder, or not one that `bmv backtest` wrote.
-        DataError: Its summary cannot be read, or another version wrote it.
+        DataError: Its summary can't be read, or another version wrote it.
     """
     if not run_dir.is_dir():
         raise UsageError(f"expected the folder of a run, but there is no folder {run_dir}")
@@ -56,29 +76,19 @@ def summary_of(run_dir: Path) -> Json:
     return summary
 
 
-def read(run_dir: Path) -> Run:
-    """Read a whole run folder; its manifest alone may be missing. Raises as :func:`summary_of`."""
-    summary = summary_of(run_dir)
-    text = config_text(run_dir)
-    manifest = run_dir / "manifest.json"
-    return Run(
-        summary=summary,
-        config=parsed(text, run_dir),
-        config_text=text,
-        manifest=_json(manifest) if manifest.is_file() else {},
-        orders=_table(run_dir, "orders"),
-        fills=_table(run_dir, "fills"),
-        equity=_table(run_dir, "equity"),
-    )
+def manifest_of(run_dir: Path) -> Json:
+    """Return `manifest.json` of a run folder, empty when it is not there; `DataError` when it can't be read."""
+    path = run_dir / MANIFEST
+    return _json(path) if path.is_file() else {}
 
 
 def config_text(run_dir: Path) -> str:
     """Return `config.resolved.toml` as it stands; `DataError` when it is not there."""
-    path = run_dir / "config.resolved.toml"
+    path = run_dir / CONFIG
     try:
         return path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"cannot read {path}: {error}") from error
+        raise DataError(f"can't read {path}: {error}") from error
 
 
 def parsed(text: str, run_dir: Path) -> Json:
@@ -86,23 +96,22 @@ def parsed(text: str, run_dir: Path) -> Json:
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise DataError(f"{run_dir}/config.resolved.toml is not TOML: {error}") from error
+        raise DataError(f"{run_dir / CONFIG} is not TOML: {error}") from error
 
 
 def _json(path: Path) -> Json:
     try:
         found = orjson.loads(path.read_bytes())
     except (OSError, orjson.JSONDecodeError) as error:
-        raise DataError(f"cannot read {path}: {error}") from error
+        raise DataError(f"can't read {path}: {error}") from error
     if not isinstance(found, dict):
-        raise DataError(f"{path} holds {type(found).__name__}, expected an object")
+        raise DataError(f"{path}: expected an object, found {type(found).__name__}")
     return cast(Json, found)
 
 
-def _table(run_dir: Path, name: str) -> pl.DataFrame:
-    path = run_dir / f"{name}.parquet"
+def _table(path: Path) -> pl.DataFrame:
     try:
         table = pl.read_parquet(path)
     except (OSError, pl.exceptions.PolarsError) as error:
-        raise DataError(f"cannot read {path}: {error}") from error
+        raise DataError(f"can't read {path}: {error}") from error
     return table.with_columns(pl.selectors.float().fill_nan(None))

@@ -12,23 +12,17 @@ from typing import Any, cast
 
 from numba import from_dtype, njit, types, uintp
 
+from bmv.adapters.sim.arrival import arrive
 from bmv.adapters.sim.exchange import TooManyReports
-from bmv.adapters.sim.matching import (
-    Sim,
-    arrive,
-    deliver,
-    happen_depth,
-    happen_quote,
-    happen_trade,
-    report_room,
-    send,
-)
+from bmv.adapters.sim.matching import happen_depth, happen_quote, happen_trade
 from bmv.adapters.sim.params import VenueParams
-from bmv.adapters.sim.venue import REPORTS_PER_ARRIVAL, REPORTS_PER_ROW, Venue
-from bmv.backtest import codecache, plugin, recorder
+from bmv.adapters.sim.venue import REPORTS_PER_ARRIVAL, REPORTS_PER_ROW, Sim, Venue
+from bmv.adapters.sim.wire import deliver, report_room, send
+from bmv.backtest import codecache, plugin
+from bmv.backtest.eviction import drain, drain_all
+from bmv.backtest.ledger import Record
 from bmv.backtest.recorder import (
     ROWS_PER_ARRIVAL,
-    Record,
     advance,
     book,
     count,
@@ -39,7 +33,8 @@ from bmv.backtest.recorder import (
     steps_left,
 )
 from bmv.backtest.run import Progress, Sink
-from bmv.core.engine import History, Strategy, endow, seed, step
+from bmv.core.engine import Strategy, endow, step
+from bmv.core.history import History, seed
 from bmv.core.kernel import inlined, kernel
 from bmv.core.params import COMPILED, Params
 from bmv.core.pivot import room
@@ -229,10 +224,10 @@ class Fused:
         self._seed(tape.seed(int(self.params.history_ns)))
         for columns in tape.batches():
             self._happen(columns)
-            self._settle()
+            self._drain()
             progress(len(columns.ts_ns))
         self._close()
-        self._sink(recorder.settle_all(self.record))
+        self._sink(drain_all(self.record))
 
     def _seed(self, trades: Columns) -> None:
         for ts_ns, price, size in zip(trades.ts_ns.tolist(), trades.price.tolist(), trades.size.tolist(), strict=True):
@@ -271,13 +266,13 @@ class Fused:
         """Free or lengthen whatever is too short for the next step."""
         if report_room(self.sim.venue) < REPORTS_PER_ARRIVAL:
             raise TooManyReports
-        self._settle()
+        self._drain()
         self._history.make_room()
         left = _steps_left(self.state, self.sim.venue, self.record)
         assert left >= ROWS_PER_ARRIVAL, "the loop would ask for the same room for ever"
 
-    def _settle(self) -> None:
-        self._sink(recorder.settle(self.record))
+    def _drain(self) -> None:
+        self._sink(drain(self.record))
 
     def _close(self) -> None:
         """Deliver the reports that are on their way; nothing new is asked for, nothing more arrives at the venue."""

@@ -1,4 +1,4 @@
-"""By what the strategy of a run is known again: its name, where it stands, and the hash of its text."""
+"""Identifies the strategy of a run: its name, where it stands, and the hash of its text."""
 
 import inspect
 from functools import partial
@@ -36,19 +36,20 @@ def of_function(strategy: "Strategy") -> Json:
     }
 
 
-def spelt(identity: Json) -> str:
-    """Return a strategy in the words of an error.
+def spelling(strategy: "Strategy") -> str:
+    """Return what an error calls a Python function.
 
-    >>> spelt({"name": "quote", "module": "research"})
-    'research:quote'
+    >>> spelling(_hash_of_text)
+    'bmv.backtest.identity:_hash_of_text'
     """
-    return f"{identity['module'] or identity['file']}:{identity['name']}"
+    function = _innermost(strategy)
+    return f"{function.__module__ or 'Python'}:{function.__qualname__}"
 
 
-def told(identity: object) -> str:
+def described(identity: object) -> str:
     """Return what a manifest says of a strategy in words.
 
-    >>> told({"name": "quote", "module": "research", "file": None, "sha256": "0123456789abcdef"}), told(None)
+    >>> described({"name": "quote", "module": "research", "file": None, "sha256": "0123456789abcdef"}), described(None)
     ('quote of research (01234567)', 'the pivot grid')
     """
     if identity is None:

@@ -3,10 +3,12 @@
 import numpy as np
 import polars as pl
 
+from bmv.backtest.ledger import HORIZONS_NS
 from bmv.backtest.numbers import BPS, SECOND, Json, finite, mean, ratio, scaled
+from bmv.backtest.tables import MARKOUTS
 
-HORIZONS = {"mid_0_1s": 0.1, "mid_1s": 1.0, "mid_5s": 5.0, "mid_30s": 30.0, "mid_60s": 60.0, "mid_300s": 300.0}
-"""Columns of fills that hold the mid some seconds after the fill."""
+HORIZONS = dict(zip(MARKOUTS, (ns / SECOND for ns in HORIZONS_NS), strict=True))
+"""Columns of fills that hold the mid some seconds after the fill, and how many seconds."""
 
 BAND = 1.96  # Standard errors to either side of a mean: 95 % of a normal distribution.
 
@@ -61,7 +63,7 @@ def _banded(row: Json, name: str) -> Json:
     }
 
 
-def spreads(fills: pl.DataFrame, sums: dict[str, float], mean_mid: float | None) -> Json:
+def spreads(fills: pl.DataFrame, sums: dict[str, float], times: dict[str, int], mean_mid: float | None) -> Json:
     """Compare the spread we quoted with the one we earned and the one that was left 5 s later.
 
     * `quoted`: our best ask - our best bid, mean over the time in which both rested; quote.
@@ -72,7 +74,7 @@ def spreads(fills: pl.DataFrame, sums: dict[str, float], mean_mid: float | None)
 
     Source: Huang and Stoll, "Dealer versus auction markets", Journal of Financial Economics 41 (1996), section 3.
     """
-    quoted = ratio(sums.get("quoted_spread_ns"), sums.get("two_sided_ns"))
+    quoted = ratio(sums.get("quoted_spread_ns"), times.get("two_sided"))
     known = fills.filter(pl.col("mid_5s").is_not_null())
     effective, realised, before = _spread(fills, "mid"), _spread(known, "mid_5s"), _spread(known, "mid")
     return {
@@ -122,17 +124,17 @@ def pivot_quality(equity: pl.DataFrame) -> list[Json]:
     `abs_bps` is the mean of `|pivot - mid(t + h)| / mid(t + h)`, `bias_bps` the mean of the signed distance (above 0:
     the pivot stands too high). `mid(t + h)` is that of the last sample at or before `t + h`.
     """
-    told = equity.select("ts_ns", "mid", "pivot").drop_nulls("mid").set_sorted("ts_ns")
-    return [_pivot_at(told, horizon_s) for horizon_s in (0.0, 1.0, 5.0, 60.0)]
+    known = equity.select("ts_ns", "mid", "pivot").drop_nulls("mid").set_sorted("ts_ns")
+    return [_pivot_at(known, horizon_s) for horizon_s in (0.0, 1.0, 5.0, 60.0)]
 
 
-def _pivot_at(told: pl.DataFrame, horizon_s: float) -> Json:
+def _pivot_at(known: pl.DataFrame, horizon_s: float) -> Json:
     ahead = pl.col("ts_ns") + int(horizon_s * SECOND)
     later = (
-        told.select("pivot", ts_ns=ahead, within=ahead <= pl.col("ts_ns").max())
+        known.select("pivot", ts_ns=ahead, within=ahead <= pl.col("ts_ns").max())
         .filter(pl.col("pivot").is_not_null() & pl.col("within"))
         .set_sorted("ts_ns")
-        .join_asof(told.select("ts_ns", "mid"), on="ts_ns")
+        .join_asof(known.select("ts_ns", "mid"), on="ts_ns")
     )
     away = (later["pivot"] / later["mid"] - 1) * BPS
     return {

@@ -1,37 +1,61 @@
-"""HTML of the parts of a report; every text that comes from a run is escaped here and nowhere else."""
+"""HTML of the parts of a report. Text is escaped where it enters an element; only what is `Html` already passes."""
 
 from collections.abc import Callable, Iterable, Sequence
 from html import escape
 
-from bmv.backtest.numbers import SECOND, Json, finite
-from bmv.backtest.sheet import Row, Section, at, told
+from bmv.backtest.numbers import SECOND, Json, at, finite
+from bmv.backtest.sheet import Row, Section, in_words, profit_parts
 from bmv.backtest.wording import UNKNOWN, currencies, instant, moneys, percent, plain, span
 
 
-def element(tag: str, inner: str, css: str = "") -> str:
-    """Return one element; `inner` is HTML already."""
-    return f'<{tag} class="{css}">{inner}</{tag}>' if css else f"<{tag}>{inner}</{tag}>"
+class Html(str):
+    """HTML that is safe to stand in a page. Whoever makes one from anything but a literal vouches for it."""
+
+    __slots__ = ()
 
 
-def card(title: str, inner: str, lead: str = "", css: str = "") -> str:
-    """Return a titled card; `inner` is HTML already, title and lead are text."""
-    told_lead = element("p", escape(lead), "lead") if lead else ""
-    return element("section", f"{element('h2', escape(title))}{told_lead}{inner}", f"card {css}".strip())
+def html(*parts: str) -> Html:
+    """Return parts side by side; text among them is escaped.
+
+    >>> html(Html("<br>"), "a < b")
+    '<br>a &lt; b'
+    """
+    return Html("".join(part if isinstance(part, Html) else escape(part) for part in parts))
 
 
-def listing(sentences: Iterable[object]) -> str:
+def element(tag: str, *inner: str, css: str = "", title: str = "") -> Html:
+    """Return one element; text in it is escaped, `title` shows when it is pointed at.
+
+    >>> element("b", "a < b", css="net")
+    '<b class="net">a &lt; b</b>'
+    """
+    attributes = {"title": title, "class": css}
+    written = "".join(f' {name}="{escape(value)}"' for name, value in attributes.items() if value)
+    return Html(f"<{tag}{written}>{html(*inner)}</{tag}>")
+
+
+def card(title: str, inner: Html, lead: str = "", css: str = "") -> Html:
+    """Return a titled card."""
+    above = element("p", lead, css="lead") if lead else ""
+    return element("section", element("h2", title), above, inner, css=f"card {css}".strip())
+
+
+def listing(sentences: Iterable[object]) -> Html:
     """Return sentences as a list."""
-    return element("ul", "".join(element("li", escape(str(sentence))) for sentence in sentences))
+    return element("ul", *(element("li", str(sentence)) for sentence in sentences))
 
 
-def table(heads: Sequence[str], rows: Iterable[Sequence[str]], foot: str = "") -> str:
-    """Return a table that scrolls sideways where it must; `heads` are text, cells are HTML already."""
-    head = element("tr", "".join(element("th", escape(name)) for name in heads))
-    body = "".join(element("tr", "".join(element("td", cell) for cell in row)) for row in rows)
-    return element("div", f"<table><thead>{head}</thead><tbody>{body}</tbody></table>{foot}", "wide")
+def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> Html:
+    """Return a table that scrolls sideways where it must."""
+    head = element("thead", _line("th", heads))
+    return element("div", element("table", head, element("tbody", *(_line("td", row) for row in rows))), css="wide")
 
 
-def header(summary: Json) -> str:
+def _line(tag: str, cells: Iterable[str]) -> Html:
+    return element("tr", *(element(tag, cell) for cell in cells))
+
+
+def header(summary: Json) -> Html:
     """Return the head of the page: what was run, over which time, and the digest by which it is known."""
     first, last = summary.get("first_ns"), summary.get("last_ns")
     facts = {
@@ -42,66 +66,63 @@ def header(summary: Json) -> str:
         "Engine": summary.get("engine") or UNKNOWN,
         "Digest": summary.get("digest") or UNKNOWN,
     }
-    listed = "".join(_fact(name, str(fact)) for name, fact in facts.items())
-    title = element("div", "bmv backtest", "kicker") + element("h1", escape(str(summary.get("symbol", ""))))
-    button = '<button id="theme" type="button">Dark</button>'
-    return element("header", element("div", element("div", title) + element("dl", listed, "facts") + button))
+    listed = element("dl", *(_fact(name, str(fact)) for name, fact in facts.items()), css="facts")
+    title = element("div", element("div", "bmv backtest", css="kicker"), element("h1", str(summary.get("symbol", ""))))
+    button = Html('<button id="theme" type="button">Dark</button>')
+    return element("header", element("div", title, listed, button))
 
 
-def _fact(name: str, fact: str) -> str:
-    return element("div", element("dt", escape(name)) + element("dd", escape(fact), "mono" if name == "Digest" else ""))
+def _fact(name: str, fact: str) -> Html:
+    return element("div", element("dt", name), element("dd", fact, css="mono" if name == "Digest" else ""))
 
 
-def profit(summary: Json) -> str:
+def profit(summary: Json) -> Html:
     """Return the profit as the sum that it is, and beside it what holding would have made of the same start."""
     pnl = summary["pnl"]
-    parts = [name for name in ("spread", "inventory", "fees", "tips", "rounding") if _matters(name, pnl)]
+    parts = profit_parts(pnl)
     words = moneys({name: pnl[name] for name in ("net", *parts)} | {"hold": summary.get("net_vs_hold")})
-    quote = escape(currencies(str(summary.get("symbol", "")))[1])
-    net = f"<b>{_toned(words['net'])} <small>{quote}</small></b><span>net profit</span>"
-    sums = element("div", " + ", "sign").join(_part(words[name], name) for name in parts)
-    hold = element("div", f"<b>{_toned(words['hold'])}</b><span>against holding</span>", "part apart")
-    return element("div", f"{element('div', net, 'net')}{element('div', '=', 'sign')}{sums}{hold}", "profit")
+    quote = currencies(str(summary.get("symbol", "")))[1]
+    net = html(element("b", _toned(words["net"]), " ", element("small", quote)), element("span", "net profit"))
+    sums = (
+        html(element("div", "+" if number else "=", css="sign"), _part(words[name], name))
+        for number, name in enumerate(parts)
+    )
+    hold = html(element("b", _toned(words["hold"])), element("span", "against holding"))
+    return element("div", element("div", net, css="net"), *sums, element("div", hold, css="part apart"), css="profit")
 
 
-def _matters(name: str, pnl: Json) -> bool:
-    return name in pnl and (name in ("spread", "inventory", "fees") or bool(finite(pnl[name])))
+def _part(amount: str, name: str) -> Html:
+    return element("div", element("b", _toned(amount)), element("span", name), css="part")
 
 
-def _part(amount: str, name: str) -> str:
-    return element("div", f"<b>{_toned(amount)}</b><span>{escape(name)}</span>", "part")
+def _toned(amount: str) -> Html:
+    return element("i", amount, css="good" if amount.startswith("+") else "bad" if amount.startswith("−") else "")
 
 
-def _toned(amount: str) -> str:
-    css = "good" if amount.startswith("+") else "bad" if amount.startswith("−") else ""
-    return element("i", escape(amount), css)
-
-
-def tiles(rows: Iterable[Row], symbol: str) -> str:
+def tiles(rows: Iterable[Row], symbol: str) -> Html:
     """Return figures large, each with its name above and its meaning under it."""
-    return element("div", "".join(_tile(row.label, told(row, symbol), row.means) for row in rows), "tiles")
+    return element("div", *(_tile(row.label, in_words(row, symbol), row.means) for row in rows), css="tiles")
 
 
-def _tile(label: str, amount: str, means: str) -> str:
-    return element("div", f"<span>{escape(label)}</span><b>{escape(amount)}</b><em>{escape(means)}</em>", "tile")
+def _tile(label: str, amount: str, means: str) -> Html:
+    return element("div", element("span", label), element("b", amount), element("em", means), css="tile")
 
 
-def sheet(sections: Iterable[Section], symbol: str) -> str:
+def sheet(sections: Iterable[Section], symbol: str) -> Html:
     """Return sections of figures; what a figure means shows when pointed at."""
-    return element("div", "".join(_section(section, symbol) for section in sections), "sheet")
+    return element("div", *(_section(section, symbol) for section in sections), css="sheet")
 
 
-def _section(section: Section, symbol: str) -> str:
-    rows = (element("td", _explained(row)) + element("td", escape(told(row, symbol))) for row in section.rows)
-    body = element("tbody", "".join(element("tr", row) for row in rows))
-    return element("div", element("h3", escape(section.title)) + element("table", body))
+def _section(section: Section, symbol: str) -> Html:
+    rows = (_line("td", (_explained(row), in_words(row, symbol))) for row in section.rows)
+    return element("div", element("h3", section.title), element("table", element("tbody", *rows)))
 
 
 def _explained(row: Row) -> str:
-    return f'<abbr title="{escape(row.means)}">{escape(row.label)}</abbr>' if row.means else escape(row.label)
+    return element("abbr", row.label, title=row.means) if row.means else row.label
 
 
-def by_level(stats: Json) -> str:
+def by_level(stats: Json) -> Html:
     """Return how each level fared: its orders, and what its fills were worth later."""
     worth = {(row["side"], row["level"], row["horizon_s"]): row for row in stats.get("markouts", [])}
     horizons = sorted({row["horizon_s"] for row in stats.get("markouts", [])})
@@ -129,10 +150,10 @@ def _book_order(row: Json) -> tuple[int, int]:
     return -(row["side"] or 2), -2 if row["level"] is None else row["level"]
 
 
-def _rung(side: int | None, level: int | None) -> str:
+def _rung(side: int | None, level: int | None) -> Html:
     name = "all" if side is None else "bid" if side > 0 else "ask"
     which = {None: "All" if side is None else f"{name.title()}s", -1: f"{name.title()}, off the grid"}
-    return f'<i class="tag {name}"></i>{which.get(level, f"{name.title()} {level}")}'
+    return html(element("i", css=f"tag {name}"), which.get(level, f"{name.title()} {level}"))
 
 
 def _worth(row: Json | None) -> str:
@@ -140,16 +161,15 @@ def _worth(row: Json | None) -> str:
     if row is None or row["mean_bps"] is None:
         return UNKNOWN
     band = "" if row["low_bps"] is None else f", 95 % within {plain(row['low_bps'])} to {plain(row['high_bps'])} bps"
-    title = escape(f"{row['n']:,} fills{band}")
     css = "good" if row["mean_bps"] > 0 else "bad" if row["mean_bps"] < 0 else ""
-    return f'<span title="{title}" class="{css}">{plain(row["mean_bps"], 2, sign=True)}</span>'
+    return element("span", plain(row["mean_bps"], 2, sign=True), title=f"{row['n']:,} fills{band}", css=css)
 
 
 def _or_dash(value: float | None, words: Callable[[float], str]) -> str:
-    return UNKNOWN if value is None else escape(words(value))
+    return UNKNOWN if value is None else words(value)
 
 
-def pivot_table(stats: Json) -> str:
+def pivot_table(stats: Json) -> Html:
     """Return how well the pivot foretold the mid."""
     return table(
         ("Mid after", "Mean distance, bps", "Bias, bps", "Samples"),
@@ -165,17 +185,17 @@ def pivot_table(stats: Json) -> str:
     )
 
 
-def bracket_table(bracket: Json, symbol: str) -> str:
+def bracket_table(bracket: Json, symbol: str) -> Html:
     """Return what came out first in the queue and last in it: our place lies between, the profit need not."""
     return table(
         ("Queue", "Net", "Fills", "Max drawdown", "Digest"),
         (
             [
-                escape(queue.title()),
-                escape(told(Row("", finite(run.get("net")), "quote"), symbol)),
-                escape(told(Row("", finite(run.get("fills")), "count"))),
-                escape(told(Row("", finite(run.get("max_drawdown")), "share"))),
-                element("span", escape(str(run.get("digest", UNKNOWN))), "mono"),
+                queue.title(),
+                in_words(Row("", finite(run.get("net")), "quote"), symbol),
+                in_words(Row("", finite(run.get("fills")), "count")),
+                in_words(Row("", finite(run.get("max_drawdown")), "share")),
+                element("span", str(run.get("digest", UNKNOWN)), css="mono"),
             ]
             for queue, run in bracket.items()
             if isinstance(run, dict)
@@ -183,28 +203,25 @@ def bracket_table(bracket: Json, symbol: str) -> str:
     )
 
 
-def breaker_table(changes: Iterable[Json]) -> str:
+def breaker_table(changes: Iterable[Json]) -> Html:
     """Return each change of the circuit breaker."""
     return table(
         ("Time, UTC", "Tier", "Cause", "Equity"),
-        (
-            [instant(row["ts_ns"]), escape(row["tier"]), escape(row["cause"]), _or_dash(row["equity"], plain)]
-            for row in changes
-        ),
+        ([instant(row["ts_ns"]), row["tier"], row["cause"], _or_dash(row["equity"], plain)] for row in changes),
     )
 
 
-def quality_table(quality: Json) -> str:
+def quality_table(quality: Json) -> Html:
     """Return the tally of the tape; counts of zero say nothing and are left out, but for the rows."""
     counts = {name.replace("_", " "): count for name, count in quality.items() if isinstance(count, int)}
     counts |= {f"dropped: {name}": count for name, count in (at(quality, "bad") or {}).items()}
     return table(
         ("Rows", "Count"),
-        ([escape(name), plain(count, 0)] for name, count in counts.items() if count or name in ("rows", "told")),
+        ([name, plain(count, 0)] for name, count in counts.items() if count or name in ("rows", "told")),
     )
 
 
-def refusal_table(by_code: Json) -> str:
+def refusal_table(by_code: Json) -> Html:
     """Return the intents that risk refused, the most frequent first."""
     ordered = sorted(by_code.items(), key=lambda item: -item[1])
-    return table(("Refused by risk", "Intents"), ([escape(code), plain(count, 0)] for code, count in ordered))
+    return table(("Refused by risk", "Intents"), ([code, plain(count, 0)] for code, count in ordered))

@@ -44,22 +44,35 @@ def mean(values: "np.typing.NDArray[np.float64]", weights: "np.typing.NDArray[np
     return ratio(float(values @ weights), float(weights.sum()))
 
 
-def setting(config: Mapping[str, Any], key: str) -> float | None:
+def at(tree: Any, *path: str | int) -> Any:  # Any: a summary or a configuration, and whatever stands in it.
+    """Return what stands in nested tables and lists, None where the path breaks off.
+
+    >>> at({"orders": [{"side": 1}]}, "orders", 0, "side"), at({}, "orders", 0)
+    (1, None)
+    """
+    for name in path:
+        if isinstance(tree, Mapping):
+            tree = tree.get(name)
+        elif isinstance(tree, list) and isinstance(name, int) and -len(tree) <= name < len(tree):
+            tree = tree[name]
+        else:
+            return None
+    return tree
+
+
+def setting(config: Json, key: str) -> float | None:
     """Return the number at a dotted `key` of a configuration; None when it is absent or not a number.
 
     >>> setting({"grid": {"bid": {"levels": 3}}}, "grid.bid.levels")
     3.0
     """
-    found: Any = config  # A tree of tables and values.
-    for name in key.split("."):
-        found = found.get(name) if isinstance(found, Mapping) else None
     try:
-        return finite(found)
+        return finite(at(config, *key.split(".")))
     except ValueError:
         return None
 
 
-def target(config: Mapping[str, Any]) -> float | None:
-    """Return the base that is wanted: `inventory.target`, else what is held at the start; None when neither is told."""
-    told = setting(config, "inventory.target")
-    return setting(config, "inventory.start_base") if told is None else told
+def target(config: Json) -> float | None:
+    """Return the base that is wanted, by the rule of `config.compile.target`; None where a folder does not say it."""
+    given = setting(config, "inventory.target")
+    return setting(config, "inventory.start_base") if given is None else given

@@ -1,10 +1,11 @@
 """A user's strategy: found by `path.py:name` or given, compiled where it says so, called where it is plain Python.
 
-A strategy is one function `name(params, state, memory, wanted) -> rows`, called when a decision is due. It reads what
-it was told (:class:`~bmv.core.params.Params`), what the engine knows (:class:`~bmv.core.state.State`), keeps numbers of
-its own in `memory`, writes the orders it wants into `wanted` (side, level, price in ticks, size in lots, 0 post-only |
-1 limit | 2 immediate-or-cancel) and returns how many rows it wrote, or -1 to leave everything as it is. Marked with
-`@kernel` it is compiled into the fused loop; without, it may use any library and is called from the loop.
+A strategy is one function `name(params, state, memory, wanted) -> rows`, called when a decision is due. It reads the
+configuration (:class:`~bmv.core.params.Params`) and what the engine knows (:class:`~bmv.core.state.State`), keeps
+numbers of its own in `memory`, writes the orders it wants into `wanted` (side, level, price in ticks, size in lots, and
+the time in force: 0 post-only | 1 limit | 2 immediate-or-cancel) and returns how many rows it wrote, or -1 to leave
+everything as it is. Marked with `@kernel` it is compiled into the fused loop; without, it may use any library and is
+called from the loop.
 """
 
 import ctypes
@@ -21,9 +22,10 @@ import numba
 from numba import njit, types
 from numba.core.types import WrapperAddressProtocol
 
+from bmv.backtest import identity
 from bmv.core.engine import Strategy
 from bmv.core.kernel import is_kernel
-from bmv.core.params import COMPILED, INTERPRETED, Params
+from bmv.core.params import COMPILED, INTERPRETED, PIVOT_GRID, Params
 from bmv.core.state import State
 from bmv.ports.errors import BmvError, ConfigError
 
@@ -45,7 +47,7 @@ def load(spelling: str) -> Strategy:
     """Return the function that `path.py:name` names."""
     path, _, name = spelling.rpartition(":")
     file = Path(path)
-    if not os.path.isfile(file):
+    if not os.path.isfile(file):  # Not `file.is_file()`, which raises where a name is too long.
         raise ConfigError(f"strategy = {spelling!r}: there is no file {path}")
     spec = importlib.util.spec_from_file_location(f"bmv_strategy_{file.stem}", file)
     assert spec is not None
@@ -62,12 +64,13 @@ def load(spelling: str) -> Strategy:
     return fitting(strategy, spelling)
 
 
-def fitting(strategy: object, spelling: str) -> Strategy:
-    """Return `strategy` if it can be called as one; `spelling` names it in the refusal."""
+def fitting(strategy: object, spelling: str = "") -> Strategy:
+    """Return `strategy` if it can be called as one; `spelling` names it in the refusal, else its own name does."""
     if not callable(strategy):
         raise ConfigError(
             f"strategy = {strategy!r}: expected a function of (params, state, memory, wanted), or its 'path.py:name'"
         )
+    spelling = spelling or identity.spelling(strategy)
     name = spelling.rpartition(":")[2]
     try:
         inspect.signature(strategy).bind(*"psmw")
@@ -76,12 +79,14 @@ def fitting(strategy: object, spelling: str) -> Strategy:
     return cast(Strategy, strategy)
 
 
-def kind(strategy: Strategy) -> int:
-    """Return whether the loop runs `strategy` as machine code or calls it."""
+def kind(strategy: Strategy | None) -> int:
+    """Return who decides: the pivot grid, or `strategy` as machine code, or `strategy` called as plain Python."""
+    if strategy is None:
+        return PIVOT_GRID
     return COMPILED if is_kernel(strategy) else INTERPRETED
 
 
-def compile_verb(strategy: Strategy, signature: Any, spelling: str) -> Any:
+def compile_verb(strategy: Strategy, signature: Any, spelling: str) -> Any:  # Any: Numba is hardly typed.
     """Return `strategy` as machine code of the loop's signature; compiled anew each time, so never stale.
 
     Its indices are checked: it is not ours, and the tables lie beside the engine's own memory.
@@ -94,17 +99,19 @@ def compile_verb(strategy: Strategy, signature: Any, spelling: str) -> Any:
         first = str(error).strip().splitlines()
         raise ConfigError(
             f"strategy = {spelling!r} is marked @kernel and does not compile: {first[-1] if first else error}. "
-            "Leave the mark away to run it as plain Python."
+            "Remove the mark to run it as plain Python."
         ) from error
     finally:
-        numba.config.BOUNDSCHECK = checked  # type: ignore[attr-defined]
+        numba.config.BOUNDSCHECK = checked  # type: ignore[attr-defined]  # As above.
 
 
-def guarded(strategy: Strategy) -> Strategy:
-    """Return `strategy` for the interpreter: what it raises becomes one clear error."""
+def guarded(strategy: Strategy | None) -> Strategy | None:
+    """Return `strategy` for the interpreter, if there is one: what it raises becomes one clear error."""
+    if strategy is None:
+        return None
 
     @wraps(strategy)
-    def call(params: Params, state: State, memory: Any, wanted: Any) -> int:
+    def call(params: Params, state: State, memory: Any, wanted: Any) -> int:  # Any: tables of numbers.
         try:
             return int(strategy(params, state, memory, wanted))
         except Exception as error:
@@ -145,7 +152,7 @@ class Callback(WrapperAddressProtocol):
         assert address is not None
         return address
 
-    def signature(self) -> Any:
+    def signature(self) -> Any:  # Any: Numba is hardly typed.
         """Return Numba's signature of the call."""
         return CALL
 

@@ -1,14 +1,8 @@
 """What really happened, written down as it happens: the venue's truth of orders, fills and money, and time weights.
 
-The engine acts on what it knows; these tables show what was. Both drivers call the verbs below at the same points.
+The engine acts on what it knows; the record shows what was. Both drivers call the verbs below at the same points.
 Money is whole quanta throughout, so that spread + inventory + fees add up to the change of equity exactly.
 """
-
-from typing import Annotated, Any, NamedTuple
-
-import numpy as np
-from numpy import float64, int64
-from numpy.typing import NDArray
 
 from bmv.adapters.sim.venue import (
     R_CODE,
@@ -25,160 +19,84 @@ from bmv.adapters.sim.venue import (
     REPORTS_PER_ROW,
     Venue,
 )
+from bmv.backtest.ledger import (
+    ASK_AT_TOUCH,
+    BID_AT_TOUCH,
+    DONE_CANCELLED,
+    DONE_END,
+    DONE_EXPIRED,
+    DONE_FILLED,
+    DONE_REJECTED,
+    E_CASH,
+    E_MID2,
+    E_POSITION,
+    E_TS_NS,
+    EQUITY_ROWS,
+    F_CASH,
+    F_CODE,
+    F_FEE,
+    F_KNOWN_NS,
+    F_LEVEL,
+    F_MARKOUT,
+    F_MID2,
+    F_ORDER,
+    F_POSITION,
+    F_PRICE,
+    F_SIDE,
+    F_SIZE,
+    F_TS_NS,
+    FILL_ROWS,
+    HORIZONS_NS,
+    N_HORIZONS,
+    O_ACCEPTED_NS,
+    O_DECIDED_NS,
+    O_DONE,
+    O_DONE_NS,
+    O_FILLED,
+    O_LEVEL,
+    O_ORDER,
+    O_PRICE,
+    O_REASON,
+    O_SIDE,
+    O_SIZE,
+    ORDER_ROWS,
+    Record,
+)
 from bmv.core.accounting import notional, worth
+from bmv.core.breaker import Tier
 from bmv.core.engine import centre
 from bmv.core.kernel import inlined, kernel
-from bmv.core.params import LEVELS_MAX, ORDERS_MAX, Params
-from bmv.core.record import FloatTable, Table, blank
-from bmv.core.state import FAR_NS, NEVER_NS, State
+from bmv.core.params import LEVELS_MAX, Params
+from bmv.core.record import Table
+from bmv.core.state import (
+    FAR_NS,
+    FAR_TICKS,
+    I_LEVEL,
+    I_ORDER,
+    I_PRICE,
+    I_SIDE,
+    I_SIZE,
+    I_TS_NS,
+    I_VERB,
+    NEVER_NS,
+    State,
+)
 from bmv.ports.messages import Kind, Verb
 
+_TRADE = Kind.TRADE.value
+_QUOTE = Kind.QUOTE.value
 _ACCEPTED = Kind.ACCEPTED.value
 _FILLED = Kind.FILLED.value
 _CANCELLED = Kind.CANCELLED.value
 _REJECTED = Kind.REJECTED.value
 _EXPIRED = Kind.EXPIRED.value
 _PLACE = Verb.PLACE.value
+_HALT = Tier.HALT.value
 
-HORIZONS_NS = (100_000_000, 1_000_000_000, 5_000_000_000, 30_000_000_000, 60_000_000_000, 300_000_000_000)
 SAMPLES_PER_GAP = 100_000  # Equity rows written for one hole in the tape; of a longer one only the first are.
-ORDER_ROWS = 1 << 16  # Rows of the tables between two calls of `settle`; orders that outlive many lie behind them.
-FILL_ROWS = 1 << 17
-EQUITY_ROWS = 1 << 18
 ORDERS_PER_STEP = 2 * LEVELS_MAX + 1
 ROWS_PER_ARRIVAL = 4
 assert ROWS_PER_ARRIVAL * REPORTS_PER_ROW >= REPORTS_PER_ARRIVAL
-
-# Columns of the orders, one row an order, in the order of their ids.
-(
-    O_ORDER,
-    O_LEVEL,
-    O_SIDE,
-    O_PRICE,
-    O_SIZE,
-    O_DECIDED_NS,
-    O_ACCEPTED_NS,
-    O_DONE_NS,
-    O_DONE,
-    O_FILLED,
-    O_REASON,
-) = range(11)
-BID_AT_TOUCH, ASK_AT_TOUCH = 1, 2  # Of `Record.touch`.
-DONE_END, DONE_FILLED, DONE_CANCELLED, DONE_REJECTED, DONE_EXPIRED = range(5)
-
-# Columns of the fills; the last six are twice the mid at the horizons, 0 where the tape had ended.
-(
-    F_TS_NS,
-    F_KNOWN_NS,
-    F_ORDER,
-    F_LEVEL,
-    F_SIDE,
-    F_PRICE,
-    F_SIZE,
-    F_FEE,
-    F_CODE,
-    F_POSITION,
-    F_CASH,
-    F_MID2,
-    F_MARKOUT,
-) = range(13)
-FILL_COLUMNS = F_MARKOUT + len(HORIZONS_NS)
-
-# Columns of the equity samples.
-E_TS_NS, E_MID2, E_POSITION, E_CASH = range(4)
-
-
-class Record:
-    """One row: the ledger, the weights of time, and tables. Sizes in lots, money in quanta, times in ns."""
-
-    # The ledger: what is owned in truth.
-    position: int
-    cash: int
-    mid2: int
-    spread: int
-    inventory: int
-    fees: int
-    start_mid2: int  # What was owned, and its mid, at the first sample: what profit is counted from.
-    start_position: int
-    start_cash: int
-
-    # Time.
-    first_ns: int
-    last_ns: int
-    sample_ns: int
-    next_sample_ns: int
-    sampled_ns: int
-    next_markout_ns: int
-    look_ns: int  # The earlier of the two.
-    markout: Annotated[Table, (6,)]  # How many fills have their mid at each horizon.
-
-    # How things stood since `stood_ns`, for what changes rarely; see `stand`.
-    stood_ns: int
-    stood_pivot: int  # 1: there was one.
-    stood_tier: int
-    stood_bid: int
-    stood_ask: int
-    stood_position: int
-    touch_ns: int  # The same for whether our best orders are at the touch.
-    touch: int
-
-    # Rows in use.
-    first_order: int  # Id of the order in row 0.
-    n_orders: int
-    n_fills: int
-    n_equity: int
-    blind_fills: int  # Fills handed over before all their horizons had come.
-    n_survivors: int  # Orders older than row 0, in the rows from `ORDER_ROWS` on.
-    orders_rows: Annotated[Table, (ORDER_ROWS + ORDERS_MAX, 11)]
-    order_pivots: Annotated[FloatTable, (ORDER_ROWS + ORDERS_MAX,)]  # Ticks.
-    fills_rows: Annotated[Table, (FILL_ROWS, FILL_COLUMNS)]
-    equity_rows: Annotated[Table, (EQUITY_ROWS, 4)]
-    equity_pivots: Annotated[FloatTable, (EQUITY_ROWS,)]  # Ticks.
-
-    # Counts.
-    trades: int
-    quotes: int
-    depths: int
-    timers: int
-    orders: int
-    fills: int
-    cancels: int
-    rejected: int
-
-    # Time spent, ns.
-    time_pivot: int
-    time_two_sided: int
-    time_bid_at_touch: int
-    time_ask_at_touch: int
-    time_both_at_touch: int
-    time_at_limit: int
-    time_halted: int
-
-    # Integrals over time, in lots, ticks and ns.
-    sum_position: float
-    sum_position2: float
-    sum_abs_position: float
-    sum_quoted_spread: float
-
-
-def opened(params: Params, sample_ns: int) -> Record:
-    """Return a record in which nothing has happened."""
-    record = blank(Record)
-    record.position = params.start_position
-    record.cash = params.start_cash
-    record.start_position = params.start_position
-    record.start_cash = params.start_cash
-    record.first_ns = NEVER_NS
-    record.last_ns = NEVER_NS
-    record.sampled_ns = NEVER_NS
-    record.sample_ns = sample_ns
-    record.next_sample_ns = FAR_NS
-    record.next_markout_ns = FAR_NS
-    record.look_ns = FAR_NS
-    record.first_order = 1
-    record.stood_ask = FAR_NS
-    record.stood_position = params.start_position
-    return record
 
 
 @inlined
@@ -189,19 +107,19 @@ def advance(params: Params, state: State, venue: Venue, record: Record, now_ns: 
         record.last_ns = now_ns
         record.stood_ns = now_ns
         record.touch_ns = now_ns
-    if now_ns > record.look_ns:
-        look_up(params, state, record, now_ns)
+    if now_ns > record.due_ns:
+        catch_up(params, state, record, now_ns)
     touch = 0
     if venue.n_book > 0:
         if 0 < venue.best_bid >= venue.bid:
             touch = BID_AT_TOUCH
-        if venue.best_ask < FAR_NS and (venue.best_ask <= venue.ask or venue.ask == 0):
+        if venue.best_ask < FAR_TICKS and (venue.best_ask <= venue.ask or venue.ask == 0):
             touch += ASK_AT_TOUCH
     if touch != record.touch:
         weigh_touch(record, touch)
     record.last_ns = now_ns
     if (state.pivot != 0.0) != (record.stood_pivot != 0) or state.tier != record.stood_tier:
-        stand(params, state, venue, record)
+        weigh_standing(params, state, venue, record)
 
 
 @kernel
@@ -219,17 +137,17 @@ def weigh_touch(record: Record, touch: int) -> None:
 
 
 @kernel
-def look_up(params: Params, state: State, record: Record, now_ns: int) -> None:
+def catch_up(params: Params, state: State, record: Record, now_ns: int) -> None:
     """Do what has come due before `now_ns`: samples of the equity, mids at the horizons of fills."""
     if now_ns > record.next_sample_ns:
         sample(params, state, record, now_ns)
     if now_ns > record.next_markout_ns:
         look_back(record, now_ns)
-    record.look_ns = min(record.next_sample_ns, record.next_markout_ns)
+    record.due_ns = min(record.next_sample_ns, record.next_markout_ns)
 
 
 @kernel
-def stand(params: Params, state: State, venue: Venue, record: Record) -> None:
+def weigh_standing(params: Params, state: State, venue: Venue, record: Record) -> None:
     """Weigh how things stood since the last call, and remember how they stand now.
 
     What changes rarely is weighed when it changes: call this after every report of the venue. Until then the ledger's
@@ -239,9 +157,9 @@ def stand(params: Params, state: State, venue: Venue, record: Record) -> None:
     record.stood_ns = record.last_ns
     if record.stood_pivot != 0:
         record.time_pivot += passed
-    if record.stood_tier >= 3:
+    if record.stood_tier >= _HALT:
         record.time_halted += passed
-    if record.stood_bid > 0 and record.stood_ask < FAR_NS:
+    if record.stood_bid > 0 and record.stood_ask < FAR_TICKS:
         record.time_two_sided += passed
         record.sum_quoted_spread += float(record.stood_ask - record.stood_bid) * float(passed)
     held = float(record.stood_position) * float(passed)
@@ -259,7 +177,10 @@ def stand(params: Params, state: State, venue: Venue, record: Record) -> None:
 
 @kernel
 def sample(params: Params, state: State, record: Record, now_ns: int) -> None:
-    """Write the equity at every sampling time before `now_ns`, as it stands."""
+    """Write the equity at every sampling time before `now_ns`, as it stands.
+
+    Brings `state.pivot` up to date; decides nothing (`test_how_often_the_equity_is_looked_at_decides_nothing`).
+    """
     if state.behind != 0 or state.now_ns > state.expiry_ns:
         centre(params, state)
     written = 0
@@ -289,7 +210,7 @@ def write_sample(state: State, record: Record, ts_ns: int) -> None:
 def look_back(record: Record, now_ns: int) -> None:
     """Give every fill whose horizon lies before `now_ns` the mid that stood there."""
     next_ns = FAR_NS
-    for h in range(6):
+    for h in range(N_HORIZONS):
         done = record.markout[h]
         while done < record.n_fills and record.fills_rows[done, F_TS_NS] + HORIZONS_NS[h] < now_ns:
             record.fills_rows[done, F_MARKOUT + h] = record.mid2
@@ -304,17 +225,17 @@ def look_back(record: Record, now_ns: int) -> None:
 def enter(state: State, record: Record, n: int) -> None:
     """Write down the `n` intents that the engine just said."""
     for i in range(n):
-        if state.intents[i, 0] != _PLACE:
+        if state.intents[i, I_VERB] != _PLACE:
             record.cancels += 1
             continue
         at = record.n_orders
         orders = record.orders_rows
-        orders[at, O_ORDER] = state.intents[i, 2]
-        orders[at, O_LEVEL] = state.intents[i, 6]
-        orders[at, O_SIDE] = state.intents[i, 3]
-        orders[at, O_PRICE] = state.intents[i, 4]
-        orders[at, O_SIZE] = state.intents[i, 5]
-        orders[at, O_DECIDED_NS] = state.intents[i, 1]
+        orders[at, O_ORDER] = state.intents[i, I_ORDER]
+        orders[at, O_LEVEL] = state.intents[i, I_LEVEL]
+        orders[at, O_SIDE] = state.intents[i, I_SIDE]
+        orders[at, O_PRICE] = state.intents[i, I_PRICE]
+        orders[at, O_SIZE] = state.intents[i, I_SIZE]
+        orders[at, O_DECIDED_NS] = state.intents[i, I_TS_NS]
         orders[at, O_ACCEPTED_NS] = NEVER_NS
         orders[at, O_DONE_NS] = NEVER_NS
         orders[at, O_DONE] = DONE_END
@@ -359,7 +280,7 @@ def book(params: Params, state: State, venue: Venue, record: Record, first: int)
             else:
                 record.orders_rows[at, O_DONE] = DONE_REJECTED
                 record.rejected += 1
-    stand(params, state, venue, record)
+    weigh_standing(params, state, venue, record)
 
 
 @kernel
@@ -391,12 +312,12 @@ def book_fill(params: Params, record: Record, row: Table, at: int) -> None:
     fills[n, F_POSITION] = record.position
     fills[n, F_CASH] = record.cash
     fills[n, F_MID2] = record.mid2
-    for h in range(6):
+    for h in range(N_HORIZONS):
         fills[n, F_MARKOUT + h] = 0
     record.n_fills += 1
     record.fills += 1
     record.next_markout_ns = min(record.next_markout_ns, row[R_VENUE_NS] + HORIZONS_NS[0])
-    record.look_ns = min(record.look_ns, record.next_markout_ns)
+    record.due_ns = min(record.due_ns, record.next_markout_ns)
 
 
 @kernel
@@ -416,15 +337,15 @@ def mark(params: Params, state: State, record: Record, mid2: int) -> None:
     record.fees = 0
     write_sample(state, record, record.last_ns)
     record.next_sample_ns = record.last_ns + record.sample_ns
-    record.look_ns = min(record.look_ns, record.next_sample_ns)
+    record.due_ns = min(record.due_ns, record.next_sample_ns)
 
 
 @kernel
 def count(record: Record, kind: int) -> None:
     """Count one row of the tape."""
-    if kind == 1:
+    if kind == _TRADE:
         record.trades += 1
-    elif kind == 2:
+    elif kind == _QUOTE:
         record.quotes += 1
     else:
         record.depths += 1
@@ -433,7 +354,7 @@ def count(record: Record, kind: int) -> None:
 @kernel
 def finish(params: Params, state: State, venue: Venue, record: Record) -> None:
     """Weigh the rest of the time; write the last sample and the markouts whose horizon the tape just reached."""
-    stand(params, state, venue, record)
+    weigh_standing(params, state, venue, record)
     weigh_touch(record, 0)
     if record.mid2 == 0:
         return
@@ -445,7 +366,7 @@ def finish(params: Params, state: State, venue: Venue, record: Record) -> None:
 
 @kernel
 def steps_left(record: Record) -> int:
-    """Return how many rows of the tape the tables can surely take; :func:`settle` makes room for more.
+    """Return how many rows of the tape the tables can surely take; :mod:`bmv.backtest.eviction` makes room for more.
 
     An arrival at the venue is worth `ROWS_PER_ARRIVAL` of them. The equity table is asked apart: :func:`sample_fits`.
     """
@@ -456,83 +377,3 @@ def steps_left(record: Record) -> int:
 def sample_fits(record: Record, now_ns: int) -> bool:
     """Return whether the equity table can take what :func:`advance` to `now_ns` writes."""
     return now_ns <= record.next_sample_ns or record.n_equity <= EQUITY_ROWS - SAMPLES_PER_GAP - 2
-
-
-class Settled(NamedTuple):
-    """Rows that nothing will change any more, copied out of the record."""
-
-    orders: Table
-    order_pivots: NDArray[float64]
-    fills: Table
-    equity: Table
-    equity_pivots: NDArray[float64]
-
-
-def settle(record: Record) -> Settled:
-    """Take out of the record the orders that have ended, the fills with all their horizons, the equity rows.
-
-    Orders leave in the order of their ids as far as an open one does not stand before them; when those behind it fill
-    half the table, the open ones step aside and the rest leaves. When fills wait for their horizons in such numbers
-    that their table is half full, the older half goes as it is: mids that have not come yet stay unknown, and
-    `blind_fills` counts them.
-    """
-    fills = int(record.markout[-1])
-    if record.n_fills - fills > FILL_ROWS // 2:
-        record.blind_fills += record.n_fills // 2 - fills
-        fills = record.n_fills // 2
-    gone = _ended(record)
-    rows = Settled(
-        record.orders_rows[gone].copy(),
-        record.order_pivots[gone].copy(),
-        record.fills_rows[:fills].copy(),
-        record.equity_rows[: record.n_equity].copy(),
-        record.equity_pivots[: record.n_equity].copy(),
-    )
-    _keep_orders(record, gone)
-    _drop(record.fills_rows, fills, record.n_fills)
-    record.n_fills -= fills
-    record.markout[:] = np.maximum(record.markout - fills, 0)
-    record.n_equity = 0
-    return rows
-
-
-def settle_all(record: Record) -> Settled:
-    """Take out everything: the tape is over, and what has not come will not come."""
-    record.markout[:] = record.n_fills
-    rows = settle(record)
-    left = np.r_[: record.n_orders, ORDER_ROWS : ORDER_ROWS + record.n_survivors]
-    orders = np.concatenate([rows.orders, record.orders_rows[left]])
-    return rows._replace(orders=orders, order_pivots=np.concatenate([rows.order_pivots, record.order_pivots[left]]))
-
-
-def _ended(record: Record) -> NDArray[int64]:
-    """Return the rows of the orders that can leave."""
-    ended = record.orders_rows[: record.n_orders, O_DONE] != DONE_END
-    first_open = record.n_orders if ended.all() else int(np.argmin(ended))
-    crowded = record.n_orders - first_open > ORDER_ROWS // 2
-    leaving = np.flatnonzero(ended) if crowded else np.arange(first_open)
-    survivors = record.orders_rows[ORDER_ROWS : ORDER_ROWS + record.n_survivors, O_DONE]
-    return np.concatenate([ORDER_ROWS + np.flatnonzero(survivors != DONE_END), leaving])
-
-
-def _keep_orders(record: Record, gone: NDArray[int64]) -> None:
-    """Close the gaps that `gone` leaves; ids must follow the rows, so orders between them become survivors."""
-    orders, pivots = record.orders_rows, record.order_pivots
-    leaving = gone[gone < ORDER_ROWS]
-    last = int(leaving[-1]) + 1 if len(leaving) else 0
-    stays = np.zeros(len(orders), np.bool_)
-    stays[:last] = True
-    stays[ORDER_ROWS : ORDER_ROWS + record.n_survivors] = True
-    stays[gone] = False
-    stay = np.concatenate([ORDER_ROWS + np.flatnonzero(stays[ORDER_ROWS:]), np.flatnonzero(stays[:last])])
-    orders[ORDER_ROWS : ORDER_ROWS + len(stay)] = orders[stay].copy()
-    pivots[ORDER_ROWS : ORDER_ROWS + len(stay)] = pivots[stay].copy()
-    _drop(orders, last, record.n_orders)
-    _drop(pivots, last, record.n_orders)
-    record.n_survivors = len(stay)
-    record.n_orders -= last
-    record.first_order += last
-
-
-def _drop(table: NDArray[Any], rows: int, used: int) -> None:
-    table[: used - rows] = table[rows:used].copy()

@@ -1,7 +1,6 @@
 """The report: one HTML file that needs nothing but a browser, made from a run folder alone."""
 
 from functools import cache
-from html import escape
 from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING
@@ -11,7 +10,8 @@ import orjson
 from bmv.backtest import markup
 from bmv.backtest.confessions import confessions
 from bmv.backtest.figures import figures
-from bmv.backtest.folder import Run, read
+from bmv.backtest.folder import REPORT, Run, read
+from bmv.backtest.markup import Html, html
 from bmv.backtest.numbers import Json
 from bmv.backtest.sheet import headline, sections
 from bmv.backtest.wording import plain, span
@@ -19,7 +19,7 @@ from bmv.backtest.wording import plain, span
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
-REPORT = "report.html"
+NOTHING = Html()
 STATIC = Path(__file__).parent / "static"
 
 
@@ -34,21 +34,21 @@ def write(run_dir: Path) -> Path:
 
 
 def render(run: Run) -> str:
-    """Return the whole page, charts and the programme that draws them included: about 5 MB."""
+    """Return the whole page, charts and the program that draws them included: about 5 MB."""
     from plotly.offline import get_plotlyjs
 
     drawn = figures(run)
     return _page().substitute(
-        title=escape(f"{run.summary.get('symbol', '')}: backtest"),
+        title=html(f"{run.summary.get('symbol', '')}: backtest"),
         css=_static("report.css"),
-        body=markup.header(run.summary) + markup.element("main", _main(run, set(drawn))),
+        body=html(markup.header(run.summary), _main(run, set(drawn))),
         figures=_embedded(drawn),
         plotly=get_plotlyjs().replace("</script", "<\\/script"),
         script=_static("report.js"),
     )
 
 
-def _main(run: Run, drawn: set[str]) -> str:
+def _main(run: Run, drawn: set[str]) -> Html:
     """Return the body of the page: what matters most stands first."""
     summary, stats = run.summary, run.summary.get("statistics", {})
     parts = [
@@ -76,29 +76,27 @@ def _main(run: Run, drawn: set[str]) -> str:
         _pair(_quality(summary), _refusals(stats)),
         markup.card("What this simulation leaves out", confessions(run), "Read before you believe the numbers above."),
         _folded("Resolved configuration", run.config_text),
-        _folded("Manifest", orjson.dumps(run.manifest, option=orjson.OPT_INDENT_2).decode()) if run.manifest else "",
+        _folded("Manifest", orjson.dumps(run.manifest, option=orjson.OPT_INDENT_2).decode())
+        if run.manifest else NOTHING,
         _footer(summary),
     ]  # fmt: skip
-    return "".join(parts)
+    return markup.element("main", *parts)
 
 
-def _headline(summary: Json) -> str:
+def _headline(summary: Json) -> Html:
     rest = [row for row in headline(summary) if row.unit != "quote"]
-    inner = markup.profit(summary) + markup.tiles(rest, str(summary.get("symbol", "")))
-    return markup.element("section", inner, "card")
+    tiles = markup.tiles(rest, str(summary.get("symbol", "")))
+    return markup.element("section", markup.profit(summary), tiles, css="card")
 
 
-def _why_nothing(stats: Json) -> str:
+def _why_nothing(stats: Json) -> Html:
     why = stats.get("why_nothing")
-    return markup.card("Why nothing happened", markup.listing(why), css="notice why") if why else ""
+    return markup.card("Why nothing happened", markup.listing(why), css="notice why") if why else NOTHING
 
 
-def _warnings(run: Run) -> str:
-    summary = run.summary
-    said = dict.fromkeys(
-        [*_torn(run), *summary.get("warnings", []), *(summary.get("quality") or {}).get("warnings", [])]
-    )
-    return markup.card("Warnings", markup.listing(said), css="notice") if said else ""
+def _warnings(run: Run) -> Html:
+    warnings = [*_torn(run), *run.summary.get("warnings", [])]
+    return markup.card("Warnings", markup.listing(warnings), css="notice") if warnings else NOTHING
 
 
 def _torn(run: Run) -> list[str]:
@@ -111,25 +109,30 @@ def _torn(run: Run) -> list[str]:
     ]
 
 
-def _chart(name: str, drawn: set[str], title: str, lead: str) -> str:
-    return markup.card(title, f'<div class="chart" id="chart-{name}"></div>', lead) if name in drawn else ""
+def _chart(name: str, drawn: set[str], title: str, lead: str) -> Html:
+    return markup.card(title, _place(name), lead) if name in drawn else NOTHING
 
 
-def _pair(left: str, right: str) -> str:
+def _place(name: str) -> Html:
+    """Return where the script draws the figure of that name, which is one of ours."""
+    return Html(f'<div class="chart" id="chart-{name}"></div>')
+
+
+def _pair(left: Html, right: Html) -> Html:
     """Return two cards side by side, or the one that is there."""
-    return markup.element("div", left + right, "pair") if left and right else left or right
+    return markup.element("div", left, right, css="pair") if left and right else left or right
 
 
-def _breaker(stats: Json, drawn: set[str]) -> str:
+def _breaker(stats: Json, drawn: set[str]) -> Html:
     changes = stats.get("breaker", [])
-    chart = '<div class="chart" id="chart-breaker"></div>' if "breaker" in drawn else ""
-    return markup.card("Circuit breaker", chart + markup.breaker_table(changes)) if changes else ""
+    chart = _place("breaker") if "breaker" in drawn else NOTHING
+    return markup.card("Circuit breaker", html(chart, markup.breaker_table(changes))) if changes else NOTHING
 
 
-def _bracket(summary: Json) -> str:
+def _bracket(summary: Json) -> Html:
     found = summary.get("bracket")
     if not found:
-        return ""
+        return NOTHING
     lead = (
         "Nobody knows our place in the queue. It lies between first and last, and as a rule our fills do; the profit "
         "need not, for each fill changes what is decided after it."
@@ -137,35 +140,34 @@ def _bracket(summary: Json) -> str:
     return markup.card("Bracket of belief", markup.bracket_table(found, str(summary.get("symbol", ""))), lead)
 
 
-def _quality(summary: Json) -> str:
+def _quality(summary: Json) -> Html:
     quality = summary.get("quality")
-    return markup.card("Data", markup.quality_table(quality)) if quality else ""
+    return markup.card("Data", markup.quality_table(quality)) if quality else NOTHING
 
 
-def _refusals(stats: Json) -> str:
+def _refusals(stats: Json) -> Html:
     by_code = (stats.get("refusals") or {}).get("by_code")
-    return markup.card("Risk", markup.refusal_table(by_code)) if by_code else ""
+    return markup.card("Risk", markup.refusal_table(by_code)) if by_code else NOTHING
 
 
-def _folded(title: str, text: str) -> str:
-    inner = markup.element("summary", escape(title)) + markup.element("pre", escape(text))
-    return markup.element("details", inner, "card")
+def _folded(title: str, text: str) -> Html:
+    return markup.element("details", markup.element("summary", title), markup.element("pre", text), css="card")
 
 
-def _footer(summary: Json) -> str:
+def _footer(summary: Json) -> Html:
     speed = summary.get("events_per_second")
     pace = f", {plain(speed / 1e6, 2)} M events/s" if speed else ""
     took = [span(summary[name]) if name in summary else "?" for name in ("load_seconds", "engine_seconds")]
     text = f"{plain(summary.get('events', 0), 0)} events, read in {took[0]}, run in {took[1]}{pace}. All times UTC."
-    return markup.element("footer", escape(text))
+    return markup.element("footer", text)
 
 
 def _embedded(drawn: "dict[str, Figure]") -> str:
     """Return the figures as JSON that may stand in a script element: nothing in it can close the element."""
     for figure in drawn.values():
         figure.layout.template = {}  # The page lays its own paper under them.
-    told = ",".join(f'"{name}":{figure.to_json()}' for name, figure in drawn.items())
-    return f"{{{told}}}".replace("<", "\\u003c")
+    listed = ",".join(f'"{name}":{figure.to_json()}' for name, figure in drawn.items())
+    return f"{{{listed}}}".replace("<", "\\u003c")
 
 
 @cache

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import orjson
 import polars as pl
@@ -16,7 +16,8 @@ from bmv.adapters.config.schema import RecordedLatency
 from bmv.adapters.parquet.tape import ParquetTape, sha256
 from bmv.backtest import identity
 from bmv.backtest.codecache import product_hash
-from bmv.backtest.numbers import Json
+from bmv.backtest.folder import CONFIG, EQUITY, FILLS, MANIFEST, ORDERS, SUMMARY, VERSION, Run
+from bmv.backtest.numbers import Json, finite
 from bmv.backtest.outcome import Outcome
 from bmv.backtest.stats import statistics
 
@@ -43,7 +44,7 @@ class Result:
         self.engine = engine
         self._tape = tape
         self._again = again
-        self._strategy = strategy  # By what it is known again; None for the pivot grid.
+        self._strategy = strategy  # Its identity; None for the pivot grid.
 
     @property
     def orders(self) -> pl.DataFrame:
@@ -70,9 +71,10 @@ class Result:
         """The figures of the run, as they stand in `summary.json`."""
         o = self.outcome
         stats = statistics(o, self.config.model_dump(mode="json"))
-        quality = self._tape.quality
+        quality = self._tape.quality.as_dict()
+        warnings = quality.pop("warnings")
         return {
-            "version": 1,
+            "version": VERSION,
             "symbol": o.market.symbol,
             "venue": self.config.market.venue,
             "engine": self.engine,
@@ -80,7 +82,7 @@ class Result:
             "digest": o.digest,
             "pnl": {name: self._money(quanta) for name, quanta in o.pnl.items()},
             "net_vs_hold": self._money(o.net_vs_hold),
-            "max_drawdown": _highest(o.equity["drawdown"]),
+            "max_drawdown": stats["drawdown"]["max"],
             "sharpe": stats["ratios"].get("sharpe"),
             "sortino": stats["ratios"].get("sortino"),
             "first_ns": o.first_ns,
@@ -89,10 +91,8 @@ class Result:
             "engine_seconds": round(o.engine_seconds, 6),
             "events_per_second": round(o.counts["events"] / o.engine_seconds) if o.engine_seconds > 0 else None,
             "statistics": stats,
-            "quality": quality.as_dict(),
-            "refusals": o.refusals,
-            "breaker": o.breaker.to_dicts(),
-            "warnings": list(quality.warnings),
+            "quality": quality,
+            "warnings": warnings,
         }
 
     def _money(self, quanta: int) -> str:
@@ -112,14 +112,13 @@ class Result:
         return {
             "net": self._money(o.pnl["net"]),
             "fills": o.counts["fills"],
-            "max_drawdown": _highest(o.equity["drawdown"]),
+            "max_drawdown": finite(o.equity["drawdown"].max()),
             "digest": o.digest,
         }
 
     def figures(self) -> "dict[str, Figure]":
         """Return the report's figures, ready for a notebook."""
         from bmv.backtest import figures
-        from bmv.backtest.folder import Run
 
         run = Run(
             self.summary,
@@ -135,7 +134,7 @@ class Result:
     def manifest(self) -> Json:
         """Return what this result was made of: code, data and configuration by hash, versions, machine."""
         return {
-            "version": 1,
+            "version": VERSION,
             "code": product_hash(),
             "config": configuration.digest(self.config),
             "strategy": self._strategy,
@@ -157,12 +156,12 @@ class Result:
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         summary = self.summary | ({"bracket": self.bracket} if report else {})
-        _write_json(folder / "manifest.json", self.manifest())
-        (folder / "config.resolved.toml").write_text(self._config_text(), "utf-8")
-        self.orders.write_parquet(folder / "orders.parquet")
-        self.fills.write_parquet(folder / "fills.parquet")
-        self.equity.write_parquet(folder / "equity.parquet")
-        _write_json(folder / "summary.json", summary)
+        _write_json(folder / MANIFEST, self.manifest())
+        (folder / CONFIG).write_text(self._config_text(), "utf-8")
+        self.orders.write_parquet(folder / ORDERS)
+        self.fills.write_parquet(folder / FILLS)
+        self.equity.write_parquet(folder / EQUITY)
+        _write_json(folder / SUMMARY, summary)
         if report:
             from bmv.backtest import report as page
 
@@ -174,16 +173,11 @@ class Result:
         text = configuration.dump(configuration.masked(self.config))
         if self._strategy is None or self.config.strategy:
             return text
-        name = " ".join(identity.told(self._strategy).split())
+        name = " ".join(identity.described(self._strategy).split())
         return f"# A Python function decided: {name}.\n# This file can't name it, and alone would run the grid.\n{text}"
 
     def __repr__(self) -> str:
         return f"<Result {self.outcome!r}>"
-
-
-def _highest(column: pl.Series) -> float:
-    highest: Any = column.max()
-    return float(highest) if highest is not None else 0.0
 
 
 def _write_json(path: Path, content: Json) -> None:

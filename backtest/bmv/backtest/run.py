@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from bmv.adapters.sim.clock import SimClock
 from bmv.adapters.sim.exchange import SimExchange
 from bmv.backtest import recorder
-from bmv.backtest.recorder import Record, Settled
+from bmv.backtest.eviction import Drained, drain, drain_all
+from bmv.backtest.ledger import Record
 from bmv.core.engine import Engine
 from bmv.core.state import FAR_NS
 from bmv.core.tell import tell
@@ -20,7 +21,7 @@ from bmv.ports.storage import Journal
 
 Row = tuple[int, ...]
 Progress = Callable[[int], None]  # Called with the number of rows told since the last call.
-Sink = Callable[[Settled], None]  # Takes the rows of the record that nothing will change any more.
+Sink = Callable[[Drained], None]  # Takes the rows of the record that nothing will change any more.
 
 
 @dataclass(slots=True)
@@ -45,16 +46,16 @@ class World:
         if recorder.steps_left(self.record) < recorder.ROWS_PER_ARRIVAL or not recorder.sample_fits(
             self.record, now_ns
         ):
-            self.settle()
+            self.drain()
         recorder.advance(self.engine.params, self.engine.state, self.exchange.sim.venue, self.record, now_ns)
 
     def book(self, first: int) -> None:
         """Write down what the venue has reported since `first`."""
         recorder.book(self.engine.params, self.engine.state, self.exchange.sim.venue, self.record, first)
 
-    def settle(self) -> None:
+    def drain(self) -> None:
         """Hand over the rows that nothing will change any more."""
-        self.sink(recorder.settle(self.record))
+        self.sink(drain(self.record))
 
 
 def run(world: World, tape: Tape, progress: Progress) -> None:
@@ -65,10 +66,10 @@ def run(world: World, tape: Tape, progress: Progress) -> None:
         for row in _rows(columns):
             _live_until(world, row[0])
             _happen(world, row)
-        world.settle()
+        world.drain()
         progress(len(columns.ts_ns))
     _close(world)
-    world.sink(recorder.settle_all(world.record))
+    world.sink(drain_all(world.record))
 
 
 def _rows(columns: Columns) -> Iterator[Row]:

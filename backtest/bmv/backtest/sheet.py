@@ -1,8 +1,8 @@
 """The figures of a summary in the order in which a market maker reads them: one list for terminal, page and compare."""
 
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
-from bmv.backtest.numbers import Json, finite
+from bmv.backtest.numbers import Json, at, finite
 from bmv.backtest.wording import UNKNOWN, currencies, money_decimals, percent, plain, significant, span
 
 Unit = Literal["quote", "base", "amount", "bps", "share", "count", "seconds", "number", "signed"]
@@ -24,10 +24,10 @@ class Section(NamedTuple):
     rows: list[Row]
 
 
-def told(row: Row, symbol: str = "") -> str:
+def in_words(row: Row, symbol: str = "") -> str:
     """Return the value of `row` in words, unit included.
 
-    >>> told(Row("fees", -1.25, "quote"), "SOL/USDC"), told(Row("Sharpe", None, "number"))
+    >>> in_words(Row("fees", -1.25, "quote"), "SOL/USDC"), in_words(Row("Sharpe", None, "number"))
     ('−1.2500 USDC', '–')
     """
     value = row.value
@@ -54,16 +54,14 @@ def told(row: Row, symbol: str = "") -> str:
     return significant(value, 4)
 
 
-def at(tree: Any, *path: str | int) -> Any:  # A summary is as deep as it likes.
-    """Return what stands in a nested summary, None where the path breaks off."""
-    for name in path:
-        if isinstance(tree, dict):
-            tree = tree.get(name)
-        elif isinstance(tree, list) and isinstance(name, int) and -len(tree) <= name < len(tree):
-            tree = tree[name]
-        else:
-            return None
-    return tree
+def profit_parts(pnl: Json) -> list[str]:
+    """Return the parts of the profit that are shown, in order: tips and rounding only where they are not 0.
+
+    >>> profit_parts({"net": "2", "spread": "3", "inventory": "0", "fees": "-1", "tips": "0", "rounding": "0"})
+    ['spread', 'inventory', 'fees']
+    """
+    always = ("spread", "inventory", "fees")
+    return [name for name in (*always, "tips", "rounding") if name in pnl and (name in always or finite(pnl[name]))]
 
 
 def headline(summary: Json) -> list[Row]:

@@ -10,8 +10,8 @@ from rich.table import Table
 from rich.text import Text
 
 from bmv.backtest.folder import summary_of
-from bmv.backtest.numbers import SECOND, Json, finite
-from bmv.backtest.sheet import Row, at, headline, sections, told
+from bmv.backtest.numbers import SECOND, Json, at, finite
+from bmv.backtest.sheet import Row, headline, in_words, profit_parts, sections
 from bmv.backtest.wording import currencies, instant, moneys, plain, span
 
 
@@ -53,8 +53,9 @@ def _title(summary: Json) -> Text:
 
 def _money(summary: Json) -> Text:
     """Return the profit as the sum that it is."""
-    pnl = {name: amount for name, amount in summary["pnl"].items() if name in _ALWAYS or finite(amount)}
-    words = moneys({**pnl, "hold": summary.get("net_vs_hold")})
+    pnl = summary["pnl"]
+    shown = {name: pnl.get(name) for name in ("net", *profit_parts(pnl))}
+    words = moneys({**shown, "hold": summary.get("net_vs_hold")})
     text = Text.assemble(
         ("net ", "bold"), (words.pop("net"), _tone(pnl.get("net"))), f" {currencies(str(summary.get('symbol', '')))[1]}"
     )
@@ -63,11 +64,8 @@ def _money(summary: Json) -> Text:
     return text.append(f"\nagainst holding {hold}")
 
 
-_ALWAYS = ("net", "spread", "inventory", "fees")
-
-
 def _columns(summary: Json, symbol: str) -> RenderableType:
-    """Return the figures in two columns of sections; those that the first line told are left out."""
+    """Return the figures in two columns of sections; those of the first line are left out."""
     first = [row for row in headline(summary) if row.unit != "quote"]
     blocks = [_block("Headline", first, symbol)]
     blocks += [_block(section.title, [row for row in section.rows if row.value is not None], symbol)
@@ -80,7 +78,7 @@ def _block(title: str, rows: list[Row], symbol: str) -> Table:
     table.add_column(width=21)
     table.add_column(justify="right", width=15, no_wrap=True)
     for row in rows:
-        table.add_row(row.label, told(row, symbol))
+        table.add_row(row.label, in_words(row, symbol))
     return table
 
 
@@ -92,8 +90,8 @@ def _bracket(bracket: Json, symbol: str) -> Table:
     for queue, run in bracket.items():
         if isinstance(run, dict):
             net, fills, fall = (finite(run.get(name)) for name in ("net", "fills", "max_drawdown"))
-            table.add_row(queue, told(Row("", net, "quote"), symbol), told(Row("", fills, "count")),
-                          told(Row("", fall, "share")), str(run.get("digest", "")))  # fmt: skip
+            table.add_row(queue, in_words(Row("", net, "quote"), symbol), in_words(Row("", fills, "count")),
+                          in_words(Row("", fall, "share")), str(run.get("digest", "")))  # fmt: skip
     return table
 
 

@@ -1,4 +1,4 @@
-"""From the recorder's whole numbers to the frames that a run leaves: units in, `_ticks` and `_lots` beside them."""
+"""From the record's whole numbers to the frames that a run leaves: units in, `_ticks` and `_lots` beside them."""
 
 from fractions import Fraction
 from typing import Any
@@ -8,14 +8,16 @@ import polars as pl
 from numpy import float64, int64
 from numpy.typing import NDArray
 
-from bmv.backtest import recorder as r
+from bmv.backtest import ledger as r
+from bmv.backtest.eviction import Drained
+from bmv.backtest.ledger import Record
 from bmv.backtest.outcome import Outcome
-from bmv.backtest.recorder import Record, Settled
 from bmv.core.accounting import worth
+from bmv.core.breaker import Cause
 from bmv.core.digest import text
 from bmv.core.params import Params
-from bmv.core.risk import Cause, Refusal
-from bmv.core.state import NEVER_NS, TRIPS_MAX, State
+from bmv.core.risk import Refusal
+from bmv.core.state import NEVER_NS, TRIP_CAUSE, TRIP_EQUITY, TRIP_NS, TRIP_TIER, TRIPS_MAX, State
 from bmv.ports.market import Market
 from bmv.ports.messages import Liquidity, Reason
 
@@ -37,20 +39,20 @@ MARKOUTS = ("mid_0_1s", "mid_1s", "mid_5s", "mid_30s", "mid_60s", "mid_300s")
 
 
 class Memory:
-    """A sink that keeps the settled rows of a run in memory, as they were handed over."""
+    """A sink that keeps the rows of a run in memory, as they were handed over."""
 
     def __init__(self) -> None:
-        self.parts: list[Settled] = []
+        self.parts: list[Drained] = []
 
-    def __call__(self, rows: Settled) -> None:
+    def __call__(self, rows: Drained) -> None:
         """Keep `rows`."""
         self.parts.append(rows)
 
-    def whole(self) -> Settled:
+    def whole(self) -> Drained:
         """Hand over all rows so far, each table in one piece, and keep none: they weigh."""
         tables = [list(pieces) for pieces in zip(*self.parts, strict=True)]
         self.parts.clear()
-        return Settled(*(_joined(pieces) for pieces in tables))
+        return Drained(*(_joined(pieces) for pieces in tables))
 
 
 def _joined(pieces: list[NDArray[Any]]) -> NDArray[Any]:
@@ -61,7 +63,7 @@ def _joined(pieces: list[NDArray[Any]]) -> NDArray[Any]:
 
 
 def outcome(
-    market: Market, params: Params, state: State, record: Record, rows: Settled, seconds: tuple[float, float]
+    market: Market, params: Params, state: State, record: Record, rows: Drained, seconds: tuple[float, float]
 ) -> Outcome:
     """Put together what a run leaves; `seconds` are those of loading and of the engine."""
     t = record
@@ -197,7 +199,7 @@ def fills_table(market: Market, rows: NDArray[int64]) -> pl.DataFrame:
 
 def equity_table(market: Market, rows: NDArray[int64], pivots: NDArray[float64]) -> pl.DataFrame:
     """Return the equity samples as in the contract; the drawdown is the fall from the highest sample so far."""
-    owned = rows[:, r.E_CASH] + market.half * rows[:, r.E_POSITION] * rows[:, r.E_MID2]
+    owned = rows[:, r.E_CASH] + worth(market.half, rows[:, r.E_POSITION], rows[:, r.E_MID2])
     peak = np.maximum.accumulate(owned) if len(owned) else owned
     fallen = (peak - owned) / np.where(peak > 0, peak, 1)
     return pl.DataFrame(
@@ -218,10 +220,10 @@ def breaker_table(market: Market, state: State) -> pl.DataFrame:
     rows = state.trips[: min(int(state.n_trips), TRIPS_MAX)]
     return pl.DataFrame(
         {
-            "ts_ns": rows[:, 0].copy(),
-            "tier": rows[:, 1].copy(),
-            "cause": [Cause(int(cause)).name.lower() for cause in rows[:, 2]],
-            "equity": scaled(rows[:, 3], market.quantum),
+            "ts_ns": rows[:, TRIP_NS].copy(),
+            "tier": rows[:, TRIP_TIER].copy(),
+            "cause": [Cause(int(cause)).name.lower() for cause in rows[:, TRIP_CAUSE]],
+            "equity": scaled(rows[:, TRIP_EQUITY], market.quantum),
         },
         schema_overrides={"cause": pl.String},
     )

@@ -4,34 +4,30 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from bmv.backtest.numbers import BPS, SECOND, Json, finite, setting
+from bmv.backtest.numbers import BPS, SECOND, finite
 
 if TYPE_CHECKING:
     from bmv.backtest.outcome import Outcome
 
 
-def why_nothing(outcome: "Outcome", config: Json) -> list[str]:
+def why_nothing(outcome: "Outcome") -> list[str]:
     """Return the reasons why there were no orders, or no fills; empty when there were fills.
 
-    The causes are looked for in the order in which the strategy needs things: data, a pivot, a balance, risk's
-    consent, the venue's acceptance, and a market that comes to our price.
+    The causes are looked for in the order in which the strategy needs things: trades, a pivot, risk's consent, an
+    order worth placing, the venue's acceptance, and a market that comes to our price. What the configuration and the
+    tape are refused for (no balance, a level under the smallest order, no rows) can't be among them.
     """
     if len(outcome.fills):
         return []
-    found = [*_no_data(outcome), *_no_pivot(outcome)]
+    found = [*_no_trades(outcome), *_no_pivot(outcome)]
     if len(outcome.orders):
         return ["Orders were placed, but none filled.", *found, *_rejected(outcome), *_far_away(outcome)]
-    found += [*_no_balance(config), *_too_small(config), *_refused(outcome), *_halted(outcome)]
-    return ["No order was placed.", *(found or ["No cause is known: there was a pivot, and nothing was refused."])]
+    found += [*_refused(outcome), *_halted(outcome)]
+    return ["No order was placed.", *(found or [_nothing_to_place(outcome)])]
 
 
-def _no_data(outcome: "Outcome") -> list[str]:
-    counts = outcome.counts
-    if not counts.get("events"):
-        return ["The data has no rows in this time range."]
-    if not counts.get("trades"):
-        return ["The data has no trades in this time range."]
-    return []
+def _no_trades(outcome: "Outcome") -> list[str]:
+    return [] if outcome.counts.get("trades") else ["The data has no trades in this time range."]
 
 
 def _no_pivot(outcome: "Outcome") -> list[str]:
@@ -40,34 +36,22 @@ def _no_pivot(outcome: "Outcome") -> list[str]:
     return ["There never was a pivot: no trade lies within pivot.history_s before any row, nor in the data before."]
 
 
-def _no_balance(config: Json) -> list[str]:
-    base, quote = setting(config, "inventory.start_base"), setting(config, "inventory.start_quote")
-    if base == 0 and quote == 0:
-        return ["Both balances are zero (inventory.start_base, inventory.start_quote): nothing to sell or to pay."]
-    if setting(config, "inventory.max_position") == 0:
-        return ["inventory.max_position is zero: no order fits within it."]
-    return []
-
-
-def _too_small(config: Json) -> list[str]:
-    smallest = setting(config, "market.min_size") or setting(config, "market.lot_size")
-    sizes = {side: setting(config, f"grid.{side}.total_size") for side in ("bid", "ask")}
-    return [
-        f"grid.{side}.total_size is {size:g}, less than the smallest order of {smallest:g}."
-        for side, size in sizes.items()
-        if size is not None and smallest is not None and size < smallest
-    ]
-
-
 def _refused(outcome: "Outcome") -> list[str]:
     refused = sorted(outcome.refusals.items(), key=lambda item: -item[1])
-    told = ", ".join(f"{code} ({count:,})" for code, count in refused if count)
-    return [f"Risk refused {sum(outcome.refusals.values()):,} intents: {told}."] if told else []
+    by_code = ", ".join(f"{code} ({count:,})" for code, count in refused if count)
+    return [f"Risk refused {sum(outcome.refusals.values()):,} intents: {by_code}."] if by_code else []
 
 
 def _halted(outcome: "Outcome") -> list[str]:
     halted = outcome.times.get("halted", 0)
     return [f"The circuit breaker kept it halted for {halted / SECOND:,.0f} s."] if halted else []
+
+
+def _nothing_to_place(outcome: "Outcome") -> str:
+    decisions = outcome.counts.get("requotes", 0)
+    if not decisions:
+        return "No decision was ever due, though there was a pivot."
+    return f"Nothing was refused: in {decisions:,} decisions nothing of market.min_size or more was left to place."
 
 
 def _rejected(outcome: "Outcome") -> list[str]:

@@ -1,6 +1,7 @@
 """The container of the simulated world: a backtest is this set of providers, and swapping a part is one override."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from dependency_injector import containers, providers
 
@@ -8,25 +9,39 @@ from bmv.adapters.config import Config, compile
 from bmv.adapters.parquet.tape import ParquetTape
 from bmv.adapters.sim.clock import SimClock
 from bmv.adapters.sim.exchange import SimExchange, open_venue
-from bmv.backtest import recorder
+from bmv.adapters.sim.venue import Sim
+from bmv.backtest import ledger, plugin
 from bmv.backtest.journal import NoJournal
 from bmv.backtest.run import World
 from bmv.backtest.tables import Memory
 from bmv.core.engine import Engine, Strategy
+from bmv.core.params import Params
+
+if TYPE_CHECKING:
+    from bmv.backtest.fused import Fused
+
+
+def _loop(
+    params: Params, venue: Sim, record: ledger.Record, sink: Memory, strategy: Strategy | None, spelling: str
+) -> "Fused":
+    from bmv.backtest.fused import Fused  # Its machine code is loaded, or made, when it is imported.
+
+    return Fused(params, venue, record, sink, strategy, spelling)
 
 
 class BacktestContainer(containers.DeclarativeContainer):
     """Recorded ticks, a simulated venue, a clock that is told the time, tables in memory."""
 
     config = providers.Dependency[Config](instance_of=Config)
-    paths = providers.Dependency[list[Path]]()
+    paths = providers.Dependency[list[str | Path]]()
     start_ns = providers.Object[int | None](None)
     end_ns = providers.Object[int | None](None)
     strategy = providers.Object[Strategy | None](None)
+    spelling = providers.Object("")  # What a refusal calls the strategy.
     sample_ns = providers.Dependency[int]()
 
     market = providers.Singleton(compile.market, config)
-    params = providers.Singleton(compile.params, config, market)
+    params = providers.Singleton(compile.params, config, market, providers.Callable(plugin.kind, strategy))
     venue_params = providers.Singleton(compile.venue, config, market)
 
     tape = providers.Singleton(
@@ -39,10 +54,11 @@ class BacktestContainer(containers.DeclarativeContainer):
         price_ticks_max=providers.Callable(compile.price_ticks_max, config, market),
     )
     clock = providers.Singleton(SimClock)
-    engine = providers.Singleton(Engine, params, strategy)
+    engine = providers.Singleton(Engine, params, providers.Callable(plugin.guarded, strategy))
     venue = providers.Singleton(open_venue, venue_params)
     exchange = providers.Singleton(SimExchange, venue, clock)
     journal = providers.Singleton(NoJournal)
-    record = providers.Singleton(recorder.opened, params, sample_ns)
+    record = providers.Singleton(ledger.opened, params, sample_ns)
     sink = providers.Singleton(Memory)
     world = providers.Singleton(World, engine, exchange, clock, record, journal, sink)
+    loop = providers.Singleton(_loop, params, venue, record, sink, strategy, spelling)

@@ -1,6 +1,13 @@
 """Money: what a fill costs, what is owned afterwards, what it is worth. Exact, in quanta."""
 
+from typing import TypeVar
+
+from numpy import int64
+from numpy.typing import NDArray
+
 from bmv.core.kernel import kernel
+
+Wholes = TypeVar("Wholes", int, NDArray[int64])  # A whole number, or a column of them.
 
 _E8 = 100_000_000
 
@@ -27,6 +34,6 @@ def fee(amount: int, fee_e8: int) -> int:
 
 
 @kernel
-def worth(half: int, position: int, mid2: int) -> int:
+def worth(half: int, position: Wholes, mid2: Wholes) -> Wholes:
     """Return the value of `position` lots at a mid of `mid2` half ticks, in quanta."""
     return half * position * mid2

@@ -15,7 +15,7 @@ tape that is hundreds of events. The bound decides nothing: when it is used up t
 from bmv.core.kernel import kernel, table_at
 from bmv.core.params import PIVOT_GRID, Params
 from bmv.core.pivot import dynamic_vwap
-from bmv.core.state import ANYWHERE, FAR_NS, State
+from bmv.core.state import ANYWHERE, BOUNDLESS_LOTS, FAR_TICKS, H_PRICE, H_SIZE, H_TS_NS, State
 
 # Share of the price that rounding is given, far more than a dozen operations on doubles can lose.
 _ROUNDING = 1e-9
@@ -29,7 +29,7 @@ def doze(params: Params, state: State) -> None:
     """
     state.doze_ns = state.wake_ns
     if state.leeway == ANYWHERE:
-        state.slack = FAR_NS
+        state.slack = BOUNDLESS_LOTS
         return
     state.slack = -1
     margin = state.leeway - abs(state.centre - state.grid_centre) - _ROUNDING * state.grid_centre
@@ -55,9 +55,9 @@ def departure_ns(state: State, tail: int, window_ns: int, volume: float) -> int:
     mask = state.history_rows - 1
     gone = 0.0
     while tail < state.head:
-        gone += float(history[tail & mask, 2])
+        gone += float(history[tail & mask, H_SIZE])
         if gone > volume:
-            return int(history[tail & mask, 0]) + window_ns + 1
+            return int(history[tail & mask, H_TS_NS]) + window_ns + 1
         tail += 1
     return state.now_ns + window_ns  # Nothing heard after now can leave before.
 
@@ -67,10 +67,10 @@ def measure_range(params: Params, state: State) -> None:
     """Find the lowest and highest price in the history; until the next call they only grow apart."""
     history = table_at(state.history_at, state.history_rows)
     mask = state.history_rows - 1
-    low = FAR_NS
+    low = FAR_TICKS
     high = 0
     for trade in range(state.long_tail, state.head):
-        price = history[trade & mask, 1]
+        price = history[trade & mask, H_PRICE]
         low = min(low, price)
         high = max(high, price)
     state.low = low

@@ -1,29 +1,29 @@
-"""The order of the verbs: settle, learn (pivot), value (breaker), want (grid), allow (risk), ask (quoter).
+"""The order of the verbs: settle, learn (pivot), value (breaker), want (grid), allow (risk), requote (quoter).
 
-:func:`step` is the whole strategy. :class:`Engine` is the same for those who would rather not carry tables.
+:func:`step` takes one event through them; when the last three are due is told in :mod:`bmv.core.due`. :class:`Engine`
+is the same for callers that would rather not carry tables.
 """
 
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
 from bmv.core.accounting import notional, worth
+from bmv.core.breaker import DAY_NS, Cause, Tier, note_trip, set_trip_level, trip
 from bmv.core.digest import hear, text
 from bmv.core.doze import doze
-from bmv.core.grid import ladder, lean, make_only, round_sizes, sift
+from bmv.core.due import grid_due, held_until_ns, interval_ends_ns, nothing_due, set_wake
+from bmv.core.grid import NUDGE, drop_malformed, ladder, lean, round_sizes, slide_post_only
+from bmv.core.history import History, seed
 from bmv.core.kernel import inlined, kernel
+from bmv.core.mid import mark_quote, mark_trade
 from bmv.core.params import COMPILED, PIVOT_GRID, Params
-from bmv.core.pivot import blend, dynamic_vwap, learn, newest_ns, roll, room
-from bmv.core.quoter import find, place, requote, shed, strike, withdraw
-from bmv.core.record import Table
-from bmv.core.risk import DAY_NS, Cause, Refusal, Tier, aim, note_trip, trip, withdrawal
+from bmv.core.pivot import blend, dynamic_vwap, learn, roll
+from bmv.core.quoter import cancel_all, find, place, requote, shed, strike
+from bmv.core.risk import Refusal, allow, withdrawal
 from bmv.core.state import (
-    ANYWHERE,
     DYING,
     FAR_NS,
     LEFT,
-    NEVER_NS,
     OPEN,
     STAGE,
     W_FULL,
@@ -60,6 +60,7 @@ _HALT = Tier.HALT.value
 _BY_OPERATOR = Cause.OPERATOR.value
 _REARMED = Cause.REARM.value
 _IOC = Tif.IOC.value
+_REDUCE_ONLY = True
 
 
 @inlined
@@ -100,27 +101,20 @@ def step(params: Params, state: State, event: Event, compiled: Any, interpreted:
 
 @inlined
 def look(state: State, event: Event) -> None:
-    """Take in market data: the touch, the mid, the last trade.
-
-    The mid is that of the last quote with bid ≤ ask; before any, the last trade's price. A one-sided or crossed quote
-    leaves it.
-    """
+    """Take in market data: the touch, the mid, the last trade."""
     state.market_ns = event.ts_ns
     if state.blocked != 0:
         state.stirred = 1
         state.calm = 0
     if event.kind == _TRADE:
         state.last_price = event.price
-        if state.quoted == 0:
-            state.mid2 = 2 * event.price
+        mark_trade(state, event.price)
         return
     state.bid = event.bid
     state.bid_size = event.bid_size
     state.ask = event.ask
     state.ask_size = event.ask_size
-    if event.bid > 0 and event.ask >= event.bid:
-        state.mid2 = event.bid + event.ask
-        state.quoted = 1
+    mark_quote(state, event.bid, event.ask)
 
 
 @inlined
@@ -187,7 +181,7 @@ def obey(params: Params, state: State, command: int) -> None:
     elif command == _HALT_COMMAND and state.tier < _HALT:
         state.tier = _HALT
         note_trip(state, _BY_OPERATOR)
-        aim(params, state)
+        set_trip_level(params, state)
     elif command == _REARM:
         state.tier = 0
         state.shed = 0
@@ -195,7 +189,7 @@ def obey(params: Params, state: State, command: int) -> None:
         state.start_equity = state.equity
         state.day_equity = state.equity
         note_trip(state, _REARMED)
-        aim(params, state)
+        set_trip_level(params, state)
 
 
 @inlined
@@ -212,45 +206,13 @@ def value(params: Params, state: State) -> None:
     if state.now_ns >= state.day_end_ns:
         state.day_end_ns = (state.now_ns // DAY_NS + 1) * DAY_NS
         state.day_equity = equity
-        aim(params, state)
+        set_trip_level(params, state)
     if equity > state.peak:
         state.peak = equity
-        aim(params, state)
+        set_trip_level(params, state)
     if equity <= state.trip_at:
         state.calm = 0
         trip(params, state)
-
-
-@inlined
-def nothing_due(params: Params, state: State) -> bool:
-    """Return whether market data just heard can't make anything due: the short cut past :func:`decide`."""
-    if state.calm == 0 or state.now_ns >= state.wake_ns or state.centre == 0.0:
-        return False
-    if abs(state.centre - state.grid_centre) > state.leeway:
-        return False
-    return params.strategy == PIVOT_GRID or not _pivot_moved(params, state)
-
-
-@kernel
-def moved(params: Params, state: State) -> bool:
-    """Return whether the centre has left the last grid's by more than the threshold; a first grid is always due.
-
-    The centre of a user's strategy is the mid; the pivot may call it as well.
-    """
-    if abs(state.centre - state.grid_centre) > params.threshold * state.grid_centre:
-        return True
-    return params.strategy != PIVOT_GRID and _pivot_moved(params, state)
-
-
-@kernel
-def _pivot_moved(params: Params, state: State) -> bool:
-    return abs(state.pivot - state.grid_pivot) > params.threshold * state.grid_pivot
-
-
-@kernel
-def held_until(params: Params, state: State) -> int:
-    """Return the time before which no grid may be laid: one in `min_interval`, none in the delay after a fill."""
-    return max(state.grid_ns + max(params.min_interval_ns, 1), state.fill_due_ns)
 
 
 @kernel
@@ -262,69 +224,27 @@ def decide(params: Params, state: State, kind: int, compiled: Any, interpreted: 
         return 0
     why = withdrawal(params, state)
     if why != 0:
-        return _retreat(params, state, kind, why)
+        return withdraw(params, state, kind, why)
     state.withdrawn = 0
     n = 0
     if state.tier >= _REDUCE and state.shed == 0:
         state.shed = 1
         n = shed(params, state)
-    if n == 0 and state.now_ns >= held_until(params, state) and _due(params, state):
+    if n == 0 and state.now_ns >= held_until_ns(params, state) and grid_due(params, state):
         n = lay(params, state, compiled, interpreted)
-    _rest(params, state)
+    set_wake(params, state)
     return n
 
 
 @kernel
-def _due(params: Params, state: State) -> bool:
-    """Return whether a grid is due, now that none is held back."""
-    if state.filled != 0 or moved(params, state) or _aged(params, state):
-        return True
-    return state.missing != 0 and (state.stirred != 0 or state.now_ns >= state.retry_ns)
-
-
-@kernel
-def _rest(params: Params, state: State) -> None:
-    """Set the time of the next wake, and how far the centre may move before that without anything being due.
-
-    While a grid is held back nothing is due before the hold ends, whatever moves; then the engine is woken to look.
-    The ages of market data and of the newest trade are looked at when they would run out as of now: a wake that finds
-    them renewed sleeps on.
-    """
-    hold_ns = held_until(params, state)
-    held = state.now_ns < hold_ns
-    wake_ns = FAR_NS
-    if held:
-        wake_ns = hold_ns
-    elif state.missing != 0:
-        wake_ns = state.retry_ns
-    if state.n_live > 0:
-        if params.max_age_ns > 0 and state.oldest_ns + params.max_age_ns > state.grid_ns:
-            wake_ns = min(wake_ns, max(state.oldest_ns + params.max_age_ns, hold_ns))
-        if params.stale_ns > 0:
-            wake_ns = min(wake_ns, state.market_ns + params.stale_ns)
-    if state.pivot != 0.0:
-        wake_ns = min(wake_ns, newest_ns(state) + params.history_ns + 1)
-    state.wake_ns = max(wake_ns, state.now_ns + 1)
-    state.leeway = ANYWHERE if held else params.threshold * state.grid_centre
-    state.calm = 0 if params.max_deviation > 0.0 else 1  # No hold holds back what the reference may ask for.
-    doze(params, state)
-
-
-@kernel
-def _aged(params: Params, state: State) -> bool:
-    # Once for each age: a grid that could not renew the order, for want of a cancel, is not laid again and again.
-    return params.max_age_ns > 0 and state.grid_ns < state.oldest_ns + params.max_age_ns <= state.now_ns
-
-
-@kernel
-def _retreat(params: Params, state: State, kind: int, why: int) -> int:
+def withdraw(params: Params, state: State, kind: int, why: int) -> int:
     """Have nothing resting; after a halt that is to flatten, trade back to the target at the touch."""
     if state.withdrawn != why:
         state.withdrawn = why
         state.refusals[why] += 1
     state.wake_ns = FAR_NS
     state.grid_centre = 0.0
-    n = withdraw(state)
+    n = cancel_all(state)
     if why == _HALTED and params.flatten != 0 and n == 0 and state.n_orders == 0 and kind <= _DEPTH:
         return flatten(params, state)
     return n
@@ -339,10 +259,10 @@ def flatten(params: Params, state: State) -> int:
     away = state.position - params.target
     side = -1 if away > 0 else 1
     touch = state.bid if away > 0 else state.ask
-    if away == 0 or touch == 0 or state.now_ns < state.grid_ns + max(params.min_interval_ns, 1):
+    if away == 0 or touch == 0 or state.now_ns < interval_ends_ns(params, state):
         return 0
     # A limit inside the band: a sale not below it, a purchase not above it.
-    price = int(float(touch) * (1.0 + float(side) * params.flatten_by) + (1.0 - 1e-9 if side < 0 else 1e-9))
+    price = int(float(touch) * (1.0 + float(side) * params.flatten_by) + (1.0 - NUDGE if side < 0 else NUDGE))
     size = abs(away)
     of_a_lot = notional(params.half, max(1, price), 1)
     if params.max_order_notional > 0:
@@ -356,12 +276,23 @@ def flatten(params: Params, state: State) -> int:
     state.wanted[0, W_SIZE] = size
     state.wanted[0, W_FULL] = size
     state.wanted[0, W_TIF] = _IOC
-    return place(params, state, 0, True, 0)
+    return place(params, state, 0, _REDUCE_ONLY, 0)
 
 
 @kernel
 def lay(params: Params, state: State, compiled: Any, interpreted: Any) -> int:
-    """Want a grid, and ask for what is missing of it; return the number of intents."""
+    """Lay a grid: want it, allow what may be of it, ask for what is missing; return the number of intents."""
+    n_wanted = want(params, state, compiled, interpreted)
+    if n_wanted < 0:
+        return 0
+    reduce_only = state.tier >= _REDUCE
+    allow(params, state, n_wanted, reduce_only)
+    return requote(params, state, n_wanted, reduce_only)
+
+
+@kernel
+def want(params: Params, state: State, compiled: Any, interpreted: Any) -> int:
+    """Write the orders that should rest into `state.wanted`; return how many, -1: leave everything as it is."""
     state.grid_ns = state.now_ns
     state.grid_centre = state.centre
     state.grid_pivot = state.pivot
@@ -370,7 +301,7 @@ def lay(params: Params, state: State, compiled: Any, interpreted: Any) -> int:
     state.requotes += 1
     if params.strategy == PIVOT_GRID:
         n_wanted = ladder(params, state)
-        n_wanted = make_only(state, n_wanted)
+        n_wanted = slide_post_only(state, n_wanted)
         round_sizes(state, n_wanted)
     else:
         if params.strategy == COMPILED:
@@ -380,10 +311,10 @@ def lay(params: Params, state: State, compiled: Any, interpreted: Any) -> int:
         if n_wanted < 0:
             state.stirred = 0
             state.retry_ns = FAR_NS
-            return 0
-        n_wanted = make_only(state, sift(params, state, n_wanted))
+            return -1
+        n_wanted = slide_post_only(state, drop_malformed(params, state, n_wanted))
     state.n_wanted = n_wanted
-    return requote(params, state, n_wanted, state.tier >= _REDUCE)
+    return n_wanted
 
 
 def endow(params: Params, state: State) -> None:
@@ -393,42 +324,8 @@ def endow(params: Params, state: State) -> None:
     state.lean = lean(params, state.position)
 
 
-ROOM = 64  # Trades that the ring of trades can take at the least when it has just been looked at.
-
-
-class History:
-    """The memory of the ring of trades behind a state, which grows."""
-
-    def __init__(self, state: State, trades: int = 1 << 16) -> None:
-        self._state = state
-        self._use(np.zeros((trades, 3), np.int64))
-
-    def make_room(self) -> None:
-        """Make the ring twice as long when it could not take `ROOM` more trades: drivers ask for several at a time."""
-        state, ring = self._state, self._ring
-        if room(state) > ROOM:
-            return
-        wider = np.zeros((2 * len(ring), 3), np.int64)
-        kept = np.arange(state.long_tail, state.head)
-        wider[kept & (len(wider) - 1)] = ring[kept & (len(ring) - 1)]
-        self._use(wider)
-
-    def _use(self, ring: Table) -> None:
-        self._ring = ring
-        self._state.history_at = ring.ctypes.data
-        self._state.history_rows = len(ring)
-
-
-def seed(params: Params, state: State, history: History, ts_ns: int, price: int, size: int) -> None:
-    """Let a trade from before the start into the pivot's windows. It is not an event."""
-    history.make_room()
-    roll(params, state, ts_ns)
-    learn(state, ts_ns, price, size)
-    state.expiry_ns = NEVER_NS  # The first event evaluates the pivot, whatever it is.
-
-
 class Engine:
-    """A strategy that is told events and answers with intents."""
+    """The engine with its tables, for callers that hold events one by one."""
 
     def __init__(self, params: Params, strategy: Strategy | None = None) -> None:
         self.params = params
@@ -460,4 +357,5 @@ class Engine:
 
     def __repr__(self) -> str:
         s = self.state
-        return f"<Engine pivot {s.pivot:.2f}, position {s.position}, cash {s.cash}, {s.n_orders} orders, tier {s.tier}>"
+        held = f"{s.position} lots and {s.cash} quanta"
+        return f"<Engine pivot {s.pivot:.2f} ticks, {held}, {s.n_orders} orders, {Tier(s.tier).name.lower()}>"

@@ -3,13 +3,16 @@
 from math import ceil, floor
 
 from bmv.core.kernel import kernel
-from bmv.core.params import LEVELS_MAX, Params
+from bmv.core.params import ASKS, BIDS, LEVELS_MAX, RUNG_OFFSET, RUNG_SIZE, Params
 from bmv.core.risk import Refusal
-from bmv.core.state import W_LEVEL, W_PRICE, W_SIDE, W_SIZE, W_TIF, State
+from bmv.core.state import W_LEVEL, W_PRICE, W_SIDE, W_SIZE, W_TIF, WRITTEN_COLUMNS, State
 from bmv.ports.market import NOTIONAL_MAX, PRICE_TICKS_MAX, SIZE_LOTS_MAX
+from bmv.ports.messages import Tif
 
 _MALFORMED = Refusal.MALFORMED.value
-_NUDGE = 1e-9  # A price within this of a tick is that tick: floats must not push a whole tick to its neighbour.
+_POST_ONLY = Tif.POST_ONLY.value
+_IOC = Tif.IOC.value
+NUDGE = 1e-9  # A price within this of a tick is that tick: floats must not push a whole tick to its neighbour.
 
 
 @kernel
@@ -42,21 +45,21 @@ def ladder(params: Params, state: State) -> int:
 @kernel
 def _side(params: Params, state: State, side: int, levels: int, weight: float, start: int) -> int:
     n = start
-    row = 0 if side > 0 else 1
+    row = BIDS if side > 0 else ASKS
     for level in range(levels):
-        offset = params.rungs[row, level, 0]
-        size = params.rungs[row, level, 1] * weight
+        offset = params.rungs[row, level, RUNG_OFFSET]
+        size = params.rungs[row, level, RUNG_SIZE] * weight
         if side > 0:
-            price = floor(state.centre * (1.0 - offset) + _NUDGE)
+            price = floor(state.centre * (1.0 - offset) + NUDGE)
         else:
-            price = ceil(state.centre * (1.0 + offset) - _NUDGE)
+            price = ceil(state.centre * (1.0 + offset) - NUDGE)
         if n > start and state.wanted[n - 1, W_PRICE] == price:
             state.want_size[n - 1] += size
         else:
             state.wanted[n, W_SIDE] = side
             state.wanted[n, W_LEVEL] = level
             state.wanted[n, W_PRICE] = price
-            state.wanted[n, W_TIF] = 0
+            state.wanted[n, W_TIF] = _POST_ONLY
             state.want_size[n] = size
             n += 1
     return n
@@ -66,38 +69,38 @@ def _side(params: Params, state: State, side: int, levels: int, weight: float, s
 def round_sizes(state: State, n: int) -> None:
     """Round the fractions of lots in `state.want_size` down to whole lots in `state.wanted`."""
     for i in range(n):
-        state.wanted[i, W_SIZE] = floor(state.want_size[i] + _NUDGE)
+        state.wanted[i, W_SIZE] = floor(state.want_size[i] + NUDGE)
 
 
 @kernel
-def make_only(state: State, n: int) -> int:
-    """Move post-only rows that would take to one tick short of the other side; return how many rows are left.
+def slide_post_only(state: State, n: int) -> int:
+    """Slide post-only rows that would take to one tick short of the other side; return how many rows are left.
 
-    A bid goes to best ask − 1, an ask to best bid + 1. Of rows moved to one tick only the first, the nearest, stays.
+    A bid goes to best ask − 1, an ask to best bid + 1. Of rows slid to one tick only the first, the nearest, stays.
     `state.blocked` tells that a row had to go and waits for the market to move. A price below one tick goes.
     """
     kept = 0
-    moved_bid = False
-    moved_ask = False
+    slid_bid = False
+    slid_ask = False
     for i in range(n):
         side = state.wanted[i, W_SIDE]
         price = state.wanted[i, W_PRICE]
-        if state.wanted[i, W_TIF] == 0:
+        if state.wanted[i, W_TIF] == _POST_ONLY:
             if side > 0 and state.ask > 0 and price >= state.ask:
-                if moved_bid:
+                if slid_bid:
                     state.blocked = 1
                     continue
-                moved_bid = True
+                slid_bid = True
                 price = state.ask - 1
             elif side < 0 and state.bid > 0 and price <= state.bid:
-                if moved_ask:
+                if slid_ask:
                     state.blocked = 1
                     continue
-                moved_ask = True
+                slid_ask = True
                 price = state.bid + 1
         if price < 1:
             continue
-        for c in range(5):
+        for c in range(WRITTEN_COLUMNS):
             state.wanted[kept, c] = state.wanted[i, c]
         state.want_size[kept] = state.want_size[i]
         state.wanted[kept, W_PRICE] = price
@@ -106,7 +109,7 @@ def make_only(state: State, n: int) -> int:
 
 
 @kernel
-def sift(params: Params, state: State, n: int) -> int:
+def drop_malformed(params: Params, state: State, n: int) -> int:
     """Drop the rows of a user's strategy that are no orders; return how many are left. Each is counted as malformed.
 
     A row needs a side of 1 or -1, a level of the table or -1, a price and a size in range whose product can be
@@ -119,7 +122,7 @@ def sift(params: Params, state: State, n: int) -> int:
         if not _is_order(params, state, i):
             state.refusals[_MALFORMED] += 1
             continue
-        for c in range(5):
+        for c in range(WRITTEN_COLUMNS):
             state.wanted[kept, c] = state.wanted[i, c]
         kept += 1
     return kept
@@ -132,7 +135,7 @@ def _is_order(params: Params, state: State, row: int) -> bool:
     price = state.wanted[row, W_PRICE]
     size = state.wanted[row, W_SIZE]
     tif = state.wanted[row, W_TIF]
-    if side not in (-1, 1) or level < -1 or level >= 2 * LEVELS_MAX or tif < 0 or tif > 2:
+    if side not in (-1, 1) or level < -1 or level >= 2 * LEVELS_MAX or tif < _POST_ONLY or tif > _IOC:
         return False
     if price < 1 or price >= PRICE_TICKS_MAX or size < 0 or size >= SIZE_LOTS_MAX:
         return False

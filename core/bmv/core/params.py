@@ -12,6 +12,10 @@ LEVELS_MAX = 64  # Levels of one side.
 ORDERS_MAX = 1024  # Open orders at once, at the most.
 RATE_MAX = 4096  # Orders, or cancels, a minute, at the most.
 
+# Rows of `Params.rungs`, and its last columns.
+BIDS, ASKS = range(2)
+RUNG_OFFSET, RUNG_SIZE = range(2)
+
 PIVOT_GRID = 0  # `Params.strategy`: the built-in one,
 COMPILED = 1  # a user's verb that compiles,
 INTERPRETED = 2  # a user's verb in plain Python.

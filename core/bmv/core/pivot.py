@@ -6,7 +6,7 @@ are exact whole numbers, so that a trade that leaves takes away precisely what i
 
 from bmv.core.kernel import kernel, table_at
 from bmv.core.params import Params
-from bmv.core.state import FAR_NS, State
+from bmv.core.state import FAR_NS, H_PRICE, H_SIZE, H_TS_NS, State
 
 _LIMB = 32
 _LOW = 0xFFFF_FFFF
@@ -21,9 +21,9 @@ def learn(state: State, ts_ns: int, price: int, size: int) -> None:
     """
     history = table_at(state.history_at, state.history_rows)
     at = state.head & (state.history_rows - 1)
-    history[at, 0] = ts_ns
-    history[at, 1] = price
-    history[at, 2] = size
+    history[at, H_TS_NS] = ts_ns
+    history[at, H_PRICE] = price
+    history[at, H_SIZE] = size
     state.head += 1
     if price < state.low or price > state.high:
         state.low = min(state.low, price)
@@ -50,8 +50,8 @@ def _take_in(params: Params, state: State) -> None:
     high = 0
     low = 0
     for trade in range(state.summed, state.head):
-        size = history[trade & mask, 2]
-        amount = history[trade & mask, 1] * size
+        size = history[trade & mask, H_SIZE]
+        amount = history[trade & mask, H_PRICE] * size
         volume += size
         high += amount >> _LIMB
         low += amount & _LOW
@@ -61,7 +61,7 @@ def _take_in(params: Params, state: State) -> None:
     state.long_volume += volume
     state.long_high += high
     state.long_low += low
-    state.expiry_ns = min(state.expiry_ns, history[state.summed & mask, 0] + params.window_ns)
+    state.expiry_ns = min(state.expiry_ns, history[state.summed & mask, H_TS_NS] + params.window_ns)
     state.summed = state.head
 
 
@@ -70,25 +70,25 @@ def _forget(params: Params, state: State, now_ns: int) -> None:
     """Let go of the trades that are older than their window; an age of exactly the window still counts."""
     history = table_at(state.history_at, state.history_rows)
     mask = state.history_rows - 1
-    while state.short_tail < state.head and history[state.short_tail & mask, 0] + params.window_ns < now_ns:
+    while state.short_tail < state.head and history[state.short_tail & mask, H_TS_NS] + params.window_ns < now_ns:
         at = state.short_tail & mask
-        amount = history[at, 1] * history[at, 2]
-        state.short_volume -= history[at, 2]
+        amount = history[at, H_PRICE] * history[at, H_SIZE]
+        state.short_volume -= history[at, H_SIZE]
         state.short_high -= amount >> _LIMB
         state.short_low -= amount & _LOW
         state.short_tail += 1
-    while state.long_tail < state.head and history[state.long_tail & mask, 0] + params.history_ns < now_ns:
+    while state.long_tail < state.head and history[state.long_tail & mask, H_TS_NS] + params.history_ns < now_ns:
         at = state.long_tail & mask
-        amount = history[at, 1] * history[at, 2]
-        state.long_volume -= history[at, 2]
+        amount = history[at, H_PRICE] * history[at, H_SIZE]
+        state.long_volume -= history[at, H_SIZE]
         state.long_high -= amount >> _LIMB
         state.long_low -= amount & _LOW
         state.long_tail += 1
     expiry_ns = FAR_NS
     if state.short_tail < state.head:
-        expiry_ns = min(expiry_ns, history[state.short_tail & mask, 0] + params.window_ns)
+        expiry_ns = min(expiry_ns, history[state.short_tail & mask, H_TS_NS] + params.window_ns)
     if state.long_tail < state.head:
-        expiry_ns = min(expiry_ns, history[state.long_tail & mask, 0] + params.history_ns)
+        expiry_ns = min(expiry_ns, history[state.long_tail & mask, H_TS_NS] + params.history_ns)
     state.expiry_ns = expiry_ns
 
 
@@ -102,7 +102,7 @@ def room(state: State) -> int:
 def newest_ns(state: State) -> int:
     """Return the time of the newest trade ever heard; there must be one."""
     history = table_at(state.history_at, state.history_rows)
-    return int(history[(state.head - 1) & (state.history_rows - 1), 0])
+    return int(history[(state.head - 1) & (state.history_rows - 1), H_TS_NS])
 
 
 @kernel

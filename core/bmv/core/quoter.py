@@ -1,22 +1,41 @@
 """From what is open and what is wanted to what must be asked for: keep, cancel, place.
 
-An order counts against every limit until its end is known, so a replaced order and its successor may both have to fit;
-where they do not, the successor waits for the news of the cancel. It is not placed in part meanwhile: the part would
-have to be replaced as soon as the news came, and that replacement to wait in its turn, for ever.
+An order counts against every limit until its end is known, so a replaced order and its successor may both have to fit.
+What a successor may be is what there will be room for soon; where there is none for it now, it waits for the news of
+the cancel. It is not placed in part meanwhile: the part would have to be replaced as soon as the news came, and that
+replacement to wait in its turn, for ever.
 """
 
-from bmv.core.accounting import fee, notional
 from bmv.core.digest import say
 from bmv.core.kernel import kernel
 from bmv.core.params import RATE_MAX, Params
-from bmv.core.risk import Refusal, crosses_own, exposed, may_cancel, note_cancel, refusal
+from bmv.core.risk import (
+    Refusal,
+    crosses_own,
+    dying_lots,
+    may_cancel,
+    note_cancel,
+    refusal,
+    room_now,
+    room_soon,
+    shortage,
+)
 from bmv.core.state import (
     DECIDED_NS,
     DYING,
     FAR_NS,
+    I_LEVEL,
+    I_ORDER,
+    I_PRICE,
+    I_SIDE,
+    I_SIZE,
+    I_TIF,
+    I_TS_NS,
+    I_VERB,
     LEFT,
     LEVEL,
     ORDER,
+    ORDER_COLUMNS,
     PRICE,
     SENT,
     SIDE,
@@ -37,79 +56,9 @@ _PLACE = Verb.PLACE.value
 _CANCEL = Verb.CANCEL.value
 _CANCEL_ALL = Verb.CANCEL_ALL.value
 _IOC = Tif.IOC.value
-_POSITION = Refusal.POSITION.value
-_BALANCE = Refusal.BALANCE.value
-_REDUCE_ONLY = Refusal.REDUCE_ONLY.value
 _OWN_ORDER = Refusal.OWN_ORDER.value
 _REFERENCE_DISTANCE = Refusal.REFERENCE_DISTANCE.value
 _LAST_TRADE_DISTANCE = Refusal.LAST_TRADE_DISTANCE.value
-
-
-@kernel
-def lot_cost(params: Params, price: int, tif: int) -> int:
-    """Return what one lot bought at `price` may cost at the most, in quanta, fee included.
-
-    The fee is rounded up for each lot: an order may fill lot by lot, and each fill's fee is rounded up.
-    """
-    rate = params.maker_fee_e8 if tif == 0 else max(params.maker_fee_e8, params.taker_fee_e8)
-    amount = notional(params.half, price, 1)
-    return amount + max(0, fee(amount, rate))
-
-
-@kernel
-def position_room(params: Params, state: State, side: int, reduce_only: bool) -> int:
-    """Return how many lots of `side` may be open in all without breaking a limit on the position."""
-    away = side * (state.position - params.target)
-    lots = params.max_position - away
-    if params.risk_max_position > 0:
-        lots = min(lots, params.risk_max_position - side * state.position)
-    if reduce_only:
-        lots = min(lots, -away)
-    return lots
-
-
-@kernel
-def _committed(params: Params, state: State, dying: bool) -> int:
-    """Return the quanta that the open bids may still cost; `dying`: those of which only the end is awaited as well."""
-    cost = 0
-    for i in range(state.n_orders):
-        if state.orders[i, SIDE] > 0 and (dying or state.orders[i, STAGE] != DYING):
-            cost += state.orders[i, LEFT] * lot_cost(params, state.orders[i, PRICE], state.orders[i, TIF])
-    return cost
-
-
-@kernel
-def dying_lots(state: State, side: int) -> int:
-    """Return the lots of the orders of `side` of which only the end is awaited."""
-    lots = 0
-    for i in range(state.n_orders):
-        if state.orders[i, SIDE] == side and state.orders[i, STAGE] == DYING:
-            lots += state.orders[i, LEFT]
-    return lots
-
-
-@kernel
-def cut(params: Params, state: State, n: int, reduce_only: bool) -> None:
-    """Cut the wanted sizes, farthest first, to what the limits and the balances allow once the dying orders are gone.
-
-    That they are gone is for :func:`place` to see to.
-    """
-    cash = state.cash
-    bids = position_room(params, state, 1, reduce_only)
-    asks = min(position_room(params, state, -1, reduce_only), state.position)
-    for i in range(n):
-        size = state.wanted[i, W_SIZE]
-        state.wanted[i, W_FULL] = size
-        state.wanted[i, W_KEPT] = 0
-        if state.wanted[i, W_SIDE] > 0:
-            cost = lot_cost(params, state.wanted[i, W_PRICE], state.wanted[i, W_TIF])
-            size = max(0, min(size, min(bids, cash // cost)))
-            bids -= size
-            cash -= size * cost
-        else:
-            size = max(0, min(size, asks))
-            asks -= size
-        state.wanted[i, W_SIZE] = size
 
 
 @kernel
@@ -143,20 +92,20 @@ def _row_of(state: State, order: int, n: int) -> int:
 def ask_for(state: State, n: int, verb: int, order: int, side: int, price: int, size: int, level: int, tif: int) -> int:
     """Write one intent at row `n` of `state.intents`, fold it into the digest, return `n + 1`."""
     intents = state.intents
-    intents[n, 0] = verb
-    intents[n, 1] = state.now_ns
-    intents[n, 2] = order
-    intents[n, 3] = side
-    intents[n, 4] = price
-    intents[n, 5] = size
-    intents[n, 6] = level
-    intents[n, 7] = tif
+    intents[n, I_VERB] = verb
+    intents[n, I_TS_NS] = state.now_ns
+    intents[n, I_ORDER] = order
+    intents[n, I_SIDE] = side
+    intents[n, I_PRICE] = price
+    intents[n, I_SIZE] = size
+    intents[n, I_LEVEL] = level
+    intents[n, I_TIF] = tif
     state.digest = say(state.digest, verb, state.now_ns, order, side, price, size, level, tif)
     return n + 1
 
 
 @kernel
-def kill(state: State, order: int, n: int) -> int:
+def cancel(state: State, order: int, n: int) -> int:
     """Ask for the cancel of the live order at index `order`; return the number of intents."""
     state.orders[order, STAGE] = DYING
     state.n_live -= 1
@@ -175,7 +124,7 @@ def kill(state: State, order: int, n: int) -> int:
 
 
 @kernel
-def _keep_or_kill(params: Params, state: State, n_wanted: int) -> int:
+def _keep_or_cancel(params: Params, state: State, n_wanted: int) -> int:
     """Claim a row for every live order that serves; ask for the end of the others. Return the number of intents."""
     n = 0
     for i in range(state.n_orders):
@@ -187,48 +136,12 @@ def _keep_or_kill(params: Params, state: State, n_wanted: int) -> int:
             if state.wanted[row, W_SIZE] < state.wanted[row, W_FULL]:
                 state.missing = 1
         elif may_cancel(params, state):
-            n = kill(state, i, n)
+            n = cancel(state, i, n)
         else:
             state.missing = 1
             if row >= 0:
                 state.wanted[row, W_KEPT] = 1  # Its order stays, for want of a cancel.
     return n
-
-
-@kernel
-def _room(params: Params, state: State, side: int, reduce_only: bool, dying: bool) -> int:
-    """Return how many more lots of `side` the limits on the position allow; `dying`: beside the dying orders too."""
-    open_lots = exposed(state, side)
-    if not dying:
-        open_lots -= dying_lots(state, side)
-    return position_room(params, state, side, reduce_only) - open_lots
-
-
-@kernel
-def _funds(params: Params, state: State, row: int, dying: bool) -> int:
-    """Return how many lots of the wanted `row` the balance pays for; `dying`: beside the dying orders too."""
-    if state.wanted[row, W_SIDE] > 0:
-        cost = lot_cost(params, state.wanted[row, W_PRICE], state.wanted[row, W_TIF])
-        return (state.cash - _committed(params, state, dying)) // cost
-    open_lots = exposed(state, -1)
-    if not dying:
-        open_lots -= dying_lots(state, -1)
-    return state.position - open_lots
-
-
-@kernel
-def _afford(params: Params, state: State, row: int, reduce_only: bool, dying: bool) -> int:
-    """Return how many lots of the wanted `row` may be placed; `dying`: beside the dying orders too."""
-    side = state.wanted[row, W_SIDE]
-    return min(_room(params, state, side, reduce_only, dying), _funds(params, state, row, dying))
-
-
-@kernel
-def _shortage(params: Params, state: State, row: int, reduce_only: bool) -> int:
-    """Return which limit leaves the least room for the wanted `row`, as a refusal."""
-    if _funds(params, state, row, True) < _room(params, state, state.wanted[row, W_SIDE], reduce_only, True):
-        return _BALANCE
-    return _REDUCE_ONLY if reduce_only else _POSITION
 
 
 @kernel
@@ -274,12 +187,12 @@ def place(params: Params, state: State, row: int, reduce_only: bool, n: int) -> 
     """
     side = state.wanted[row, W_SIDE]
     price = state.wanted[row, W_PRICE]
-    size = min(state.wanted[row, W_SIZE], _afford(params, state, row, reduce_only, False))
+    size = min(state.wanted[row, W_SIZE], room_soon(params, state, row, reduce_only))
     if size < state.wanted[row, W_FULL]:
         state.missing = 1
-    if size < max(1, params.min_size) or size > _afford(params, state, row, reduce_only, True):
+    if size < max(1, params.min_size) or size > room_now(params, state, row, reduce_only):
         state.missing = 1
-        state.refusals[_shortage(params, state, row, reduce_only)] += 1
+        state.refusals[shortage(params, state, row, reduce_only)] += 1
         return n
     code = _OWN_ORDER if crosses_own(state, side, price) else refusal(params, state, price, size)
     if code != 0:
@@ -293,7 +206,7 @@ def place(params: Params, state: State, row: int, reduce_only: bool, n: int) -> 
 
 @kernel
 def requote(params: Params, state: State, n_wanted: int, reduce_only: bool) -> int:
-    """Bring what is open to what is wanted; write the intents, cancels first, and return how many.
+    """Bring what is open to what is wanted and allowed; write the intents, cancels first, and return how many.
 
     Every live order is either kept for one row or cancelled: orders in = orders out.
     """
@@ -301,13 +214,12 @@ def requote(params: Params, state: State, n_wanted: int, reduce_only: bool) -> i
     state.stirred = 0
     state.retry_ns = FAR_NS
     live = state.n_live
-    cut(params, state, n_wanted, reduce_only)
-    n = _keep_or_kill(params, state, n_wanted)
+    n = _keep_or_cancel(params, state, n_wanted)
     assert live == state.n_live + n
     for row in range(n_wanted):
         if state.wanted[row, W_KEPT] == 0 and state.wanted[row, W_FULL] >= max(1, params.min_size):
             n = place(params, state, row, reduce_only, n)
-    tidy(state)
+    find_oldest(state)
     return n
 
 
@@ -330,14 +242,14 @@ def shed(params: Params, state: State) -> int:
         elif state.orders[i, SIDE] < 0 and left <= asks:
             asks -= left
         else:
-            n = kill(state, i, n)
+            n = cancel(state, i, n)
             state.missing = 1  # A smaller one may be allowed.
-    tidy(state)
+    find_oldest(state)
     return n
 
 
 @kernel
-def withdraw(state: State) -> int:
+def cancel_all(state: State) -> int:
     """Cancel everything with one word; return the number of intents."""
     if state.n_live == 0:
         return 0
@@ -350,7 +262,7 @@ def withdraw(state: State) -> int:
 
 
 @kernel
-def tidy(state: State) -> None:
+def find_oldest(state: State) -> None:
     """Find the oldest live order anew."""
     oldest_ns = FAR_NS
     for i in range(state.n_orders):
@@ -374,7 +286,7 @@ def strike(state: State, at: int) -> None:
     if state.orders[at, STAGE] != DYING:
         state.n_live -= 1
     for i in range(at, state.n_orders - 1):
-        for c in range(8):
+        for c in range(ORDER_COLUMNS):
             state.orders[i, c] = state.orders[i + 1, c]
     state.n_orders -= 1
-    tidy(state)
+    find_oldest(state)

@@ -1,57 +1,36 @@
-"""What is allowed: the stance towards the market, the circuit breaker, and the limits on each order.
+"""What is allowed: whether anything may rest at all, the limits on each order, and how much all of them leave.
 
-Every refusal is a value with a code, counted in `State.refusals`.
+Every refusal is a value with a code, counted in `State.refusals`. An order counts against every limit until its end is
+known, a dying one too. So there are two answers to how much may be placed: what the limits leave now, beside the dying
+orders, and what they will leave soon, when those are gone.
 """
 
 from enum import IntEnum
 
-from bmv.core.accounting import notional
+from bmv.core.accounting import fee, notional
+from bmv.core.breaker import Tier
 from bmv.core.kernel import kernel
 from bmv.core.params import RATE_MAX, Params
 from bmv.core.record import Table
 from bmv.core.state import (
+    DYING,
     LEFT,
     NEVER_NS,
     PRICE,
     SIDE,
-    TRIP_CAUSE,
-    TRIP_EQUITY,
-    TRIP_NS,
-    TRIP_TIER,
-    TRIPS_MAX,
+    STAGE,
+    TIF,
+    W_FULL,
+    W_KEPT,
+    W_PRICE,
+    W_SIDE,
+    W_SIZE,
+    W_TIF,
     State,
 )
+from bmv.ports.messages import Tif
 
 MINUTE_NS = 60_000_000_000
-DAY_NS = 86_400_000_000_000
-_MILLION = 1_000_000
-
-
-class Stance(IntEnum):
-    """What the engine may do now."""
-
-    QUOTE = 0
-    REDUCE = 1  # Only orders that bring the position nearer to its target.
-    WITHDRAW = 2  # Nothing may rest.
-
-
-class Tier(IntEnum):
-    """How far the circuit breaker has gone; it goes up only, until an operator re-arms it."""
-
-    ARMED = 0
-    WARN = 1
-    REDUCE = 2
-    HALT = 3
-
-
-class Cause(IntEnum):
-    """What moved the breaker."""
-
-    DRAWDOWN = 1
-    DAILY = 2
-    MAX_LOSS = 3
-    OPERATOR = 4
-    REARM = 5
 
 
 class Refusal(IntEnum):
@@ -78,6 +57,9 @@ class Refusal(IntEnum):
     MALFORMED = 18  # A row of a user's strategy that is no order.
 
 
+_POSITION = Refusal.POSITION.value
+_BALANCE = Refusal.BALANCE.value
+_REDUCE_ONLY = Refusal.REDUCE_ONLY.value
 _ORDER_RATE = Refusal.ORDER_RATE.value
 _CANCEL_RATE = Refusal.CANCEL_RATE.value
 _REFERENCE = Refusal.REFERENCE_DISTANCE.value
@@ -91,12 +73,9 @@ _FEED_DOWN = Refusal.FEED_DOWN.value
 _DEVIATION = Refusal.DEVIATION.value
 _HALTED = Refusal.HALTED.value
 _PAUSED = Refusal.PAUSED.value
-_WARN = Tier.WARN.value
-_REDUCE = Tier.REDUCE.value
 _HALT = Tier.HALT.value
-_DRAWDOWN = Cause.DRAWDOWN.value
-_DAILY = Cause.DAILY.value
-_MAX_LOSS = Cause.MAX_LOSS.value
+_POST_ONLY = Tif.POST_ONLY.value
+_WITH_DYING, _WITHOUT_DYING = True, False  # Whether the orders count of which only the end is awaited.
 
 
 @kernel
@@ -118,78 +97,6 @@ def withdrawal(params: Params, state: State) -> int:
     ):
         return _DEVIATION
     return 0
-
-
-@kernel
-def fall(peak: int, ppm: int) -> int:
-    """Return the fall in quanta that is `ppm` parts per million of `peak`, rounded up.
-
-    >>> fall(1_000_000, 15_000), fall(10, 1)
-    (15000, 1)
-    """
-    return peak // _MILLION * ppm - (-(peak % _MILLION) * ppm) // _MILLION
-
-
-@kernel
-def _trip_level(state: State, peak: int, ppm: int) -> int:
-    """Return the equity at or below which a tier of `ppm` trips; far below everything when the tier is off."""
-    if ppm == 0 or peak <= 0:
-        return NEVER_NS
-    return peak - fall(peak, ppm)
-
-
-@kernel
-def _loss_level(params: Params, state: State) -> int:
-    return state.start_equity - params.max_loss if params.max_loss > 0 else NEVER_NS
-
-
-@kernel
-def aim(params: Params, state: State) -> None:
-    """Set `state.trip_at`, the highest equity at which a tier above the present one trips."""
-    level = NEVER_NS
-    if state.tier < _HALT:
-        level = max(_trip_level(state, state.peak, params.halt_ppm), _loss_level(params, state))
-        level = max(level, _trip_level(state, state.day_equity, params.daily_ppm))
-    if state.tier < _REDUCE:
-        level = max(level, _trip_level(state, state.peak, params.reduce_ppm))
-    if state.tier < _WARN:
-        level = max(level, _trip_level(state, state.peak, params.warn_ppm))
-    state.trip_at = level
-
-
-@kernel
-def _raise_tier(state: State, tier: int, cause: int) -> None:
-    if tier <= state.tier:
-        return
-    state.tier = tier
-    note_trip(state, cause)
-
-
-@kernel
-def note_trip(state: State, cause: int) -> None:
-    """Keep what the breaker just did; beyond `TRIPS_MAX` transitions only their number."""
-    if state.n_trips < TRIPS_MAX:
-        state.trips[state.n_trips, TRIP_NS] = state.now_ns
-        state.trips[state.n_trips, TRIP_TIER] = state.tier
-        state.trips[state.n_trips, TRIP_CAUSE] = cause
-        state.trips[state.n_trips, TRIP_EQUITY] = state.equity
-    state.n_trips += 1
-
-
-@kernel
-def trip(params: Params, state: State) -> None:
-    """Raise the breaker to every tier that the known equity asks for, and aim at the next."""
-    if state.equity <= _trip_level(state, state.peak, params.warn_ppm):
-        _raise_tier(state, _WARN, _DRAWDOWN)
-    if state.equity <= _trip_level(state, state.peak, params.reduce_ppm):
-        _raise_tier(state, _REDUCE, _DRAWDOWN)
-    if state.equity <= _trip_level(state, state.peak, params.halt_ppm):
-        _raise_tier(state, _HALT, _DRAWDOWN)
-    if state.equity <= _trip_level(state, state.day_equity, params.daily_ppm):
-        _raise_tier(state, _HALT, _DAILY)
-    if state.equity <= _loss_level(params, state):
-        _raise_tier(state, _HALT, _MAX_LOSS)
-    aim(params, state)
 
 
 @kernel
@@ -262,10 +169,115 @@ def crosses_own(state: State, side: int, price: int) -> bool:
 
 
 @kernel
-def exposed(state: State, side: int) -> int:
-    """Return the lots of every order of `side` whose end is not known."""
+def lot_cost(params: Params, price: int, tif: int) -> int:
+    """Return what one lot bought at `price` may cost at the most, in quanta, fee included.
+
+    The fee is rounded up for each lot: an order may fill lot by lot, and each fill's fee is rounded up.
+    """
+    rate = params.maker_fee_e8 if tif == _POST_ONLY else max(params.maker_fee_e8, params.taker_fee_e8)
+    amount = notional(params.half, price, 1)
+    return amount + max(0, fee(amount, rate))
+
+
+@kernel
+def position_room(params: Params, state: State, side: int, reduce_only: bool) -> int:
+    """Return how many lots of `side` may be open in all without breaking a limit on the position."""
+    away = side * (state.position - params.target)
+    lots = params.max_position - away
+    if params.risk_max_position > 0:
+        lots = min(lots, params.risk_max_position - side * state.position)
+    if reduce_only:
+        lots = min(lots, -away)
+    return lots
+
+
+@kernel
+def allow(params: Params, state: State, n: int, reduce_only: bool) -> None:
+    """Cut the wanted sizes, farthest first, to what the limits and the balances allow once the dying orders are gone.
+
+    That they are gone is for :func:`room_now` to see to.
+    """
+    cash = state.cash
+    bids = position_room(params, state, 1, reduce_only)
+    asks = min(position_room(params, state, -1, reduce_only), state.position)
+    for i in range(n):
+        size = state.wanted[i, W_SIZE]
+        state.wanted[i, W_FULL] = size
+        state.wanted[i, W_KEPT] = 0
+        if state.wanted[i, W_SIDE] > 0:
+            cost = lot_cost(params, state.wanted[i, W_PRICE], state.wanted[i, W_TIF])
+            size = max(0, min(size, min(bids, cash // cost)))
+            bids -= size
+            cash -= size * cost
+        else:
+            size = max(0, min(size, asks))
+            asks -= size
+        state.wanted[i, W_SIZE] = size
+
+
+@kernel
+def room_soon(params: Params, state: State, row: int, reduce_only: bool) -> int:
+    """Return how many lots of the wanted `row` may be placed once the dying orders are gone."""
+    side = state.wanted[row, W_SIDE]
+    return min(_room(params, state, side, reduce_only, _WITHOUT_DYING), _funds(params, state, row, _WITHOUT_DYING))
+
+
+@kernel
+def room_now(params: Params, state: State, row: int, reduce_only: bool) -> int:
+    """Return how many lots of the wanted `row` may be placed beside the dying orders, whose end is not known."""
+    side = state.wanted[row, W_SIDE]
+    return min(_room(params, state, side, reduce_only, _WITH_DYING), _funds(params, state, row, _WITH_DYING))
+
+
+@kernel
+def shortage(params: Params, state: State, row: int, reduce_only: bool) -> int:
+    """Return which limit leaves the least room now for the wanted `row`, as a refusal."""
+    side = state.wanted[row, W_SIDE]
+    if _funds(params, state, row, _WITH_DYING) < _room(params, state, side, reduce_only, _WITH_DYING):
+        return _BALANCE
+    return _REDUCE_ONLY if reduce_only else _POSITION
+
+
+@kernel
+def _room(params: Params, state: State, side: int, reduce_only: bool, dying: bool) -> int:
+    """Return how many more lots of `side` the limits on the position allow; `dying`: beside the dying orders too."""
+    return position_room(params, state, side, reduce_only) - _open_lots(state, side, dying)
+
+
+@kernel
+def _funds(params: Params, state: State, row: int, dying: bool) -> int:
+    """Return how many lots of the wanted `row` the balance pays for; `dying`: beside the dying orders too."""
+    if state.wanted[row, W_SIDE] > 0:
+        cost = lot_cost(params, state.wanted[row, W_PRICE], state.wanted[row, W_TIF])
+        return (state.cash - _committed(params, state, dying)) // cost
+    return state.position - _open_lots(state, -1, dying)
+
+
+@kernel
+def _open_lots(state: State, side: int, dying: bool) -> int:
+    """Return the lots of the open orders of `side`; `dying`: those of which only the end is awaited as well."""
     lots = 0
     for i in range(state.n_orders):
-        if state.orders[i, SIDE] == side:
+        if state.orders[i, SIDE] == side and (dying or state.orders[i, STAGE] != DYING):
+            lots += state.orders[i, LEFT]
+    return lots
+
+
+@kernel
+def _committed(params: Params, state: State, dying: bool) -> int:
+    """Return the quanta that the open bids may still cost; `dying`: those of which only the end is awaited as well."""
+    cost = 0
+    for i in range(state.n_orders):
+        if state.orders[i, SIDE] > 0 and (dying or state.orders[i, STAGE] != DYING):
+            cost += state.orders[i, LEFT] * lot_cost(params, state.orders[i, PRICE], state.orders[i, TIF])
+    return cost
+
+
+@kernel
+def dying_lots(state: State, side: int) -> int:
+    """Return the lots of the orders of `side` of which only the end is awaited."""
+    lots = 0
+    for i in range(state.n_orders):
+        if state.orders[i, SIDE] == side and state.orders[i, STAGE] == DYING:
             lots += state.orders[i, LEFT]
     return lots

@@ -1,6 +1,7 @@
-"""What the engine remembers: one record, tables included, so that a copy of its bytes is a snapshot of the engine.
+"""What the engine remembers: one record, tables included.
 
-A user's strategy reads this record; the names here are part of the documented interface.
+A copy of its bytes and of the ring of trades at `history_at` is a snapshot of the engine. A user's strategy reads this
+record: the names that docs/strategies.md lists are stable, the others are the engine's own.
 """
 
 from typing import Annotated
@@ -10,25 +11,43 @@ from bmv.core.record import FloatTable, Table, blank
 
 FAR_NS = 2**62  # A time that never comes.
 NEVER_NS = -(2**62)  # A time long before any other.
+FAR_TICKS = 2**62  # A price above any, its negative one below any: where the best ask stands when there is none.
+BOUNDLESS_LOTS = 2**62  # A size that is never used up.
+NO_TRIP = -(2**62)  # An equity, in quanta, to which nothing falls.
 ANYWHERE = 1e300  # A leeway, in ticks, that no centre ever leaves.
 MEMORY = 256  # Numbers that a user's strategy may keep between its calls.
 TRIPS_MAX = 256  # Transitions of the breaker that are kept.
 
+# Columns of the ring of trades at `State.history_at`.
+HISTORY_COLUMNS = 3
+H_TS_NS, H_PRICE, H_SIZE = range(HISTORY_COLUMNS)
+
 # Columns of `State.orders`: what we believe is open, in the order it was asked for.
-ORDER, SIDE, LEVEL, PRICE, LEFT, DECIDED_NS, STAGE, TIF = range(8)
+ORDER_COLUMNS = 8
+ORDER, SIDE, LEVEL, PRICE, LEFT, DECIDED_NS, STAGE, TIF = range(ORDER_COLUMNS)
 # Values of STAGE. A dying order counts as open until its end is known; an immediate-or-cancel one is born dying.
 SENT, OPEN, DYING = range(3)
 
-# Columns of `State.wanted`. A strategy writes the first five; the last two are the quoter's: the size before any limit
+# Columns of `State.wanted`. A strategy writes the first five; the last two are the engine's: the size before any limit
 # cut it, and 1 once an order is kept for the row.
-W_SIDE, W_LEVEL, W_PRICE, W_SIZE, W_TIF, W_FULL, W_KEPT = range(7)
+WRITTEN_COLUMNS = 5
+WANTED_COLUMNS = 7
+W_SIDE, W_LEVEL, W_PRICE, W_SIZE, W_TIF, W_FULL, W_KEPT = range(WANTED_COLUMNS)
+
+# Columns of `State.intents`: the fields of an :class:`~bmv.ports.messages.Intent`, in their order.
+INTENT_COLUMNS = 8
+I_VERB, I_TS_NS, I_ORDER, I_SIDE, I_PRICE, I_SIZE, I_LEVEL, I_TIF = range(INTENT_COLUMNS)
 
 # Columns of `State.trips`.
-TRIP_NS, TRIP_TIER, TRIP_CAUSE, TRIP_EQUITY = range(4)
+TRIP_COLUMNS = 4
+TRIP_NS, TRIP_TIER, TRIP_CAUSE, TRIP_EQUITY = range(TRIP_COLUMNS)
 
 
 class State:
-    """One row; see :mod:`bmv.core.record`. Prices in ticks, sizes in lots, times in ns, money in quanta."""
+    """One row; see :mod:`bmv.core.record`. Prices in ticks, sizes in lots, times in ns, money in quanta.
+
+    What makes a decision due is spread over the parts below; :mod:`bmv.core.due` has it in one table.
+    """
 
     now_ns: int  # Time of the event being heard.
     calm: int  # 1: until `wake_ns` only a move of more than `leeway` makes anything due.
@@ -80,14 +99,14 @@ class State:
     start_equity: int
     day_equity: int  # First equity of the UTC day.
     day_end_ns: int
-    trip_at: int  # Equity at or below which the breaker's next tier trips.
+    trip_at: int  # Equity at or below which the breaker's next tier trips; NO_TRIP: none is left.
 
     # Orders.
     n_orders: int
     n_live: int  # Of these, not dying.
     next_order: int
     oldest_ns: int  # Decision time of the oldest live order.
-    orders: Annotated[Table, (ORDERS_MAX, 8)]
+    orders: Annotated[Table, (ORDERS_MAX, ORDER_COLUMNS)]
 
     # The grid we want, and what we asked for.
     centre: float  # Ticks; 0.0: none.
@@ -102,9 +121,9 @@ class State:
     stirred: int  # 1: something happened that may allow it now.
     retry_ns: int  # A rate limit frees at this time.
     n_wanted: int
-    wanted: Annotated[Table, (2 * LEVELS_MAX, 7)]
+    wanted: Annotated[Table, (2 * LEVELS_MAX, WANTED_COLUMNS)]
     want_size: Annotated[FloatTable, (2 * LEVELS_MAX,)]
-    intents: Annotated[Table, (ORDERS_MAX + 2 * LEVELS_MAX, 8)]
+    intents: Annotated[Table, (ORDERS_MAX + 2 * LEVELS_MAX, INTENT_COLUMNS)]
 
     # Risk.
     tier: int
@@ -113,7 +132,7 @@ class State:
     paused: int
     closed: int  # 1: the tape is over; hear, but ask for nothing more.
     n_trips: int
-    trips: Annotated[Table, (TRIPS_MAX, 4)]
+    trips: Annotated[Table, (TRIPS_MAX, TRIP_COLUMNS)]
     placed: int  # Orders and cancels ever sent, and the times of the latest.
     placed_ns: Annotated[Table, (RATE_MAX,)]
     cancelled: int
@@ -132,7 +151,7 @@ def fresh() -> State:
     state.expiry_ns = FAR_NS
     state.range_due_ns = NEVER_NS
     state.day_end_ns = NEVER_NS
-    state.trip_at = NEVER_NS
+    state.trip_at = NO_TRIP
     state.market_ns = NEVER_NS
     state.oldest_ns = FAR_NS
     state.grid_ns = NEVER_NS

@@ -1,4 +1,4 @@
-"""The instrument, and the one place where units become whole numbers and back.
+"""The instrument, and its units: how many ticks, lots and quanta a price, a size and an amount of money are.
 
 Prices are counted in ticks, sizes in lots, and money in *quanta*: the largest amount of quote in which both half a
 tick times a lot and the venue's smallest step of quote are whole. Half ticks, because the mid of two prices may lie
@@ -8,9 +8,8 @@ between two ticks.
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
-from math import gcd
+from math import floor, gcd
 
-INT64_MAX = 2**63 - 1
 PRICE_TICKS_MAX = 2**40
 SIZE_LOTS_MAX = 2**40
 NOTIONAL_MAX = 2**61  # Largest price times size, in quanta, that a row or an order may have.
@@ -55,18 +54,25 @@ class Market:
         """
         return int(Fraction(self.tick_size) * Fraction(self.lot_size) / 2 / self.quantum)
 
-    def to_ticks(self, price: Decimal) -> int:
-        """Return `price` (quote per base) in ticks; `ValueError` when it does not lie on the grid."""
-        return _whole(Fraction(price) / Fraction(self.tick_size), f"price {price}", f"tick size {self.tick_size}")
+    def lots(self, size: Decimal) -> Fraction:
+        """Return `size` (base) in lots, exactly; a fraction where it does not lie on the grid.
+
+        >>> Market("SOL/USDC", Decimal("0.01"), Decimal("0.001")).lots(Decimal("0.0025"))
+        Fraction(5, 2)
+        """
+        return Fraction(size) / Fraction(self.lot_size)
+
+    def quanta(self, money: Decimal) -> Fraction:
+        """Return `money` (quote) in quanta, exactly; a fraction where it is finer than the venue books."""
+        return Fraction(money) / self.quantum
 
     def to_lots(self, size: Decimal) -> int:
         """Return `size` (base) in whole lots, rounded towards zero."""
-        lots = Fraction(size) / Fraction(self.lot_size)
-        return int(lots)
+        return int(self.lots(size))
 
     def to_quanta(self, money: Decimal) -> int:
         """Return `money` (quote) in whole quanta, rounded down."""
-        return int(Fraction(money) / self.quantum // 1)
+        return floor(self.quanta(money))
 
     def money(self, quanta: int) -> Decimal:
         """Return `quanta` as an exact amount of quote.
@@ -76,9 +82,3 @@ class Market:
         """
         amount = quanta * self.quantum
         return Decimal(amount.numerator) / Decimal(amount.denominator)
-
-
-def _whole(value: Fraction, what: str, of_what: str) -> int:
-    if value.denominator != 1:
-        raise ValueError(f"{what} is not a whole multiple of {of_what}")
-    return value.numerator

@@ -3,6 +3,9 @@
 All fields are whole numbers, so that they mean the same to the interpreter, to the compiler and to a file: prices
 in **ticks**, sizes in **lots**, times in **nanoseconds UTC**, money in **quanta** (see :mod:`bmv.ports.market`).
 A field that does not belong to a kind is 0.
+
+Modules whose verbs compile keep the plain number of each member they use, as in `_TRADE = Kind.TRADE.value`: to Numba
+every enum is a type of its own, for which a verb would be compiled once more and `min` and `max` do not compile at all.
 """
 
 from enum import IntEnum

@@ -41,7 +41,7 @@ def test_a_tape_of_the_lake_tells_its_symbol_and_its_steps(tmp_path: Path) -> No
     assert (found.symbol, file.parent.name) == ("SOL/USDC", "SOL-USDC")
     assert (found.tick, found.lot) == (Decimal("0.01"), Decimal("0.001"))
     assert 150 < found.price < 250
-    assert file.name in found.said
+    assert file.name in found.source
 
 
 @pytest.mark.parametrize(("words", "symbol"), [({"bmv.symbol": "SOL/USDC"}, "SOL/USDC"), ({}, "SOL")])

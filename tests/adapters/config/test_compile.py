@@ -69,11 +69,11 @@ def test_a_recorded_latency_is_read_from_csv(good: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("ts_ns,latency_ms\n2,1\n2,1\n", "strictly ascending"),
+        ("ts_ns,latency_ms\n1,1\n2,1\n2,1\n", r"strictly ascending \(ns\), found 2 after 2"),
         ("ts_ns,latency_ms\n", "at least one row"),
-        ("ts_ns,latency_ms\n1,-1\n", "from 0 to 3600000"),
-        ("ts_ns,latency_ms\n1,nan\n", "from 0 to 3600000"),
-        ("ts_ns,latency_ms\n1,\n", "no empty"),
+        ("ts_ns,latency_ms\n1,-1\n", r"from 0 to 3600000 \(ms\), found -1"),
+        ("ts_ns,latency_ms\n1,nan\n", r"from 0 to 3600000 \(ms\), found nan"),
+        ("ts_ns,latency_ms\n1,\n", "no empty ts_ns or latency_ms, found 1"),
         ("ts,latency_ms\n1,1\n", "expected CSV or Parquet"),
         ("", "expected CSV or Parquet"),
         (None, "expected CSV or Parquet"),

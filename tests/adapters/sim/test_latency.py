@@ -106,7 +106,7 @@ def test_a_constant_latency_is_on_the_way_there_and_on_the_way_back() -> None:
     floor.clock.advance(100)
     floor.send(placed(1, BUY, 10, 1))
     arrives_ns = floor.exchange.next_arrival_ns
-    floor.settle()
+    floor.flush()
 
     assert arrives_ns == 130
     assert [(report.venue_ns, report.ts_ns) for report in floor.reports] == [(130, 134)]
@@ -145,7 +145,7 @@ def test_no_report_overtakes_an_earlier_one(seed: int) -> None:
 
     for order in range(1, 31):
         floor.send(placed(order, BUY, 10, 1), cancelled(order))
-    floor.settle()
+    floor.flush()
 
     assert [r.order for r in floor.reports] == [order for order in range(1, 31) for _ in "pc"]
     assert all(one.ts_ns <= two.ts_ns for one, two in pairwise(floor.reports))
@@ -156,7 +156,7 @@ def test_a_seed_gives_the_same_latencies_every_time() -> None:
     def arrivals(seed: int) -> list[int]:
         floor = rough(seed)
         floor.send(placed(1, BUY, 10, 1))
-        floor.settle()
+        floor.flush()
         return [report.ts_ns for report in floor.reports]
 
     assert arrivals(7) == arrivals(7) != arrivals(8)

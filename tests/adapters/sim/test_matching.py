@@ -449,7 +449,7 @@ def test_a_cancel_that_loses_the_race_against_a_fill_is_not_answered() -> None:
 
     floor.send(cancelled(1))
     floor.trade(SELL, 99, 5)
-    floor.settle()
+    floor.flush()
 
     assert floor.words == [("ACCEPTED", 1, 5), ("FILLED", 1, 5)]
 
@@ -483,9 +483,9 @@ def test_cancel_all_ends_everything_that_rests_in_the_order_of_acceptance() -> N
     floor.place(2, BUY, 99, 7)
 
     floor.send(all_cancelled())
-    floor.settle()
+    floor.flush()
     floor.send(all_cancelled())
-    floor.settle()
+    floor.flush()
     floor.trade(SELL, 1, 50)
 
     assert floor.words[3:] == [("CANCELLED", 3, 5), ("CANCELLED", 1, 6), ("CANCELLED", 2, 7)]
@@ -496,7 +496,7 @@ def test_cancels_of_a_batch_come_before_its_orders_and_never_touch_them() -> Non
     floor.place(1, BUY, 100, 5)
 
     floor.send(all_cancelled(), placed(2, BUY, 99, 5))
-    floor.settle()
+    floor.flush()
 
     assert floor.words == [("ACCEPTED", 1, 5), ("CANCELLED", 1, 5), ("ACCEPTED", 2, 5)]
     assert floor.exchange.sim.venue.n_book == 1

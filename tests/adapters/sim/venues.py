@@ -80,16 +80,16 @@ class Floor:
     def place(self, order: int, side: int, price: int, size: int, tif: int = POST_ONLY) -> None:
         """Place one order and let it arrive."""
         self.send(placed(order, side, price, size, tif))
-        self.settle()
+        self.flush()
 
     def cancel(self, order: int) -> None:
         """Cancel one order and let the cancel arrive."""
         self.send(cancelled(order))
-        self.settle()
+        self.flush()
 
     # What comes of it.
 
-    def settle(self) -> None:
+    def flush(self) -> None:
         """Let everything on its way arrive, intents first, then reports."""
         while self.exchange.next_arrival_ns != FAR_NS:
             self.exchange.arrive()

@@ -5,10 +5,8 @@ from typing import Any
 
 import click
 
+from bmv.adapters.cli.options import JSON, SETS
 from bmv.ports.errors import ConfigError
-
-SETS = click.option("--set", "sets", multiple=True, metavar="KEY=VALUE", help="Override a key; may be repeated.")
-JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON and nothing else.")
 
 
 @click.group()

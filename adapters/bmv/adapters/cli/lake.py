@@ -69,7 +69,19 @@ def take(
     """Let FILES of one market into the lake: read, judged, cut by UTC day, merged with what is there.
 
     Importing a file twice changes nothing; files that overlap merge. The lake is touched only when every file has been
-    read and found good. Forms: floats, binance, tardis, generic (CSV and Parquet by the names of their columns).
+    read and found good. Tick and lot size are those given, else of the configuration, else those that the lake has for
+    the market.
+
+    \b
+    Forms (docs/data.md says more of each):
+      floats       Parquet with ts, kind, side, price, size, bid, bid_size, ask, ask_size in units
+      binance      Binance public data: trades, aggTrades, bookTicker (zip or CSV)
+      tardis       Tardis.dev CSV: trades, quotes, book_snapshot_N (top), incremental_book_L2
+      hftbacktest  hftbacktest's npz of version 2: trades, depth by price, best quotes
+      nautilus     NautilusTrader's Parquet catalogue: QuoteTick, TradeTick, OrderBookDelta by price
+      databento    Databento's DBN: trades, tbbo, mbp-1, mbp-10 (needs bmv[databento])
+      lean         Lean's tick zips, 20131007_trade.zip: equities (USA), crypto, forex, CFDs
+      generic      CSV or Parquet by the names of its columns (--column ts=time --column size=qty …)
 
     \b
     Examples:
@@ -81,8 +93,9 @@ def take(
     from bmv.data.lake import Lake
 
     lake = Lake(root)
-    market = _market(lake.market(venue, symbol) if symbol else None, symbol, tick_size, lot_size, config, files)
     options = _options(columns, time_unit, kind, local_time)
+    known = lake.market(venue, symbol) if symbol else None
+    market = _market(known, symbol, tick_size, lot_size, config, files, form, options)
     with _bar(as_json) as progress:
         done = take_in(files, lake, venue, market, form, options, max_bad_share, progress)
     if as_json:
@@ -317,6 +330,8 @@ def _market(
     lot_size: Decimal | None,
     config: Path | None,
     files: tuple[Path, ...],
+    form: str | None,
+    options: "Options",
 ) -> "Market":
     """Return the market to count in: as given, else as configured, else as the lake knows it."""
     from bmv.ports.market import Market
@@ -332,19 +347,23 @@ def _market(
     if known is not None:
         tick_size, lot_size = tick_size or known.tick_size, lot_size or known.lot_size
     if tick_size is None or lot_size is None:
-        raise UsageError(f"give --tick-size and --lot-size, or --config{_guess(files)}")
+        raise UsageError(f"give --tick-size and --lot-size, or --config{_guess(files[0], form, options)}")
     return Market(symbol, tick_size, lot_size)
 
 
-def _guess(files: tuple[Path, ...]) -> str:
+def _guess(path: Path, form: str | None, options: "Options") -> str:
     """Say which steps would fit, where that can be told; guessing is left to the user."""
-    from bmv.adapters.parquet.infer import infer_steps
+    from bmv.data.inspection import steps_told
 
     try:
-        tick, lot = infer_steps(files[0])
+        tick, lot = steps_told(path, form, options)
     except Exception:  # A hint may fail for any reason; the error that it belongs to is told all the same.
         return ""
-    return f"; --tick-size {tick} --lot-size {lot} would fit {files[0]}"
+    if tick is None:
+        return ""
+    return f"; --tick-size {tick} {f'--lot-size {lot} ' if lot else ''}would fit {path}" + (
+        "" if lot else ", which records no sizes"
+    )
 
 
 def _options(columns: tuple[str, ...], time_unit: str, kind: str | None, local_time: bool) -> "Options":

@@ -14,13 +14,13 @@ SIDE_QUOTE = 1000  # Worth of one side of the grid in a starter, quote.
 
 @dataclass(frozen=True, slots=True)
 class Guess:
-    """What a starter assumes about a market; `said` tells where from."""
+    """What a starter assumes about a market, and from which source it has that."""
 
     symbol: str
     tick: Decimal
     lot: Decimal
     price: Decimal
-    said: str
+    source: str
 
 
 EXAMPLE = Guess("SOL/USDC", Decimal("0.01"), Decimal("0.001"), Decimal(200), "an example: check it against your venue")
@@ -34,7 +34,8 @@ def guess(tape: Path) -> Guess:
     import polars as pl  # Heavy, and only a starter made from a tape needs it.
 
     from bmv.adapters.parquet.infer import infer_steps
-    from bmv.adapters.parquet.source import find, form_of, readable
+    from bmv.adapters.parquet.source import find, form_of
+    from bmv.data.parquet import readable
 
     tick, lot = infer_steps(tape)
     first = find([tape])[0]
@@ -44,10 +45,11 @@ def guess(tape: Path) -> Guess:
         shown = pl.coalesce("price", "bid", "ask").cast(pl.Float64)
         level = pl.scan_parquet(first, glob=False).select(shown.filter(shown > 0).median()).collect().item()
     if level is None:
-        raise DataError(f"{first}: holds no price")
+        raise DataError(f"{first}: expected at least one price above 0, found none")
     price = Decimal(str(level)) * (tick if lake else 1)
-    said = f"told by {first.name}" if lake else f"found from the numbers in {first.name}: check it against your venue"
-    return Guess(symbol, tick, lot, price, said)
+    found = f"found in the numbers of {first.name}: check it against your venue"
+    source = f"read from {first.name}" if lake else found
+    return Guess(symbol, tick, lot, price, source)
 
 
 def text(market: Guess) -> str:
@@ -57,7 +59,7 @@ def text(market: Guess) -> str:
         symbol=json.dumps(market.symbol, ensure_ascii=False),
         tick=f"{market.tick:f}",
         lot=f"{market.lot:f}",
-        said=" ".join(market.said.split()),
+        source=" ".join(market.source.split()),
         levels=LEVELS,
         size=f"{size:f}",
         base=f"{size * 5:f}",
@@ -89,7 +91,7 @@ version = 1
 
 [market]
 symbol = {symbol}
-tick_size = "{tick}"        # quote per base; {said}
+tick_size = "{tick}"        # quote per base; {source}
 lot_size = "{lot}"          # base; the same
 # min_size = "{lot}"        # base; smallest order the venue takes
 maker_fee_bps = 0           # bps; negative is a rebate. Fees have no default: look up yours.

@@ -2,17 +2,19 @@
 
 from collections.abc import Iterator
 from decimal import Decimal
-from fractions import Fraction
 from itertools import pairwise
 
 from bmv.adapters.config.compile import (
     BPS,
+    E8_PER_BPS,
+    PPM_PER_PCT,
     VENUE_ORDERS_MAX,
     market,
     min_lots,
     offsets_bps,
     price_ticks_max,
     sizes_lots,
+    to_ns,
 )
 from bmv.adapters.config.masking import has_password
 from bmv.adapters.config.problems import shown
@@ -23,15 +25,20 @@ STEP_MIN = Decimal("1e-12")  # Finest tick, lot and quote step; a finer one leav
 PRICE_TICKS_MIN = 1_000  # Prices up to at least this many ticks must fit beside the largest position.
 
 
-def check(config: Config) -> list[str]:
-    """Return everything that is wrong with a configuration whose keys are each in range, one line a problem."""
+def check(config: Config, *, grid_optional: bool = False) -> list[str]:
+    """Return everything that is wrong with a configuration whose keys are each in range, one line a problem.
+
+    Args:
+        grid_optional: A function that the configuration does not name decides, so both sides may be empty.
+    """
+    grid_optional = grid_optional or config.strategy is not None
     grids = list(_grid_problems(config))
     if grids:  # Nothing can be counted in ticks, lots or quanta.
-        return [*grids, *_order_problems(config), *_secret_problems(config)]
+        return [*grids, *_order_problems(config, grid_optional), *_secret_problems(config)]
     instrument = market(config)
     return [
         *_amount_problems(config, instrument),
-        *_order_problems(config),
+        *_order_problems(config, grid_optional),
         *_secret_problems(config),
         *(line for name in ("bid", "ask") for line in _side_problems(config, name, instrument)),
     ]
@@ -43,7 +50,7 @@ def _grid_problems(config: Config) -> Iterator[str]:
         if step < STEP_MIN:
             yield f"market.{key} = {step:f}: expected at least {STEP_MIN:f}"
     for key, fee in (("maker_fee_bps", m.maker_fee_bps), ("taker_fee_bps", m.taker_fee_bps)):
-        if fee * BPS % 1:
+        if fee * E8_PER_BPS % 1:
             yield f"market.{key} = {fee:f}: expected steps of 0.0001 bps"
 
 
@@ -59,15 +66,15 @@ def _amount_problems(config: Config, market: Market) -> Iterator[str]:
         "risk.max_position": risk.max_position,
     }
     for key, size in lots.items():
-        if size is not None and Fraction(size) / Fraction(market.lot_size) > SIZE_LOTS_MAX:
-            yield f"{key} = {size:f}: more than 2^40 lots of {market.lot_size:f} base"
+        if size is not None and market.lots(size) > SIZE_LOTS_MAX:
+            yield f"{key} = {size:f}: expected at most 2^40 lots of {market.lot_size:f} base"
     for key in ("inventory.start_base", "inventory.target"):
         size = lots[key]
-        if size is not None and Fraction(size) % Fraction(market.lot_size):
+        if size is not None and market.lots(size) % 1:
             yield f"{key} = {size:f}: expected a whole number of lots of {market.lot_size:f} base"
     for key in ("inventory.max_position", "risk.max_position"):
         size = lots[key]
-        if size is not None and size < market.lot_size:
+        if size is not None and market.lots(size) < 1:
             yield f"{key} = {size:f}: expected at least one lot of {market.lot_size:f} base"
     if not inv.start_base and not inv.start_quote:
         yield "inventory.start_base and inventory.start_quote are both 0: there is nothing to trade with"
@@ -82,31 +89,31 @@ def _money_problems(config: Config, market: Market) -> Iterator[str]:
         "risk.breaker.max_loss": config.risk.breaker.max_loss,
     }
     for key, amount in money.items():
-        if amount is not None and Fraction(amount) / market.quantum > NOTIONAL_MAX:
-            yield f"{key} = {amount:f}: more than 2^61 quanta of {float(market.quantum):g} quote; int64 cannot hold it"
-        elif amount and key.startswith("risk.") and Fraction(amount) < market.quantum:
+        if amount is not None and market.quanta(amount) > NOTIONAL_MAX:
+            yield f"{key} = {amount:f}: expected at most 2^61 quanta of {float(market.quantum):g} quote (int64)"
+        elif amount and key.startswith("risk.") and market.quanta(amount) < 1:
             yield f"{key} = {amount:f}: expected at least the smallest amount there is, {float(market.quantum):g} quote"
     for key, seconds in {
         "risk.stale_after_s": config.risk.stale_after_s,
         "requote.max_age_s": config.requote.max_age_s,
     }.items():
-        if seconds is not None and round(seconds * 10**9) < 1:
+        if seconds is not None and to_ns(seconds) < 1:
             yield f"{key} = {seconds:g}: expected at least a nanosecond (1e-9 s)"
     if price_ticks_max(config, market) < PRICE_TICKS_MIN:
         yield (
             f"inventory.max_position = {config.inventory.max_position:f}: at {PRICE_TICKS_MIN} ticks that is more than"
-            f" 2^61 quanta of {float(market.quantum):g} quote; int64 cannot hold it: take coarser steps"
+            f" 2^61 quanta of {float(market.quantum):g} quote; int64 can't hold it: take coarser steps"
         )
 
 
-def _order_problems(config: Config) -> Iterator[str]:
+def _order_problems(config: Config, grid_optional: bool) -> Iterator[str]:
     cap, orders = VENUE_ORDERS_MAX[config.market.venue], config.grid.bid.levels + config.grid.ask.levels
     limit = config.risk.max_open_orders or cap
     if limit > cap:
-        yield f"risk.max_open_orders = {limit}: {config.market.venue} holds at most {cap} orders"
+        yield f"risk.max_open_orders = {limit}: expected at most {cap} (orders), which {config.market.venue} holds"
     if orders > limit:
         yield f"grid: {orders} levels in all, but at most {limit} orders may be open (risk.max_open_orders)"
-    if not orders and not config.strategy:
+    if not orders and not grid_optional:
         yield "grid: both sides have 0 levels: there is nothing to quote"
     window_s, history_s = config.pivot.window_s, config.pivot.history_s
     if window_s > history_s:
@@ -126,7 +133,7 @@ def _tier_problems(breaker: Breaker) -> Iterator[str]:
             yield f"risk.breaker.{name} = {high:f}: expected at least {low_name} = {low:f} (%)"
     for name in (*names, "daily_pct"):
         value = getattr(breaker, name)
-        if value is not None and value * BPS % 1:
+        if value is not None and value * PPM_PER_PCT % 1:
             yield f"risk.breaker.{name} = {value:f}: expected steps of 0.0001 %"
 
 

@@ -1,10 +1,11 @@
-"""From the words of an operator to the whole numbers of the core: every unit is turned here.
+"""From the words of an operator to the whole numbers of the core: every unit of a configuration is turned here.
 
 Everything assumes that :func:`bmv.adapters.config.check.check` found nothing wrong.
 """
 
 from decimal import Decimal
 from fractions import Fraction
+from math import ceil
 
 import numpy as np
 
@@ -21,7 +22,7 @@ from bmv.adapters.sim.params import (
     QUEUE_POWER,
     VenueParams,
 )
-from bmv.core.params import COMPILED, LEVELS_MAX, PIVOT_GRID, Params
+from bmv.core.params import LEVELS_MAX, PIVOT_GRID, Params
 from bmv.core.record import FloatTable, blank
 from bmv.ports.market import NOTIONAL_MAX, Market
 
@@ -29,7 +30,9 @@ VENUE_ORDERS_MAX = {"sim": 128, "openbook-v1": 128, "openbook-v2": 24}
 QUEUES = {"front": QUEUE_FRONT, "back": QUEUE_BACK, "power": QUEUE_POWER, "log": QUEUE_LOG}
 NS_PER_S = 1_000_000_000
 NS_PER_MS = 1_000_000
-BPS = 10_000
+BPS = 10_000  # Basis points in a fraction of 1.
+E8_PER_BPS = 10_000  # Parts of 10^-8 in a basis point: the unit of fees.
+PPM_PER_PCT = 10_000  # Parts per million in a percent: the unit of the breaker.
 
 
 def market(config: Config) -> Market:
@@ -38,22 +41,27 @@ def market(config: Config) -> Market:
     return Market(m.symbol, m.tick_size, m.lot_size, m.quote_step)
 
 
-def params(config: Config, market: Market) -> Params:
-    """Return what the core is told: ticks, lots, nanoseconds, quanta and plain fractions."""
+def params(config: Config, market: Market, strategy: int = PIVOT_GRID) -> Params:
+    """Return what the core is told: ticks, lots, nanoseconds, quanta and plain fractions.
+
+    Args:
+        strategy: Who decides: `PIVOT_GRID`, `COMPILED` or `INTERPRETED`. A name in the configuration does not say
+            whether the function behind it compiles.
+    """
     p = blank(Params)
     p.half = market.half
     p.min_size = min_lots(config, market)
-    p.maker_fee_e8 = int(config.market.maker_fee_bps * BPS)
-    p.taker_fee_e8 = int(config.market.taker_fee_bps * BPS)
-    p.window_ns = _ns(config.pivot.window_s, NS_PER_S)
-    p.history_ns = _ns(config.pivot.history_s, NS_PER_S)
+    p.maker_fee_e8 = int(config.market.maker_fee_bps * E8_PER_BPS)
+    p.taker_fee_e8 = int(config.market.taker_fee_bps * E8_PER_BPS)
+    p.window_ns = to_ns(config.pivot.window_s)
+    p.history_ns = to_ns(config.pivot.history_s)
     p.window_share = p.window_ns / p.history_ns
     p.reference_weight = config.pivot.reference_weight
     p.max_deviation = _fraction(config.pivot.max_deviation_bps)
     p.bid_levels = config.grid.bid.levels
     p.ask_levels = config.grid.ask.levels
     p.rungs[:] = rungs(config, market)
-    p.strategy = COMPILED if config.strategy else PIVOT_GRID
+    p.strategy = strategy
     _inventory(p, config, market)
     _requote(p, config)
     _limits(p, config, market)
@@ -71,12 +79,12 @@ def rungs(config: Config, market: Market) -> FloatTable:
 
 
 def venue(config: Config, market: Market) -> VenueParams:
-    """Return what the simulated venue is told; `ConfigError` when a file of recorded latencies cannot be used."""
+    """Return what the simulated venue is told; `ConfigError` when a file of recorded latencies can't be used."""
     v = blank(VenueParams)
     v.lot = float(market.lot_size)
     v.half = market.half
-    v.maker_fee_e8 = int(config.market.maker_fee_bps * BPS)
-    v.taker_fee_e8 = int(config.market.taker_fee_bps * BPS)
+    v.maker_fee_e8 = int(config.market.maker_fee_bps * E8_PER_BPS)
+    v.taker_fee_e8 = int(config.market.taker_fee_bps * E8_PER_BPS)
     v.queue = QUEUES[config.simulation.queue]
     v.queue_power = config.simulation.queue_power
     v.fill_on_quotes = int(config.simulation.fill_on_quotes)
@@ -88,6 +96,15 @@ def venue(config: Config, market: Market) -> VenueParams:
         config.simulation.response_latency_ms, v.response_quantiles, v.response_recorded
     )
     return v
+
+
+def to_ns(duration: float | None, unit_ns: int = NS_PER_S) -> int:
+    """Return a duration (in units of `unit_ns`) in whole nanoseconds, 0 if absent; a float means what it prints.
+
+    >>> to_ns(0.1), to_ns(2.5, NS_PER_MS), to_ns(None)
+    (100000000, 2500000, 0)
+    """
+    return round(Fraction(str(duration or 0)) * unit_ns)
 
 
 def offsets_bps(side: Side) -> list[float]:
@@ -111,14 +128,13 @@ def sizes_lots(side: Side, market: Market) -> list[float]:
     for _ in range(side.levels):
         weights.append(weight)
         weight *= side.size_ratio
-    total = float(Fraction(side.total_size) / Fraction(market.lot_size))
+    total = float(market.lots(side.total_size))
     return [total * each / sum(weights) for each in weights]
 
 
 def min_lots(config: Config, market: Market) -> int:
     """Return the smallest order the venue takes, in lots, rounded up."""
-    size = Fraction(config.market.min_size or market.lot_size)
-    return -int(-size // Fraction(market.lot_size))
+    return ceil(market.lots(config.market.min_size or market.lot_size))
 
 
 def max_open_orders(config: Config) -> int:
@@ -157,9 +173,9 @@ def _requote(p: Params, config: Config) -> None:
     p.threshold = _fraction(r.threshold_bps)
     p.tolerance = _fraction(r.tolerance_bps)
     p.tolerance_size = r.tolerance_size
-    p.min_interval_ns = _ns(r.min_interval_ms, NS_PER_MS)
-    p.max_age_ns = _ns(r.max_age_s, NS_PER_S)
-    p.fill_delay_ns = _ns(r.fill_delay_s, NS_PER_S)
+    p.min_interval_ns = to_ns(r.min_interval_ms, NS_PER_MS)
+    p.max_age_ns = to_ns(r.max_age_s)
+    p.fill_delay_ns = to_ns(r.fill_delay_s)
 
 
 def _limits(p: Params, config: Config, market: Market) -> None:
@@ -172,14 +188,14 @@ def _limits(p: Params, config: Config, market: Market) -> None:
     p.max_cancels_per_minute = r.max_cancels_per_minute or 0
     p.max_reference = _fraction(r.max_reference_bps)
     p.max_last_trade = _fraction(r.max_last_trade_bps)
-    p.stale_ns = _ns(r.stale_after_s, NS_PER_S)
+    p.stale_ns = to_ns(r.stale_after_s)
 
 
 def _breaker(p: Params, b: Breaker, market: Market) -> None:
-    p.warn_ppm = int((b.warn_pct or 0) * BPS)
-    p.reduce_ppm = int((b.reduce_pct or 0) * BPS)
-    p.halt_ppm = int((b.halt_pct or 0) * BPS)
-    p.daily_ppm = int((b.daily_pct or 0) * BPS)
+    p.warn_ppm = int((b.warn_pct or 0) * PPM_PER_PCT)
+    p.reduce_ppm = int((b.reduce_pct or 0) * PPM_PER_PCT)
+    p.halt_ppm = int((b.halt_pct or 0) * PPM_PER_PCT)
+    p.daily_ppm = int((b.daily_pct or 0) * PPM_PER_PCT)
     p.max_loss = market.to_quanta(b.max_loss or Decimal(0))
     p.flatten = int(b.on_halt == "flatten")
     p.flatten_by = _fraction(b.flatten_bps)
@@ -188,7 +204,7 @@ def _breaker(p: Params, b: Breaker, market: Market) -> None:
 def _latency(delay: latency.Model) -> tuple[int, int]:
     """Return the model's number and the constant in ns, 0 where the model is not a constant."""
     if isinstance(delay, ConstantLatency):
-        return LATENCY_CONSTANT, _ns(delay.ms, NS_PER_MS)
+        return LATENCY_CONSTANT, to_ns(delay.ms, NS_PER_MS)
     return (LATENCY_RANDOM if isinstance(delay, RandomLatency) else LATENCY_RECORDED), 0
 
 
@@ -205,8 +221,3 @@ def _largest_lots(config: Config, market: Market) -> int:
 
 def _fraction(bps: float | None) -> float:
     return (bps or 0.0) / BPS
-
-
-def _ns(duration: float | None, unit_ns: int) -> int:
-    """Return a duration in whole nanoseconds; a float means what it prints, so 0.1 s is 100,000,000 ns."""
-    return round(Fraction(str(duration or 0)) * unit_ns)

@@ -53,7 +53,7 @@ def key(text: str, default: Any = ..., *, unit: str = "", form: str = "", **limi
 
     Returns `Any`, as pydantic's own `Field` does, because the annotation says the type.
     """
-    extra: JsonDict = {name: told for name, told in (("unit", unit), ("form", form)) if told}
+    extra: JsonDict = {name: word for name, word in (("unit", unit), ("form", form)) if word}
     return Field(default, description=text, json_schema_extra=extra or None, **limits)
 
 
@@ -87,7 +87,7 @@ def unit_of(field: FieldInfo) -> str:
     return _extra(field).get("unit", "")
 
 
-def limits_of(field: FieldInfo) -> dict[str, Any]:
+def limits_of(field: FieldInfo) -> dict[str, Any]:  # Any: a limit is of the key's own type.
     """Return the limits of a key: `ge`, `gt`, `le`, `lt` as pydantic names them, and `form` in words."""
     names = ("ge", "gt", "le", "lt")
     found = {n: getattr(m, n) for m in field.metadata for n in names if getattr(m, n, None) is not None}
@@ -97,4 +97,4 @@ def limits_of(field: FieldInfo) -> dict[str, Any]:
 
 def _extra(field: FieldInfo) -> dict[str, str]:
     extra = field.json_schema_extra
-    return {name: str(told) for name, told in extra.items()} if isinstance(extra, dict) else {}
+    return {name: str(word) for name, word in extra.items()} if isinstance(extra, dict) else {}

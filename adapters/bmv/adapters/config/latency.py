@@ -47,12 +47,17 @@ def recorded(path: Path) -> NDArray[int64]:
     except (OSError, pl.exceptions.PolarsError) as error:
         first = str(error).splitlines()[0]
         raise ConfigError(f"{path}: expected CSV or Parquet with ts_ns and latency_ms: {first}") from None
-    if not len(ts) or ts.null_count() or ns.null_count():
-        raise ConfigError(f"{path}: expected at least one row and no empty ts_ns or latency_ms")
+    if not len(ts):
+        raise ConfigError(f"{path}: expected at least one row, found none")
+    if empty := ts.null_count() + ns.null_count():
+        raise ConfigError(f"{path}: expected no empty ts_ns or latency_ms, found {empty:,}")
     if len(ts) > RECORDED_MAX:
         raise ConfigError(f"{path}: expected at most {RECORDED_MAX:,} rows, found {len(ts):,}")
-    if (ts.diff().drop_nulls() <= 0).any():
-        raise ConfigError(f"{path}: expected ts_ns to be strictly ascending")
-    if not ns.is_between(0, LATENCY_MS_MAX * 1e6).all() or ns.is_nan().any():
-        raise ConfigError(f"{path}: expected latency_ms from 0 to {LATENCY_MS_MAX}")
+    back = np.flatnonzero(np.diff(ts.to_numpy()) <= 0)
+    if len(back):
+        before, after = ts[int(back[0])], ts[int(back[0]) + 1]
+        raise ConfigError(f"{path}: expected ts_ns strictly ascending (ns), found {after} after {before}")
+    outside = ns.filter(~ns.is_between(0, LATENCY_MS_MAX * 1e6) | ns.is_nan())
+    if len(outside):
+        raise ConfigError(f"{path}: expected latency_ms from 0 to {LATENCY_MS_MAX} (ms), found {outside[0] / 1e6:g}")
     return np.column_stack([ts.to_numpy(), ns.cast(pl.Int64).to_numpy()])

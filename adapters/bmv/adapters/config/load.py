@@ -1,6 +1,6 @@
 """Where the values of a configuration come from: `--set` over environment over file over default.
 
-Whatever is wrong is found at once and told in one :class:`~bmv.ports.errors.ConfigError`, one line a problem.
+Whatever is wrong is found at once and said in one :class:`~bmv.ports.errors.ConfigError`, one line a problem.
 """
 
 import os
@@ -16,8 +16,8 @@ from pydantic import ValidationError
 
 from bmv.adapters.config.check import check
 from bmv.adapters.config.fields import Section, keys_of, section_of
-from bmv.adapters.config.problems import explain, refuse
-from bmv.adapters.config.schema import Config
+from bmv.adapters.config.problems import explain, refuse, shown
+from bmv.adapters.config.schema import Config, with_empty_sides
 from bmv.ports.errors import ConfigError, UsageError
 
 ENV_PREFIX = "BMV__"
@@ -40,17 +40,22 @@ class Loaded:
     origins: dict[str, str]
 
 
-def load(path: str | Path, sets: Iterable[str] = (), env: Mapping[str, str] | None = None) -> Config:
+def load(
+    path: str | Path, sets: Iterable[str] = (), env: Mapping[str, str] | None = None, *, grid_optional: bool = False
+) -> Config:
     """Return the valid configuration of the TOML file at `path`.
 
     Args:
         sets: Overrides `key=value`, with dotted keys and values as TOML writes them; other text is a string.
         env: Where `BMV__SECTION__KEY` is looked up; the environment if absent.
+        grid_optional: Whether the grid may be left out though no strategy is named: then a function decides.
     """
-    return load_with_origins(path, sets, env).config
+    return load_with_origins(path, sets, env, grid_optional=grid_optional).config
 
 
-def load_with_origins(path: str | Path, sets: Iterable[str] = (), env: Mapping[str, str] | None = None) -> Loaded:
+def load_with_origins(
+    path: str | Path, sets: Iterable[str] = (), env: Mapping[str, str] | None = None, *, grid_optional: bool = False
+) -> Loaded:
     """Return what :func:`load` does, with the origin of each value."""
     path = Path(path)
     table = _read(path)
@@ -62,7 +67,9 @@ def load_with_origins(path: str | Path, sets: Iterable[str] = (), env: Mapping[s
         _put(table, key, value, f"--set {key}")
         given[key] = "set"
     _find_paths(table, path.parent, given)
-    config = _validated(table, str(path), given)
+    if grid_optional:
+        table["grid"] = with_empty_sides(table.get("grid", {}))
+    config = _validated(table, str(path), given, grid_optional)
     return Loaded(config, {key: _origin(key, given) for key, _ in keys_of(Config)})
 
 
@@ -94,22 +101,22 @@ def _read(path: Path) -> Table:
     except FileNotFoundError:
         raise ConfigError(f"{path}: no such file; `bmv init {path}` writes a starter") from None
     except IsADirectoryError:
-        raise ConfigError(f"{path}: is a directory, expected a TOML file") from None
+        raise ConfigError(f"{path}: expected a TOML file, found a directory") from None
     except UnicodeDecodeError as error:
-        raise ConfigError(f"{path}: not UTF-8 text (byte {error.start})") from None
+        raise ConfigError(f"{path}: expected UTF-8 text, found another byte at {error.start}") from None
     except (ValueError, RecursionError, ArithmeticError) as error:
         raise ConfigError(f"{path}: not TOML: {error}") from None
     except OSError as error:
-        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
+        raise ConfigError(f"{path}: can't be read: {error.strerror}") from None
 
 
-def _from_env(env: Mapping[str, str]) -> Iterable[tuple[str, Any]]:
+def _from_env(env: Mapping[str, str]) -> Iterable[tuple[str, Any]]:  # Any: what TOML may hold.
     for name in sorted(env):
         if name.startswith(ENV_PREFIX):
             yield name.removeprefix(ENV_PREFIX).lower().replace("__", "."), _value(env[name])
 
 
-def _from_sets(sets: Iterable[str]) -> Iterable[tuple[str, Any]]:
+def _from_sets(sets: Iterable[str]) -> Iterable[tuple[str, Any]]:  # Any: as above.
     for each in sets:
         key, equals, text = each.partition("=")
         if not equals or not key.strip():
@@ -117,7 +124,7 @@ def _from_sets(sets: Iterable[str]) -> Iterable[tuple[str, Any]]:
         yield key.strip(), _value(text.strip())
 
 
-def _value(text: str) -> Any:
+def _value(text: str) -> Any:  # Any: as above.
     """Read `text` as TOML would read a value; what is not one is a string."""
     try:
         table = tomllib.loads(f"value = {text}", parse_float=Decimal)
@@ -126,14 +133,14 @@ def _value(text: str) -> Any:
     return table["value"] if set(table) == {"value"} else text
 
 
-def _put(table: Table, key: str, value: Any, source: str) -> None:
+def _put(table: Table, key: str, value: Any, source: str) -> None:  # Any: as above.
     *parents, last = key.split(".")
     for name in parents:
         inner = table.setdefault(name, {})
         if isinstance(inner, int | float | Decimal):  # A plain latency becomes a table when a key of it is set.
             inner = table[name] = {}
         if not isinstance(inner, dict):
-            raise ConfigError(f"{source}: {name} is not a table")
+            raise ConfigError(f"{source}: expected {name} to be a table, found {shown(inner)}")
         table = inner
     table[last] = value
 
@@ -161,7 +168,7 @@ def _find_paths(table: Table, folder: Path, given: Mapping[str, str]) -> None:
     """
     for key in PATHS:
         *parents, last = key.split(".")
-        inner: Any = table
+        inner: Any = table  # Any: a table, or what stands in place of one.
         for name in parents:
             inner = inner.get(name) if isinstance(inner, dict) else None
         if isinstance(inner, dict) and isinstance(inner.get(last), str):
@@ -171,6 +178,7 @@ def _find_paths(table: Table, folder: Path, given: Mapping[str, str]) -> None:
 def _found(text: str, folder: Path, *, here_first: bool) -> str:
     path, colon, name = text.rpartition(":") if ".py:" in text else (text, "", "")
     beside = folder / path
+    # Not `Path.exists`: it raises where a name is too long, and a value that is no path may be any text.
     if not path or "://" in text or Path(path).is_absolute() or not os.path.exists(beside):
         return text
     if here_first and os.path.exists(path):
@@ -180,14 +188,14 @@ def _found(text: str, folder: Path, *, here_first: bool) -> str:
     return f"{found.relative_to(here) if found.is_relative_to(here) else found}{colon}{name}"
 
 
-def _validated(table: Table, source: str, given: Mapping[str, str]) -> Config:
+def _validated(table: Table, source: str, given: Mapping[str, str], grid_optional: bool = False) -> Config:
     _open_tables(table, Config)
     try:
         config = Config.model_validate(table)
     except ValidationError as error:
         problems = explain(error, Config, lambda key: _where(key, given))
         raise ConfigError("\n".join(f"{source}: {each}" for each in problems)) from None
-    refuse(check(config), source)
+    refuse(check(config, grid_optional=grid_optional), source)
     return config
 
 

@@ -81,6 +81,11 @@ class Grid(Section):
     ask: Side = key("The ladder above the centre.")
 
 
+def with_empty_sides(grid: Any) -> Any:  # Any: whatever stood in the file.
+    """Return the table `grid` with both sides; one that it leaves out has no levels."""
+    return {"bid": {"levels": 0}, "ask": {"levels": 0}, **grid} if isinstance(grid, Mapping) else grid
+
+
 class Inventory(Section):
     """What is held at the start, what is wanted, and how the grid leans towards it."""
 
@@ -312,7 +317,6 @@ class Config(Section):
     @model_validator(mode="before")
     @classmethod
     def _a_strategy_of_ones_own_needs_no_grid(cls, data: Any) -> Any:  # Any: whatever stood in the file.
-        grid = data.get("grid", {}) if isinstance(data, Mapping) else None
-        if isinstance(grid, Mapping) and data.get("strategy"):
-            return {**data, "grid": {"bid": {"levels": 0}, "ask": {"levels": 0}, **grid}}
+        if isinstance(data, Mapping) and data.get("strategy"):
+            return {**data, "grid": with_empty_sides(data.get("grid", {}))}
         return data

@@ -4,7 +4,7 @@ Constant, drawn by chance from a table of quantiles, or interpolated in a record
 standard generator of Park and Miller (1988), `x' = 48271 · x mod (2^31 − 1)`: whole numbers, the same on every machine.
 """
 
-from bmv.adapters.sim.params import LATENCY_CONSTANT, LATENCY_RANDOM, QUANTILES, VenueParams
+from bmv.adapters.sim.params import L_NS, L_TS_NS, LATENCY_CONSTANT, LATENCY_RANDOM, QUANTILES, VenueParams
 from bmv.core.kernel import kernel
 from bmv.core.record import Table
 
@@ -26,18 +26,18 @@ def interpolate(recorded: Table, rows: int, now_ns: int) -> int:
     """Return the latency at `now_ns` between the rows `(time, latency)` around it; outside, that of the nearest row."""
     low = 0
     high = rows - 1
-    if now_ns <= recorded[low, 0]:
-        return int(recorded[low, 1])
-    if now_ns >= recorded[high, 0]:
-        return int(recorded[high, 1])
+    if now_ns <= recorded[low, L_TS_NS]:
+        return int(recorded[low, L_NS])
+    if now_ns >= recorded[high, L_TS_NS]:
+        return int(recorded[high, L_NS])
     while high - low > 1:
         middle = (low + high) // 2
-        if recorded[middle, 0] <= now_ns:
+        if recorded[middle, L_TS_NS] <= now_ns:
             low = middle
         else:
             high = middle
-    share = float(now_ns - recorded[low, 0]) / float(recorded[high, 0] - recorded[low, 0])
-    return int(recorded[low, 1]) + int(share * float(recorded[high, 1] - recorded[low, 1]))
+    share = float(now_ns - recorded[low, L_TS_NS]) / float(recorded[high, L_TS_NS] - recorded[low, L_TS_NS])
+    return int(recorded[low, L_NS]) + int(share * float(recorded[high, L_NS] - recorded[low, L_NS]))
 
 
 @kernel

@@ -1,353 +1,116 @@
-"""The simulated venue's verbs: intents arrive, rows of the tape happen, and reports go out.
+"""What rows of the tape do to our orders at the simulated venue: prints fill them, quotes meet them, levels change.
 
 What this venue leaves out, said where it is left out: our fills take nothing from the tape (a print that filled us also
-filled whom it filled); nobody reacts to our orders; a quote is believed for what it shows at its own time.
+filled whom it filled); a quote is believed for what it shows at its own time.
 """
 
 from math import ceil
-from typing import NamedTuple
 
-from bmv.adapters.sim.latency import draw, entry_ns, response_ns
-from bmv.adapters.sim.params import LATENCY_RANDOM, VenueParams
+from bmv.adapters.sim.depth import set_level
 from bmv.adapters.sim.queue import UNKNOWN, join, shrink
 from bmv.adapters.sim.venue import (
     B_LEFT,
     B_ORDER,
     B_PRICE,
     B_SIDE,
-    DEPTH_MAX,
-    R_CODE,
-    R_FEE,
-    R_KIND,
-    R_KNOWN_NS,
-    R_ORDER,
-    R_PRICE,
-    R_SIDE,
-    R_SIZE,
-    R_VENUE_NS,
-    REPORTS_MAX,
-    S_ARRIVES_NS,
-    S_ORDER,
-    S_PRICE,
-    S_SIDE,
-    S_SIZE,
-    S_TIF,
-    S_VERB,
-    SENDS_MAX,
+    BOOK_COLUMNS,
+    D_PRICE,
+    D_SIZE,
+    Sim,
     Venue,
 )
+from bmv.adapters.sim.wire import report
 from bmv.core.accounting import fee, notional
 from bmv.core.kernel import inlined, kernel
-from bmv.core.record import Table
-from bmv.core.state import FAR_NS
-from bmv.ports.messages import Event, Kind, Liquidity, Reason, Tif, Verb
+from bmv.core.mid import mark_quote, mark_trade
+from bmv.core.params import ASKS, BIDS
+from bmv.core.state import BOUNDLESS_LOTS, FAR_TICKS
+from bmv.ports.messages import Event, Kind, Liquidity
 
 _TRADE = Kind.TRADE.value
 _QUOTE = Kind.QUOTE.value
 _DEPTH = Kind.DEPTH.value
-_ACCEPTED = Kind.ACCEPTED.value
 _FILLED = Kind.FILLED.value
-_CANCELLED = Kind.CANCELLED.value
-_REJECTED = Kind.REJECTED.value
-_EXPIRED = Kind.EXPIRED.value
-_PLACE = Verb.PLACE.value
-_CANCEL = Verb.CANCEL.value
 _MAKER = Liquidity.MAKER.value
 _MAKER_BY_QUOTE = Liquidity.MAKER_BY_QUOTE.value
-_TAKER = Liquidity.TAKER.value
-_WOULD_CROSS = Reason.WOULD_CROSS.value
-_POST_ONLY = Tif.POST_ONLY.value
-_IOC = Tif.IOC.value
-_ALL = 2**62  # A size that was not recorded fills whatever meets it.
+_ROUNDING = 1e-9  # Lots that the estimate of a queue, a sum of floats, may be off by.
 
 
-class Sim(NamedTuple):
-    """The simulated venue in the pieces that its verbs share."""
+@inlined
+def happen_quote(sim: Sim, now_ns: int, bid: int, bid_size: int, ask: int, ask_size: int) -> Event:
+    """Let a new top of the book happen at the venue; return the event it is to the core, which hears it at once."""
+    on_quote(sim, now_ns, bid, bid_size, ask, ask_size)
+    return Event(_QUOTE, now_ns, now_ns, 0, 0, 0, 0, bid, bid_size, ask, ask_size, 0, 0)
 
-    params: VenueParams
-    venue: Venue
+
+@inlined
+def happen_trade(sim: Sim, now_ns: int, side: int, price: int, size: int) -> Event:
+    """Let a print happen at the venue; return the event it is to the core."""
+    on_trade(sim, now_ns, side, price, size)
+    return Event(_TRADE, now_ns, now_ns, 0, side, price, size, 0, 0, 0, 0, 0, 0)
 
 
 @kernel
-def send(sim: Sim, intents: Table, n: int, now_ns: int) -> None:
-    """Put the `n` intents of one step on their way, as one batch with one draw of the entry latency.
+def happen_depth(sim: Sim, now_ns: int, side: int, price: int, size: int) -> Event:
+    """Let one level of the book change at the venue; return the event it is to the core, the top after it included."""
+    on_depth(sim, now_ns, side, price, size)
+    v = sim.venue
+    return Event(_DEPTH, now_ns, now_ns, 0, side, price, size, v.bid, v.bid_size, v.ask, v.ask_size, 0, 0)
 
-    No batch overtakes an earlier one.
+
+@kernel
+def on_trade(sim: Sim, now_ns: int, side: int, price: int, size: int) -> None:
+    """Let a print of the tape run through our orders.
+
+    Through our price it fills us whatever its aggressor and whatever the queue; at our price only when the aggressor is
+    on the other side, and the queue first. It fills at most its own size over all our orders, best price first.
     """
     venue = sim.venue
-    if sim.params.entry_model == LATENCY_RANDOM:
-        venue.chance = draw(venue.chance)
-    arrives_ns = now_ns + entry_ns(sim.params, venue.chance, now_ns)
-    arrives_ns = max(arrives_ns, venue.last_arrival_ns)
-    venue.last_arrival_ns = arrives_ns
-    venue.next_arrival_ns = min(venue.next_arrival_ns, arrives_ns)
-    sends = venue.sends
-    for i in range(n):
-        at = venue.sends_head & (SENDS_MAX - 1)
-        sends[at, S_ARRIVES_NS] = arrives_ns
-        sends[at, S_VERB] = intents[i, 0]
-        sends[at, S_ORDER] = intents[i, 2]
-        sends[at, S_SIDE] = intents[i, 3]
-        sends[at, S_PRICE] = intents[i, 4]
-        sends[at, S_SIZE] = intents[i, 5]
-        sends[at, S_TIF] = intents[i, 7]
-        venue.sends_head += 1
-    assert venue.sends_head - venue.sends_tail <= SENDS_MAX
+    if price <= venue.best_bid or price >= venue.best_ask:
+        by = aggressor(venue, side, price)
+        ours = 1 if price <= venue.best_bid else -1
+        _print(sim, now_ns, ours, by, price, size)
+        sweep(venue)
+    if venue.last_price != 0 and price != venue.last_price:
+        venue.last_side = 1 if price > venue.last_price else -1
+    venue.last_price = price
+    mark_trade(venue, price)
 
 
 @kernel
-def report(
-    sim: Sim,
-    kind: int,
-    now_ns: int,
-    order: int,
-    side: int,
-    price: int,
-    size: int,
-    cost: int,
-    code: int,
-) -> None:
-    """Put a report on its way to us; it does not overtake an earlier one. The ring must have room."""
-    venue = sim.venue
-    reports = venue.reports
-    if sim.params.response_model == LATENCY_RANDOM:
-        venue.chance = draw(venue.chance)
-    known_ns = now_ns + response_ns(sim.params, venue.chance, now_ns)
-    venue.last_report_ns = max(known_ns, venue.last_report_ns)
-    venue.next_report_ns = min(venue.next_report_ns, venue.last_report_ns)
-    at = venue.reports_head & (REPORTS_MAX - 1)
-    reports[at, R_KNOWN_NS] = venue.last_report_ns
-    reports[at, R_KIND] = kind
-    reports[at, R_VENUE_NS] = now_ns
-    reports[at, R_ORDER] = order
-    reports[at, R_SIDE] = side
-    reports[at, R_PRICE] = price
-    reports[at, R_SIZE] = size
-    reports[at, R_FEE] = cost
-    reports[at, R_CODE] = code
-    venue.reports_head += 1
-
-
-@kernel
-def arrive(sim: Sim) -> None:
-    """Let the next intent reach the venue. A cancel of an order that has ended says nothing: its end is on its way."""
-    venue = sim.venue
-    at = venue.sends_tail & (SENDS_MAX - 1)
-    venue.sends_tail += 1
-    if venue.sends_tail == venue.sends_head:
-        venue.next_arrival_ns = FAR_NS
-    else:
-        venue.next_arrival_ns = venue.sends[venue.sends_tail & (SENDS_MAX - 1), S_ARRIVES_NS]
-    now_ns = venue.sends[at, S_ARRIVES_NS]
-    verb = venue.sends[at, S_VERB]
-    if verb == _PLACE:
-        _accept(
-            sim,
-            now_ns,
-            venue.sends[at, S_ORDER],
-            venue.sends[at, S_SIDE],
-            venue.sends[at, S_PRICE],
-            venue.sends[at, S_SIZE],
-            venue.sends[at, S_TIF],
-        )
-        return
-    for i in range(venue.n_book):
-        if verb != _CANCEL or venue.book[i, B_ORDER] == venue.sends[at, S_ORDER]:
-            report(
-                sim,
-                _CANCELLED,
-                now_ns,
-                venue.book[i, B_ORDER],
-                venue.book[i, B_SIDE],
-                venue.book[i, B_PRICE],
-                venue.book[i, B_LEFT],
-                0,
-                0,
-            )
-            venue.book[i, B_LEFT] = 0
-    _sweep(venue)
-
-
-@kernel
-def _accept(
-    sim: Sim,
-    now_ns: int,
-    order: int,
-    side: int,
-    price: int,
-    size: int,
-    tif: int,
-) -> None:
-    """Take, rest, reject or expire an order that arrives, by the book as it stands."""
-    venue = sim.venue
-    crosses = (side > 0 and 0 < venue.ask <= price) or (side < 0 and venue.bid >= price)
-    if crosses and tif == _POST_ONLY:
-        report(sim, _REJECTED, now_ns, order, side, price, size, 0, _WOULD_CROSS)
-        return
-    report(sim, _ACCEPTED, now_ns, order, side, price, size, 0, 0)
-    left = size
-    if crosses:
-        left = _take(sim, now_ns, order, side, price, size)
-    if left == 0:
-        return
-    if tif == _IOC:
-        report(sim, _EXPIRED, now_ns, order, side, price, left, 0, 0)
-        return
-    at = venue.n_book
-    venue.book[at, B_ORDER] = order
-    venue.book[at, B_SIDE] = side
-    venue.book[at, B_PRICE] = price
-    venue.book[at, B_LEFT] = left
-    venue.ahead[at] = join(sim.params, _shown(venue, side, price))
-    venue.traded[at] = 0
-    venue.n_book += 1
-    if side > 0:
-        venue.best_bid = max(venue.best_bid, price)
-    else:
-        venue.best_ask = min(venue.best_ask, price)
-
-
-@kernel
-def _shown(venue: Venue, side: int, price: int) -> int:
-    """Return the lots that the book shows at our side's `price`, -1 where it does not say.
-
-    With the touch alone: the shown size at the best price, none inside the spread, unknown deeper. With depth: the
-    size of the level, as far as the levels reach.
-    """
-    if venue.deep != 0:
-        return _depth_at(venue, side, price)
-    best = venue.bid if side > 0 else venue.ask
-    if best == 0:
-        return -1
-    if price == best:
-        return venue.bid_size if side > 0 else venue.ask_size
-    return 0 if side * (price - best) > 0 else -1
-
-
-@kernel
-def _take(
-    sim: Sim,
-    now_ns: int,
-    order: int,
-    side: int,
-    price: int,
-    size: int,
-) -> int:
-    """Trade an order that crosses with what is shown, at the taker fee; return what is left of it.
-
-    With the touch alone it takes what the touch shows and we have not taken before; with depth it walks the levels.
-    What we took of the deeper levels is not remembered: a later order meets them whole.
-    """
+def _print(sim: Sim, now_ns: int, ours: int, by: int, price: int, size: int) -> None:
+    """Fill our orders of side `ours` that a print goes through, best price first, then those at its price."""
     venue = sim.venue
     left = size
-    touch = venue.ask if side > 0 else venue.bid
-    take = min(left, available(venue, side))
-    if take > 0:
-        note_taken(venue, side, take)
-        left -= take
-        _taker_fill(sim, now_ns, order, side, touch, take)
-    if venue.deep == 0:
-        return left
-    row = 1 if side > 0 else 0
-    levels = venue.n_asks if side > 0 else venue.n_bids
-    for k in range(1, levels):
-        level_price = venue.depth[row, k, 0]
-        if left == 0 or side * (level_price - price) > 0:
-            break
-        take = min(left, venue.depth[row, k, 1])
-        left -= take
-        _taker_fill(sim, now_ns, order, side, level_price, take)
-    return left
+    level = _next_price(venue, ours, ours * FAR_TICKS)
+    while level != 0 and left > 0 and ours * (level - price) >= 0:
+        if level == price:
+            if by == -ours:
+                _print_at(sim, now_ns, ours, price, left)
+            return
+        for i in range(venue.n_book):
+            if venue.book[i, B_SIDE] == ours and venue.book[i, B_PRICE] == level and left > 0:
+                filled = min(left, venue.book[i, B_LEFT])
+                left -= filled
+                _maker_fill(sim, now_ns, i, filled, _MAKER)
+        level = _next_price(venue, ours, level)
 
 
 @kernel
-def _taker_fill(
-    sim: Sim,
-    now_ns: int,
-    order: int,
-    side: int,
-    price: int,
-    size: int,
-) -> None:
-    cost = fee(notional(sim.params.half, price, size), sim.params.taker_fee_e8)
-    report(sim, _FILLED, now_ns, order, side, price, size, cost, _TAKER)
-
-
-@kernel
-def available(venue: Venue, side: int) -> int:
-    """Return the lots that an order of `side` can still take at the touch it meets: shown, less what we took there."""
-    if side > 0:
-        if venue.ask_size < 0:
-            return _ALL
-        return max(0, venue.ask_size - (venue.taken_ask if venue.taken_ask_price == venue.ask else 0))
-    if venue.bid_size < 0:
-        return _ALL
-    return max(0, venue.bid_size - (venue.taken_bid if venue.taken_bid_price == venue.bid else 0))
-
-
-@kernel
-def note_taken(venue: Venue, side: int, size: int) -> None:
-    """Remember that an order of `side` took `size` lots of the touch it met."""
-    if side > 0:
-        if venue.taken_ask_price != venue.ask:
-            venue.taken_ask_price = venue.ask
-            venue.taken_ask = 0
-        venue.taken_ask += size
-    else:
-        if venue.taken_bid_price != venue.bid:
-            venue.taken_bid_price = venue.bid
-            venue.taken_bid = 0
-        venue.taken_bid += size
-
-
-@kernel
-def _maker_fill(
-    sim: Sim,
-    now_ns: int,
-    at: int,
-    size: int,
-    code: int,
-) -> None:
-    """Fill `size` lots of the order at index `at` at its own price."""
+def _print_at(sim: Sim, now_ns: int, ours: int, price: int, size: int) -> None:
+    """Let `size` lots print at our price: first what stands before each order, then the order, in queue order."""
     venue = sim.venue
-    price = venue.book[at, B_PRICE]
-    cost = fee(notional(sim.params.half, price, size), sim.params.maker_fee_e8)
-    venue.book[at, B_LEFT] -= size
-    report(
-        sim,
-        _FILLED,
-        now_ns,
-        venue.book[at, B_ORDER],
-        venue.book[at, B_SIDE],
-        price,
-        size,
-        cost,
-        code,
-    )
-
-
-@kernel
-def _sweep(venue: Venue) -> None:
-    """Take the orders of which nothing is left out of the book, and find our best prices again."""
-    kept = 0
-    best_bid = 0
-    best_ask = FAR_NS
+    filled = 0
     for i in range(venue.n_book):
-        if venue.book[i, B_LEFT] == 0:
+        if venue.book[i, B_SIDE] != ours or venue.book[i, B_PRICE] != price or venue.ahead[i] < 0.0:
             continue
-        if kept != i:
-            for c in range(4):
-                venue.book[kept, c] = venue.book[i, c]
-            venue.ahead[kept] = venue.ahead[i]
-            venue.traded[kept] = venue.traded[i]
-        if venue.book[kept, B_SIDE] > 0:
-            best_bid = max(best_bid, venue.book[kept, B_PRICE])
-        else:
-            best_ask = min(best_ask, venue.book[kept, B_PRICE])
-        kept += 1
-    venue.n_book = kept
-    venue.best_bid = best_bid
-    venue.best_ask = best_ask
+        reaching = size - filled
+        mine = min(venue.book[i, B_LEFT], reaching - ceil(venue.ahead[i] - _ROUNDING))
+        venue.ahead[i] = max(0.0, venue.ahead[i] - float(reaching))
+        venue.traded[i] += size
+        if mine > 0:
+            filled += mine
+            _maker_fill(sim, now_ns, i, mine, _MAKER)
 
 
 @kernel
@@ -368,32 +131,6 @@ def aggressor(venue: Venue, side: int, price: int) -> int:
 
 
 @kernel
-def on_trade(
-    sim: Sim,
-    now_ns: int,
-    side: int,
-    price: int,
-    size: int,
-) -> None:
-    """Let a print of the tape run through our orders.
-
-    Through our price it fills us whatever its aggressor and whatever the queue; at our price only when the aggressor is
-    on the other side, and the queue first. It fills at most its own size over all our orders, best price first.
-    """
-    venue = sim.venue
-    if price <= venue.best_bid or price >= venue.best_ask:
-        by = aggressor(venue, side, price)
-        ours = 1 if price <= venue.best_bid else -1
-        _print(sim, now_ns, ours, by, price, size)
-        _sweep(venue)
-    if venue.last_price != 0 and price != venue.last_price:
-        venue.last_side = 1 if price > venue.last_price else -1
-    venue.last_price = price
-    if venue.quoted == 0:
-        venue.mid2 = 2 * price
-
-
-@kernel
 def _next_price(venue: Venue, ours: int, beyond: int) -> int:
     """Return our best price of side `ours` that is worse than `beyond`; 0 when there is none."""
     best = 0
@@ -404,63 +141,8 @@ def _next_price(venue: Venue, ours: int, beyond: int) -> int:
     return best
 
 
-@kernel
-def _print(
-    sim: Sim,
-    now_ns: int,
-    ours: int,
-    by: int,
-    price: int,
-    size: int,
-) -> None:
-    venue = sim.venue
-    left = size
-    level = _next_price(venue, ours, ours * FAR_NS)
-    while level != 0 and left > 0 and ours * (level - price) >= 0:
-        if level == price:
-            if by == -ours:
-                _print_at(sim, now_ns, ours, price, left)
-            return
-        for i in range(venue.n_book):
-            if venue.book[i, B_SIDE] == ours and venue.book[i, B_PRICE] == level and left > 0:
-                filled = min(left, venue.book[i, B_LEFT])
-                left -= filled
-                _maker_fill(sim, now_ns, i, filled, _MAKER)
-        level = _next_price(venue, ours, level)
-
-
-@kernel
-def _print_at(
-    sim: Sim,
-    now_ns: int,
-    ours: int,
-    price: int,
-    size: int,
-) -> None:
-    """Let `size` lots print at our price: first what stands before each order, then the order, in queue order."""
-    venue = sim.venue
-    filled = 0
-    for i in range(venue.n_book):
-        if venue.book[i, B_SIDE] != ours or venue.book[i, B_PRICE] != price or venue.ahead[i] < 0.0:
-            continue
-        reaching = size - filled
-        mine = min(venue.book[i, B_LEFT], reaching - ceil(venue.ahead[i] - 1e-9))
-        venue.ahead[i] = max(0.0, venue.ahead[i] - float(reaching))
-        venue.traded[i] += size
-        if mine > 0:
-            filled += mine
-            _maker_fill(sim, now_ns, i, mine, _MAKER)
-
-
 @inlined
-def on_quote(
-    sim: Sim,
-    now_ns: int,
-    bid: int,
-    bid_size: int,
-    ask: int,
-    ask_size: int,
-) -> None:
+def on_quote(sim: Sim, now_ns: int, bid: int, bid_size: int, ask: int, ask_size: int) -> None:
     """Take in a new top of the book. Locked and crossed rows fill nobody and move no queue."""
     venue = sim.venue
     venue.bid = bid
@@ -478,9 +160,7 @@ def on_quote(
         venue.shown_bid_size = bid_size
         venue.shown_ask = ask
         venue.shown_ask_size = ask_size
-    if bid > 0 and ask >= bid:
-        venue.mid2 = bid + ask
-        venue.quoted = 1
+    mark_quote(venue, bid, ask)
 
 
 @kernel
@@ -503,7 +183,7 @@ def _cross(sim: Sim, now_ns: int, ours: int) -> None:
     """Fill our orders of side `ours` that the other side's touch has come to, up to what it shows."""
     venue = sim.venue
     touch = venue.ask if ours > 0 else venue.bid
-    level = _next_price(venue, ours, ours * FAR_NS)
+    level = _next_price(venue, ours, ours * FAR_TICKS)
     while level != 0 and ours * (level - touch) >= 0:
         for i in range(venue.n_book):
             if venue.book[i, B_SIDE] == ours and venue.book[i, B_PRICE] == level:
@@ -512,7 +192,7 @@ def _cross(sim: Sim, now_ns: int, ours: int) -> None:
                     note_taken(venue, ours, filled)
                     _maker_fill(sim, now_ns, i, filled, _MAKER_BY_QUOTE)
         level = _next_price(venue, ours, level)
-    _sweep(venue)
+    sweep(venue)
 
 
 @kernel
@@ -546,59 +226,7 @@ def _reshow(sim: Sim, at: int, before: int, shown: int) -> None:
 
 
 @kernel
-def _depth_at(venue: Venue, side: int, price: int) -> int:
-    """Return the size that the depth shows at `price`, 0 between two levels, -1 beyond the last of a full side."""
-    row = 0 if side > 0 else 1
-    levels = venue.n_bids if side > 0 else venue.n_asks
-    for k in range(levels):
-        level_price = venue.depth[row, k, 0]
-        if level_price == price:
-            return int(venue.depth[row, k, 1])
-        if side * (level_price - price) < 0:
-            return 0
-    return -1 if levels == DEPTH_MAX else 0
-
-
-@kernel
-def _set_level(venue: Venue, side: int, price: int, size: int) -> int:
-    """Let the level at `price` show `size` lots, 0: gone; return what it showed before."""
-    row = 0 if side > 0 else 1
-    levels = venue.n_bids if side > 0 else venue.n_asks
-    depth = venue.depth
-    at = 0
-    while at < levels and side * (depth[row, at, 0] - price) > 0:
-        at += 1
-    before = 0
-    if at < levels and depth[row, at, 0] == price:
-        before = depth[row, at, 1]
-        depth[row, at, 1] = size
-        if size == 0:
-            levels -= 1
-            for k in range(at, levels):
-                depth[row, k, 0] = depth[row, k + 1, 0]
-                depth[row, k, 1] = depth[row, k + 1, 1]
-    elif size > 0 and at < DEPTH_MAX:
-        levels = min(levels + 1, DEPTH_MAX)
-        for k in range(levels - 1, at, -1):
-            depth[row, k, 0] = depth[row, k - 1, 0]
-            depth[row, k, 1] = depth[row, k - 1, 1]
-        depth[row, at, 0] = price
-        depth[row, at, 1] = size
-    if side > 0:
-        venue.n_bids = levels
-    else:
-        venue.n_asks = levels
-    return before
-
-
-@kernel
-def on_depth(
-    sim: Sim,
-    now_ns: int,
-    side: int,
-    price: int,
-    size: int,
-) -> None:
+def on_depth(sim: Sim, now_ns: int, side: int, price: int, size: int) -> None:
     """Take in a change of one level of the book; side 0 clears it. The touch follows from the levels.
 
     Where the sizes of all levels are known, an order's queue is what its level shows when it joins, and shrinks with
@@ -609,69 +237,87 @@ def on_depth(
         venue.n_bids = 0
         venue.n_asks = 0
     else:
-        before = _set_level(venue, side, price, size)
+        before = set_level(venue, side, price, size)
         for i in range(venue.n_book):
             if venue.book[i, B_SIDE] == side and venue.book[i, B_PRICE] == price:
                 _reshow(sim, i, before, size)
     venue.deep = 1
-    bid = venue.depth[0, 0, 0] if venue.n_bids > 0 else 0
-    ask = venue.depth[1, 0, 0] if venue.n_asks > 0 else 0
-    bid_size = venue.depth[0, 0, 1] if venue.n_bids > 0 else 0
-    ask_size = venue.depth[1, 0, 1] if venue.n_asks > 0 else 0
+    bid = venue.depth[BIDS, 0, D_PRICE] if venue.n_bids > 0 else 0
+    ask = venue.depth[ASKS, 0, D_PRICE] if venue.n_asks > 0 else 0
+    bid_size = venue.depth[BIDS, 0, D_SIZE] if venue.n_bids > 0 else 0
+    ask_size = venue.depth[ASKS, 0, D_SIZE] if venue.n_asks > 0 else 0
     on_quote(sim, now_ns, bid, bid_size, ask, ask_size)
 
 
-@inlined
-def happen_quote(sim: Sim, now_ns: int, bid: int, bid_size: int, ask: int, ask_size: int) -> Event:
-    """Let a new top of the book happen at the venue; return the event it is to the core, which hears it at once."""
-    on_quote(sim, now_ns, bid, bid_size, ask, ask_size)
-    return Event(_QUOTE, now_ns, now_ns, 0, 0, 0, 0, bid, bid_size, ask, ask_size, 0, 0)
+@kernel
+def available(venue: Venue, side: int) -> int:
+    """Return the lots that an order of `side` can still take at the touch it meets: shown, less what we took there.
 
-
-@inlined
-def happen_trade(sim: Sim, now_ns: int, side: int, price: int, size: int) -> Event:
-    """Let a print happen at the venue; return the event it is to the core."""
-    on_trade(sim, now_ns, side, price, size)
-    return Event(_TRADE, now_ns, now_ns, 0, side, price, size, 0, 0, 0, 0, 0, 0)
+    A size that was not recorded fills whatever meets it.
+    """
+    if side > 0:
+        if venue.ask_size < 0:
+            return BOUNDLESS_LOTS
+        return max(0, venue.ask_size - (venue.taken_ask if venue.taken_ask_price == venue.ask else 0))
+    if venue.bid_size < 0:
+        return BOUNDLESS_LOTS
+    return max(0, venue.bid_size - (venue.taken_bid if venue.taken_bid_price == venue.bid else 0))
 
 
 @kernel
-def happen_depth(sim: Sim, now_ns: int, side: int, price: int, size: int) -> Event:
-    """Let one level of the book change at the venue; return the event it is to the core, the top after it included."""
-    on_depth(sim, now_ns, side, price, size)
-    v = sim.venue
-    return Event(_DEPTH, now_ns, now_ns, 0, side, price, size, v.bid, v.bid_size, v.ask, v.ask_size, 0, 0)
-
-
-@kernel
-def deliver(venue: Venue) -> Event:
-    """Take the next report off its way and return it as the event it is to the core."""
-    row = venue.reports[venue.reports_tail & (REPORTS_MAX - 1)]
-    venue.reports_tail += 1
-    if venue.reports_tail == venue.reports_head:  # An empty ring starts again at its first rows, warm in the cache.
-        venue.reports_tail = 0
-        venue.reports_head = 0
-        venue.next_report_ns = FAR_NS
+def note_taken(venue: Venue, side: int, size: int) -> None:
+    """Remember that an order of `side` took `size` lots of the touch it met."""
+    if side > 0:
+        if venue.taken_ask_price != venue.ask:
+            venue.taken_ask_price = venue.ask
+            venue.taken_ask = 0
+        venue.taken_ask += size
     else:
-        venue.next_report_ns = venue.reports[venue.reports_tail & (REPORTS_MAX - 1), R_KNOWN_NS]
-    return Event(
-        row[R_KIND],
-        row[R_KNOWN_NS],
-        row[R_VENUE_NS],
-        row[R_ORDER],
-        row[R_SIDE],
-        row[R_PRICE],
-        row[R_SIZE],
-        0,
-        0,
-        0,
-        0,
-        row[R_FEE],
-        row[R_CODE],
+        if venue.taken_bid_price != venue.bid:
+            venue.taken_bid_price = venue.bid
+            venue.taken_bid = 0
+        venue.taken_bid += size
+
+
+@kernel
+def _maker_fill(sim: Sim, now_ns: int, at: int, size: int, code: int) -> None:
+    """Fill `size` lots of the order at index `at` at its own price."""
+    venue = sim.venue
+    price = venue.book[at, B_PRICE]
+    cost = fee(notional(sim.params.half, price, size), sim.params.maker_fee_e8)
+    venue.book[at, B_LEFT] -= size
+    report(
+        sim,
+        _FILLED,
+        now_ns,
+        venue.book[at, B_ORDER],
+        venue.book[at, B_SIDE],
+        price,
+        size,
+        cost,
+        code,
     )
 
 
 @kernel
-def report_room(venue: Venue) -> int:
-    """Return how many more reports the ring can take."""
-    return REPORTS_MAX - (venue.reports_head - venue.reports_tail)
+def sweep(venue: Venue) -> None:
+    """Take the orders of which nothing is left out of the book, and find our best prices again."""
+    kept = 0
+    best_bid = 0
+    best_ask = FAR_TICKS
+    for i in range(venue.n_book):
+        if venue.book[i, B_LEFT] == 0:
+            continue
+        if kept != i:
+            for c in range(BOOK_COLUMNS):
+                venue.book[kept, c] = venue.book[i, c]
+            venue.ahead[kept] = venue.ahead[i]
+            venue.traded[kept] = venue.traded[i]
+        if venue.book[kept, B_SIDE] > 0:
+            best_bid = max(best_bid, venue.book[kept, B_PRICE])
+        else:
+            best_ask = min(best_ask, venue.book[kept, B_PRICE])
+        kept += 1
+    venue.n_book = kept
+    venue.best_bid = best_bid
+    venue.best_ask = best_ask

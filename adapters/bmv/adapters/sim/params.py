@@ -14,6 +14,8 @@ LATENCY_RANDOM = 1
 LATENCY_RECORDED = 2
 QUANTILES = 4096  # Rows of the table behind the random model.
 RECORDED_MAX = 1 << 15  # Rows of the table behind the recorded model, at the most.
+LATENCY_COLUMNS = 2  # Of that table: time and latency.
+L_TS_NS, L_NS = range(LATENCY_COLUMNS)
 
 
 class VenueParams:
@@ -38,5 +40,5 @@ class VenueParams:
     # Recorded: rows of (time, latency), ns, times strictly ascending; interpolated between two, the nearest outside.
     n_entry_recorded: int
     n_response_recorded: int
-    entry_recorded: Annotated[Table, (RECORDED_MAX, 2)]
-    response_recorded: Annotated[Table, (RECORDED_MAX, 2)]
+    entry_recorded: Annotated[Table, (RECORDED_MAX, LATENCY_COLUMNS)]
+    response_recorded: Annotated[Table, (RECORDED_MAX, LATENCY_COLUMNS)]

@@ -1,23 +1,34 @@
 """What the simulated venue remembers: the market's book, our orders in it, and what is on its way."""
 
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
+from bmv.adapters.sim.params import VenueParams
 from bmv.core.params import ORDERS_MAX
 from bmv.core.record import FloatTable, Table, blank
-from bmv.core.state import FAR_NS, NEVER_NS
+from bmv.core.state import FAR_NS, FAR_TICKS, NEVER_NS
 
 SENDS_MAX = 4096  # An order is on its way at most twice, placed and cancelled: three times ORDERS_MAX would do.
 REPORTS_MAX = 1 << 16  # Reports on their way to us at once, at the most; a run that needs more is refused.
 DEPTH_MAX = 2048  # Levels of one side that are kept; farther ones are forgotten.
+REPORTS_PER_ROW = ORDERS_MAX + 1  # A row of the tape fills each of our orders once at the most.
+REPORTS_PER_ARRIVAL = 4 * REPORTS_PER_ROW  # In whole rows, so that a driver that counts rows gives up when we do.
+assert max(ORDERS_MAX, DEPTH_MAX + 2) <= REPORTS_PER_ARRIVAL  # An intent ends every order, or takes every level.
 
 # Columns of `Venue.book`: our orders, in the order of their acceptance.
-B_ORDER, B_SIDE, B_PRICE, B_LEFT = range(4)
+BOOK_COLUMNS = 4
+B_ORDER, B_SIDE, B_PRICE, B_LEFT = range(BOOK_COLUMNS)
+
+# Last columns of `Venue.depth`, whose rows are `BIDS` and `ASKS`.
+DEPTH_COLUMNS = 2
+D_PRICE, D_SIZE = range(DEPTH_COLUMNS)
 
 # Columns of `Venue.sends`: intents on their way to the venue.
-S_ARRIVES_NS, S_VERB, S_ORDER, S_SIDE, S_PRICE, S_SIZE, S_TIF = range(7)
+SEND_COLUMNS = 7
+S_ARRIVES_NS, S_VERB, S_ORDER, S_SIDE, S_PRICE, S_SIZE, S_TIF = range(SEND_COLUMNS)
 
 # Columns of `Venue.reports`: reports on their way to us.
-R_KNOWN_NS, R_KIND, R_VENUE_NS, R_ORDER, R_SIDE, R_PRICE, R_SIZE, R_FEE, R_CODE = range(9)
+REPORT_COLUMNS = 9
+R_KNOWN_NS, R_KIND, R_VENUE_NS, R_ORDER, R_SIDE, R_PRICE, R_SIZE, R_FEE, R_CODE = range(REPORT_COLUMNS)
 
 
 class Venue:
@@ -49,13 +60,13 @@ class Venue:
     deep: int
     n_bids: int
     n_asks: int
-    depth: Annotated[Table, (2, DEPTH_MAX, 2)]
+    depth: Annotated[Table, (2, DEPTH_MAX, DEPTH_COLUMNS)]
 
     # Our orders, what stands before each, and what was printed at its price since its size was last shown.
     n_book: int
     best_bid: int  # Our highest bid; 0: none.
-    best_ask: int  # Our lowest ask; FAR_NS: none.
-    book: Annotated[Table, (ORDERS_MAX, 4)]
+    best_ask: int  # Our lowest ask; FAR_TICKS: none.
+    book: Annotated[Table, (ORDERS_MAX, BOOK_COLUMNS)]
     ahead: Annotated[FloatTable, (ORDERS_MAX,)]
     traded: Annotated[Table, (ORDERS_MAX,)]
 
@@ -65,23 +76,25 @@ class Venue:
     sends_tail: int
     last_arrival_ns: int
     next_arrival_ns: int  # When the next intent reaches the venue; FAR_NS: none is on its way.
-    sends: Annotated[Table, (SENDS_MAX, 7)]
+    sends: Annotated[Table, (SENDS_MAX, SEND_COLUMNS)]
     reports_head: int
     reports_tail: int
     last_report_ns: int
     next_report_ns: int  # When the next report reaches us; FAR_NS: none is on its way.
-    reports: Annotated[Table, (REPORTS_MAX, 9)]
+    reports: Annotated[Table, (REPORTS_MAX, REPORT_COLUMNS)]
 
 
-REPORTS_PER_ROW = ORDERS_MAX + 1  # A row of the tape fills each of our orders once at the most.
-REPORTS_PER_ARRIVAL = 4 * REPORTS_PER_ROW  # In whole rows, so that a driver that counts rows gives up when we do.
-assert max(ORDERS_MAX, DEPTH_MAX + 2) <= REPORTS_PER_ARRIVAL  # An intent ends every order, or takes every level.
+class Sim(NamedTuple):
+    """The simulated venue in the pieces that its verbs share."""
+
+    params: VenueParams
+    venue: Venue
 
 
 def opened(seed: int) -> Venue:
     """Return a venue that nothing has happened at."""
     venue = blank(Venue)
-    venue.best_ask = FAR_NS
+    venue.best_ask = FAR_TICKS
     venue.chance = seed
     venue.last_arrival_ns = NEVER_NS
     venue.last_report_ns = NEVER_NS
