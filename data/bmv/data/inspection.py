@@ -19,6 +19,8 @@ from bmv.data.schema import LAKE
 from bmv.ports.errors import DataError
 from bmv.ports.market import PRICE_TICKS_MAX, SIZE_LOTS_MAX, Market
 
+ROWS_LOOKED_AT = 2_000_000  # For a hint; a check looks at all of them.
+
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
@@ -140,11 +142,26 @@ def _steps(
         if tick_size is None:
             raise DataError(f"{path}: its prices lie on no decimal grid; give --tick-size")
     if lot_size is None:
-        sizes, counts = counted(_columns(batches, SIZES))
-        if not len(sizes):
-            return tick_size, Decimal(1)  # No size is recorded that a lot could be wrong about.
-        lot_size = coarsest_step(sizes, counts, SIZE_LOTS_MAX, coarsen=False) or finest_lot(float(sizes.max()))
+        lot_size = _lot(batches) or Decimal(1)  # Where no size is recorded, a lot can't be wrong about any.
     return tick_size, lot_size
+
+
+def steps_told(path: Path, form: str | None, options: Options) -> tuple[Decimal | None, Decimal | None]:
+    """Return tick and lot as the first `ROWS_LOOKED_AT` rows of a file of any form tell them; None what they don't."""
+    batches, rows = list[pl.DataFrame](), 0
+    for batch in chosen(FORMS, path, form, options).read(path, options):
+        batches.append(batch)
+        rows += len(batch)
+        if rows >= ROWS_LOOKED_AT:
+            break
+    return coarsest_step(*counted(_columns(batches, PRICES)), PRICE_TICKS_MAX), _lot(batches)
+
+
+def _lot(batches: list[pl.DataFrame]) -> Decimal | None:
+    sizes, counts = counted(_columns(batches, SIZES))
+    if not len(sizes):
+        return None
+    return coarsest_step(sizes, counts, SIZE_LOTS_MAX, coarsen=False) or finest_lot(float(sizes.max()))
 
 
 def _columns(batches: list[pl.DataFrame], names: tuple[str, ...]) -> Iterator[pl.DataFrame]:

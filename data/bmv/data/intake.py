@@ -101,15 +101,25 @@ def _stage(
             latest = np.maximum.accumulate(np.maximum(times, last_ns))
             taken.back += int(np.count_nonzero(times < latest))
             last_ns = int(latest[-1])
-        for (day,), rows in good.group_by(pl.col("ts_ns") // DAY_NS, maintain_order=True):
-            part = folder / f"{day}-{len(parts.get(int(day), []))}.parquet"
+        for day, rows in _by_day(good):
+            part = folder / f"{day}-{len(parts.get(day, []))}.arrow"
             with writable(part):
-                rows.write_parquet(part, compression="lz4")
-            parts.setdefault(int(day), []).append(part)
+                rows.write_ipc(part, compression="lz4")
+            parts.setdefault(day, []).append(part)
         progress(len(batch))
     if not taken.rows:
         raise DataError(f"{taken.path}: has no rows")
     return parts
+
+
+def _by_day(rows: pl.DataFrame) -> Iterator[tuple[int, pl.DataFrame]]:
+    """Yield the rows of each day (days since 1970); most batches are of one."""
+    days = rows["ts_ns"] // DAY_NS
+    if len(rows) and days.min() == days.max():
+        yield int(days[0]), rows
+        return
+    for (day,), part in rows.group_by(days.alias("day"), maintain_order=True):
+        yield int(day), part
 
 
 def judge(taken: Taken, batch: pl.DataFrame, market: Market) -> pl.DataFrame:
@@ -145,13 +155,16 @@ def _put(
 ) -> tuple[list[Day], list[Day]]:
     """Merge what was staged into the lake, a day at a time; return the days that grew and those that knew it all."""
     grew, knew = list[Day](), list[Day]()
+    sources = [_source(taken) for taken in files]
     for number in sorted({number for parts in staged for number in parts}):
         day = lake.place(venue, market.symbol, day_number(number * DAY_NS))
         fresh = 0
-        for taken, parts in zip(files, staged, strict=True):
+        for taken, parts, source in zip(files, staged, sources, strict=True):
             if number in parts:
-                rows = pl.concat([pl.read_parquet(part) for part in parts[number]]).sort("ts_ns", maintain_order=True)
-                new = lake.put(day, rows, market, _source(taken))
+                rows = pl.concat([pl.read_ipc(part) for part in parts[number]])
+                if not rows["ts_ns"].is_sorted():
+                    rows = rows.sort("ts_ns", maintain_order=True)
+                new = lake.put(day, rows, market, source)
                 taken.fresh += new
                 fresh += new
         (grew if fresh else knew).append(day)

@@ -22,6 +22,8 @@ def merged(old: pl.DataFrame, new: pl.DataFrame) -> tuple[pl.DataFrame, int]:
         old: Rows in the lake's form, in order.
         new: The same.
     """
+    if not len(old):
+        return new, len(new)
     fresh = _only_new(old, new)
     if not len(fresh):
         return old, 0

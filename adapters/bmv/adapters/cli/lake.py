@@ -361,9 +361,9 @@ def _guess(path: Path, form: str | None, options: "Options") -> str:
         return ""
     if tick is None:
         return ""
-    return f"; --tick-size {tick} {f'--lot-size {lot} ' if lot else ''}would fit {path}" + (
-        "" if lot else ", which records no sizes"
-    )
+    if lot is None:
+        return f"; --tick-size {tick} would fit {path}, and as it records no sizes, any --lot-size does"
+    return f"; --tick-size {tick} --lot-size {lot} would fit {path}"
 
 
 def _options(columns: tuple[str, ...], time_unit: str, kind: str | None, local_time: bool) -> "Options":

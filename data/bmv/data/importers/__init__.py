@@ -1,8 +1,17 @@
 """The forms in which other people keep ticks, each a way to read a file as rows in units."""
 
-from bmv.data.importers import binance, floats, generic, tardis
+from bmv.data.importers import binance, databento, floats, generic, hftbacktest, lean, nautilus, tardis
 from bmv.data.importers.form import Form, Options, chosen
 
-FORMS: tuple[Form, ...] = (floats.FLOAT_PARQUET, binance.BINANCE, tardis.TARDIS, generic.GENERIC)
+FORMS: tuple[Form, ...] = (
+    floats.FLOAT_PARQUET,
+    binance.BINANCE,
+    tardis.TARDIS,
+    hftbacktest.HFTBACKTEST,
+    nautilus.NAUTILUS,
+    databento.DATABENTO,
+    lean.LEAN,
+    generic.GENERIC,
+)
 
 __all__ = ["FORMS", "Form", "Options", "chosen"]

@@ -16,6 +16,7 @@ from bmv.data.parquet import ROW
 from bmv.ports.errors import DataError
 
 TRADES = ("id", "price", "qty", "quote_qty", "time", "is_buyer_maker", "is_best_match")
+COIN_TRADES = ("id", "price", "qty", "base_qty", "time", "is_buyer_maker")
 AGG_TRADES = (
     "agg_trade_id", "price", "quantity", "first_trade_id", "last_trade_id", "transact_time", "is_buyer_maker",
     "is_best_match",
@@ -33,29 +34,40 @@ def knows(path: Path) -> bool:
 
 
 def read(path: Path, options: Options) -> Iterator[pl.DataFrame]:
-    """Yield the rows of one file; a print whose buyer was the maker was sold."""
+    """Yield the rows of one file; a print whose buyer was the maker was sold.
+
+    Sizes are those that the venue trades in: contracts in files of coin-margined futures.
+    """
     line = first_line(path)
-    kind = _by_header(line)
-    names: Sequence[str] | None = None
+    kind, names = _by_header(line), None
     if kind is None:
         named = NAMED.match(path.name)
         kind = named[1] if named else _by_width(line)
-        if kind is None:
-            raise DataError(f"{path}: neither its name nor its first line says trades, aggTrades or bookTicker")
-        names = COLUMNS[kind][: len(line.split(","))]
-        if len(names) < 6:
-            raise DataError(f"{path}, line 1: has {len(names)} columns; {kind} have at least 6")
+        names = _unnamed(path, line, kind)
     with unpacked(path) as plain:
         for part in cells(plain, path, names):
             yield filled(_quotes(part, options) if kind == "bookTicker" else _trades(part, options))
 
 
 def _by_header(line: str) -> str | None:
-    header = tuple(line.split(","))
+    header = tuple(word.strip() for word in line.split(","))
     for kind, names in COLUMNS.items():
-        if len(header) >= 6 and header == names[: len(header)]:
+        if len(header) >= 6 and header in (names[: len(header)], COIN_TRADES if kind == "trades" else names):
             return kind
     return None
+
+
+def _unnamed(path: Path, line: str, kind: str | None) -> Sequence[str] | None:
+    """Return the columns of a file without header."""
+    first = line.split(",")[0].strip()
+    if first and not first.isdecimal() and kind is not None:
+        raise DataError(f"{path}, line 1: begins with {first!r}; expected a number, or {','.join(COLUMNS[kind])}")
+    if kind is None:
+        raise DataError(f"{path}: neither its name nor its first line says trades, aggTrades or bookTicker")
+    width = len(line.split(","))
+    if line and not 6 <= width <= len(COLUMNS[kind]):
+        raise DataError(f"{path}, line 1: has {width} columns; {kind} have 6 to {len(COLUMNS[kind])}")
+    return COLUMNS[kind][:width]
 
 
 def _by_width(line: str) -> str | None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import polars as pl
 
 from bmv.data.importers.form import Form, Options, filled
+from bmv.data.pages import refuse_odd_pages
 from bmv.data.parquet import parquet_batches, parquet_columns, readable
 from bmv.data.schema import FLOATS
 from bmv.ports.errors import DataError
@@ -21,13 +22,26 @@ def knows(path: Path) -> bool:
 
 def read(path: Path, options: Options) -> Iterator[pl.DataFrame]:
     """Yield its rows as they are."""
-    if missing := set(FLOATS) - set(parquet_columns(path)):
-        name = sorted(missing)[0]
-        raise DataError(f"{path}: column '{name}' is missing; it should be {FLOATS[name]}")
+    refuse_odd_pages(path)
+    with readable(path):
+        schema = pl.read_parquet_schema(path)
+    for name, meaning in FLOATS.items():
+        if name not in schema:
+            raise DataError(f"{path}: column '{name}' is missing; it should be {meaning}")
+        if not _fits(name, schema[name]):
+            raise DataError(f"{path}: column '{name}' is {schema[name]}; it should be {meaning}")
     for part in parquet_batches(path, list(FLOATS)):
         with readable(path):
-            made = filled(part.with_columns(pl.col("kind").cast(pl.String)))
+            made = filled(part.with_columns(pl.col("kind").cast(pl.String), pl.col("ts").cast(pl.Int64, strict=False)))
         yield made
+
+
+def _fits(name: str, kind: pl.DataType) -> bool:
+    if kind == pl.Null:
+        return name not in ("ts", "kind")
+    if name == "kind":
+        return isinstance(kind, pl.String | pl.Categorical | pl.Enum)
+    return kind.is_integer() if name in ("ts", "side") else kind.is_numeric()
 
 
 FLOAT_PARQUET = Form(

@@ -81,3 +81,11 @@ def filled(rows: pl.DataFrame) -> pl.DataFrame:
     return rows.select(
         (pl.col(name) if name in rows.columns else pl.lit(None)).cast(kind).alias(name) for name, kind in SCHEMA.items()
     )
+
+
+def in_units(whole: pl.Series, per_unit: float) -> pl.Series:
+    """Return whole steps in units, each the float that its decimal is; null stays null.
+
+    Polars divides by a number as it multiplies by the inverse of it, and 99.99 comes out as 99.99000000000001.
+    """
+    return whole.cast(pl.Float64) / pl.repeat(per_unit, len(whole), eager=True)

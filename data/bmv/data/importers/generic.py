@@ -7,6 +7,7 @@ import polars as pl
 
 from bmv.data.importers.form import Form, Options, filled
 from bmv.data.importers.text import Cells, cells, first_line, unpacked
+from bmv.data.pages import refuse_odd_pages
 from bmv.data.parquet import ROW, parquet_batches, parquet_columns
 from bmv.ports.errors import DataError, UsageError
 
@@ -44,8 +45,9 @@ def read(path: Path, options: Options) -> Iterator[pl.DataFrame]:
         )
     wanted = list(dict.fromkeys(found.values()))
     if _is_parquet(path):
+        refuse_odd_pages(path)
         for rows in parquet_batches(path, wanted):
-            texts = rows.with_columns(_as_text(rows.schema[name], name) for name in wanted)
+            texts = rows.with_columns(_as_text(path, rows.schema[name], name) for name in wanted)
             yield filled(_rows(Cells(path, texts), found, options))
         return
     with unpacked(path) as plain:
@@ -53,10 +55,13 @@ def read(path: Path, options: Options) -> Iterator[pl.DataFrame]:
             yield filled(_rows(part, found, options))
 
 
-def _as_text(kind: pl.DataType, name: str) -> pl.Expr:
+def _as_text(path: Path, kind: pl.DataType, name: str) -> pl.Expr:
     """Write a column as text, times as nanoseconds, so that both kinds of file are read by one rule."""
-    if isinstance(kind, pl.Datetime):
-        return pl.col(name).dt.cast_time_unit("ns").dt.replace_time_zone(None).cast(pl.Int64).cast(pl.String)
+    if isinstance(kind, pl.Datetime):  # With a zone or without, what is stored counts from 1970 UTC.
+        held = pl.col(name).dt.year().is_between(1678, 2261)
+        return pl.when(held).then(pl.col(name).dt.cast_time_unit("ns").cast(pl.Int64).cast(pl.String)).alias(name)
+    if kind.is_nested() or isinstance(kind, pl.Binary | pl.Object | pl.Duration | pl.Time):
+        raise DataError(f"{path}: column '{name}' is {kind}; it should be a number, a text or a time")
     return pl.col(name).cast(pl.String)
 
 

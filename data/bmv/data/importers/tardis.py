@@ -49,12 +49,17 @@ def read(path: Path, options: Options) -> Iterator[pl.DataFrame]:
 
 def _one_symbol(part: Cells, before: str | None) -> str | None:
     """Refuse a file of several markets: Tardis groups them in some files, and a tape is of one."""
-    symbols = part.rows["symbol"].unique().to_list()
-    for symbol in symbols:
-        if before is not None and symbol != before:
-            raise DataError(f"{part.origin}: holds {before} and {symbol}; a tape is of one market, so split it")
-        before = symbol
-    return before
+    symbols = part.column("symbol")
+    if not len(symbols):
+        return before
+    first = symbols[0] if before is None else before
+    other = symbols.ne_missing(first)
+    if (at := other.arg_max()) is not None and other[at]:
+        raise DataError(
+            f"{part.origin}, line {part.lines[at]}: holds {first} and {symbols[at]}; "
+            "a tape is of one market, so split it"
+        )
+    return str(first)
 
 
 def _times(part: Cells, options: Options) -> pl.Series:

@@ -1,7 +1,10 @@
 """Delimited text, plain or packed, read so that every cell that is not what it should be is named by its line."""
 
+import errno
 import gzip
+import lzma
 import shutil
+import struct
 import tempfile
 import zipfile
 import zlib
@@ -11,14 +14,23 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
-from polars.exceptions import PolarsError
+from polars.exceptions import PanicException, PolarsError
 
 from bmv.data.parquet import BATCH_ROWS, ROW
-from bmv.ports.errors import DataError
+from bmv.ports.errors import DataError, StorageError
 
 TRUE, FALSE = ("true", "1"), ("false", "0")
 BOUGHT, SOLD, UNTOLD = ("buy", "bid", "b", "1"), ("sell", "ask", "s", "a", "-1"), ("unknown", "none", "n", "0", "")
 NS_PER = {"s": 1_000_000_000, "ms": 1_000_000, "us": 1_000, "ns": 1}
+OFFSET = r"(?:Z|[+-]\d\d:?\d\d)$"
+HEADER_BYTES_MAX = 1 << 16
+LINE = "\0line"  # No column of a file is called that.
+
+# What the packers of the standard library raise about bytes that they did not pack.
+DAMAGED = (
+    zipfile.BadZipFile, zipfile.LargeZipFile, gzip.BadGzipFile, EOFError, zlib.error, lzma.LZMAError, struct.error,
+    NotImplementedError, RuntimeError, ValueError, IndexError,
+)  # fmt: skip
 
 
 @contextmanager
@@ -31,8 +43,12 @@ def unpacked(path: Path) -> Iterator[Path]:
         plain = Path(folder) / "plain"
         try:
             _unpack(path, plain)
-        except (zipfile.BadZipFile, gzip.BadGzipFile, EOFError, zlib.error, NotImplementedError, RuntimeError) as error:
-            raise DataError(f"{path}: damaged or cut short: {error}") from error
+        except DAMAGED as error:
+            raise DataError(f"{path}: damaged or cut short: {str(error) or type(error).__name__}") from error
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise StorageError(f"{path}: no room in {folder} to unpack it") from error
+            raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
         yield plain
 
 
@@ -55,10 +71,10 @@ def first_line(path: Path) -> str:
     try:
         if zipfile.is_zipfile(path):
             with zipfile.ZipFile(path) as archive, archive.open(archive.infolist()[0]) as member:
-                return member.readline(4096).decode().strip()
+                return member.readline(HEADER_BYTES_MAX).decode("utf-8-sig").strip()
         with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
-            return file.readline(4096).decode().strip()
-    except (OSError, EOFError, UnicodeDecodeError, zipfile.BadZipFile, zlib.error, IndexError, NotImplementedError):
+            return file.readline(HEADER_BYTES_MAX).decode("utf-8-sig").strip()
+    except (*DAMAGED, OSError):
         return ""
 
 
@@ -77,6 +93,12 @@ class Cells:
         """Say whether the text has such a column."""
         return name in self.rows.columns
 
+    def column(self, name: str) -> pl.Series:
+        """Return a column as it stands."""
+        if not self.has(name):
+            raise DataError(f"{self.origin}, line 1: expected a column '{name}'")
+        return self.rows[name]
+
     def floats(self, name: str, empty: bool = False) -> pl.Series:
         """Return a column as decimal numbers; an empty cell is null if `empty`, else refused."""
         return self._cast(name, pl.Float64(), "a decimal number", empty)
@@ -86,29 +108,57 @@ class Cells:
         return self._cast(name, pl.Int64(), "a whole number", False)
 
     def times(self, name: str, unit: str = "auto") -> pl.Series:
-        """Return a column as nanoseconds UTC; `auto` tells the unit by size, and reads ISO 8601 as well."""
-        text = self.rows[name]
-        if unit == "auto" and len(text) and "-" in (text[0] or "")[1:]:
-            return self._iso(name)
-        numbers = self.whole(name)
-        if unit == "auto":
-            unit = _unit(int(numbers[0] or 0)) if len(numbers) else "ns"
-        return numbers * NS_PER[unit]
+        """Return a column as nanoseconds UTC.
 
-    def _iso(self, name: str) -> pl.Series:
-        text = self.rows[name].str.replace(" ", "T", literal=True).str.strip_suffix("Z")
-        text = text.str.replace(r"\+00:?00$", "")
-        made = text.str.to_datetime(time_unit="ns", strict=False)
-        self._refuse(name, made.is_null(), "a time such as 2025-09-03T12:00:00.123Z")
+        Args:
+            unit: Of numbers, which may have a decimal point; `auto` tells it by size, and reads ISO 8601 as well,
+                UTC where it names no offset.
+        """
+        text, rest = self.column(name), None
+        numbers = text.cast(pl.Int64, strict=False)
+        if numbers.has_nulls():
+            text = text.str.strip_chars()
+            if unit == "auto" and "-" in (text[0] or "")[1:]:
+                return self._iso(name, text)
+            parts = text.str.splitn(".", 2).struct.unnest()
+            text, rest = parts["field_0"], parts["field_1"].fill_null("")
+            numbers = text.cast(pl.Int64, strict=False)
+            self.refuse(name, numbers.is_null(), "a time in whole numbers")
+        made = in_ns(numbers, unit)
+        if rest is not None:
+            made += self._fraction(name, text, rest, unit_of(numbers, unit))
+        if made.has_nulls():
+            self.refuse(name, made.is_null(), f"a time between 1678 and 2262 in {unit_of(numbers, unit)}")
+        return made
+
+    def _fraction(self, name: str, number: pl.Series, rest: pl.Series, unit: str) -> pl.Series:
+        """Return what stands behind the decimal point in nanoseconds; what is finer is cut off."""
+        wrong = ~rest.str.contains(r"^\d*$") | number.str.starts_with("-")
+        self.refuse(name, wrong, "a time in decimal digits")
+        digits = len(str(NS_PER[unit])) - 1
+        return rest.str.pad_end(digits + 1, "0").str.slice(0, digits).str.pad_start(1, "0").cast(pl.Int64)
+
+    def _iso(self, name: str, text: pl.Series) -> pl.Series:
+        text = text.str.replace(" ", "T", literal=True)
+        if not text.str.ends_with("Z").all():
+            frame = pl.DataFrame({"text": text, "at": text.str.replace(OFFSET, "")})
+            at, offset = pl.col("at"), pl.col("text").str.extract(f"({OFFSET})").fill_null("Z")
+            day, minute = at.str.len_bytes() == 10, at.str.len_bytes() == 16
+            rest = pl.when(day).then(pl.lit("T00:00:00")).when(minute).then(pl.lit(":00")).otherwise(pl.lit(""))
+            text = frame.select(pl.concat_str(at, rest, offset)).to_series()
+        made = text.str.to_datetime("%Y-%m-%dT%H:%M:%S%.f%#z", time_unit="ns", strict=False)
+        # A year that 64 bits of nanoseconds can't hold would come out as another one.
+        off = (made.dt.year() - text.str.slice(0, 4).cast(pl.Int32, strict=False)).abs() > 1
+        self.refuse(name, made.is_null() | off.fill_null(True), "a time such as 2025-09-03T12:00:00.123Z")
         return made.cast(pl.Int64)
 
     def words(self, name: str, meanings: dict[Sequence[str], int]) -> pl.Series:
         """Return a column of words as the numbers they mean, whatever their case."""
         table = {word: number for words, number in meanings.items() for word in words}
-        made = (
-            self.rows[name].fill_null("").str.to_lowercase().replace_strict(table, default=None, return_dtype=pl.Int64)
-        )
-        self._refuse(name, made.is_null(), "one of " + ", ".join(word for word in table if word))
+        text = self.column(name).fill_null("")
+        found = {word: table[word.lower()] for word in text.unique().to_list() if word.lower() in table}
+        made = text.replace_strict(found, default=None, return_dtype=pl.Int64)
+        self.refuse(name, made.is_null(), "one of " + ", ".join(word for word in table if word))
         return made
 
     def sides(self, name: str) -> pl.Series:
@@ -116,14 +166,20 @@ class Cells:
         return self.words(name, {BOUGHT: 1, SOLD: -1, UNTOLD: 0})
 
     def _cast(self, name: str, kind: pl.DataType, meaning: str, empty: bool) -> pl.Series:
-        made = self.rows[name].str.strip_chars().cast(kind, strict=False)
+        text = self.column(name)
+        made = text.cast(kind, strict=False)
+        if made.null_count() == (text.null_count() if empty else 0):
+            return made
+        text = text.str.strip_chars()
+        made = text.cast(kind, strict=False)
         wrong = made.is_null()
         if empty:
-            wrong &= self.rows[name].fill_null("").str.strip_chars() != ""
-        self._refuse(name, wrong, meaning)
+            wrong &= text.fill_null("") != ""
+        self.refuse(name, wrong, meaning)
         return made
 
-    def _refuse(self, name: str, wrong: pl.Series, meaning: str) -> None:
+    def refuse(self, name: str, wrong: pl.Series, meaning: str) -> None:
+        """Raise `DataError` naming the first line where `wrong` is true, if any."""
         if not wrong.any():
             return
         at = wrong.arg_max()
@@ -148,15 +204,50 @@ def cells(
     try:
         scan = pl.scan_csv(
             path, has_header=names is None, new_columns=names, infer_schema=False, separator=separator, glob=False,
-            row_index_name=ROW, row_index_offset=first, empty_string_is_null=True,
+            row_index_name=LINE, row_index_offset=first, empty_string_is_null=True,
         )  # fmt: skip
-        if wanted:
-            scan = scan.select(ROW, *wanted)
+        scan = scan.select(LINE, *wanted) if wanted else scan
         for rows in scan.collect_batches(chunk_size=BATCH_ROWS):
-            yield Cells(origin, rows)
-    except PolarsError as error:
+            yield Cells(origin, rows.drop(ROW, strict=False).rename({LINE: ROW}))
+    except (PolarsError, PanicException) as error:
         cause = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise DataError(f"{origin}: cannot be read as delimited text: {cause}") from error
+        raise DataError(f"{origin}{_wrong_line(path, separator)}: cannot be read as delimited text: {cause}") from error
+
+
+def _wrong_line(path: Path, separator: str) -> str:
+    """Say which line of a text is the first that is not text, or is longer than the first one, if any is."""
+    width = 0
+    with path.open("rb") as file:
+        for number, line in enumerate(file, 1):
+            try:
+                cells = line.decode().count(separator)
+            except UnicodeDecodeError:
+                return f", line {number}"
+            width = width or cells
+            if cells > width:
+                return f", line {number}"
+    return ""
+
+
+def in_ns(numbers: pl.Series, unit: str) -> pl.Series:
+    """Return times as nanoseconds; null where that is more than 64 bits hold.
+
+    Args:
+        numbers: Whole numbers since 1970 UTC.
+        unit: `s`, `ms`, `us`, `ns`, or `auto`: told by the first of them.
+    """
+    per = NS_PER[unit_of(numbers, unit)]
+    if per == 1:
+        return numbers
+    largest = (2**63 - 1) // per
+    return numbers.set(~numbers.is_between(-largest, largest), None) * per
+
+
+def unit_of(numbers: pl.Series, unit: str) -> str:
+    """Return `unit`, or the one that the first of `numbers` seems to be in, if it is `auto`."""
+    if unit != "auto":
+        return unit
+    return _unit(int(numbers[0] or 0)) if len(numbers) else "ns"
 
 
 def _unit(number: int) -> str:

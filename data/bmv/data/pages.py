@@ -1,0 +1,127 @@
+"""Whether the pages of a Parquet file can hold as many values as they name, asked before a reader believes it.
+
+Polars makes room for the number that a damaged page names, be it a quintillion, and the process ends there: no
+exception can be caught. So footer and page headers are looked at first (Thrift's compact protocol and `parquet.thrift`
+of the Apache Parquet format 2.10); what is in the pages is left to the reader.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any
+
+from bmv.ports.errors import DataError
+
+MAGIC = b"PAR1"
+HEADER_BYTES = 1 << 16  # More than a header with statistics takes.
+DEPTH_MAX = 16
+Struct = dict[int, Any]  # Any: a field is a number, bytes, a list or another struct.
+
+
+def refuse_odd_pages(path: Path) -> None:
+    """Raise `DataError` where a page of a Parquet file says that it holds what it can't."""
+    try:
+        with path.open("rb") as file:
+            for at, chunk in _chunks(file):
+                _refuse_odd_chunk(file, at, chunk)
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
+    except (ValueError, IndexError, KeyError, TypeError, AttributeError) as error:
+        raise DataError(f"{path}: cannot be read as Parquet: damaged: {str(error) or type(error).__name__}") from error
+
+
+def _chunks(file: IO[bytes]) -> Iterator[tuple[int, Struct]]:
+    """Yield where each column of each row group begins, and what the footer says of it."""
+    size = file.seek(0, 2)
+    file.seek(max(0, size - 8))
+    end = file.read(8)
+    length = int.from_bytes(end[:4], "little")
+    if end[4:] != MAGIC or length + 12 > size:
+        raise ValueError("it does not end as Parquet does")
+    file.seek(size - 8 - length)
+    footer, _ = _struct(file.read(length), 0)
+    groups = footer.get(4, [])
+    if footer[3] != sum(group[3] for group in groups) or any(group[3] < 0 for group in groups):
+        raise ValueError(f"{footer[3]} rows are not the sum of its row groups")
+    for group in groups:
+        for column in group[1]:
+            if 3 in column:  # Else it is encrypted, which the reader refuses.
+                chunk = column[3]
+                yield min(offset for offset in (chunk.get(11), chunk[9]) if offset), chunk
+
+
+def _refuse_odd_chunk(file: IO[bytes], at: int, chunk: Struct) -> None:
+    left = chunk[5]
+    while left > 0:
+        file.seek(at)
+        header, length = _struct(file.read(HEADER_BYTES), 0)
+        values = (header.get(5) or header.get(8) or {1: 0})[1]
+        words = (header.get(7) or {1: 0})[1]
+        if not (0 <= values <= left and 0 <= words <= header[2] and header[3] >= 0 and (values or 7 in header)):
+            raise ValueError(f"the page at byte {at} names {values or words} values, where {left} are left")
+        left -= values
+        at += length + header[3]
+    if left:
+        raise ValueError(f"a column names {chunk[5]} values")
+
+
+def _struct(read: bytes, at: int, depth: int = 0) -> tuple[Struct, int]:
+    """Return the fields of a struct by their numbers, and where it ends."""
+    if depth > DEPTH_MAX:
+        raise ValueError("a struct within too many others")
+    fields, number = Struct(), 0
+    while head := read[at]:
+        at += 1
+        if head >> 4:
+            number += head >> 4
+        else:
+            number, at = _number(read, at)
+        if head & 15 in (1, 2):
+            fields[number] = head & 15 == 1
+        else:
+            fields[number], at = _value(read, at, head & 15, depth)
+    return fields, at + 1
+
+
+def _value(read: bytes, at: int, kind: int, depth: int) -> tuple[Any, int]:  # Any: as for `Struct`.
+    match kind:
+        case 1 | 2 | 3:
+            return read[at], at + 1
+        case 4 | 5 | 6:
+            return _number(read, at)
+        case 7:
+            return read[at : at + 8], at + 8
+        case 8:
+            length, at = _varint(read, at)
+            return read[at : at + length], at + length
+        case 9 | 10:
+            return _list(read, at, depth)
+        case 12:
+            return _struct(read, at, depth + 1)
+    raise ValueError(f"a field of kind {kind}")
+
+
+def _list(read: bytes, at: int, depth: int) -> tuple[list[Any], int]:  # Any: as for `Struct`.
+    size, kind = read[at] >> 4, read[at] & 15
+    at += 1
+    if size == 15:
+        size, at = _varint(read, at)
+    made = []
+    for _ in range(size):
+        value, at = _value(read, at, kind, depth)
+        made.append(value)
+    return made, at
+
+
+def _varint(read: bytes, at: int) -> tuple[int, int]:
+    made = shift = 0
+    while True:
+        made |= (read[at] & 127) << shift
+        shift += 7
+        at += 1
+        if read[at - 1] < 128:
+            return made, at
+
+
+def _number(read: bytes, at: int) -> tuple[int, int]:
+    made, at = _varint(read, at)
+    return made >> 1 ^ -(made & 1), at
