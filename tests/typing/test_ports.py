@@ -4,9 +4,12 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 from bmv.adapters.parquet.tape import ParquetTape
+from bmv.adapters.postgres.sessions import PostgresSessions
+from bmv.adapters.postgres.ticks import PostgresTicks
 from bmv.adapters.sim.clock import SimClock
 from bmv.adapters.sim.exchange import SimExchange, open_venue
 from bmv.adapters.sim.params import VenueParams
+from bmv.adapters.sqlite.sessions import SqliteSessions
 from bmv.backtest.api import Watched
 from bmv.backtest.journal import MemoryJournal, NoJournal
 from bmv.core.record import blank
@@ -14,7 +17,7 @@ from bmv.ports.clock import Clock
 from bmv.ports.execution import Execution
 from bmv.ports.market import Market
 from bmv.ports.market_data import Tape
-from bmv.ports.storage import Journal
+from bmv.ports.storage import Journal, SessionStore, TickStore
 
 
 def clocks() -> Iterator[Clock]:
@@ -40,6 +43,17 @@ def journals() -> Iterator[Journal]:
     yield MemoryJournal()
 
 
+def tick_stores() -> Iterator[TickStore]:
+    """Yield one store of ticks of each kind; none connects before it is asked."""
+    yield PostgresTicks("postgresql://nobody@nowhere/bmv")
+
+
+def session_stores() -> Iterator[SessionStore]:
+    """Yield one store of sessions of each kind; none is opened before it is asked."""
+    yield PostgresSessions("postgresql://nobody@nowhere/bmv")
+    yield SqliteSessions("nowhere.sqlite")
+
+
 def words(protocol: type) -> set[str]:
     """Return the names of the methods that a port asks for."""
     return {name for name, value in vars(protocol).items() if callable(value) and not name.startswith("_")}
@@ -63,3 +77,5 @@ def test_every_adapter_answers_to_all_the_words_of_its_port() -> None:
     assert lacks(Execution, executions()) == []
     assert lacks(Tape, tapes()) == []
     assert lacks(Journal, journals()) == []
+    assert lacks(TickStore, tick_stores()) == []
+    assert lacks(SessionStore, session_stores()) == []

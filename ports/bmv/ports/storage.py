@@ -69,3 +69,61 @@ class TickStore(Protocol):
     async def gaps(self, market: str, from_ns: int, to_ns: int) -> Sequence[Gap]:
         """Return the holes that touch `[from_ns, to_ns)`, oldest first."""
         ...
+
+
+class Note(NamedTuple):
+    """What a session's record should have beside events and intents: a configuration, a signature, a reason.
+
+    Args:
+        ts_ns: When it was written (nanoseconds UTC).
+        topic: What it is about, one word.
+        text: The note itself; never a secret.
+    """
+
+    ts_ns: int
+    topic: str
+    text: str
+
+
+Word = Event | Intent | Note
+
+
+class Head(NamedTuple):
+    """How far a session is kept: `words` of it, the last of which has this `hash` (32 bytes)."""
+
+    words: int
+    hash: bytes
+
+
+class SessionStore(Protocol):
+    """The journals of live sessions at rest, word by word, each chained to the one before it by a hash.
+
+    A driver keeps what it heard and is about to say, and says it when `append` has returned. Of two writers who both
+    believe that a session is theirs one is refused at the first word in which they differ.
+    """
+
+    async def append(self, session: str, first: int, words: Sequence[Word]) -> Head:
+        """Keep `words`, of which the first is number `first` of the session; when it returns they survive a crash.
+
+        Words that are kept already, with the same numbers, are not kept twice, so that the same call again is right
+        when nobody knows what became of the first. A session begins with its word 0. `Refused` where a number is kept
+        with another word, or lies beyond the end: somebody else writes, or words are missing; nothing was kept then.
+        `StorageError` where the store can't be reached within its deadline, or is full.
+        """
+        ...
+
+    async def head(self, session: str) -> Head:
+        """Return how far `session` is kept; no words and the hash that the chain begins with, if it is not known."""
+        ...
+
+    def read(self, session: str, first: int = 0) -> AsyncIterator[Sequence[Word]]:
+        """Yield the words from number `first` on, in order, in batches of bounded size."""
+        ...
+
+    async def verify(self, session: str) -> Head:
+        """Read the whole of `session` and return its head; `DataError` names the first word that the chain belies."""
+        ...
+
+    async def sessions(self) -> Sequence[str]:
+        """Return the names of the sessions that have words, in order."""
+        ...

@@ -23,6 +23,7 @@ COMMANDS = {
     "report": ("bmv.backtest.cli:report", "Write the report of a run anew."),
     "compare": ("bmv.backtest.cli:compare", "Set two runs side by side."),
     "data": ("bmv.adapters.cli.data:data", "Make and look at ticks."),
+    "db": ("bmv.adapters.cli.db:db", "Make, update, look at and copy the database."),
 }
 ALIASES = {"backtesting": "backtest"}
 

@@ -1,0 +1,179 @@
+"""`bmv db`: the database of ticks and journals, made, kept up to date, looked at and copied."""
+
+import asyncio
+import json
+import os
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import click
+
+from bmv.ports.errors import ConfigError, UsageError
+
+ENVIRONMENT = "BMV_POSTGRES"
+CONFIG = click.argument("config", required=False, type=click.Path(path_type=Path))
+JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON and nothing else.")
+
+
+class Place(NamedTuple):
+    """Where a journal is: the DSN of a database, or the path of a SQLite file, and how that is shown."""
+
+    dsn: str | None
+    path: Path | None
+    shown: str
+
+
+@click.group()
+def db() -> None:
+    """Make, update, look at and copy the database.
+
+    Which one, `[storage] journal` of CONFIG says (postgresql:… or sqlite:…), or without CONFIG the environment variable
+    BMV_POSTGRES. A password is never given on the command line: it comes from BMV_POSTGRES, PGPASSWORD or ~/.pgpass.
+    """
+
+
+@db.command()
+@CONFIG
+@JSON
+def init(config: Path | None, as_json: bool) -> None:
+    """Make the database if it is not there, and its tables.
+
+    \b
+    Examples:
+      bmv db init my.toml
+      BMV_POSTGRES=postgresql://me@localhost/bmv bmv db init
+    """
+    place = _place(config)
+    if place.path:
+        from bmv.adapters.sqlite.upkeep import make
+
+        _tell(as_json, {"place": place.shown, "made": make(place.path), "applied": []})
+        return
+    from bmv.adapters.postgres.migrate import create, migrate
+
+    assert place.dsn
+    made = asyncio.run(create(place.dsn))
+    applied = [step.name for step in asyncio.run(migrate(place.dsn))]
+    _tell(as_json, {"place": place.shown, "made": made, "applied": applied})
+
+
+@db.command()
+@CONFIG
+@JSON
+def migrate(config: Path | None, as_json: bool) -> None:
+    """Bring the tables up to date; every step is applied whole or not at all.
+
+    A database that has steps which this program does not know, or one that was edited since, is refused (exit 3).
+
+    \b
+    Example:
+      bmv db migrate my.toml
+    """
+    place = _place(config)
+    applied = []
+    if place.dsn:
+        from bmv.adapters.postgres.migrate import migrate
+
+        applied = [step.name for step in asyncio.run(migrate(place.dsn))]
+    _tell(as_json, {"place": place.shown, "applied": applied})
+
+
+@db.command()
+@CONFIG
+@JSON
+def status(config: Path | None, as_json: bool) -> None:
+    """Tell which steps the tables have and lack, and how much is in them.
+
+    The number of ticks is the server's own estimate, as of its last vacuum.
+
+    \b
+    Examples:
+      bmv db status my.toml
+      bmv db status --json
+    """
+    place = _place(config)
+    if place.path:
+        from bmv.adapters.sqlite.upkeep import inventory as count
+
+        _tell(as_json, {"place": place.shown, **count(place.path)})
+        return
+    from bmv.adapters.postgres.inventory import inventory
+    from bmv.adapters.postgres.migrate import status
+
+    assert place.dsn
+    found = asyncio.run(status(place.dsn))
+    names = {"applied": [step.name for step in found.applied], "pending": [step.name for step in found.pending]}
+    _tell(as_json, {"place": place.shown, **names, **({} if found.pending else asyncio.run(inventory(place.dsn)))})
+
+
+@db.command()
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@CONFIG
+@click.option("--force", is_flag=True, help="Write over FILE.")
+@JSON
+def backup(file: Path, config: Path | None, force: bool, as_json: bool) -> None:
+    """Copy the database into FILE, as it is at this moment; nobody who writes to it waits.
+
+    Of Postgres it is what `pg_restore` reads, made by `pg_dump`, which must be installed; of SQLite it is a SQLite
+    file. FILE is there whole or not at all.
+
+    \b
+    Examples:
+      bmv db backup bmv.dump my.toml
+      bmv db backup bmv.dump --force
+    """
+    place = _place(config)
+    if file.exists() and not force:
+        raise UsageError(f"{file}: exists; --force writes over it")
+    if place.path:
+        from bmv.adapters.sqlite.upkeep import backup as copy
+
+        size = copy(place.path, file)
+    else:
+        from bmv.adapters.postgres.backup import backup as dump
+
+        assert place.dsn
+        size = dump(place.dsn, file)
+    _tell(as_json, {"place": place.shown, "file": str(file), "bytes": size})
+
+
+def _place(config: Path | None) -> Place:
+    """Return where the journal is; `ConfigError` if nobody says."""
+    from bmv.adapters.postgres.dsn import checked, masked
+
+    journal = _journal(config)
+    scheme, _, rest = journal.partition(":")
+    if scheme == "sqlite":
+        path = (config.parent if config else Path()) / rest
+        return Place(None, path, f"sqlite:{path}")
+    return Place(checked(journal), None, masked(journal))
+
+
+def _journal(config: Path | None) -> str:
+    if config is None:
+        if named := os.environ.get(ENVIRONMENT):
+            return named
+        raise ConfigError(f"which database? name a configuration, or set {ENVIRONMENT}=postgresql://USER@HOST/DATABASE")
+    from bmv.adapters.config import load
+
+    journal = load(config).storage.journal
+    if journal is None:
+        raise ConfigError(f"{config}: storage.journal is not set; expected postgresql:… or sqlite:…")
+    return journal
+
+
+def _tell(as_json: bool, told: dict[str, Any]) -> None:  # Any: it becomes JSON.
+    if as_json:
+        click.echo(json.dumps(told))
+        return
+    width = max(map(len, told))
+    for name, value in told.items():
+        click.echo(f"{name.replace('_', ' '):<{width}}  {_shown(value)}")
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list):
+        return ", ".join(map(str, value)) or "none"
+    return f"{value:,}" if isinstance(value, int) else "-" if value is None else str(value)

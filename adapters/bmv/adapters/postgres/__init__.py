@@ -1,0 +1,1 @@
+"""Ticks and journals at rest in Postgres."""

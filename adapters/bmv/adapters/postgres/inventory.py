@@ -1,0 +1,35 @@
+"""What is in a database, in figures."""
+
+from typing import Any
+
+from bmv.adapters.postgres.pool import Connection, Pool
+
+FIGURES = {
+    "bytes": "select pg_database_size(current_database())",
+    "days": "select count(*) from bmv.tick_day",
+    "first_day": "select (date '1970-01-01' + min(day)::int)::text from bmv.tick_day",
+    "last_day": "select (date '1970-01-01' + max(day)::int)::text from bmv.tick_day",
+    # Counting hundreds of millions of rows takes minutes; the server's own estimate is a matter of its last vacuum.
+    "ticks_about": "select coalesce(sum(greatest(reltuples, 0)), 0)::bigint from pg_class, bmv.tick_day "
+    "where pg_class.oid = tick_day.partition",
+    "markets": "select count(distinct market) from bmv.stream",
+    "gaps": "select count(*) from bmv.gap",
+    "sessions": "select count(*) from bmv.session where words > 0",
+    "words": "select coalesce(sum(words), 0)::bigint from bmv.session",
+}
+
+
+async def inventory(dsn: str) -> dict[str, Any]:  # Any: it is JSON.
+    """Return the server's version, the bytes of the database, and how much of what is in it."""
+    pool = Pool(dsn, size=1)
+
+    async def work(connection: Connection) -> dict[str, Any]:
+        figures = {"server": await connection.fetchval("show server_version")}
+        for name, query in FIGURES.items():
+            figures[name] = await connection.fetchval(query)
+        return figures
+
+    try:
+        return await pool.run(work, "count what is there")
+    finally:
+        await pool.close()

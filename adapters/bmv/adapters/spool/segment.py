@@ -1,0 +1,114 @@
+"""Ticks and gaps in a file of their own, until a store takes them: whole or not there, and known to be undamaged.
+
+A segment is a line that says what it is, then entries. An entry is a line of JSON, with the SHA-256 of what follows it,
+then, for ticks, the nine columns one after the other, int64 little-endian. The file is written under another name,
+brought to the disk, and renamed, so that after a crash it is there whole or not at all.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy import int64
+
+from bmv.ports.errors import DataError
+from bmv.ports.market_data import Columns
+from bmv.ports.storage import Gap, Ticks
+
+SUFFIX = ".segment"
+HEAD = b"bmv segment 1\n"
+Entry = Ticks | Gap  # Of the first never an empty one.
+
+
+def path_of(folder: Path, number: int) -> Path:
+    """Return where segment `number` of a folder lies; the names are in the order of the numbers."""
+    return folder / f"{number:012d}{SUFFIX}"
+
+
+def numbers(folder: Path) -> list[int]:
+    """Return the numbers of the segments in `folder`, lowest first."""
+    return sorted(int(file.stem) for file in folder.glob(f"*{SUFFIX}") if file.stem.isdecimal())
+
+
+def write(folder: Path, number: int, entries: Sequence[Entry]) -> int:
+    """Write a segment, durably when this returns, and return its size in bytes; `OSError` leaves nothing behind."""
+    path = path_of(folder, number)
+    half_done = path.with_suffix(".tmp")
+    try:
+        with half_done.open("wb") as file:
+            file.write(HEAD)
+            for entry in entries:
+                file.writelines(_written(entry))
+            file.flush()
+            os.fsync(file.fileno())
+            size = file.tell()
+        half_done.replace(path)
+    except BaseException:
+        half_done.unlink(missing_ok=True)
+        raise
+    sync_folder(folder)
+    return size
+
+
+def read(path: Path) -> Iterator[Entry]:
+    """Yield the entries of a segment; rows that are damaged are told as the gap that they leave.
+
+    `DataError` where a line is damaged: nobody knows then what comes after it.
+    """
+    with path.open("rb") as file:
+        if file.readline() != HEAD:
+            raise DataError(f"{path}: not a segment of ticks")
+        while line := file.readline():
+            try:
+                said = _said(line)
+                yield _ticks(said, file.read(9 * 8 * said.pop("rows"))) if said.pop("sort") == "ticks" else Gap(**said)
+            except (ValueError, KeyError, TypeError) as error:
+                raise DataError(f"{path}: damaged before byte {file.tell()}: {error}") from None
+
+
+def sync_folder(folder: Path) -> None:
+    """Make a new name in `folder` last through a loss of power, where the system can."""
+    if os.name != "posix":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _written(entry: Entry) -> Iterator[bytes]:
+    said: dict[str, Any] = entry._asdict()  # Any: it becomes JSON.
+    if isinstance(entry, Gap):
+        yield _line({"sort": "gap", **said})
+        return
+    columns = np.stack(said.pop("columns")).astype("<i8").tobytes()
+    times = entry.columns.ts_ns
+    said |= {"rows": len(times), "from_ns": int(times[0]) - 1, "to_ns": int(times[-1]) + 1}
+    yield _line({"sort": "ticks", **said, "sha256": hashlib.sha256(columns).hexdigest()})
+    yield columns
+
+
+def _line(said: dict[str, Any]) -> bytes:
+    """Return a line of JSON behind its own checksum."""
+    text = json.dumps(said, separators=(",", ":")).encode()
+    return hashlib.sha256(text).hexdigest().encode() + b" " + text + b"\n"
+
+
+def _said(line: bytes) -> dict[str, Any]:
+    checksum, _, text = line.rstrip(b"\n").partition(b" ")
+    if hashlib.sha256(text).hexdigest().encode() != checksum or not line.endswith(b"\n"):
+        raise ValueError("a line does not fit its checksum")
+    said: dict[str, Any] = json.loads(text)
+    return said
+
+
+def _ticks(said: dict[str, Any], columns: bytes) -> Entry:
+    checksum, from_ns, to_ns = said.pop("sha256"), said.pop("from_ns"), said.pop("to_ns")
+    if hashlib.sha256(columns).hexdigest() != checksum:
+        return Gap(said["market"], said["source"], from_ns, to_ns, "damaged on the disk on the way to the store")
+    return Ticks(**said, columns=Columns(*np.frombuffer(columns, "<i8").reshape(9, -1).astype(int64)))

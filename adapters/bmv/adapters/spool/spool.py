@@ -1,0 +1,376 @@
+"""A queue in front of a store of ticks: who records never waits, and what the store can't take now it gets later.
+
+What was put lies in this order, the oldest first, and goes to the store in this order:
+
+    on its way  →  segments on the disk, by number  →  the queue in memory
+
+One task, the *sender*, takes from the front and hands over to the store. Another, the *keeper*, moves the queue into a
+new segment whenever the store is away or the queue is half full, also while the sender waits for the store. A batch
+that was on its way when the store failed becomes a segment too, with the number that was set aside for it, lower than
+that of any written since. Only when no segment is left does the sender take from memory again.
+
+Nothing is kept twice: a segment goes when the store has acknowledged all of it, and what is sent again the store knows
+by its numbers. Where even the disk has no room, the newest rows are dropped, counted, and noted as gaps. What a killed
+process had in memory and neither store nor disk had yet is lost; its recorder's next epoch begins after the hole.
+"""
+
+import asyncio
+import fcntl
+import logging
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+from typing import IO, NamedTuple, TypeVar
+
+import numpy as np
+
+from bmv.adapters.spool import segment
+from bmv.adapters.spool.segment import Entry
+from bmv.ports.errors import DataError, Refused, StorageError
+from bmv.ports.market_data import Columns
+from bmv.ports.storage import Gap, Ticks, TickStore
+
+LOG = logging.getLogger(__name__)
+BATCH_ROWS = 10_000
+SEGMENT_ROWS = 100_000
+LOOK_S = 0.02  # How often the keeper looks.
+Done = TypeVar("Done")
+
+
+class Loss(NamedTuple):
+    """Rows of one recorder of a market that found no room, one after the other."""
+
+    from_ns: int
+    to_ns: int
+    rows: int
+
+
+class Spool:
+    """Takes ticks at once and keeps them as soon as it can; used as an asynchronous context, within one event loop.
+
+    Args:
+        store: Where they go.
+        folder: Where they wait when the store is away; on a local disk, one spool's alone. What an earlier process left
+            there goes to the store first.
+        queue_rows: Most rows in memory (72 bytes each): enough for as long as a segment takes to write.
+        spill_bytes: Most bytes of segments on the disk.
+        linger_s: How long rows wait for company before they are sent.
+        spill_s: How long rows wait in memory while the store is away; what a killed process loses.
+        retry_s: Pause before a store that failed is asked again; it doubles up to `retry_max_s`.
+    """
+
+    def __init__(
+        self,
+        store: TickStore,
+        folder: str | Path,
+        queue_rows: int = 500_000,
+        spill_bytes: int = 8 << 30,
+        linger_s: float = 0.05,
+        spill_s: float = 0.5,
+        retry_s: float = 0.1,
+        retry_max_s: float = 5.0,
+    ) -> None:
+        self.store = store
+        self.folder = Path(folder)
+        self.queue_rows = queue_rows
+        self.spill_bytes = spill_bytes
+        self.linger_s = linger_s
+        self.spill_s = spill_s
+        self.retry_s = retry_s
+        self.retry_max_s = retry_max_s
+        self.away: str | None = None  # Why the store is not reached, None while it is.
+        self.full: str | None = None  # Why the disk takes no more, None while it does.
+        self.dropped = 0  # Rows that found no room anywhere.
+        self._queue: deque[Entry] = deque()
+        self._rows = 0  # In the queue.
+        self._flight: Sequence[Entry] = ()  # On its way from memory to the store.
+        self._flight_number = 0  # Of the segment that it becomes if the store fails.
+        self._segments: dict[int, int] = {}  # Size in bytes by number.
+        self._next = 0  # Number of the next segment.
+        self._losses: dict[tuple[str, str], Loss] = {}
+        self._changed = asyncio.Event()
+        self._order = asyncio.Lock()  # Held by whoever takes from the front of the queue.
+        self._disk: ThreadPoolExecutor | None = None  # One thread: what was begun ends before the next begins.
+        self._tasks: list[asyncio.Task[None]] = []
+        self._lock: IO[bytes] | None = None
+
+    def __repr__(self) -> str:
+        told = (
+            f"{self._rows:,} rows in memory, {len(self._segments)} segments of {sum(self._segments.values()):,} bytes"
+        )
+        return f"<Spool {self.folder} | {told}, {self.dropped:,} rows dropped | {self.away or 'store reached'}>"
+
+    async def __aenter__(self) -> "Spool":
+        self._disk = ThreadPoolExecutor(1, thread_name_prefix="bmv-spool")
+        try:
+            await self._on_disk(self._open)
+        except BaseException:
+            self._disk.shutdown()
+            self._disk = None
+            raise
+        self._tasks = [asyncio.create_task(self._send_always()), asyncio.create_task(self._keep_always())]
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    @property
+    def empty(self) -> bool:
+        """Whether the store has everything."""
+        return not (self._queue or self._flight or self._segments)
+
+    def put(self, ticks: Ticks) -> bool:
+        """Take `ticks` to be kept, at once and without waiting; False if there was no room and a gap will say so."""
+        rows = len(ticks.columns.ts_ns)
+        if rows and self._rows + rows > self.queue_rows:
+            self._lose(ticks)
+            return False
+        if rows:
+            self._end_loss((ticks.market, ticks.source))
+            self._queue.append(ticks)
+            self._rows += rows
+            self._changed.set()
+        return True
+
+    def note_gap(self, gap: Gap) -> None:
+        """Take a hole to be noted, at once and without waiting; it is small and finds room always."""
+        self._queue.append(gap)
+        self._changed.set()
+
+    async def flush(self) -> None:
+        """Return when the store has everything that was put; while the store is away that is never."""
+        while not self.empty:
+            await asyncio.sleep(LOOK_S / 2)
+
+    async def close(self, patience_s: float = 2.0) -> None:
+        """Give the store `patience_s` to take the rest, and leave what remains in the folder, for the next to send.
+
+        `StorageError` if it found no room there either: then it is lost, and the error says how much.
+        """
+        if self._disk is None:
+            return
+        for stream in list(self._losses):
+            self._end_loss(stream)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(patience_s if self.away is None else min(patience_s, self.linger_s)):
+                await self.flush()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._tasks = []
+        try:
+            await self._spill_flight()
+            while self._queue and await self._spill():
+                pass
+        finally:
+            await self._on_disk(self._release)
+            self._disk.shutdown()
+            self._disk = None
+        if self._queue or self._flight:
+            rows = self._rows + sum(len(each.columns.ts_ns) for each in self._flight if isinstance(each, Ticks))
+            raise StorageError(f"{self.folder}: {rows:,} rows found no room and are lost: {self.full}")
+
+    async def _send_always(self) -> None:
+        """Be the sender."""
+        pause_s = self.retry_s
+        while True:
+            while self.empty:
+                self._changed.clear()
+                await self._changed.wait()
+            if self._rows < BATCH_ROWS:
+                await asyncio.sleep(self.linger_s)
+            try:
+                await self._send_next()
+            except Exception as error:  # Whatever the store's fault is, the rows are still ours to keep.
+                if self.away is None:
+                    LOG.warning("ticks go to %s: %s", self.folder, error)
+                self.away = str(error) or type(error).__name__
+                await self._spill_flight()
+                await asyncio.sleep(pause_s)
+                pause_s = min(2 * pause_s, self.retry_max_s)
+            else:
+                if self.away is not None:
+                    LOG.warning("the store is back; ticks come from %s", self.folder)
+                self.away, pause_s = None, self.retry_s
+
+    async def _send_next(self) -> None:
+        """Hand over what is at the front, whatever that is."""
+        async with self._order:
+            if not self._flight and not self._segments:
+                self._flight, self._flight_number = self._taken(), self._next
+                self._next += 1
+        if self._flight:
+            await self._hand_over(self._flight)
+            self._flight = ()
+        elif self._segments:
+            await self._send_segment(min(self._segments))
+
+    async def _send_segment(self, number: int) -> None:
+        path = segment.path_of(self.folder, number)
+        entries, fault = await self._on_disk(_read, path)
+        await self._hand_over(entries)
+        if fault:
+            LOG.error("%s; it is set aside", fault)
+        await self._on_disk(path.replace, path.with_suffix(".damaged")) if fault else await self._on_disk(path.unlink)
+        self._segments.pop(number)
+        self.full = None  # There is room again.
+
+    async def _hand_over(self, entries: Iterable[Entry]) -> None:
+        for each in merged(entries):
+            try:
+                await (self.store.append(each) if isinstance(each, Ticks) else self.store.note_gap(each))
+            except DataError as error:  # It will never be taken, and must not stand in the way of the rest.
+                LOG.error("the store refuses: %s", error)
+                if isinstance(each, Ticks):
+                    times = each.columns.ts_ns
+                    gap = Gap(each.market, each.source, int(times.min()) - 1, int(times.max()) + 1, f"refused: {error}")
+                    await self.store.note_gap(gap)
+
+    async def _keep_always(self) -> None:
+        """Be the keeper."""
+        loop = asyncio.get_running_loop()
+        spilled_at = loop.time()
+        while True:
+            await asyncio.sleep(LOOK_S)
+            waited = loop.time() - spilled_at >= self.spill_s
+            if self._rows > self.queue_rows // 2 or (self.away is not None and self._queue and waited):
+                await self._spill()
+                spilled_at = loop.time()
+
+    async def _spill(self) -> bool:
+        """Move the front of the queue into a segment; tell whether there was room."""
+        async with self._order:
+            entries, rows = list[Entry](), 0
+            for each in self._queue:
+                if rows >= SEGMENT_ROWS:
+                    break
+                entries.append(each)
+                rows += _rows(each)
+            if not entries:
+                return True
+            # They leave the queue afterwards: whoever is cancelled here, or finds no room, has lost nothing.
+            if not await self._written(self._next, entries):
+                return False
+            self._next += 1
+            self._rows -= rows
+            for _ in entries:
+                self._queue.popleft()
+        return True
+
+    async def _spill_flight(self) -> None:
+        """Write what was on its way into the segment set aside for it; without room it stays on its way."""
+        async with self._order:
+            if self._flight and await self._written(self._flight_number, self._flight):
+                self._flight = ()
+
+    async def _written(self, number: int, entries: Sequence[Entry]) -> bool:
+        if sum(self._segments.values()) >= self.spill_bytes:
+            self.full = f"{self.spill_bytes:,} bytes of segments are there, which is the most allowed"
+            return False
+        try:
+            # What was put one by one lies together on the disk.
+            self._segments[number] = await self._on_disk(segment.write, self.folder, number, list(merged(entries)))
+        except OSError as error:
+            if self.full is None:
+                LOG.error("%s: no room: %s", self.folder, error)
+            self.full = f"{self.folder}: {error.strerror or error}"
+            return False
+        self.full = None
+        return True
+
+    def _taken(self) -> list[Entry]:
+        entries, rows = list[Entry](), 0
+        while self._queue and rows < BATCH_ROWS:
+            entries.append(self._queue.popleft())
+            rows += _rows(entries[-1])
+        self._rows -= rows
+        return entries
+
+    def _lose(self, ticks: Ticks) -> None:
+        times, key = ticks.columns.ts_ns, (ticks.market, ticks.source)
+        before = self._losses.get(key, Loss(int(times[0]) - 1, int(times[0]), 0))
+        self._losses[key] = Loss(before.from_ns, max(before.to_ns, int(times[-1]) + 1), before.rows + len(times))
+        self.dropped += len(times)
+
+    def _end_loss(self, stream: tuple[str, str]) -> None:
+        if loss := self._losses.pop(stream, None):
+            why = f"no room in memory nor on the disk: {loss.rows:,} rows dropped"
+            self.note_gap(Gap(*stream, loss.from_ns, loss.to_ns, why))
+
+    def _open(self) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._lock = (self.folder / "lock").open("wb")
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            self._release()
+            raise Refused(f"{self.folder}: another process keeps its ticks here; give each its own folder") from None
+        for half_done in self.folder.glob("*.tmp"):
+            half_done.unlink()
+        there = segment.numbers(self.folder)
+        self._segments = {number: segment.path_of(self.folder, number).stat().st_size for number in there}
+        self._next = max(there, default=-1) + 1
+
+    def _release(self) -> None:
+        if self._lock:
+            self._lock.close()
+            self._lock = None
+
+    async def _on_disk(self, work: Callable[..., Done], *arguments: object) -> Done:
+        assert self._disk is not None, "the spool is not open"
+        return await asyncio.get_running_loop().run_in_executor(self._disk, work, *arguments)
+
+
+def merged(entries: Iterable[Entry], most_rows: int = BATCH_ROWS) -> Iterable[Entry]:
+    """Join the ticks of each recorder that follow one another by number, up to `most_rows` together; gaps come last.
+
+    The rows of one market and recorder stay in their order; those of different ones may change places.
+    """
+    open_runs: dict[tuple[str, str], list[Ticks]] = {}
+    gaps = list[Gap]()
+    for each in entries:
+        if isinstance(each, Gap):
+            gaps.append(each)
+            continue
+        run = open_runs.setdefault((each.market, each.source), [])
+        if run and not (_follows(run[-1], each) and _length(run) + _rows(each) <= most_rows):
+            yield _joined(run)
+            run.clear()
+        run.append(each)
+    yield from (_joined(run) for run in open_runs.values())
+    yield from gaps
+
+
+def _follows(before: Ticks, after: Ticks) -> bool:
+    return (
+        before.epoch == after.epoch
+        and before.first_seq + len(before.columns.ts_ns) == after.first_seq
+        and bool(before.columns.ts_ns[-1] <= after.columns.ts_ns[0])
+    )
+
+
+def _joined(run: Sequence[Ticks]) -> Ticks:
+    if len(run) == 1:
+        return run[0]
+    return run[0]._replace(columns=Columns(*map(np.concatenate, zip(*(each.columns for each in run), strict=True))))
+
+
+def _length(run: Sequence[Ticks]) -> int:
+    return run[-1].first_seq + len(run[-1].columns.ts_ns) - run[0].first_seq
+
+
+def _rows(entry: Entry) -> int:
+    return len(entry.columns.ts_ns) if isinstance(entry, Ticks) else 0
+
+
+def _read(path: Path) -> tuple[list[Entry], DataError | None]:
+    """Return what can be read of a segment, and what can't be."""
+    entries = list[Entry]()
+    try:
+        for each in segment.read(path):
+            entries.append(each)  # What was read before a fault counts.
+    except DataError as fault:
+        return entries, fault
+    return entries, None

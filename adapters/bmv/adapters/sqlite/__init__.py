@@ -1,0 +1,1 @@
+"""Journals at rest in one SQLite file."""

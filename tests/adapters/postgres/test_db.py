@@ -1,0 +1,163 @@
+"""`bmv db` on a real server, as an operator meets it: in a process of its own."""
+
+import json
+import os
+import re
+import stat
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from postgres import programs
+
+from bmv.adapters.postgres.dsn import database
+from bmv.adapters.postgres.migrate import migrations
+
+STEPS = [step.name for step in migrations()]
+CLEAN = {name: value for name, value in os.environ.items() if not name.startswith(("BMV_", "PG"))}
+DEMO = Path(__file__).parents[3] / "docs" / "examples" / "demo.toml"
+
+
+def bmv(*words: str, cwd: Path, **env: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "bmv.adapters.cli", *words]
+    env["PATH"] = f"{programs()}{os.pathsep}{os.environ['PATH']}"  # The client's programs lie beside the server's.
+    return subprocess.run(
+        command, capture_output=True, text=True, cwd=cwd, env={**CLEAN, **env}, stdin=subprocess.DEVNULL, check=False
+    )
+
+
+def told(*words: str, cwd: Path, **env: str) -> dict[str, object]:
+    done = bmv(*words, "--json", cwd=cwd, **env)
+    assert (done.returncode, done.stderr) == (0, "")
+    found: dict[str, object] = json.loads(done.stdout)
+    return found
+
+
+def with_password(dsn: str, secret: str) -> str:
+    """Return `dsn` with a password, which a server that trusts everybody does not ask for."""
+    user = urlsplit(dsn).netloc.partition("@")[0]
+    return dsn.replace(f"//{user}@", f"//{user}:{secret}@", 1)
+
+
+def test_a_database_comes_into_being_in_postgres_and_is_counted(bare_postgres: str, tmp_path: Path) -> None:
+    env = {"BMV_POSTGRES": bare_postgres}
+
+    before = told("db", "status", cwd=tmp_path, **env)
+    made = told("db", "init", cwd=tmp_path, **env)
+    again = told("db", "migrate", cwd=tmp_path, **env)
+    after = told("db", "status", cwd=tmp_path, **env)
+
+    assert (before["applied"], before["pending"]) == ([], STEPS)
+    assert (made["made"], made["applied"], again["applied"]) == (False, STEPS, [])
+    assert (after["applied"], after["pending"]) == (STEPS, [])
+    assert after["ticks_about"] == after["sessions"] == after["days"] == 0
+    assert int(str(after["bytes"])) > 1_000_000
+
+
+def test_a_configuration_says_which_database_of_postgres(bare_postgres: str, tmp_path: Path) -> None:
+    file = tmp_path / "my.toml"
+    file.write_text(f'{DEMO.read_text("utf-8")}\n[storage]\njournal = "{bare_postgres}"\n')
+
+    made = bmv("db", "init", "my.toml", cwd=tmp_path)
+
+    assert made.returncode == 0, made.stderr
+    assert f"place    {bare_postgres}" in made.stdout
+    assert "made     no" in made.stdout
+    assert "applied  0001_ticks, 0002_journal, 0003_trading" in made.stdout
+
+
+@pytest.mark.parametrize("words", [["status"], ["init"], ["migrate"], ["backup", "x.dump", "--force"]])
+def test_a_password_is_never_shown_by_postgres_commands(bare_postgres: str, tmp_path: Path, words: list[str]) -> None:
+    secrets = ["s3cr3t%2F1", "s3cr3t/1"]
+    good, nowhere = with_password(bare_postgres, secrets[0]), f"postgresql://me:{secrets[0]}@127.0.0.1:1/none"
+    bad = f"postgresql://me:{secrets[0]}@[half/none"
+    bmv("db", "init", cwd=tmp_path, BMV_POSTGRES=bare_postgres)
+
+    outputs = [
+        bmv("db", *words, *json_or_not, cwd=tmp_path, BMV_POSTGRES=dsn, BMV_DEBUG="1", PGCONNECT_TIMEOUT="1")
+        for dsn in (good, nowhere, bad)
+        if not (dsn == nowhere and words[0] != "backup")
+        for json_or_not in ([], ["--json"])
+    ]
+
+    assert not [done for done in outputs for secret in secrets if secret in done.stdout + done.stderr]
+    assert "***" in outputs[0].stdout
+    assert {done.returncode for done in outputs} == {0, 3} | ({1} if words[0] == "backup" else set())
+    assert not [done.stderr for done in outputs if "Traceback" in done.stderr]
+
+
+@pytest.mark.parametrize(
+    ("words", "env", "code", "line"),
+    [
+        ("db status", {}, 3, "which database? name a configuration, or set BMV_POSTGRES="),
+        ("db status none.toml", {}, 3, "none.toml: no such file"),
+        ("db status demo.toml", {}, 3, "storage.journal is not set"),
+        ("db status", {"BMV_POSTGRES": "mysql://me:pw1@db/x"}, 3, "expected postgresql://"),
+        ("db backup", {}, 2, "Missing argument 'FILE'"),
+        ("db nothing", {}, 2, "No such command 'nothing'"),
+    ],
+)
+def test_a_wrong_call_of_a_postgres_command_ends_with_its_code_and_a_clear_line(
+    tmp_path: Path, words: str, env: dict[str, str], code: int, line: str
+) -> None:
+    (tmp_path / "demo.toml").write_text(DEMO.read_text("utf-8"))
+
+    done = bmv(*words.split(), cwd=tmp_path, **env)
+
+    assert done.returncode == code
+    assert line in done.stderr
+    assert not [word for word in ("pw1", "Traceback") if word in done.stderr]
+
+
+def test_a_database_that_is_not_there_is_told_by_postgres_status(bare_postgres: str, tmp_path: Path) -> None:
+    nowhere = bare_postgres.replace(f"/{database(bare_postgres)}", "/nowhere_at_all", 1)
+
+    done = bmv("db", "status", cwd=tmp_path, BMV_POSTGRES=nowhere)
+
+    assert done.returncode == 3
+    assert "there is no database nowhere_at_all; `bmv db init` makes it" in done.stderr
+
+
+def test_a_backup_of_postgres_is_whole_private_and_brings_everything_back(
+    postgres: str, bare_postgres: str, tmp_path: Path, ask: Callable[..., Any]
+) -> None:
+    ask(
+        "insert into bmv.session (name, head) values ('s', sha256('a'))",
+        "insert into bmv.journal (session, seq, body, prev, hash) "
+        "values ('s', 0, 'b', sha256('a'), sha256(sha256('a') || 'b'))",
+    )
+
+    copied = told("db", "backup", "copy.dump", cwd=tmp_path, BMV_POSTGRES=postgres)
+    refused = bmv("db", "backup", "copy.dump", cwd=tmp_path, BMV_POSTGRES=postgres)
+    forced = bmv("db", "backup", "copy.dump", "--force", cwd=tmp_path, BMV_POSTGRES=postgres)
+    subprocess.run([programs() / "pg_restore", "-d", bare_postgres, tmp_path / "copy.dump"], check=True)
+
+    restored = told("db", "status", cwd=tmp_path, BMV_POSTGRES=bare_postgres)
+    assert stat.S_IMODE((tmp_path / "copy.dump").stat().st_mode) == 0o600
+    assert (refused.returncode, forced.returncode) == (2, 0)
+    assert int(str(copied["bytes"])) > 5_000
+    assert (restored["applied"], restored["pending"], restored["words"]) == (STEPS, [], 1)
+    assert [file.name for file in tmp_path.iterdir()] == ["copy.dump"]
+
+
+def test_a_backup_that_fails_leaves_the_older_one_of_postgres(bare_postgres: str, tmp_path: Path) -> None:
+    (tmp_path / "copy.dump").write_text("older")
+
+    done = bmv("db", "backup", "copy.dump", "--force", cwd=tmp_path, BMV_POSTGRES=bare_postgres)
+
+    assert done.returncode == 1
+    assert re.search(r"pg_dump failed: .*; copy.dump is as it was", done.stderr)
+    assert (tmp_path / "copy.dump").read_text() == "older"
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+@pytest.mark.parametrize("leaf", ["init", "migrate", "status", "backup"])
+def test_every_postgres_command_gives_an_example(leaf: str, tmp_path: Path) -> None:
+    done = bmv("db", leaf, "--help", cwd=tmp_path)
+
+    assert "Example" in done.stdout
+    assert f"bmv db {leaf}" in done.stdout

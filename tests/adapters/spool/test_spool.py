@@ -1,0 +1,366 @@
+"""Ticks reach their store once and in order, whatever befalls it, and who records never waits."""
+
+import asyncio
+import random
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from bmv.adapters.spool import segment
+from bmv.adapters.spool.spool import Spool, merged
+from bmv.ports.errors import DataError, Refused, StorageError
+from bmv.ports.storage import Gap, Ticks
+
+QUICK: dict[str, Any] = {"linger_s": 0.01, "spill_s": 0.02, "retry_s": 0.02, "retry_max_s": 0.05}
+Batch = Callable[..., Ticks]
+RECORDER = """
+import asyncio, sys
+import numpy as np
+from bmv.adapters.spool.spool import Spool
+from bmv.ports.errors import StorageError
+from bmv.ports.market_data import Columns
+from bmv.ports.storage import Ticks
+
+class Away:
+    async def append(self, ticks):
+        raise StorageError("away")
+    note_gap = append
+
+async def record(folder, first):
+    async with Spool(Away(), folder, linger_s=0.005, spill_s=0.01, retry_s=0.01, retry_max_s=0.02) as spool:
+        while True:
+            seq = np.arange(first, first + 10)
+            one, zero = np.ones_like(seq), np.zeros_like(seq)
+            spool.put(Ticks("sim/SOL", "one", 1, first, Columns(seq, one, one, seq + 1, one, zero, zero, zero, zero)))
+            first += 10
+            if first % 200 == 0:
+                while spool._queue or spool._flight:
+                    await asyncio.sleep(0.001)
+                print(first, flush=True)
+
+asyncio.run(record(sys.argv[1], int(sys.argv[2])))
+"""
+
+
+async def until(true: Callable[[], bool], within_s: float = 5.0) -> None:
+    """Return when `true()`; fail when that takes too long."""
+    async with asyncio.timeout(within_s):
+        while not true():
+            await asyncio.sleep(0.005)
+
+
+def segments(folder: Path) -> list[int]:
+    return segment.numbers(folder)
+
+
+def test_what_is_put_reaches_the_store_in_order_and_leaves_no_file(tmp_path: Path, store: Any, batch: Batch) -> None:
+    async def record() -> None:
+        async with Spool(store, tmp_path, **QUICK) as spool:
+            for first in range(0, 1_000, 10):
+                assert spool.put(batch(first, 10))
+            await spool.flush()
+
+    asyncio.run(record())
+
+    assert store.seqs == list(range(1_000))
+    assert store.calls < 20
+    assert segments(tmp_path) == []
+
+
+def test_while_the_store_is_away_ticks_lie_on_the_disk_and_come_back_in_order(
+    tmp_path: Path, store: Any, batch: Batch
+) -> None:
+    async def record() -> None:
+        async with Spool(store, tmp_path, **QUICK) as spool:
+            spool.put(batch(0, 10))
+            await spool.flush()
+            store.away = True
+            for first in range(10, 500, 10):
+                spool.put(batch(first, 10))
+                await asyncio.sleep(0.002)
+            await until(lambda: len(segments(tmp_path)) > 1)
+            assert "segments of" in repr(spool)
+            assert repr(spool).endswith("| away>")
+            store.away = False
+            spool.put(batch(500, 10))
+            await spool.flush()
+            assert repr(spool).endswith("| store reached>")
+
+    asyncio.run(record())
+
+    assert store.seqs == list(range(510))
+    assert segments(tmp_path) == []
+
+
+def test_a_store_that_keeps_and_then_fails_keeps_nothing_twice(tmp_path: Path, store: Any, batch: Batch) -> None:
+    async def record() -> None:
+        async with Spool(store, tmp_path, **QUICK) as spool:
+            store.forgets_to_answer = True
+            for first in range(0, 200, 10):
+                spool.put(batch(first, 10))
+                await asyncio.sleep(0.002)
+            store.forgets_to_answer = False
+            await spool.flush()
+
+    asyncio.run(record())
+
+    assert sorted(store.seqs) == list(range(200))
+
+
+def test_what_an_earlier_process_left_goes_to_the_store_first(tmp_path: Path, store: Any, batch: Batch) -> None:
+    async def leave() -> None:
+        async with Spool(store, tmp_path, **QUICK) as spool:
+            spool.put(batch(0, 50))
+
+    async def take_over() -> None:
+        async with Spool(store, tmp_path, **QUICK) as spool:
+            spool.put(batch(0, 50, epoch=2))
+            await spool.flush()
+
+    store.away = True
+    asyncio.run(leave())
+    assert len(segments(tmp_path)) == 1
+    store.away = False
+    asyncio.run(take_over())
+
+    assert [epoch for _, _, epoch, _ in store.rows] == [1] * 50 + [2] * 50
+
+
+def test_who_records_does_not_wait_for_a_store_that_hangs_and_memory_stays_bounded(
+    tmp_path: Path, store: Any, batch: Batch
+) -> None:
+    store.hangs = True
+    longest_s = 0.0
+
+    async def record() -> None:
+        nonlocal longest_s
+        spool = Spool(store, tmp_path, queue_rows=1_000, **QUICK)
+        async with spool:
+            for first in range(0, 20_000, 100):
+                began = time.perf_counter()
+                assert spool.put(batch(first, 100))
+                longest_s = max(longest_s, time.perf_counter() - began)
+                await asyncio.sleep(0.005)
+                assert spool._rows <= 1_000
+            await spool.close(0)
+
+    asyncio.run(record())
+    store.hangs = False
+    asyncio.run(_drained(store, tmp_path))
+
+    assert longest_s < 0.05
+    assert store.seqs == list(range(20_000))
+
+
+async def _drained(store: Any, folder: Path) -> None:
+    async with Spool(store, folder, **QUICK) as spool:
+        await spool.flush()
+
+
+def test_where_no_room_is_left_anywhere_a_gap_says_which_rows_are_missing(
+    tmp_path: Path, store: Any, batch: Batch
+) -> None:
+    async def record() -> int:
+        store.away = True
+        async with Spool(store, tmp_path, queue_rows=100, spill_bytes=1_000, **QUICK) as spool:
+            for first in range(0, 2_000, 10):
+                spool.put(batch(first, 10))
+                await asyncio.sleep(0.001)
+            await until(lambda: spool.full is not None)
+            store.away = False
+            await until(lambda: spool._rows == 0)
+            assert spool.put(batch(2_000, 10))
+            await spool.flush()
+            return spool.dropped
+
+    dropped = asyncio.run(record())
+
+    times = {batch(0, 2_010).columns.ts_ns[seq] for seq in set(range(2_010)) - set(store.seqs)}
+    assert dropped == len(times) > 0
+    assert all(any(gap.from_ns < ts_ns < gap.to_ns for gap in store.noted) for ts_ns in times)
+    assert not [ts for ts in store.rows.values() if any(gap.from_ns < ts < gap.to_ns for gap in store.noted)]
+    assert sum(int(gap.why.split()[-3].replace(",", "")) for gap in store.noted) == dropped
+    assert store.seqs == sorted(store.seqs)
+
+
+def test_a_full_disk_is_survived_and_what_lies_there_stays_whole(tmp_path: Path, store: Any, batch: Batch) -> None:
+    async def record() -> None:
+        store.away = True
+        async with Spool(store, tmp_path, queue_rows=60_000, **QUICK) as spool:
+            spool.put(batch(0, 100))
+            await until(lambda: bool(segments(tmp_path)))
+            limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, limits[1]))
+            try:
+                spool.put(batch(100, 50_000))
+                await until(lambda: spool.full is not None)
+                assert "File too large" in str(spool.full)
+                assert segments(tmp_path) == [0]
+            finally:
+                resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+            store.away = False
+            await spool.flush()
+
+    asyncio.run(record())
+
+    assert store.seqs == list(range(50_100))
+
+
+def test_whoever_closes_without_room_anywhere_is_told_what_is_lost(tmp_path: Path, store: Any, batch: Batch) -> None:
+    async def record() -> None:
+        store.away = True
+        spool = await Spool(store, tmp_path, spill_bytes=0, **QUICK).__aenter__()
+        spool.put(batch(0, 30))
+        with pytest.raises(StorageError, match="30 rows found no room and are lost"):
+            await spool.close(0.1)
+
+    asyncio.run(record())
+
+
+def test_a_folder_is_one_spools_alone(tmp_path: Path, store: Any) -> None:
+    async def two() -> None:
+        async with Spool(store, tmp_path, **QUICK):
+            with pytest.raises(Refused, match="another process keeps its ticks here"):
+                await Spool(store, tmp_path, **QUICK).__aenter__()
+        async with Spool(store, tmp_path, **QUICK):
+            pass
+
+    asyncio.run(two())
+
+
+def test_rows_that_the_store_refuses_do_not_hold_up_the_rest(tmp_path: Path, store: Any, batch: Batch) -> None:
+    bad = batch(10, 5)
+    store.refuses = int(bad.columns.ts_ns[2])
+
+    async def record() -> None:
+        async with Spool(store, tmp_path, **QUICK) as spool:
+            spool.put(bad)
+            spool.put(batch(100, 5))
+            await spool.flush()
+
+    asyncio.run(record())
+
+    assert store.seqs == list(range(100, 105))
+    assert [gap.why for gap in store.noted] == ["refused: of no kind"]
+
+
+def test_what_was_on_the_disk_of_a_killed_recorder_reaches_the_store_whole_and_in_order(
+    tmp_path: Path, store: Any
+) -> None:
+    dice, first, spilled = random.Random(1), 0, list[int]()
+    for _ in range(5):
+        command = [sys.executable, "-c", RECORDER, str(tmp_path), str(first)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as recorder:
+            assert recorder.stdout
+            for _ in range(5):
+                first = int(recorder.stdout.readline())
+            time.sleep(dice.uniform(0, 0.05))
+            recorder.kill()
+            spilled.append(max([first, *(int(line) for line in recorder.stdout if line.endswith("\n"))]))
+        first = spilled[-1]
+
+    asyncio.run(_drained(store, tmp_path))
+
+    assert set(range(spilled[-1])) <= set(store.seqs)
+    assert store.seqs == sorted(store.seqs)
+    assert spilled == sorted(set(spilled))
+
+
+def test_damaged_rows_on_the_disk_become_a_gap_and_the_rest_is_sent(tmp_path: Path, store: Any, batch: Batch) -> None:
+    first, second = batch(0, 40), batch(40, 40, source="two")
+    segment.write(tmp_path, 3, [first, second])
+    path = segment.path_of(tmp_path, 3)
+    whole = path.read_bytes()
+    at = whole.index(first.columns.price.tobytes())
+    path.write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
+
+    asyncio.run(_drained(store, tmp_path))
+
+    times = first.columns.ts_ns
+    assert store.seqs == list(range(40, 80))
+    assert [gap[:4] for gap in store.noted] == [("sim/SOL", "one", times[0] - 1, times[-1] + 1)]
+    assert list(tmp_path.glob("*.segment")) == []
+
+
+def test_a_segment_with_a_damaged_line_is_set_aside(tmp_path: Path, store: Any, batch: Batch) -> None:
+    segment.write(tmp_path, 0, [batch(0, 40), batch(40, 40, source="two")])
+    path = segment.path_of(tmp_path, 0)
+    path.write_bytes(path.read_bytes().replace(b'"two"', b'"tow"'))
+
+    asyncio.run(_drained(store, tmp_path))
+
+    assert store.seqs == list(range(40))
+    assert [file.name for file in tmp_path.glob("0*")] == ["000000000000.damaged"]
+
+
+def test_a_half_written_file_of_a_killed_process_is_removed(tmp_path: Path, store: Any) -> None:
+    (tmp_path / "000000000000.tmp").write_bytes(b"half")
+
+    asyncio.run(_drained(store, tmp_path))
+
+    assert list(tmp_path.glob("*.tmp")) == []
+
+
+@settings(deadline=None, max_examples=200, suppress_health_check=list(HealthCheck))
+@given(data=st.data())
+def test_no_flipped_byte_of_a_segment_is_believed(tmp_path: Path, batch: Batch, data: st.DataObject) -> None:
+    entries = [batch(0, 3), Gap("sim/SOL", "one", 1, 2, "away"), batch(3, 2)]
+    segment.write(tmp_path, 0, entries)
+    path = segment.path_of(tmp_path, 0)
+    whole = bytearray(path.read_bytes())
+    whole[data.draw(st.integers(0, len(whole) - 1))] ^= data.draw(st.integers(1, 255))
+    path.write_bytes(whole)
+
+    found: list[Any] = []
+    try:
+        for each in segment.read(path):
+            found.append(each)  # noqa: PERF402  # What was read before the fault counts.
+    except DataError:
+        found.append(None)
+
+    assert not all(_same(*pair) for pair in zip(found, entries, strict=False)) or len(found) != len(entries)
+    assert all(_same(a, b) or a is None or isinstance(a, Gap) for a, b in zip(found, entries, strict=False))
+
+
+@pytest.mark.parametrize("cut", [1, 10, 100, 300, 500])
+def test_a_segment_that_was_cut_off_is_not_believed(tmp_path: Path, batch: Batch, cut: int) -> None:
+    segment.write(tmp_path, 0, [batch(0, 3), batch(3, 2)])
+    path = segment.path_of(tmp_path, 0)
+    path.write_bytes(path.read_bytes()[:-cut])
+
+    try:
+        found = list(segment.read(path))
+    except DataError:
+        return
+    assert any(isinstance(each, Gap) for each in found)
+
+
+def test_a_segment_tells_what_was_written(tmp_path: Path, batch: Batch) -> None:
+    entries = [batch(0, 3), Gap("sim/SOL", "one", 1, 2, "away, ½"), batch(3, 2, market="sim/B", epoch=4)]
+
+    segment.write(tmp_path, 0, entries)
+
+    assert all(_same(*pair) for pair in zip(segment.read(segment.path_of(tmp_path, 0)), entries, strict=True))
+
+
+def test_rows_are_joined_only_where_they_follow_one_another(batch: Batch) -> None:
+    entries = [batch(0, 2), batch(0, 1, source="two"), batch(2, 2), batch(5, 1), batch(6, 3, epoch=2), batch(6, 9)]
+
+    found = sorted((each.source, each.epoch, each.first_seq, len(each.columns.ts_ns)) for each in merged(entries, 4))
+
+    assert found == [("one", 1, 0, 4), ("one", 1, 5, 1), ("one", 1, 6, 9), ("one", 2, 6, 3), ("two", 1, 0, 1)]
+
+
+def _same(one: Any, other: Any) -> bool:
+    if not isinstance(one, Ticks) or not isinstance(other, Ticks):
+        return bool(one == other) if isinstance(one, Gap) and isinstance(other, Gap) else False
+    return one[:4] == other[:4] and np.array_equal(np.stack(one.columns), np.stack(other.columns))

@@ -1,0 +1,71 @@
+"""What tests of several rooms share: a real Postgres."""
+
+import sys
+from collections.abc import Iterator
+from os import environ
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent / "servers"))
+
+if TYPE_CHECKING:
+    from postgres import Cluster, Databases
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    """The DSN of a server's maintenance database: that of `BMV_TEST_POSTGRES`, or of one started for the session."""
+    if named := environ.get("BMV_TEST_POSTGRES"):
+        yield named
+        return
+    from postgres import Cluster
+
+    cluster = Cluster(fsync="off", max_wal_size="2GB")
+    try:
+        yield cluster.make().dsn
+    finally:
+        cluster.close()
+
+
+@pytest.fixture(scope="session")
+def postgres_databases(postgres_server: str) -> Iterator["Databases"]:
+    """Gives fresh databases with our schema in them."""
+    import asyncio
+
+    from postgres import Databases
+
+    from bmv.adapters.postgres.migrate import migrate
+
+    databases = Databases(postgres_server, lambda dsn: asyncio.run(migrate(dsn)))
+    yield databases
+    databases.close()
+
+
+@pytest.fixture
+def postgres(postgres_databases: "Databases") -> str:
+    """The DSN of a fresh database with our schema."""
+    return postgres_databases.fresh()
+
+
+@pytest.fixture
+def bare_postgres(postgres_server: str) -> Iterator[str]:
+    """The DSN of a fresh database with nothing in it."""
+    from postgres import Databases
+
+    databases = Databases(postgres_server)
+    yield databases.fresh()
+    databases.close()
+
+
+@pytest.fixture
+def postgres_cluster() -> Iterator["Cluster"]:
+    """A server of this test's own, as durable as in earnest, to be stopped and started at will."""
+    from postgres import Cluster
+
+    cluster = Cluster()
+    try:
+        yield cluster.make()
+    finally:
+        cluster.close()
