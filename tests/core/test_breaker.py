@@ -200,6 +200,16 @@ def test_what_adds_is_cancelled_at_once_and_what_reduces_stays() -> None:
     assert mid(desk, 1, 990) == ["cancel #1"]
 
 
+def test_a_grid_that_stood_back_for_what_was_cancelled_is_looked_at_with_the_next_event() -> None:
+    desk = owning(reduce_ppm=8_000, target=80)
+
+    mid(desk, 1, 990)
+
+    assert desk.state.shed == 1
+    assert desk.state.calm == 0
+
+
+
 @pytest.mark.parametrize(("target", "asked"), [(100, ["cancel #1", "cancel #2"]), (120, ["cancel #2"])])
 def test_at_its_target_nothing_reduces_and_below_it_only_bids_do(target: int, asked: list[str]) -> None:
     desk = owning(reduce_ppm=8_000, target=target)

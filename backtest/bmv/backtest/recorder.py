@@ -93,7 +93,7 @@ _EXPIRED = Kind.EXPIRED.value
 _PLACE = Verb.PLACE.value
 _HALT = Tier.HALT.value
 
-SAMPLES_PER_GAP = 100_000  # Equity rows written for one hole in the tape; of a longer one only the first are.
+SAMPLES_PER_GAP = 100_000  # Equity rows of one hole in the tape; of a longer one the first, and one at its end.
 ORDERS_PER_STEP = 2 * LEVELS_MAX + 1
 ROWS_PER_ARRIVAL = 4
 assert ROWS_PER_ARRIVAL * REPORTS_PER_ROW >= REPORTS_PER_ARRIVAL
@@ -117,9 +117,9 @@ def advance(params: Params, state: State, venue: Venue, record: Record, now_ns: 
             touch += ASK_AT_TOUCH
     if touch != record.touch:
         weigh_touch(record, touch)
-    record.last_ns = now_ns
     if (state.pivot != 0.0) != (record.stood_pivot != 0) or state.tier != record.stood_tier:
-        weigh_standing(params, state, venue, record)
+        weigh_standing(params, state, venue, record)  # It stands so since the last event: what comes counts to it.
+    record.last_ns = now_ns
 
 
 @kernel
@@ -177,7 +177,7 @@ def weigh_standing(params: Params, state: State, venue: Venue, record: Record) -
 
 @kernel
 def sample(params: Params, state: State, record: Record, now_ns: int) -> None:
-    """Write the equity at every sampling time before `now_ns`, as it stands.
+    """Write the equity at every sampling time before `now_ns`, as it stands; of a long hole the first and the last.
 
     Brings `state.pivot` up to date; decides nothing (`test_how_often_the_equity_is_looked_at_decides_nothing`).
     """
@@ -191,6 +191,8 @@ def sample(params: Params, state: State, record: Record, now_ns: int) -> None:
     if record.next_sample_ns < now_ns:
         skipped = (now_ns - 1 - record.next_sample_ns) // record.sample_ns
         record.next_sample_ns += skipped * record.sample_ns
+        write_sample(state, record, record.next_sample_ns)
+        record.next_sample_ns += record.sample_ns
 
 
 @kernel

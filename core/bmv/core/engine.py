@@ -227,12 +227,15 @@ def decide(params: Params, state: State, kind: int, compiled: Any, interpreted: 
         return withdraw(params, state, kind, why)
     state.withdrawn = 0
     n = 0
-    if state.tier >= _REDUCE and state.shed == 0:
+    shedding = state.tier >= _REDUCE and state.shed == 0
+    if shedding:
         state.shed = 1
         n = shed(params, state)
     if n == 0 and state.now_ns >= held_until_ns(params, state) and grid_due(params, state):
         n = lay(params, state, compiled, interpreted)
     set_wake(params, state)
+    if shedding:
+        state.calm = 0  # A grid that had to stand back for it is looked at with the next event.
     return n
 
 

@@ -1,0 +1,73 @@
+"""What the ledger says of stretches in which nothing happens, worked by hand."""
+
+from typing import Any
+
+import polars as pl
+import pytest
+from twins import MemoryTape, fused, reference
+
+from bmv.adapters.config import Config
+from bmv.backtest.outcome import Outcome
+from bmv.backtest.recorder import SAMPLES_PER_GAP
+
+SECOND = 1_000_000_000
+START_NS = 1_700_000_000 * SECOND
+SIDE = {"levels": 1, "first_bps": 5, "step_bps": 1, "total_size": "5"}
+
+
+def config(**sections: Any) -> Config:
+    usual: dict[str, Any] = {
+        "version": 1,
+        "market": {"symbol": "X/Y", "tick_size": "0.01", "lot_size": "0.1", "maker_fee_bps": 0, "taker_fee_bps": 0},
+        "pivot": {"window_s": 20, "history_s": 20},
+        "grid": {"bid": SIDE, "ask": SIDE},
+        "inventory": {"start_base": "20", "start_quote": "3000", "max_position": "15"},
+    }
+    return Config(**(usual | sections))
+
+
+def quote(second: float, mid: int) -> tuple[int, ...]:
+    return (START_NS + round(second * SECOND), 2, 0, 0, 0, mid - 1, 10, mid + 1, 10)
+
+
+def ran(rows: list[tuple[int, ...]], **sections: Any) -> Outcome:
+    return fused(config(**sections), MemoryTape([], rows), sample_ns=SECOND).outcome
+
+
+@pytest.mark.parametrize("more", [[], [quote(3602, 5000)]])
+def test_the_time_halted_counts_from_the_trip(more: list[tuple[int, ...]]) -> None:
+    rows = [quote(0, 10_000), quote(1, 5_000), quote(3601, 5_000), *more]
+
+    made = ran(rows, risk={"breaker": {"halt_pct": "10"}})
+
+    assert made.breaker["ts_ns"].to_list() == [START_NS + SECOND]
+    assert made.times["halted"] == rows[-1][0] - START_NS - SECOND
+
+
+def test_the_time_with_a_pivot_counts_from_the_first_print() -> None:
+    trade = (START_NS + SECOND, 1, 1, 10_000, 1, 0, 0, 0, 0)
+
+    made = ran([quote(0, 10_000), trade, quote(3601, 10_000)], pivot={"window_s": 20, "history_s": 7200})
+
+    assert made.times["pivot"] == 3600 * SECOND
+
+
+def test_no_sample_in_a_long_hole_knows_what_comes_after_it() -> None:
+    hole = SAMPLES_PER_GAP + 70_000.5
+    rows = [quote(0, 10_000), quote(2, 10_000), quote(2 + hole, 20_000), quote(7 + hole, 20_000)]
+
+    made = ran(rows).equity
+
+    before = made.filter(pl.col("ts_ns") < rows[2][0])
+    assert before["mid"].unique().to_list() == [100.0]
+    assert before["ts_ns"].to_list()[-1] == START_NS + int(2 + hole) * SECOND
+    assert len(made) < SAMPLES_PER_GAP + 20
+
+
+def test_both_drivers_weigh_a_hole_alike() -> None:
+    rows = [quote(0, 10_000), quote(1, 5_000), quote(3601, 5_000)]
+    settings = config(risk={"breaker": {"halt_pct": "10"}})
+
+    one, other = fused(settings, MemoryTape([], rows)), reference(settings, MemoryTape([], rows))[0]
+
+    assert one.outcome.times == other.outcome.times
