@@ -19,9 +19,15 @@ def levels(floor: Floor, side: int) -> list[tuple[int, int]]:
 
 
 def booked() -> Floor:
-    """Return a venue whose book shows three levels a side."""
+    """Return a venue whose book shows three levels a side, and no others."""
+    return named((CLEAR, 0, 0))
+
+
+def named(*before: tuple[int, int, int]) -> Floor:
+    """Return a venue of which three levels a side were named, after the rows `before`."""
     floor = Floor()
     for side, price, size in [
+        *before,
         (BUY, 100, 4),
         (BUY, 98, 7),
         (BUY, 95, 9),
@@ -78,6 +84,34 @@ def test_the_queue_is_the_size_of_the_level_at_any_depth() -> None:
         floor.place(order, BUY, price, 1)
 
     assert floor.ahead == [4.0, 0.0, 7.0, 9.0, 0.0]
+
+
+def test_what_a_level_shows_that_was_never_named_is_unknown_until_a_row_has_cleared_the_book() -> None:
+    floor = named()
+
+    for order, price in enumerate([100, 99, 98, 90], start=1):
+        floor.place(order, BUY, price, 1)
+    floor.depth(BUY, 99, 6)
+
+    assert floor.ahead == [4.0, 6.0, 7.0, UNKNOWN]
+
+
+def test_a_quote_beside_the_levels_says_what_stands_at_the_touch() -> None:
+    floor = booked()
+    floor.quote(99, 500, 102, 3)
+
+    floor.place(1, BUY, 99, 1)
+
+    assert floor.ahead == [500.0]
+
+
+def test_a_taker_takes_no_level_that_a_quote_has_said_is_gone_and_none_twice() -> None:
+    floor = booked()
+    floor.quote(100, 4, 102, 5)
+
+    floor.place(1, BUY, 105, 20, IOC)
+
+    assert [(fill.price, fill.size) for fill in floor.fills] == [(102, 5), (105, 10)]
 
 
 def test_the_queue_follows_its_own_level_and_no_other() -> None:

@@ -120,15 +120,15 @@ def _shown(venue: Venue, side: int, price: int) -> int:
     """Return the lots that the book shows at our side's `price`, -1 where it does not say.
 
     With the touch alone: the shown size at the best price, none inside the spread, unknown deeper. With depth: the
-    size of the level, as far as the levels reach.
+    size of the level, as far as the levels reach; of the best price what the last row said, be it a quote.
     """
+    best = venue.bid if side > 0 else venue.ask
+    if best != 0 and price == best:
+        return venue.bid_size if side > 0 else venue.ask_size
     if venue.deep != 0:
         return shown_at(venue, side, price)
-    best = venue.bid if side > 0 else venue.ask
     if best == 0:
         return -1
-    if price == best:
-        return venue.bid_size if side > 0 else venue.ask_size
     return 0 if side * (price - best) > 0 else -1
 
 
@@ -151,8 +151,10 @@ def _take(sim: Sim, now_ns: int, order: int, side: int, price: int, size: int) -
         return left
     row = ASKS if side > 0 else BIDS
     levels = venue.n_asks if side > 0 else venue.n_bids
-    for k in range(1, levels):
+    for k in range(levels):
         level_price = venue.depth[row, k, D_PRICE]
+        if side * (level_price - touch) <= 0:
+            continue  # The touch is taken, and a quote may have said since that it is farther than the levels say.
         if left == 0 or side * (level_price - price) > 0:
             break
         take = min(left, venue.depth[row, k, D_SIZE])

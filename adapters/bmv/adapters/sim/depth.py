@@ -7,7 +7,11 @@ from bmv.core.params import ASKS, BIDS
 
 @kernel
 def shown_at(venue: Venue, side: int, price: int) -> int:
-    """Return the size that the depth shows at `price`, 0 between two levels, -1 beyond the last of a full side."""
+    """Return the size that the depth shows at `price`; at one that it does not name 0, or -1 where that says nothing.
+
+    Levels that were never named are empty only if a row cleared the book before: a tape that begins in the middle of a
+    book, or a window of one, says nothing of them. Beyond the last level of a full side nothing is known either.
+    """
     row = BIDS if side > 0 else ASKS
     levels = venue.n_bids if side > 0 else venue.n_asks
     for k in range(levels):
@@ -15,8 +19,8 @@ def shown_at(venue: Venue, side: int, price: int) -> int:
         if level_price == price:
             return int(venue.depth[row, k, D_SIZE])
         if side * (level_price - price) < 0:
-            return 0
-    return -1 if levels == DEPTH_MAX else 0
+            return 0 if venue.whole != 0 else -1
+    return 0 if venue.whole != 0 and levels < DEPTH_MAX else -1
 
 
 @kernel

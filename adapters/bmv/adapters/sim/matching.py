@@ -229,13 +229,15 @@ def _reshow(sim: Sim, at: int, before: int, shown: int) -> None:
 def on_depth(sim: Sim, now_ns: int, side: int, price: int, size: int) -> None:
     """Take in a change of one level of the book; side 0 clears it. The touch follows from the levels.
 
-    Where the sizes of all levels are known, an order's queue is what its level shows when it joins, and shrinks with
-    every change of that level; from the first such row on, the touch alone moves no queue.
+    An order's queue is what its level shows when it joins, and shrinks with every change of that level; from the first
+    such row on, the touch alone moves no queue. Until a row has cleared the book, the touch is the best of the levels
+    named so far, which may be worse than the market's.
     """
     venue = sim.venue
     if side == 0:
         venue.n_bids = 0
         venue.n_asks = 0
+        venue.whole = 1
     else:
         before = set_level(venue, side, price, size)
         for i in range(venue.n_book):

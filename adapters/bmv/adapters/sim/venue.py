@@ -58,6 +58,7 @@ class Venue:
 
     # Depth, where the tape has it: [bids, asks] x level x [price, size], best first.
     deep: int
+    whole: int  # 1 once a row cleared the book: the levels told since are all there are.
     n_bids: int
     n_asks: int
     depth: Annotated[Table, (2, DEPTH_MAX, DEPTH_COLUMNS)]
