@@ -62,10 +62,10 @@ def test_the_page_tells_what_a_trader_looks_for(page: str, said: str) -> None:
     assert said in without_program(page)
 
 
-def test_the_page_brackets_place_and_fills_and_does_not_say_that_the_profit_lies_between(page: str) -> None:
+def test_the_page_brackets_place_and_volume_and_does_not_say_that_the_profit_lies_between(page: str) -> None:
     shell = without_program(page)
 
-    assert "Run front and back as well: our place lies between them, and as a rule our fills do" in shell
+    assert "Run front and back as well: our place lies between them, and as a rule our volume does" in shell
     assert shell.count("the profit need not") == 2  # Beside the bracket, and among what the simulation leaves out.
     assert "truth lies between" not in shell
 

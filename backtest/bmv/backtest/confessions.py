@@ -34,7 +34,7 @@ def confessions(run: Run) -> Html:
 def _queue(run: Run) -> str:
     name = str(at(run.config, "simulation", "queue"))
     return QUEUES.get(name, f"Queue model “{name}”.") + (
-        " Run front and back as well: our place lies between them, and as a rule our fills do; the profit need not."
+        " Run front and back as well: our place lies between them, and as a rule our volume does; the profit need not."
     )
 
 

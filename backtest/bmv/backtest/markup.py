@@ -186,13 +186,17 @@ def pivot_table(stats: Json) -> Html:
 
 
 def bracket_table(bracket: Json, symbol: str) -> Html:
-    """Return what came out first in the queue and last in it: our place lies between, the profit need not."""
+    """Return what came out first in the queue and last in it: our place lies between, the profit need not.
+
+    The row of the run itself says so.
+    """
     return table(
-        ("Queue", "Net", "Fills", "Max drawdown", "Digest"),
+        ("Queue", "Net", "Volume filled", "Fills", "Max drawdown", "Digest"),
         (
             [
-                queue.title(),
+                f"{queue.title()} (this run)" if run.get("own") else queue.title(),
                 in_words(Row("", finite(run.get("net")), "quote"), symbol),
+                in_words(Row("", finite(run.get("volume")), "base"), symbol),
                 in_words(Row("", finite(run.get("fills")), "count")),
                 in_words(Row("", finite(run.get("max_drawdown")), "share")),
                 element("span", str(run.get("digest", UNKNOWN)), css="mono"),

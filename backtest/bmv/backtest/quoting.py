@@ -55,11 +55,16 @@ def _fates(accepted: pl.DataFrame, keys: tuple[str, ...]) -> list[Json]:
     ]
 
 
-def uptime(times: dict[str, int]) -> Json:
-    """Tell what share of the tape's time (0 to 1) we had a pivot, quoted, stood at the touch, were halted."""
-    names = ("pivot", "two_sided", "bid_at_touch", "ask_at_touch", "both_at_touch", "halted")
+def uptime(times: dict[str, int], touch_known: bool = True) -> Json:
+    """Tell what share of the tape's time (0 to 1) we had a pivot, quoted, stood at the touch, were halted.
+
+    Where the tape never showed a touch (`touch_known` is False), how long we stood at it is None.
+    """
+    names, at_touch = ("pivot", "two_sided", "halted"), ("bid_at_touch", "ask_at_touch", "both_at_touch")
     total = times.get("total")
-    return {"total_s": (total or 0) / SECOND} | {name: ratio(times.get(name), total) for name in names}
+    shares = {name: ratio(times.get(name), total) for name in (*names, *at_touch)}
+    unknown = {} if touch_known else dict.fromkeys(at_touch)
+    return {"total_s": (total or 0) / SECOND} | shares | unknown
 
 
 def inventory(outcome: "Outcome", config: Json) -> Json:

@@ -134,8 +134,8 @@ def _bracket(summary: Json) -> Html:
     if not found:
         return NOTHING
     lead = (
-        "Nobody knows our place in the queue. It lies between first and last, and as a rule our fills do; the profit "
-        "need not, for each fill changes what is decided after it."
+        "Nobody knows our place in the queue. It lies between first and last, and as a rule the volume that we trade "
+        "does; the profit need not, for each fill changes what is decided after it."
     )
     return markup.card("Bracket of belief", markup.bracket_table(found, str(summary.get("symbol", ""))), lead)
 

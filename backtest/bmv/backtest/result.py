@@ -19,7 +19,7 @@ from bmv.backtest.codecache import product_hash
 from bmv.backtest.folder import CONFIG, EQUITY, FILLS, MANIFEST, ORDERS, SUMMARY, VERSION, Run
 from bmv.backtest.numbers import Json, finite
 from bmv.backtest.outcome import Outcome
-from bmv.backtest.stats import statistics
+from bmv.backtest.stats import breaker_warnings, statistics
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -72,7 +72,7 @@ class Result:
         o = self.outcome
         stats = statistics(o, self.config.model_dump(mode="json"))
         quality = self._tape.quality.as_dict()
-        warnings = quality.pop("warnings")
+        told, grave = quality.pop("warnings"), self._tape.quality.grave
         return {
             "version": VERSION,
             "symbol": o.market.symbol,
@@ -92,7 +92,7 @@ class Result:
             "events_per_second": round(o.counts["events"] / o.engine_seconds) if o.engine_seconds > 0 else None,
             "statistics": stats,
             "quality": quality,
-            "warnings": warnings,
+            "warnings": [*told[:grave], *breaker_warnings(o), *told[grave:]],
         }
 
     def _money(self, quanta: int) -> str:
@@ -100,17 +100,22 @@ class Result:
 
     @cached_property
     def bracket(self) -> Json:
-        """The same run first and last in every queue.
+        """The same run first and last in every queue, and between them the run itself where it is neither.
 
-        Our place in the queue lies between the two, and as a rule our fills do. The profit need not: each fill changes
-        what is decided after it.
+        Our place in the queue lies between the two, and as a rule the volume that we trade does. Their number of fills
+        need not, for a lucky place fills an order at once that another fills in pieces; nor need the profit: each fill
+        changes what is decided after it.
         """
-        return {queue: self._bound(queue) for queue in ("front", "back")}
+        own = self.config.simulation.queue
+        return {queue: self._bound(queue) for queue in ("front", *({own} - {"front", "back"}), "back")}
 
     def _bound(self, queue: str) -> Json:
-        o = self.outcome if self.config.simulation.queue == queue else self._again(queue)
+        own = self.config.simulation.queue == queue
+        o = self.outcome if own else self._again(queue)
         return {
+            "own": own,
             "net": self._money(o.pnl["net"]),
+            "volume": float(o.fills["size"].sum()),
             "fills": o.counts["fills"],
             "max_drawdown": finite(o.equity["drawdown"].max()),
             "digest": o.digest,

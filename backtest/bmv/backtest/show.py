@@ -83,15 +83,17 @@ def _block(title: str, rows: list[Row], symbol: str) -> Table:
 
 
 def _bracket(bracket: Json, symbol: str) -> Table:
-    """Return what came out at the two ends of where we may have stood: first in the queue, and last."""
-    table = Table(title="Bracket of belief", title_justify="left", title_style="bold cyan", box=None)
-    for name in ("queue", "net", "fills", "max drawdown", "digest"):
+    """Return what came out at the two ends of where we may have stood, first in the queue and last, and in the run."""
+    table = Table(title="Bracket of belief (* this run)", title_justify="left", title_style="bold cyan", box=None)
+    for name in ("queue", "net", "volume", "fills", "drawdown", "digest"):
         table.add_column(name, justify="left" if name in ("queue", "digest") else "right", header_style="dim")
     for queue, run in bracket.items():
         if isinstance(run, dict):
-            net, fills, fall = (finite(run.get(name)) for name in ("net", "fills", "max_drawdown"))
-            table.add_row(queue, in_words(Row("", net, "quote"), symbol), in_words(Row("", fills, "count")),
-                          in_words(Row("", fall, "share")), str(run.get("digest", "")))  # fmt: skip
+            net, volume, fills, fall = (finite(run.get(name)) for name in ("net", "volume", "fills", "max_drawdown"))
+            table.add_row(f"{queue} *" if run.get("own") else queue,
+                          in_words(Row("", net, "quote"), symbol), in_words(Row("", volume, "base"), symbol),
+                          in_words(Row("", fills, "count")), in_words(Row("", fall, "share")),
+                          str(run.get("digest", "")))  # fmt: skip
     return table
 
 

@@ -10,6 +10,7 @@ from bmv.backtest.quoting import activity, inventory, order_fates, uptime
 from bmv.backtest.returns import drawdown, ratios
 from bmv.backtest.roundtrips import round_trips
 from bmv.backtest.whynothing import why_nothing
+from bmv.backtest.wording import instant, percent
 from bmv.core.breaker import Tier
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def statistics(outcome: "Outcome", config: Json) -> Json:
         "orders": order_fates(outcome.orders, fills),
         "round_trips": round_trips(fills),
         "inventory": inventory(outcome, config),
-        "uptime": uptime(outcome.times),
+        "uptime": uptime(outcome.times, touch_known(outcome)),
         "spread": spreads(fills, outcome.sums, outcome.times, finite(equity["mid"].mean())),
         "markouts": markouts(fills),
         "adverse_selection": adverse_selection(fills),
@@ -44,6 +45,11 @@ def statistics(outcome: "Outcome", config: Json) -> Json:
         "breaker": breaker_timeline(outcome),
         "why_nothing": why_nothing(outcome),
     }
+
+
+def touch_known(outcome: "Outcome") -> bool:
+    """Return whether the tape had rows that show the best prices."""
+    return any(outcome.counts[name] for name in ("quotes", "depths"))
 
 
 def _without_nan(table: pl.DataFrame) -> pl.DataFrame:
@@ -69,3 +75,32 @@ def breaker_timeline(outcome: "Outcome") -> list[Json]:
         }
         for row in outcome.breaker.iter_rows(named=True)
     ]
+
+
+TRIPPED = {Tier.HALT: "halted trading", Tier.REDUCE: "let positions only be reduced"}
+
+
+def breaker_warnings(outcome: "Outcome") -> list[str]:
+    """Say when each tier that kept the run from quoting as configured was reached, and for how long; gravest first.
+
+    A run that was halted for much of its time was not tried out by the rest of its tape.
+    """
+    ends = [*outcome.breaker["ts_ns"].to_list()[1:], outcome.last_ns]
+    rows = list(zip(outcome.breaker["ts_ns"].to_list(), ends, outcome.breaker["tier"].to_list(), strict=False))
+    return [_tripped(outcome, rows, tier) for tier in TRIPPED if any(each == tier for _, _, each in rows)]
+
+
+def _tripped(outcome: "Outcome", rows: list[tuple[int, int, int]], tier: Tier) -> str:
+    """Return the sentence about `tier`; `rows` are the changes: from, to (both ns UTC), tier."""
+    spells = [(start, end) for start, end, each in rows if each == tier]
+    share = ratio(sum(end - start for start, end in spells), outcome.times.get("total"))
+    (start, end), *others = spells
+    if others:
+        when = f"{len(spells):,} times, first at {_second(start)}"
+    else:
+        when = f"at {_second(start)} " + ("and it stayed so" if rows[-1][2] == tier else f"until {_second(end)}")
+    return f"the breaker {TRIPPED[tier]} {when}" + ("" if share is None else f": {percent(share)} of the time")
+
+
+def _second(ts_ns: int) -> str:
+    return f"{instant(ts_ns).replace(' ', 'T')}Z"

@@ -8,6 +8,7 @@ from bmv.backtest.numbers import SECOND, finite
 
 UNKNOWN = "–"
 MINUS = "−"
+CONTRACTS = ("PERP", "PERPETUAL", "SWAP", "FUTURE", "FUTURES", "SPOT")  # What stands in symbols and is no currency.
 
 
 def plain(value: float, decimals: int = 2, *, sign: bool = False) -> str:
@@ -87,10 +88,13 @@ def instant(ts_ns: int) -> str:
 
 
 def currencies(symbol: str) -> tuple[str, str]:
-    """Return base and quote as far as the symbol tells them.
+    """Return base and quote where the symbol tells them beyond doubt, and the plain words `base` and `quote` elsewhere.
 
-    >>> currencies("SOL/USDC"), currencies("BTC-USDC-PERP"), currencies("AIG")
-    (('SOL', 'USDC'), ('BTC', 'USDC'), ('base', 'quote'))
+    A venue before the last underscore is no currency, nor is what a contract is called (`SOL-PERP`) or when it ends.
+
+    >>> currencies("SOL/USDC"), currencies("standx_BTC-USD-PERP"), currencies("us_AIG")
+    (('SOL', 'USDC'), ('BTC', 'USD'), ('base', 'quote'))
     """
-    names = re.split(r"[/_:-]", symbol)
-    return (names[0], names[1]) if len(names) > 1 and all(names[:2]) else ("base", "quote")
+    base, quote, *_ = [*re.split("[/-]", symbol.rpartition("_")[2]), ""]
+    told = base.isalnum() and quote.isalnum() and not quote[0].isdigit() and quote.upper() not in CONTRACTS
+    return (base, quote) if told else ("base", "quote")

@@ -5,9 +5,10 @@ a number is too large to be told without wrapping somewhere, ends the run. Two t
 are: a crossed or locked book, and a book of which a side, or both, is empty.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from decimal import Decimal
 from enum import IntEnum
 from typing import Any, NamedTuple
 
@@ -21,6 +22,9 @@ from bmv.ports.messages import UNRECORDED, Kind
 
 GAP_NS = 60_000_000_000  # A hole between two rows that is longer than this is told in a warning.
 GAPS_KEPT = 10
+GAPS_WARNED = 3
+PRICES_STRIDE = 64  # Of so many rows the prices of one are looked at; more would be felt in reading.
+PRICES_KNOWN = 20  # Fewer different prices than this say nothing about the grid on which they lie.
 
 
 class Fault(IntEnum):
@@ -221,7 +225,9 @@ class Quality:
     """What a reading found, row by row; complete once the tape has been read to its end.
 
     `rows` were read within the window, `told` of them were good; `bad` counts the dropped ones by kind of fault.
-    `off_lot` rows had a size that was rounded down to a lot. `gaps` are the longest holes, longest first.
+    `off_lot` rows had a size that was rounded down to a lot. `gaps` are the longest holes, longest first. `coarse` is
+    the greatest common divisor of the prices looked at, in ticks, 0 before the first. `amid_book`: the first change of
+    depth does not clear the book. `warnings` stand by weight; the first `grave` of them are about the tape as a whole.
     """
 
     rows: int = 0
@@ -235,9 +241,13 @@ class Quality:
     unsided: int = 0
     off_lot: int = 0
     gap_count: int = 0
+    amid_book: bool = False
     bad: dict[Fault, int] = field(default_factory=dict)
     gaps: list[Gap] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    grave: int = 0
+    coarse: int = 0
+    prices: set[int] = field(default_factory=set, compare=False)  # In ticks; enough of them to judge the grid by.
 
     @property
     def told(self) -> int:
@@ -263,14 +273,26 @@ class Quality:
 
     def tell(self, told: Columns, before_ns: int | None) -> None:
         """Count what is told; `before_ns` is the time of the row before, None if there is none."""
+        if self.coarse != 1:
+            self._tell_grid(told)
         trade = told.kind == Kind.TRADE
         self.trades += (trades := _count(trade))
         self.depths += (depths := _count(told.kind == Kind.DEPTH))
+        if depths == self.depths > 0:  # The first of the tape.
+            self.amid_book = bool(told.side[np.argmax(told.kind == Kind.DEPTH)] != 0)
         self.quotes += len(told.kind) - trades - depths
         self.unsided += trades - _count(trade & (told.side != 0))
         if trades < len(told.kind):
             self._tell_books(told)
         self._tell_gaps(told.ts_ns, before_ns)
+
+    def _tell_grid(self, told: Columns) -> None:
+        """Look at the prices of every `PRICES_STRIDE`-th row told, whatever the batches, until they have no divisor."""
+        first = -self.told % PRICES_STRIDE
+        seen = np.concatenate([column[first::PRICES_STRIDE] for column in (told.price, told.bid, told.ask)])
+        self.coarse = int(np.gcd.reduce(seen, initial=self.coarse))
+        if self.coarse > 1 and len(self.prices) <= PRICES_KNOWN:
+            self.prices.update(np.unique(seen).tolist())
 
     def _tell_books(self, told: Columns) -> None:
         meeting = (told.bid >= told.ask) & (told.ask > 0)
@@ -293,24 +315,58 @@ class Quality:
         self.gaps += [Gap(int(ts_ns[hole] - steps[hole]), int(ts_ns[hole])) for hole in holes]
         self.gaps = sorted(self.gaps, key=lambda gap: (-gap.length_ns, gap.from_ns))[:GAPS_KEPT]
 
-    def warn(self) -> None:
-        """Put into words what an operator should know about the reading; called once, at its end."""
-        if not self.trades:
-            self.warnings.append("the tape has no trades: there will be no pivot, and nothing will be quoted")
+    def warn(self, tick_size: Decimal | None = None, made_up: str = "", unseeded: "Quality | None" = None) -> None:
+        """Put into words what an operator should know about the reading, by weight; called once, at its end.
+
+        Args:
+            tick_size: As configured, in quote; None: nothing is said about it.
+            made_up: What the tape says of its maker, if it is made up.
+            unseeded: The tally of the rows before the run.
+        """
+        self.warnings += self._on_the_tape(made_up)
+        self.grave = len(self.warnings)
         if self.dropped:
             share = self.dropped / self.rows
             self.warnings.append(f"{self.dropped:,} bad rows dropped ({share:.4%}): {self.faults()}")
+        if unseeded and unseeded.dropped:
+            lost = f"{unseeded.dropped:,} bad rows before the run do not seed it: {unseeded.faults()}"
+            self.warnings.append(lost)
+        self.warnings += [*self._on_steps(tick_size), *self._on_books(), *self._on_holes()]
+
+    def _on_the_tape(self, made_up: str) -> Iterator[str]:
+        if made_up:
+            yield f"the tape is made up ({made_up}): what is earned on it means nothing"
+        if not self.trades:
+            yield "the tape has no trades: there will be no pivot, and nothing will be quoted"
+        if not self.quotes + self.depths:
+            yield "the tape has no quotes: fills come from prints alone, figures at the touch are unknown"
+        if self.amid_book:
+            yield "the depth begins in the middle of a book: levels not named yet are unknown, the touch may be wrong"
+
+    def _on_steps(self, tick_size: Decimal | None) -> Iterator[str]:
+        if tick_size is not None and self.coarse > 1 and len(self.prices - {0}) >= PRICES_KNOWN:
+            step = format((tick_size * self.coarse).normalize(), "f")
+            looked = f"every price looked at (one row in {PRICES_STRIDE})"
+            yield f"{looked} lies on multiples of {step}, tick_size is {tick_size}: is it right?"
         if self.off_lot:
-            self.warnings.append(f"{self.off_lot:,} rows had a size off the lot grid, rounded down")
+            yield f"{self.off_lot:,} rows had a size off the lot grid, rounded down"
+
+    def _on_books(self) -> Iterator[str]:
         if self.unsided:
-            self.warnings.append(f"{self.unsided:,} of {self.trades:,} trades have no aggressor recorded")
+            yield f"{self.unsided:,} of {self.trades:,} trades have no aggressor recorded"
         if self.unsized:
-            self.warnings.append(f"{self.unsized:,} rows have a book side whose size was not recorded")
-        if self.locked + self.crossed:
-            self.warnings.append(f"{self.crossed:,} crossed and {self.locked:,} locked rows told as they are")
+            yield f"{self.unsized:,} rows have a book side whose size was not recorded"
+        counts = {"crossed": self.crossed, "locked": self.locked}
+        if meeting := " and ".join(f"{count:,} {name}" for name, count in counts.items() if count):
+            yield f"{meeting} rows told as they are"
+
+    def _on_holes(self) -> Iterator[str]:
         if self.gap_count:
-            self.warnings.append(f"holes in the record longer than {GAP_NS // 10**9} s: {self.gap_count:,}")
-        self.warnings += [f"no rows from {utc(gap.from_ns)} to {utc(gap.to_ns)}" for gap in self.gaps]
+            yield f"holes in the record longer than {GAP_NS // 10**9} s: {self.gap_count:,}"
+        yield from (f"no rows from {utc(gap.from_ns)} to {utc(gap.to_ns)}" for gap in self.gaps[:GAPS_WARNED])
+        if self.gap_count > GAPS_WARNED:
+            more = self.gap_count - GAPS_WARNED
+            yield f"and {more:,} more: quality.gaps in the summary has the {GAPS_KEPT} longest"
 
     def faults(self) -> str:
         """Return the counts by kind of fault, in words."""

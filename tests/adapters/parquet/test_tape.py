@@ -135,7 +135,8 @@ def test_a_trade_exactly_as_old_as_the_history_seeds_and_quotes_and_bad_rows_do_
     assert bench.told(tape).ts_ns.tolist() == [20]
     assert tape.quality.rows == 1
     assert tape.quality.warnings == [
-        "1 bad rows before the run do not seed it: 1 price or size missing or not a number"
+        "the tape has no quotes: fills come from prints alone, figures at the touch are unknown",
+        "1 bad rows before the run do not seed it: 1 price or size missing or not a number",
     ]
 
 

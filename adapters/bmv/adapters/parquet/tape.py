@@ -117,10 +117,7 @@ class ParquetTape:
             raise self._refusal(reading)
         if not self.quality.told:
             raise DataError(f"no good row among {self.quality.rows:,}: {self.quality.faults()}")
-        self.quality.warn()
-        if self.seed_quality.dropped:
-            lost = f"{self.seed_quality.dropped:,} bad rows before the run do not seed it: {self.seed_quality.faults()}"
-            self.quality.warnings.append(lost)
+        self.quality.warn(self.market.tick_size, self._made_up(), self.seed_quality)
 
     def manifest(self) -> list[dict[str, Any]]:  # Any: it is JSON.
         """Return the files that seed and run read: path, SHA-256, rows, first and last time (nanoseconds UTC).
@@ -139,6 +136,11 @@ class ParquetTape:
             for source in self.sources
             if source.path in used
         ]
+
+    def _made_up(self) -> str:
+        """Return what the files that seed and run say of their maker, if they are made up; empty if none is."""
+        makers = (span.source.words.get("bmv.source", "") for span in (*self.seeded, *self.window))
+        return "; ".join(dict.fromkeys(maker for maker in makers if maker.startswith("synthetic")))
 
     def _spans(self, from_ns: int, to_ns: int) -> list[Span]:
         """Return, file by file, from the first to the last row whose time lies in `[from_ns, to_ns)`."""

@@ -1,0 +1,45 @@
+"""Numbers and names as people read them."""
+
+import pytest
+from synthetic import CONFIG, nothing, summary_of
+
+from bmv.backtest.sheet import Row, in_words
+from bmv.backtest.stats import statistics
+from bmv.backtest.wording import currencies
+
+PLAIN = ("base", "quote")
+
+
+@pytest.mark.parametrize(
+    ("symbol", "told"),
+    [
+        ("SOL/USDC", ("SOL", "USDC")),
+        ("BTC-USDC", ("BTC", "USDC")),
+        ("BTC-USDC-PERP", ("BTC", "USDC")),
+        ("standx_BTC-USD-PERP", ("BTC", "USD")),
+        ("kraken_XBT/EUR", ("XBT", "EUR")),
+        ("my_venue_1000PEPE-USDT", ("1000PEPE", "USDT")),
+        ("binance_usdm_BTCUSDT", PLAIN),
+        ("us_AIG", PLAIN),
+        ("AIG", PLAIN),
+        ("BTCUSDT", PLAIN),
+        ("BTC_USDT", PLAIN),
+        ("SOL-PERP", PLAIN),
+        ("BTC-27JUN25", PLAIN),
+        ("BTC/USDT:USDT", PLAIN),
+        ("binance:BTC/USDT", PLAIN),
+        ("/USDC", PLAIN),
+        ("SOL/", PLAIN),
+        ("", PLAIN),
+    ],
+)
+def test_a_symbol_tells_its_currencies_only_where_there_is_no_doubt(symbol: str, told: tuple[str, str]) -> None:
+    assert currencies(symbol) == told
+
+
+def test_profit_is_never_shown_in_a_part_of_the_name_of_a_venue_or_in_the_base() -> None:
+    outcome = nothing()
+    summary = summary_of(outcome, statistics(outcome, CONFIG), symbol="standx_BTC-USD-PERP")
+
+    assert in_words(Row("net", 1.5, "quote"), summary["symbol"]) == "+1.5000 USD"
+    assert in_words(Row("net", 1.5, "quote"), "us_AIG") == "+1.5000 quote"
