@@ -209,7 +209,6 @@ def test_a_grid_that_stood_back_for_what_was_cancelled_is_looked_at_with_the_nex
     assert desk.state.calm == 0
 
 
-
 @pytest.mark.parametrize(("target", "asked"), [(100, ["cancel #1", "cancel #2"]), (120, ["cancel #2"])])
 def test_at_its_target_nothing_reduces_and_below_it_only_bids_do(target: int, asked: list[str]) -> None:
     desk = owning(reduce_ppm=8_000, target=target)
