@@ -20,7 +20,7 @@ from bmv.core.kernel import kernel
 from bmv.core.params import LEVELS_MAX, Params
 from bmv.core.state import State
 from bmv.data.synth import synth
-from bmv.ports.errors import ConfigError
+from bmv.ports.errors import ConfigError, DataError
 
 EXAMPLES = Path(__file__).parents[2] / "docs" / "strategies"
 ENGINES = ["fused", "reference"]
@@ -311,7 +311,24 @@ def test_an_amount_that_int64_cannot_hold_is_no_order(tape: Path, tmp_path: Path
     assert not len(made.orders)
 
 
-def test_rows_beyond_the_table_reach_nothing(tape: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("compiled", [True, False])
+@pytest.mark.parametrize("rows", ["-2", "129"])
+def test_a_number_that_is_no_number_of_rows_is_refused_and_named(
+    rows: str, compiled: bool, engine: str, tape: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, said = spoken(tape, written(tmp_path, f"return {rows}", compiled), capsys, "--engine", engine)
+
+    assert code == 1
+    assert said.startswith(f"error: mine.py:mine returned {rows}; expected the number of rows it wants")
+    assert len(said.splitlines()) == 1
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("compiled", [True, False])
+def test_rows_beyond_the_table_reach_nothing(
+    compiled: bool, engine: str, tape: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     body = f"""
         for row in range({2 * LEVELS_MAX}):
             wanted[row, 0], wanted[row, 1], wanted[row, 2] = 1, row, state.bid - row
@@ -319,15 +336,86 @@ def test_rows_beyond_the_table_reach_nothing(tape: Path, tmp_path: Path) -> None
         return 200
     """
 
-    made = [
-        run(tape, written(tmp_path, body, compiled), engine, requote__min_interval_ms=10_000)
-        for compiled in (True, False)
-        for engine in ENGINES
-    ]
+    code, said = spoken(tape, written(tmp_path, body, compiled), capsys, "--engine", engine)
 
-    assert len({each.digest for each in made}) == 1
-    assert refused(made[0])["malformed"] >= 72 * made[0].summary["requotes"] > 0
-    assert max(made[0].orders["level"].to_list()) < 2 * LEVELS_MAX
+    assert code == 1
+    assert "returned 200; expected the number of rows it wants" in said
+    assert not (tape.parent / "run" / "orders.parquet").exists()
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize(("body", "told"), [("pass", "None"), ("return 'two'", "'two'"), ("return 1.5", "1.5")])
+def test_an_answer_that_is_no_whole_number_is_refused_and_named(
+    body: str, told: str, engine: str, tape: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, said = spoken(tape, written(tmp_path, body, compiled=False), capsys, "--engine", engine)
+
+    assert code == 1
+    assert said.startswith(f"error: mine.py:mine returned {told}; expected the number of rows it wants")
+    assert len(said.splitlines()) == 1
+
+
+@pytest.mark.parametrize(("body", "told"), [("pass", "a whole number or None"), ("return 1.5", "a")])
+def test_a_marked_function_that_returns_no_whole_number_is_refused_as_it_is_compiled(
+    body: str, told: str, tape: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, said = spoken(tape, written(tmp_path, body, compiled=True), capsys)
+
+    assert code == 3
+    assert f"is marked @kernel and returns {told}" in said
+    assert "expected the number of rows it wants" in said
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        ("return nothing_of_that_name", "NameError: name 'nothing_of_that_name' is not defined"),
+        ("return len(memory.nope)", "Unknown attribute 'nope'"),
+        ("return 'a' + 3", "No implementation of function add"),
+    ],
+)
+def test_what_does_not_compile_is_told_by_its_cause(
+    body: str, told: str, tape: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, said = spoken(tape, written(tmp_path, body, compiled=True), capsys)
+
+    assert code == 3
+    assert told in said
+    assert told.startswith("NameError") or "(mine.py, line 8)" in said
+    assert len(said.splitlines()) == 1
+
+
+def test_under_debug_all_that_numba_says_is_told(
+    tape: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BMV_DEBUG", "1")
+
+    code, said = spoken(tape, written(tmp_path, "return len(memory.nope)", compiled=True), capsys)
+
+    assert code == 3
+    assert "During: Pass nopython_type_inference" in said
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_under_debug_the_traceback_begins_in_the_users_file(
+    engine: str, tape: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BMV_DEBUG", "1")
+    strategy = written(tmp_path, "raise ValueError('no quote today')", compiled=False)
+
+    code, said = spoken(tape, strategy, capsys, "--engine", engine)
+
+    assert code == 1
+    assert said.splitlines()[0] == "Traceback (most recent call last):"
+    assert "mine.py" in said.splitlines()[1]
+    assert "plugin.py" not in said
+
+
+def test_a_csv_is_sent_to_the_commands_that_read_it(tmp_path: Path) -> None:
+    (tmp_path / "ticks.csv").write_text("ts,price\n1,2\n")
+
+    with pytest.raises(DataError, match=r"bmv data import.*bmv data convert"):
+        Backtest(EXAMPLES / "microprice.toml", tmp_path / "ticks.csv").run()
 
 
 def test_the_manifest_tells_one_text_of_a_strategy_from_another(tape: Path, tmp_path: Path) -> None:
@@ -414,7 +502,7 @@ def test_the_grid_is_not_blamed_where_a_function_wanted_nothing(tape: Path, tmp_
 
     said = made.summary["statistics"]["why_nothing"]
     assert said[0] == "No order was placed."
-    assert re.fullmatch(r"Nothing was refused: in [\d,]+ decisions nothing of market.min_size or more .*", said[1])
+    assert re.fullmatch(r"The strategy wanted nothing in [\d,]+ decisions.", said[1])
     assert len(said) == 2
 
 

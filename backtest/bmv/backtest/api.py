@@ -1,9 +1,13 @@
 """A backtest as a library: a configuration and a tape in, a result out."""
 
+import os
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
+
+import numpy as np
 
 from bmv.adapters.config import Config, build, load
 from bmv.adapters.config.compile import refuse_without_reference, to_ns
@@ -15,9 +19,12 @@ from bmv.backtest.result import Result
 from bmv.backtest.tables import outcome
 from bmv.backtest.wiring import BacktestContainer
 from bmv.core.engine import Strategy
-from bmv.ports.errors import UsageError
+from bmv.core.state import W_SIDE, State
+from bmv.data.place import is_url
+from bmv.ports.errors import DataError, UsageError
 from bmv.ports.market_data import Columns
 
+PARQUET = b"PAR1"  # How each such file begins.
 EngineName = Literal["fused", "reference"]
 ShareDone = Callable[[float], None]  # Called with the share done, 0 to 1.
 
@@ -63,6 +70,7 @@ class Backtest:
 
     def run(self, progress: ShareDone | None = None) -> Result:
         """Let the tape happen, from the beginning each time; return what came of it."""
+        _refuse_other_forms(self.paths)
         strategy, known = self._strategy()
         c = BacktestContainer(
             config=self.config,
@@ -70,7 +78,7 @@ class Backtest:
             sample_ns=to_ns(self.config.data.equity_sample_s),
             start_ns=self.start_ns,
             end_ns=self.end_ns,
-            strategy=strategy,
+            strategy=plugin.counted(strategy),
             spelling=self.config.strategy or (identity.spelling(self._function) if self._function else ""),
         )
         tape = Watched(c.tape(), progress)
@@ -113,6 +121,25 @@ def _configured(config: Config | str | Path, strategy: Strategy | str | None) ->
     return found.model_copy(update={"strategy": None})
 
 
+def _refuse_other_forms(paths: Sequence[str | Path]) -> None:
+    """Raise `DataError` where a file is no Parquet, such as CSV, and say what makes Parquet of it."""
+    for path in paths:
+        if is_url(path) or not os.path.isfile(path) or not os.access(path, os.R_OK):
+            continue
+        with open(path, "rb") as file:
+            if file.read(len(PARQUET)) == PARQUET:
+                continue
+        raise DataError(
+            f"{path}: cannot be read as Parquet. `bmv data import` takes CSV and other forms into a lake; "
+            f"`bmv data convert {path} ticks.parquet` makes one file of Parquet of it"
+        )
+
+
+def _wanting(made: Outcome, state: State) -> Outcome:
+    """Return `made`, with the sides that a strategy ever wrote among its counts: none means that it wanted nothing."""
+    return replace(made, counts=made.counts | {"wanted_sides": int(np.count_nonzero(state.wanted[:, W_SIDE]))})
+
+
 def _by_reference(c: BacktestContainer, tape: "Watched") -> Outcome:
     from bmv.backtest.run import run
 
@@ -120,7 +147,8 @@ def _by_reference(c: BacktestContainer, tape: "Watched") -> Outcome:
     started = time.perf_counter()
     run(world, tape, tape.count)
     spent = time.perf_counter() - started
-    return outcome(c.market(), c.params(), world.engine.state, world.record, c.sink().whole(), tape.split(spent))
+    made = outcome(c.market(), c.params(), world.engine.state, world.record, c.sink().whole(), tape.split(spent))
+    return _wanting(made, world.engine.state)
 
 
 def _by_loop(c: BacktestContainer, tape: "Watched") -> Outcome:
@@ -128,7 +156,8 @@ def _by_loop(c: BacktestContainer, tape: "Watched") -> Outcome:
     started = time.perf_counter()
     loop.run(tape, tape.count)
     spent = time.perf_counter() - started
-    return outcome(c.market(), c.params(), loop.state, loop.record, c.sink().whole(), tape.split(spent))
+    made = outcome(c.market(), c.params(), loop.state, loop.record, c.sink().whole(), tape.split(spent))
+    return _wanting(made, loop.state)
 
 
 class Watched:

@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from bmv.adapters.cli.options import JSON, SETS
-from bmv.ports.errors import DataError, UsageError
+from bmv.ports.errors import BmvError, DataError, UsageError
 
 if TYPE_CHECKING:
     from bmv.adapters.config import Config
+    from bmv.backtest.api import Backtest
+    from bmv.backtest.result import Result
 
 RUNS = Path("runs/backtest")
 LATEST = RUNS / "latest"
@@ -67,7 +69,7 @@ def backtest(
     Examples:
       bmv backtest my.toml --data ticks/*.parquet
       bmv backtest my.toml --timerange 20250903-20250905 --set grid.bid.levels=8
-      bmv backtest my.toml --data lake/sim/SOL-USDC --engine reference --json
+      bmv backtest my.toml --data lake/synthetic/SOL-USDC --engine reference --json
 
     --data takes several paths. The folder runs/backtest/latest is the last run.
     """
@@ -89,7 +91,7 @@ def backtest(
 
     run = Backtest(loaded, data=list(paths), start_ns=start_ns, end_ns=end_ns, engine=engine)
     with progress_bar(quiet=as_json) as progress:
-        result = run.run(progress=progress)
+        result = _told_in_full(run, progress)
     clear(folder)
     result.save(folder, report=not no_report)
     if out is None:
@@ -143,6 +145,18 @@ def compare(a: Path, b: Path, as_json: bool) -> None:
     from bmv.backtest import compare as pair
 
     pair.compare(a, b, as_json)
+
+
+def _told_in_full(run: "Backtest", progress: Callable[[float], None] | None) -> "Result":
+    """Run, and under BMV_DEBUG tell all there is to say of what a strategy did wrong."""
+    from bmv.backtest.plugin import in_full
+
+    try:
+        return run.run(progress=progress)
+    except BmvError as error:
+        if os.environ.get("BMV_DEBUG") and (told := in_full(error)):
+            click.echo(told.rstrip(), err=True)
+        raise
 
 
 def span_ns(timerange: str | None) -> tuple[int | None, int | None]:

@@ -64,7 +64,7 @@ def summary_of(run_dir: Path) -> Json:
         DataError: Its summary can't be read, or another version wrote it.
     """
     if not run_dir.is_dir():
-        raise UsageError(f"expected the folder of a run, but there is no folder {run_dir}")
+        raise UsageError(f"expected the folder of a run, but there is no folder {run_dir}; run `bmv backtest` first")
     path = run_dir / SUMMARY
     if not path.is_file():
         raise UsageError(f"{run_dir} is not the folder of a run: it has no {SUMMARY}")

@@ -11,26 +11,45 @@ called from the loop.
 import ctypes
 import importlib.util
 import inspect
+import operator
 import os
+import re
 import traceback
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
+from types import TracebackType
 from typing import Any, cast
 
 import numba
 from numba import njit, types
+from numba.core.errors import NumbaError
 from numba.core.types import WrapperAddressProtocol
 
 from bmv.backtest import identity
 from bmv.core.engine import Strategy
 from bmv.core.kernel import is_kernel
-from bmv.core.params import COMPILED, INTERPRETED, PIVOT_GRID, Params
+from bmv.core.params import COMPILED, INTERPRETED, LEVELS_MAX, PIVOT_GRID, Params
 from bmv.core.state import State
 from bmv.ports.errors import BmvError, ConfigError
 
 CALL = types.int64(types.int64)
 _C_CALL = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_int64)
+ROWS_MAX = 2 * LEVELS_MAX  # Of `wanted`.
+# What tells most in Numba's long texts, the most telling first.
+TELLING = (
+    "Unknown attribute",
+    "Untyped global name",
+    "NameError",
+    "Use of unsupported opcode",
+    "Cannot unify",
+    "Invalid use of",
+    "No implementation of function",
+)
+
+
+class WrongCount(ValueError):
+    """Machine code answered with a number that is no number of rows."""
 
 
 class StrategyError(BmvError):
@@ -39,6 +58,8 @@ class StrategyError(BmvError):
     @classmethod
     def compiled(cls, error: Exception) -> "StrategyError":
         """Return what to tell of an `error` that machine code raised."""
+        if isinstance(error, WrongCount):
+            return cls(_miscounted(*error.args))
         where = "in machine code; --engine reference shows where"
         return cls(f"the strategy failed: {type(error).__name__}: {error} ({where})")
 
@@ -94,26 +115,86 @@ def compile_verb(strategy: Strategy, signature: Any, spelling: str) -> Any:  # A
     checked = numba.config.BOUNDSCHECK  # type: ignore[attr-defined]  # Numba makes its settings as it goes.
     numba.config.BOUNDSCHECK = 1  # type: ignore[attr-defined]  # In the helpers of the verb as well.
     try:
-        return njit(signature)(strategy)
+        inner: Any = njit(strategy)  # Any: Numba is hardly typed.
+        inner.compile(signature.args)
+        answer = inner.nopython_signatures[0].return_type
+        if not isinstance(answer, types.Integer | types.Boolean):
+            raise ConfigError(
+                f"strategy = {spelling!r} is marked @kernel and returns {_in_words(answer)}; {EXPECTED}. "
+                "Look for a return that is missing, or not whole."
+            )
+        return njit(signature)(_counting(inner, _called(strategy)))
+    except ConfigError:
+        raise
     except Exception as error:
-        first = str(error).strip().splitlines()
         raise ConfigError(
-            f"strategy = {spelling!r} is marked @kernel and does not compile: {first[-1] if first else error}. "
+            f"strategy = {spelling!r} is marked @kernel and does not compile: {_cause(error, strategy)}. "
             "Remove the mark to run it as plain Python."
         ) from error
     finally:
         numba.config.BOUNDSCHECK = checked  # type: ignore[attr-defined]  # As above.
 
 
+EXPECTED = f"expected the number of rows it wants, a whole number from -1 to {ROWS_MAX}"
+
+
+def _counting(inner: Any, name: str) -> Any:  # Any: Numba is hardly typed.
+    def verb(params: Any, state: Any, memory: Any, wanted: Any) -> int:  # Any: as above.
+        rows = inner(params, state, memory, wanted)
+        if rows < -1 or rows > ROWS_MAX:
+            raise WrongCount(name, rows)
+        return int(rows)
+
+    return verb
+
+
+def counted(strategy: Strategy | None) -> Strategy | None:
+    """Return `strategy` so that an answer which is no number of rows is refused; marked ones are, as machine code."""
+    if strategy is None or is_kernel(strategy):
+        return strategy
+    return _checked(strategy)
+
+
+def _checked(strategy: Strategy) -> Strategy:
+    name = _called(strategy)
+
+    @wraps(strategy)
+    def call(params: Params, state: State, memory: Any, wanted: Any) -> int:  # Any: tables of numbers.
+        rows: object = strategy(params, state, memory, wanted)
+        try:
+            count = operator.index(rows)  # type: ignore[arg-type]  # That is the question.
+        except TypeError:
+            raise StrategyError(_miscounted(name, rows)) from None
+        if not -1 <= count <= ROWS_MAX:
+            raise StrategyError(_miscounted(name, rows))
+        return count
+
+    return call
+
+
+def _called(strategy: Strategy) -> str:
+    """Return `mine.py:name` of a function, as far as it has them."""
+    function = inspect.unwrap(strategy)
+    code = getattr(function, "__code__", None)
+    return f"{Path(code.co_filename).name}:{code.co_name}" if code else identity.spelling(strategy)
+
+
+def _miscounted(name: str, rows: object) -> str:
+    return f"{name} returned {rows!r:.60}; {EXPECTED}"
+
+
 def guarded(strategy: Strategy | None) -> Strategy | None:
     """Return `strategy` for the interpreter, if there is one: what it raises becomes one clear error."""
     if strategy is None:
         return None
+    checked = _checked(strategy)
 
     @wraps(strategy)
     def call(params: Params, state: State, memory: Any, wanted: Any) -> int:  # Any: tables of numbers.
         try:
-            return int(strategy(params, state, memory, wanted))
+            return checked(params, state, memory, wanted)
+        except StrategyError:
+            raise
         except Exception as error:
             raise StrategyError(f"the strategy failed: {_where(error)}") from error
 
@@ -142,6 +223,8 @@ class Callback(WrapperAddressProtocol):
 
     def check(self) -> None:
         """Raise what the function raised, if it did."""
+        if isinstance(self.error, StrategyError):
+            raise self.error
         if isinstance(self.error, Exception):
             raise StrategyError(f"the strategy failed: {_where(self.error)}") from self.error
         if self.error is not None:
@@ -155,6 +238,64 @@ class Callback(WrapperAddressProtocol):
     def signature(self) -> Any:  # Any: Numba is hardly typed.
         """Return Numba's signature of the call."""
         return CALL
+
+
+def in_full(error: BmvError) -> str:
+    """Return all there is to say of an error that a user's strategy is the cause of; empty where there is no more.
+
+    Of an exception it is the traceback from the user's file on, of what does not compile Numba's whole text.
+    """
+    cause = error.__cause__
+    if isinstance(cause, NumbaError):
+        return str(cause)
+    if cause is None or not isinstance(error, StrategyError):
+        return ""
+    frames = _of_user(cause.__traceback__)
+    return "".join(traceback.format_exception(type(cause), cause, frames)) if frames else ""
+
+
+def _of_user(frames: TracebackType | None) -> TracebackType | None:
+    """Return the frames from the first on that is not ours."""
+    while frames is not None and str(frames.tb_frame.f_globals.get("__name__")).startswith("bmv."):
+        frames = frames.tb_next
+    return frames
+
+
+def _in_words(answer: Any) -> str:  # Any: a type of Numba's.
+    if isinstance(answer, types.Optional):
+        return f"{_in_words(answer.type)} or None"
+    names = {types.none: "None", types.float64: "a float"}
+    return names.get(answer, "a whole number" if isinstance(answer, types.Integer) else str(answer))
+
+
+def _cause(error: Exception, strategy: Strategy) -> str:
+    """Return why something does not compile, in one line, with file and line."""
+    lines = [line.strip() for line in str(error).splitlines()]
+    if isinstance(error, KeyError):  # Numba's own way of saying that a record has no such field.
+        code = getattr(inspect.unwrap(strategy), "__code__", None)
+        place = f" ({Path(code.co_filename).name}, in {code.co_name})" if code else ""
+        return f"KeyError: {error}, such as a field that is not there{place}"
+    told = next((i for word in TELLING for i, line in enumerate(lines) if word in line), None)
+    if told is None:
+        kept = [line for line in lines if line and not line.startswith(("During:", "Failed in "))]
+        return f"{type(error).__name__}: {kept[0] if kept else error}{_file_line(lines)}"
+    text = re.sub(r"Function\(<(?:built-in )?function (\w+)[^>]*>\)", r"\1", lines[told]).rstrip(":.")
+    shape = next((line[4:] for line in lines[told:] if line.startswith(">>> ")), "")
+    if text.startswith("No implementation") and shape:
+        text = f"{text} {shape}"
+    raised = re.search(r"Raised from (.+) \((\d+)\)$", text)
+    if raised:
+        return f"{text[: raised.start()].strip(' .')} ({Path(raised[1]).name}, line {raised[2]})"
+    return f"{text}{_file_line(lines[told:]) or _file_line(lines)}"
+
+
+def _file_line(lines: list[str]) -> str:
+    """Return the first place in a user's file that Numba's text names."""
+    for line in lines:
+        found = re.match(r'File "(.+)", line (\d+):', line)
+        if found:
+            return f" ({Path(found[1]).name}, line {found[2]})"
+    return ""
 
 
 def _where(error: BaseException) -> str:

@@ -51,6 +51,8 @@ def _nothing_to_place(outcome: "Outcome") -> str:
     decisions = outcome.counts.get("requotes", 0)
     if not decisions:
         return "No decision was ever due, though there was a pivot."
+    if outcome.counts.get("wanted_sides") == 0:
+        return f"The strategy wanted nothing in {decisions:,} decisions."
     return f"Nothing was refused: in {decisions:,} decisions nothing of market.min_size or more was left to place."
 
 

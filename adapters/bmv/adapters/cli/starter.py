@@ -84,7 +84,7 @@ def _in_lots(size: Decimal, lot: Decimal, least: int) -> Decimal:
 
 
 TEMPLATE = """\
-# A configuration of bmv: the same file backtests and trades.
+# A configuration of bmv. Today it is backtested; the same file will trade for real.
 # `bmv config check FILE` finds mistakes, `bmv config show FILE` prints every key there is,
 # docs/configuration.md explains each. Distances in bps are 1/10,000 of the pivot.
 version = 1
