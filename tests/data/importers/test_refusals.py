@@ -41,7 +41,9 @@ def packed(text: str, name: str = "ticks.csv", *more: str) -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for member in (name, *more):
-            archive.writestr(member, text)
+            info = zipfile.ZipInfo(member, (2025, 9, 3, 1, 16, 20))  # Written with two ends of lines.
+            info.compress_type = zipfile.ZIP_DEFLATED
+            archive.writestr(info, text)
     return buffer.getvalue()
 
 
