@@ -1,5 +1,6 @@
 """Files into a lake, whole way: read, judged, cut by day, merged, written; and how much room a day takes there."""
 
+import os
 import shutil
 import time
 from collections.abc import Iterator
@@ -18,7 +19,7 @@ from bmv.data.synth import SOL_USDC
 from bmv.ports.market import Market
 
 ROWS = 2_000_000
-AIG = Path(__file__).parents[3] / "shared" / "ticks" / "us_AIG"
+AIG = Path(os.environ.get("BMV_TICKS") or Path(__file__).resolve().parents[3] / "shared" / "ticks") / "us_AIG"
 
 
 class Job(NamedTuple):
@@ -90,7 +91,7 @@ def test_importing_csv(watch: Stopwatch, folder: Path, made) -> None:
 
 
 @pytest.mark.benchmark(group="import")
-@pytest.mark.skipif(not AIG.is_dir(), reason="the recorded ticks are not there")
+@pytest.mark.skipif(not AIG.is_dir(), reason=f"no recorded ticks at {AIG}; set BMV_TICKS")
 def test_room_on_disk(watch: Stopwatch, folder: Path) -> None:
     """Three days of quotes and trades of a share, as recorded, in the lake's form."""
     files = sorted(AIG.glob("*.parquet"))

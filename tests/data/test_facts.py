@@ -1,5 +1,6 @@
 """What a record is like in numbers, worked by hand and against what made it; and a market made up after it."""
 
+import os
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -18,7 +19,7 @@ from bmv.ports.market import Market
 
 SECOND = 1_000_000_000
 MARKET = Market("X", Decimal("0.01"), Decimal("0.1"))
-TICKS = Path(__file__).parents[3] / "shared" / "ticks"
+TICKS = Path(os.environ.get("BMV_TICKS") or Path(__file__).resolve().parents[3] / "shared" / "ticks")
 
 
 def made(shape: Shape, rows: int = 60_000) -> pl.DataFrame:
@@ -109,7 +110,7 @@ def test_too_few_rows_are_no_market() -> None:
         facts(by_hand()[:12], MARKET)
 
 
-@pytest.mark.skipif(not TICKS.is_dir(), reason="the real ticks are not here")
+@pytest.mark.skipif(not TICKS.is_dir(), reason=f"no recorded ticks at {TICKS}; set BMV_TICKS")
 @pytest.mark.parametrize(
     "name", ["us_AIG/2013-10-08", "hyperliquid_SOL-USDC-PERP/2025-09-03", "cme_6B-JUN23/2023-05-03"]
 )

@@ -13,9 +13,10 @@ from typing import Any
 import polars as pl
 import pytest
 
+from bmv.data.files import sha256
 from bmv.data.importers import Options
 from bmv.data.intake import Intake, take_in
-from bmv.data.lake import Lake, manifest_path, sha256
+from bmv.data.lake import Lake, manifest_path
 from bmv.ports.errors import DataError, StorageError
 from bmv.ports.market import Market
 

@@ -6,8 +6,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bmv.adapters.parquet.tape import sha256 as sha256_of_file
 from bmv.backtest.numbers import Json
+from bmv.data.files import sha256 as sha256_of_file
 
 if TYPE_CHECKING:
     from bmv.core.engine import Strategy

@@ -13,13 +13,14 @@ import polars as pl
 from bmv.adapters import config as configuration
 from bmv.adapters.config import Config
 from bmv.adapters.config.schema import RecordedLatency
-from bmv.adapters.parquet.tape import ParquetTape, sha256
+from bmv.adapters.parquet.tape import ParquetTape
 from bmv.backtest import identity
 from bmv.backtest.codecache import product_hash
 from bmv.backtest.folder import CONFIG, EQUITY, FILLS, MANIFEST, ORDERS, SUMMARY, VERSION, Run
 from bmv.backtest.numbers import Json, finite
 from bmv.backtest.outcome import Outcome
 from bmv.backtest.stats import breaker_warnings, statistics
+from bmv.data.files import sha256
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure

@@ -20,6 +20,17 @@ SHIFTS_MS = (-500, -100, -50, -20, -10, -5, -1, 0, 1, 5, 10, 20, 50, 100, 500)
 SKEW_GAIN = 0.02  # A shift is believed when so many more of the prints then lie at the quote.
 PRINTS_LOOKED_AT = 200_000
 
+_KIND, _BOTH = pl.col("kind"), (pl.col("bid") > 0) & (pl.col("ask") > 0)
+# What is counted of rows in the lake's form, wherever it is.
+COUNTS = {
+    "trades": (_KIND == Kind.TRADE).sum(),
+    "quotes": (_KIND == Kind.QUOTE).sum(),
+    "depths": (_KIND == Kind.DEPTH).sum(),
+    "crossed": (_BOTH & (pl.col("bid") > pl.col("ask"))).sum(),
+    "locked": (_BOTH & (pl.col("bid") == pl.col("ask"))).sum(),
+    "unsided": ((_KIND == Kind.TRADE) & (pl.col("side").fill_null(0) == 0)).sum(),
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Findings:
@@ -61,22 +72,11 @@ class Findings:
 def checked(rows: pl.DataFrame) -> Findings:
     """Look at rows in the lake's form, in order of time; there must be some."""
     kind = pl.col("kind")
-    sides = (pl.col("bid") > 0) & (pl.col("ask") > 0)
-    counts = rows.select(
-        (kind == Kind.TRADE).sum().alias("trades"),
-        (kind == Kind.QUOTE).sum().alias("quotes"),
-        (kind == Kind.DEPTH).sum().alias("depths"),
-        (sides & (pl.col("bid") > pl.col("ask"))).sum().alias("crossed"),
-        (sides & (pl.col("bid") == pl.col("ask"))).sum().alias("locked"),
-        ((kind == Kind.TRADE) & (pl.col("side").fill_null(0) == 0)).sum().alias("unsided"),
-        (
-            (pl.col("bid").is_not_null() & pl.col("bid_size").is_null())
-            | (pl.col("ask").is_not_null() & pl.col("ask_size").is_null())
-        )
-        .sum()
-        .alias("unsized"),
-    ).row(0, named=True)
-    gaps = _gaps(rows)
+    unsized = (
+        pl.any_horizontal(pl.col(name).is_not_null() & pl.col(f"{name}_size").is_null() for name in ("bid", "ask"))
+    ).sum()
+    counts = rows.select(unsized=unsized, **COUNTS).row(0, named=True)
+    gaps = gaps_in(rows.lazy())
     prints = rows.filter(kind == Kind.TRADE).select("ts_ns", "side", "price")
     quotes = rows.filter(kind == Kind.QUOTE).select("ts_ns", "bid", "ask").drop_nulls()
     outside, wrong_side = _against_quotes(rows)
@@ -95,9 +95,10 @@ def checked(rows: pl.DataFrame) -> Findings:
     )
 
 
-def _gaps(rows: pl.DataFrame) -> list[Gap]:
+def gaps_in(rows: pl.LazyFrame) -> list[Gap]:
+    """Return the holes between two rows that are longer than `GAP_NS`, in order."""
     steps = rows.select(from_ns=pl.col("ts_ns").shift(1), to_ns="ts_ns")
-    return [Gap(*hole) for hole in steps.filter(pl.col("to_ns") - pl.col("from_ns") > GAP_NS).rows()]
+    return [Gap(*hole) for hole in steps.filter(pl.col("to_ns") - pl.col("from_ns") > GAP_NS).collect().rows()]
 
 
 def _against_quotes(rows: pl.DataFrame) -> tuple[int, int]:

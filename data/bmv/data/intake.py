@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from bmv.data.files import sha256
 from bmv.data.importers import FORMS, Form, Options, chosen
-from bmv.data.lake import DAY_NS, Day, Lake, day_number, sha256
+from bmv.data.lake import DAY_NS, Day, Lake, day_number
 from bmv.data.parquet import ROW
 from bmv.data.quality import WORDS, Fault, judged
 from bmv.data.schema import at_rest, writable

@@ -5,7 +5,6 @@ that does not fit any more; that is seen by the size of the file, and it is made
 """
 
 import fcntl
-import hashlib
 import json
 import os
 import shutil
@@ -19,13 +18,14 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
+from bmv.data.check import COUNTS, gaps_in
+from bmv.data.files import sha256
 from bmv.data.merge import merged
 from bmv.data.parquet import readable
-from bmv.data.quality import GAP_NS, Gap
+from bmv.data.quality import Gap
 from bmv.data.schema import LAKE, LAKE_SCHEMA, day_path, replacing, writable, write_rows
 from bmv.ports.errors import DataError, StorageError
 from bmv.ports.market import Market
-from bmv.ports.messages import Kind
 
 VERSION = 1
 DAY_NS = 86_400_000_000_000
@@ -163,24 +163,15 @@ def examined(day: Day) -> Manifest:
     with readable(day.path):
         words = pl.read_parquet_metadata(day.path)
         rows = pl.scan_parquet(day.path, glob=False)
-        kind, sides = pl.col("kind"), (pl.col("bid") > 0) & (pl.col("ask") > 0)
         found = rows.select(
             pl.len().alias("rows"),
             pl.col("ts_ns").min().alias("first_ns"),
             pl.col("ts_ns").max().alias("last_ns"),
-            (kind == Kind.TRADE).sum().alias("trades"),
-            (kind == Kind.QUOTE).sum().alias("quotes"),
-            (kind == Kind.DEPTH).sum().alias("depths"),
-            (sides & (pl.col("bid") > pl.col("ask"))).sum().alias("crossed"),
-            (sides & (pl.col("bid") == pl.col("ask"))).sum().alias("locked"),
-            ((kind == Kind.TRADE) & (pl.col("side").fill_null(0) == 0)).sum().alias("unsided"),
             (pl.col("ts_ns").diff() < 0).sum().alias("back"),
+            **COUNTS,
         )
         counts = found.collect().row(0, named=True)
-        before = pl.col("ts_ns").shift(1)
-        holes = (
-            rows.select(from_ns=before, to_ns="ts_ns").filter(pl.col("to_ns") - pl.col("from_ns") > GAP_NS).collect()
-        )
+        gaps = gaps_in(rows)
     if not counts["rows"]:
         raise DataError(f"{day.path}: has no rows")
     first_ns, last_ns, total = counts.pop("first_ns"), counts.pop("last_ns"), counts.pop("rows")
@@ -196,15 +187,9 @@ def examined(day: Day) -> Manifest:
         bytes=day.path.stat().st_size,
         sha256=sha256(day.path),
         quality=counts,
-        gaps=[Gap(*hole) for hole in holes.rows()],
+        gaps=gaps,
         sources=json.loads(words.get("bmv.sources", "[]")),
     )
-
-
-def sha256(path: Path) -> str:
-    """Return the SHA-256 of a file, in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def day_number(ts_ns: int) -> date:

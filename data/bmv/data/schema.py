@@ -14,6 +14,7 @@ import polars as pl
 from polars.exceptions import PolarsError
 from polars.io.plugins import register_io_source
 
+from bmv.data.files import sync_folder
 from bmv.ports.errors import StorageError
 from bmv.ports.market import Market
 from bmv.ports.market_data import Columns
@@ -100,7 +101,7 @@ def replacing(path: Path, half_done: Path) -> Iterator[None]:
             path.parent.mkdir(parents=True, exist_ok=True)
             yield
             half_done.replace(path)
-            _sync_folder(path.parent)
+            sync_folder(path.parent)
     finally:
         with suppress(OSError):
             half_done.unlink(missing_ok=True)
@@ -144,14 +145,3 @@ def at_rest(told: pl.DataFrame) -> pl.DataFrame:
 def _stream(source: Iterator[pl.DataFrame]) -> pl.LazyFrame:
     # Nothing is pushed down into the source: the sink takes every column and every row.
     return register_io_source(lambda columns, predicate, rows, batch: source, schema=LAKE_SCHEMA)
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make the rename last through a loss of power, where the system can."""
-    if os.name != "posix":
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

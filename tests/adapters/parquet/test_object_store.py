@@ -6,8 +6,10 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import boto3
 import numpy as np
 import pytest
+from moto.server import ThreadedMotoServer
 
 from bmv.adapters.cli.main import main
 from bmv.adapters.parquet.tape import ParquetTape
@@ -15,8 +17,7 @@ from bmv.data.synth import synth
 from bmv.ports.errors import DataError
 from bmv.ports.market import Market
 
-moto = pytest.importorskip("moto.server", reason="needs the test extra moto[server]")
-boto3 = pytest.importorskip("boto3")
+pytest.importorskip("s3fs", reason="the extra s3 is not installed")
 MARKET = Market("SOL/USDC", Decimal("0.01"), Decimal("0.001"))
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::DeprecationWarning")  # Those of S3's tools.
 
@@ -31,7 +32,7 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def store(lake: Path) -> Iterator[str]:
     """The URL of a copy of the lake in S3."""
-    server = moto.ThreadedMotoServer(ip_address="127.0.0.1", port=0)
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
     server.start()
     host, port = server.get_host_and_port()
     with pytest.MonkeyPatch.context() as environment:

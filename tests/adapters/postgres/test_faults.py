@@ -261,7 +261,7 @@ def small_disk(postgres_cluster: Any) -> Iterator[Path]:
     words = ["-t", "tmpfs", "-o", f"size=8m,uid={owner},mode=0700", "none", str(folder)]
     if subprocess.run(["mount", *words], capture_output=True, check=False).returncode:
         folder.rmdir()
-        pytest.skip("a small file system can be mounted by root only")
+        pytest.skip("no small file system can be mounted here: that takes root, and leave to mount")
     try:
         yield folder
     finally:

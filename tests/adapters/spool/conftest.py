@@ -45,7 +45,7 @@ class FickleStore:
             self.noted.append(gap)
 
     async def read(self, market: str, from_ns: int, to_ns: int) -> AsyncIterator[Columns]:
-        raise NotImplementedError
+        raise AssertionError("a spool only writes")
         yield
 
     async def gaps(self, market: str, from_ns: int, to_ns: int) -> Sequence[Gap]:

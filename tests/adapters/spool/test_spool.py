@@ -231,8 +231,8 @@ def test_a_folder_is_one_spools_alone(tmp_path: Path, store: Any) -> None:
         async with Spool(store, tmp_path, **QUICK):
             with pytest.raises(Refused, match="another process keeps its ticks here"):
                 await Spool(store, tmp_path, **QUICK).__aenter__()
-        async with Spool(store, tmp_path, **QUICK):
-            pass
+        async with Spool(store, tmp_path, **QUICK) as again:
+            assert again.empty
 
     asyncio.run(two())
 

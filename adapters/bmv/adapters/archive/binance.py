@@ -4,7 +4,6 @@ The layout is that of https://github.com/binance/binance-public-data. A download
 stopped; a file takes its name only once its SHA-256 is the one that the archive states.
 """
 
-import hashlib
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from typing import Literal
 
 import httpx
 
+from bmv.data.files import sha256
 from bmv.ports.errors import BmvError, DataError, UsageError
 
 URL = "https://data.binance.vision"
@@ -90,7 +90,7 @@ class Archive:
 
     def _one(self, where: str, path: Path, progress: Progress) -> Fetched:
         checksum = path.with_name(path.name + ".CHECKSUM")
-        if path.exists() and checksum.exists() and _sha256(path) == _stated(checksum.read_text(), path.name):
+        if path.exists() and checksum.exists() and sha256(path) == _stated(checksum.read_text(), path.name):
             return Fetched(path, "kept")
         answer = self._patiently(lambda: self._client.get(where + ".CHECKSUM"))
         if answer.status_code == httpx.codes.NOT_FOUND:
@@ -99,7 +99,7 @@ class Archive:
         part = path.with_name(f".{path.name}.part")
         for _ in range(2):  # A part of an older version of the file is only found out by its sum: then all anew, once.
             self._patiently(lambda: self._stream(where, part, progress))
-            if _sha256(part) == stated:
+            if sha256(part) == stated:
                 part.replace(path)
                 checksum.write_text(answer.text)
                 return Fetched(path, "fetched")
@@ -166,8 +166,3 @@ def _asked_wait_s(answer: httpx.Response) -> float:
         return min(300.0, float(answer.headers.get("Retry-After", "0")))
     except ValueError:
         return 0.0
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

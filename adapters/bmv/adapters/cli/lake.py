@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from decimal import Decimal
+from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +36,32 @@ KIND = click.option("--kind", type=click.Choice(["trade", "quote"]), help="Gener
 LOCAL = click.option("--local-time", is_flag=True, help="Take the recorder's time, where a form has both.")
 
 
+def reading(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options of how files are read, as one argument `options`."""
+
+    @COLUMN
+    @TIME_UNIT
+    @KIND
+    @LOCAL
+    @wraps(command)
+    def wrapped(
+        *words: Any, columns: tuple[str, ...], time_unit: str, kind: str | None, local_time: bool, **others: Any
+    ) -> None:
+        command(*words, options=_options(columns, time_unit, kind, local_time), **others)
+
+    return wrapped
+
+
+def _options(columns: tuple[str, ...], time_unit: str, kind: str | None, local_time: bool) -> "Options":
+    from bmv.data.importers import Options
+
+    pairs = [column.partition("=") for column in columns]
+    for ours, equals, theirs in pairs:
+        if not (ours and equals and theirs):
+            raise UsageError(f"--column {ours}{equals}{theirs}: expected OURS=THEIRS, such as --column size=qty")
+    return Options({ours: theirs for ours, _, theirs in pairs}, time_unit, kind, local_time)
+
+
 @click.command("import")
 @click.argument("files", nargs=-1, required=True, type=FILE)
 @LAKE
@@ -44,10 +71,7 @@ LOCAL = click.option("--local-time", is_flag=True, help="Take the recorder's tim
 @LOT
 @click.option("--config", "config", type=FILE, help="Take symbol, tick size and lot size from this configuration.")
 @FORM
-@COLUMN
-@TIME_UNIT
-@KIND
-@LOCAL
+@reading
 @click.option("--max-bad-share", type=click.FloatRange(0, 1), default=0.01, show_default=True, help="Bad rows allowed.")
 @JSON
 def take(
@@ -59,10 +83,7 @@ def take(
     lot_size: Decimal | None,
     config: Path | None,
     form: str | None,
-    columns: tuple[str, ...],
-    time_unit: str,
-    kind: str | None,
-    local_time: bool,
+    options: "Options",
     max_bad_share: float,
     as_json: bool,
 ) -> None:
@@ -93,7 +114,6 @@ def take(
     from bmv.data.lake import Lake
 
     lake = Lake(root)
-    options = _options(columns, time_unit, kind, local_time)
     known = lake.market(venue, symbol) if symbol else None
     market = _market(known, symbol, tick_size, lot_size, config, files, form, options)
     with _bar(as_json) as progress:
@@ -163,10 +183,7 @@ def show(root: Path, venue: str | None, symbol: str | None, show_timerange: bool
 @TICK
 @LOT
 @FORM
-@COLUMN
-@TIME_UNIT
-@KIND
-@LOCAL
+@reading
 @click.option("--max-bad-share", type=click.FloatRange(0, 1), default=0.01, show_default=True, help="Bad rows allowed.")
 @JSON
 @click.pass_context
@@ -176,10 +193,7 @@ def check(
     tick_size: Decimal | None,
     lot_size: Decimal | None,
     form: str | None,
-    columns: tuple[str, ...],
-    time_unit: str,
-    kind: str | None,
-    local_time: bool,
+    options: "Options",
     max_bad_share: float,
     as_json: bool,
 ) -> None:
@@ -196,7 +210,6 @@ def check(
     """
     from bmv.data.inspection import inspected
 
-    options = _options(columns, time_unit, kind, local_time)
     told, unusable = [], []
     for path in _files(paths):
         try:
@@ -239,19 +252,13 @@ def export(path: Path, out: Path, whole: bool, as_json: bool) -> None:
 @click.argument("file", type=FILE)
 @click.argument("out", type=FILE)
 @FORM
-@COLUMN
-@TIME_UNIT
-@KIND
-@LOCAL
+@reading
 @JSON
 def convert(
     file: Path,
     out: Path,
     form: str | None,
-    columns: tuple[str, ...],
-    time_unit: str,
-    kind: str | None,
-    local_time: bool,
+    options: "Options",
     as_json: bool,
 ) -> None:
     """Write FILE, of any form, as one Parquet file in units to OUT, which `bmv backtest --data` reads.
@@ -264,7 +271,7 @@ def convert(
     """
     from bmv.data.export import converted
 
-    rows = converted(file, out, form, _options(columns, time_unit, kind, local_time))
+    rows = converted(file, out, form, options)
     click.echo(json.dumps({"file": str(out), "rows": rows}) if as_json else f"wrote {out}: {rows:,} rows")
 
 
@@ -366,27 +373,11 @@ def _guess(path: Path, form: str | None, options: "Options") -> str:
     return f"; --tick-size {tick} --lot-size {lot} would fit {path}"
 
 
-def _options(columns: tuple[str, ...], time_unit: str, kind: str | None, local_time: bool) -> "Options":
-    from bmv.data.importers import Options
-
-    pairs = [column.partition("=") for column in columns]
-    for ours, equals, theirs in pairs:
-        if not (ours and equals and theirs):
-            raise UsageError(f"--column {ours}{equals}{theirs}: expected OURS=THEIRS, such as --column size=qty")
-    return Options({ours: theirs for ours, _, theirs in pairs}, time_unit, kind, local_time)
-
-
 def _files(paths: tuple[Path, ...]) -> Iterator[Path]:
+    from bmv.data.place import ticks_below
+
     for path in paths:
-        if path.is_dir():
-            inside = sorted(file for file in path.rglob("*.parquet") if file.name[0] != ".")
-            if not inside:
-                raise DataError(f"{path}: no *.parquet files in this folder")
-            yield from inside
-        elif path.exists():
-            yield path
-        else:
-            raise DataError(f"{path}: no such file or folder")
+        yield from ticks_below(path)
 
 
 @contextmanager

@@ -1,6 +1,5 @@
 """A tape from Parquet files of either form, larger than memory: every row judged, whole numbers out."""
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 
 from bmv.adapters.parquet.infer import infer_tick
 from bmv.adapters.parquet.source import Source, open_all
+from bmv.data.files import sha256
 from bmv.data.parquet import readable
 from bmv.data.quality import WORDS, Fault, Quality, judged, judged_whole, utc
 from bmv.ports.errors import DataError
@@ -249,12 +249,6 @@ class Reading:
             if len(wild):
                 row = wild[0] if keep is None else np.flatnonzero(keep)[wild[0]]
                 raise DataError(_where(source, offset + int(row), "price times size out of range (2**61 quanta)"))
-
-
-def sha256(path: Path) -> str:
-    """Return the SHA-256 of a file, in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _span(source: Source, from_ns: int, to_ns: int) -> Span:

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy import int64
 
+from bmv.data.files import sync_folder
 from bmv.ports.errors import DataError
 from bmv.ports.market_data import Columns
 from bmv.ports.storage import Gap, Ticks
@@ -68,17 +69,6 @@ def read(path: Path) -> Iterator[Entry]:
                 yield _ticks(said, file.read(9 * 8 * said.pop("rows"))) if said.pop("sort") == "ticks" else Gap(**said)
             except (ValueError, KeyError, TypeError) as error:
                 raise DataError(f"{path}: damaged before byte {file.tell()}: {error}") from None
-
-
-def sync_folder(folder: Path) -> None:
-    """Make a new name in `folder` last through a loss of power, where the system can."""
-    if os.name != "posix":
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _written(entry: Entry) -> Iterator[bytes]:
