@@ -94,12 +94,15 @@ def test_the_reference_run_hears_no_difference_between_batches_either(name: str)
 @given(cases(strategies=False))
 def test_a_market_that_stands_still_is_left_alone(case: Case) -> None:
     case.settings["requote"].pop("max_age_s", None)
-    last_ns = case.rows[-1][0] + 3_600 * SECOND
+    rest_ns = case.rows[-1][0] + 1_800 * SECOND
+    last_ns = rest_ns + 1_800 * SECOND
     rows = [*case.rows, (last_ns, *case.rows[-1][1:])]
+    # The longest history is an hour: then its oldest trade leaves it, and the pivot moves though the market does not.
+    until_ns = (case.seed or case.rows)[0][0] + 3_600 * SECOND
 
     outcome = fused(case.config, MemoryTape(case.seed, rows)).outcome
 
-    late = outcome.orders.filter(pl.col("decided_ns").is_between(last_ns - 1_800 * SECOND, last_ns, closed="left"))
+    late = outcome.orders.filter(pl.col("decided_ns").is_between(rest_ns, until_ns, closed="left"))
     assert late.is_empty()
 
 
