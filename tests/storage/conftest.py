@@ -6,16 +6,21 @@ The modules beside this file are imported by name, so that the folder must be on
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from kept_runs import OpenRuns, Place, store
+
+from bmv.adapters.parquet.ticks import LakeTicks
 from bmv.adapters.postgres.sessions import PostgresSessions
 from bmv.adapters.postgres.ticks import PostgresTicks
 from bmv.adapters.sqlite.sessions import SqliteSessions
-from bmv.ports.storage import SessionStore, TickStore
+from bmv.ports.market import Market
+from bmv.ports.storage import RunStore, SessionStore, TickStore
 
 READ_ROWS = 7  # So few that every reading takes several batches.
 
@@ -38,11 +43,29 @@ def postgres_ticks(dsn: str) -> OpenTicks:
     return opened
 
 
-@pytest.fixture(params=["postgres"])
-def open_ticks(request: pytest.FixtureRequest) -> OpenTicks:
+def lake_ticks(root: Path) -> OpenTicks:
+    """Return how ticks are kept in a lake, its small files being made into one every so often."""
+
+    def market(name: str) -> Market:
+        return Market(name.partition("/")[2], Decimal("0.01"), Decimal("0.1"))
+
+    @asynccontextmanager
+    async def opened() -> AsyncIterator[TickStore]:
+        store = LakeTicks(root, market, read_rows=READ_ROWS, compact_at=5)
+        try:
+            yield store
+        finally:
+            await store.close()
+
+    return opened
+
+
+@pytest.fixture(params=["parquet", "postgres"])
+def open_ticks(request: pytest.FixtureRequest, tmp_path: Path) -> OpenTicks:
     """How to open a store of ticks that holds nothing yet; a store is added to the contract by a line here."""
-    stores = {"postgres": lambda: postgres_ticks(request.getfixturevalue("postgres"))}
-    return stores[request.param]()
+    if request.param == "parquet":
+        return lake_ticks(tmp_path / "lake")
+    return postgres_ticks(request.getfixturevalue("postgres"))
 
 
 def sessions(make: Callable[[], PostgresSessions | SqliteSessions]) -> OpenSessions:
@@ -66,3 +89,25 @@ def open_sessions(request: pytest.FixtureRequest, tmp_path: Path) -> OpenSession
         return sessions(lambda: SqliteSessions(tmp_path / "journal.sqlite"))
     dsn = request.getfixturevalue("postgres")
     return sessions(lambda: PostgresSessions(dsn))
+
+
+@pytest.fixture(params=["postgres", "sqlite"])
+def runs_at(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+    """Where a store of runs is that holds nothing yet."""
+    sqlite = request.param == "sqlite"
+    return Place(request.param, str(tmp_path / "journal.sqlite") if sqlite else request.getfixturevalue("postgres"))
+
+
+@pytest.fixture
+def open_runs(runs_at: Place) -> OpenRuns:
+    """How to open a store of runs that holds nothing yet."""
+
+    @asynccontextmanager
+    async def opened() -> AsyncIterator[RunStore]:
+        runs = store(*runs_at)
+        try:
+            yield runs
+        finally:
+            await runs.close()
+
+    return opened

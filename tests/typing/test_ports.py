@@ -4,20 +4,25 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 from bmv.adapters.parquet.tape import ParquetTape
+from bmv.adapters.parquet.ticks import LakeTicks
+from bmv.adapters.postgres.runs import PostgresRuns
 from bmv.adapters.postgres.sessions import PostgresSessions
+from bmv.adapters.postgres.tape import Recorded
 from bmv.adapters.postgres.ticks import PostgresTicks
 from bmv.adapters.sim.clock import SimClock
 from bmv.adapters.sim.exchange import SimExchange, open_venue
 from bmv.adapters.sim.params import VenueParams
+from bmv.adapters.sqlite.runs import SqliteRuns
 from bmv.adapters.sqlite.sessions import SqliteSessions
 from bmv.backtest.api import Watched
+from bmv.backtest.database import DatabaseTape
 from bmv.backtest.journal import MemoryJournal, NoJournal
 from bmv.core.record import blank
 from bmv.ports.clock import Clock
 from bmv.ports.execution import Execution
 from bmv.ports.market import Market
 from bmv.ports.market_data import Tape
-from bmv.ports.storage import Journal, SessionStore, TickStore
+from bmv.ports.storage import Journal, RunStore, SessionStore, TickStore
 
 
 def clocks() -> Iterator[Clock]:
@@ -35,6 +40,7 @@ def tapes() -> Iterator[Tape]:
     parquet = ParquetTape(["nowhere"], Market("SOL/USDC", Decimal("0.01"), Decimal("0.001")))
     yield parquet
     yield Watched(parquet, None)
+    yield DatabaseTape(Recorded("postgresql://nobody@nowhere/bmv?market=sim/SOL"), parquet.market)
 
 
 def journals() -> Iterator[Journal]:
@@ -46,12 +52,19 @@ def journals() -> Iterator[Journal]:
 def tick_stores() -> Iterator[TickStore]:
     """Yield one store of ticks of each kind; none connects before it is asked."""
     yield PostgresTicks("postgresql://nobody@nowhere/bmv")
+    yield LakeTicks("nowhere", lambda name: Market(name, Decimal("0.01"), Decimal("0.001")))
 
 
 def session_stores() -> Iterator[SessionStore]:
     """Yield one store of sessions of each kind; none is opened before it is asked."""
     yield PostgresSessions("postgresql://nobody@nowhere/bmv")
     yield SqliteSessions("nowhere.sqlite")
+
+
+def run_stores() -> Iterator[RunStore]:
+    """Yield one store of runs of each kind; none is opened before it is asked."""
+    yield PostgresRuns("postgresql://nobody@nowhere/bmv")
+    yield SqliteRuns("nowhere.sqlite")
 
 
 def words(protocol: type) -> set[str]:
@@ -79,3 +92,4 @@ def test_every_adapter_answers_to_all_the_words_of_its_port() -> None:
     assert lacks(Journal, journals()) == []
     assert lacks(TickStore, tick_stores()) == []
     assert lacks(SessionStore, session_stores()) == []
+    assert lacks(RunStore, run_stores()) == []

@@ -17,7 +17,7 @@ from bmv.backtest.numbers import Json
 from bmv.backtest.outcome import Outcome
 from bmv.backtest.result import Result
 from bmv.backtest.tables import outcome
-from bmv.backtest.wiring import BacktestContainer
+from bmv.backtest.wiring import BacktestContainer, Data, named
 from bmv.core.engine import Strategy
 from bmv.core.state import W_SIDE, State
 from bmv.data.place import is_url
@@ -36,7 +36,9 @@ class Backtest:
 
     Args:
         config: A configuration, or the path of its file.
-        data: Parquet files or folders of them, in either form of the tick contract.
+        data: Parquet files or folders of them, in either form of the tick contract; or the URL of one market in
+            Postgres, `postgresql://USER@HOST/DATABASE?market=VENUE/SYMBOL`. A `Recorded` of such a URL asks the
+            database once for all runs that it is given to.
         start_ns: First instant of the run (ns UTC); earlier rows of the data seed the pivot.
         end_ns: End of the run, exclusive.
         engine: `fused`, compiled, or `reference`, through the ports; their results are the same word for word.
@@ -52,7 +54,7 @@ class Backtest:
     def __init__(
         self,
         config: Config | str | Path,
-        data: Sequence[str | Path] | str | Path,
+        data: Sequence[Data] | Data,
         start_ns: int | None = None,
         end_ns: int | None = None,
         engine: EngineName = "fused",
@@ -62,19 +64,20 @@ class Backtest:
             raise UsageError(f"engine {engine!r}: expected 'fused' or 'reference'")
         self.config = _configured(config, strategy)
         self.engine = engine
-        self.paths = [data] if isinstance(data, str | Path) else list(data)
+        self.paths: list[Data] = list(data) if isinstance(data, Sequence) and not isinstance(data, str) else [data]
         self.start_ns = start_ns
         self.end_ns = end_ns
+        self._data = named(self.paths)
         self._function = None if strategy is None or isinstance(strategy, str) else plugin.fitting(strategy)
         refuse_without_reference(self.config)
 
     def run(self, progress: ShareDone | None = None) -> Result:
         """Let the tape happen, from the beginning each time; return what came of it."""
-        _refuse_other_forms(self.paths)
+        _refuse_other_forms(self._data)
         strategy, known = self._strategy()
         c = BacktestContainer(
             config=self.config,
-            paths=self.paths,
+            paths=self._data,
             sample_ns=to_ns(self.config.data.equity_sample_s),
             start_ns=self.start_ns,
             end_ns=self.end_ns,
@@ -100,7 +103,7 @@ class Backtest:
         """Return the same run under another queue model."""
         simulation = self.config.simulation.model_copy(update={"queue": queue})
         config = self.config.model_copy(update={"simulation": simulation})
-        return Backtest(config, self.paths, self.start_ns, self.end_ns, "fused", self._function).run().outcome
+        return Backtest(config, self._data, self.start_ns, self.end_ns, "fused", self._function).run().outcome
 
     def __repr__(self) -> str:
         return f"<Backtest {self.config.market.symbol} | {self.engine}>"
@@ -121,10 +124,10 @@ def _configured(config: Config | str | Path, strategy: Strategy | str | None) ->
     return found.model_copy(update={"strategy": None})
 
 
-def _refuse_other_forms(paths: Sequence[str | Path]) -> None:
+def _refuse_other_forms(paths: Sequence[Data]) -> None:
     """Raise `DataError` where a file is no Parquet, such as CSV, and say what makes Parquet of it."""
     for path in paths:
-        if is_url(path) or not os.path.isfile(path) or not os.access(path, os.R_OK):
+        if not isinstance(path, str | Path) or is_url(path) or not os.path.isfile(path) or not os.access(path, os.R_OK):
             continue
         with open(path, "rb") as file:
             if file.read(len(PARQUET)) == PARQUET:

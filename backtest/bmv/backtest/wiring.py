@@ -1,12 +1,14 @@
 """The container of the simulated world: a backtest is this set of providers, and swapping a part is one override."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Union
 
 from dependency_injector import containers, providers
 
 from bmv.adapters.config import Config, compile
 from bmv.adapters.parquet.tape import ParquetTape
+from bmv.adapters.postgres.dsn import is_database
 from bmv.adapters.sim.clock import SimClock
 from bmv.adapters.sim.exchange import SimExchange, open_venue
 from bmv.adapters.sim.venue import Sim
@@ -16,9 +18,42 @@ from bmv.backtest.run import World
 from bmv.backtest.tables import Memory
 from bmv.core.engine import Engine, Strategy
 from bmv.core.params import Params
+from bmv.ports.errors import UsageError
+from bmv.ports.market import Market
 
 if TYPE_CHECKING:
+    from bmv.adapters.postgres.tape import Recorded
     from bmv.backtest.fused import Fused
+
+Data = Union[str, Path, "Recorded"]  # A file, a folder, a URL, or what asks a database.
+
+
+def named(data: Sequence[Data]) -> list[Data]:
+    """Return the data of a run, the URL of a database as what asks it; `UsageError` where it goes with other data."""
+    if not any(map(is_database, data)):
+        return list(data)
+    if len(data) > 1:
+        raise UsageError("a run reads files, or one market of one database: give a single URL")
+    from bmv.adapters.postgres.tape import Recorded  # Its library takes a while to import.
+
+    return [each if isinstance(each, Recorded) else Recorded(str(each)) for each in data]
+
+
+def _tape(
+    data: Sequence[Data],
+    market: Market,
+    start_ns: int | None,
+    end_ns: int | None,
+    **choices: Any,  # Any: what a tape takes.
+) -> ParquetTape:
+    paths = [each for each in named(data) if isinstance(each, str | Path)]
+    if paths or not data:
+        return ParquetTape(paths, market, start_ns, end_ns, **choices)
+    from bmv.backtest.database import DatabaseTape
+
+    (recorded,) = named(data)
+    assert not isinstance(recorded, str | Path)
+    return DatabaseTape(recorded, market, start_ns, end_ns, **choices)
 
 
 def _loop(
@@ -33,7 +68,7 @@ class BacktestContainer(containers.DeclarativeContainer):
     """Recorded ticks, a simulated venue, a clock that is told the time, tables in memory."""
 
     config = providers.Dependency[Config](instance_of=Config)
-    paths = providers.Dependency[list[str | Path]]()
+    paths = providers.Dependency[list[Data]]()
     start_ns = providers.Object[int | None](None)
     end_ns = providers.Object[int | None](None)
     strategy = providers.Object[Strategy | None](None)
@@ -45,7 +80,7 @@ class BacktestContainer(containers.DeclarativeContainer):
     venue_params = providers.Singleton(compile.venue, config, market)
 
     tape = providers.Singleton(
-        ParquetTape,
+        _tape,
         paths,
         market,
         start_ns,

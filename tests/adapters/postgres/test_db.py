@@ -6,16 +6,23 @@ import re
 import stat
 import subprocess
 import sys
+import time
 from collections.abc import Callable
+from datetime import date
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import numpy as np
 import pytest
 from postgres import programs
 
 from bmv.adapters.postgres.dsn import database
 from bmv.adapters.postgres.migrate import migrations
+from bmv.data.schema import day_path, write_day
+from bmv.ports.market import Market
+from bmv.ports.market_data import Columns
 
 STEPS = [step.name for step in migrations()]
 CLEAN = {name: value for name, value in os.environ.items() if not name.startswith(("BMV_", "PG"))}
@@ -67,7 +74,7 @@ def test_a_configuration_says_which_database_of_postgres(bare_postgres: str, tmp
     assert made.returncode == 0, made.stderr
     assert f"place    {bare_postgres}" in made.stdout
     assert "made     no" in made.stdout
-    assert "applied  0001_ticks, 0002_journal, 0003_trading" in made.stdout
+    assert f"applied  {', '.join(STEPS)}" in made.stdout
 
 
 @pytest.mark.parametrize("words", [["status"], ["init"], ["migrate"], ["backup", "x.dump", "--force"]])
@@ -155,7 +162,90 @@ def test_a_backup_that_fails_leaves_the_older_one_of_postgres(bare_postgres: str
     assert len(list(tmp_path.iterdir())) == 1
 
 
-@pytest.mark.parametrize("leaf", ["init", "migrate", "status", "backup"])
+def lake(root: Path, rows: int) -> Path:
+    """Make a lake of one market, two days of which have so many rows."""
+    for day in (3, 4):
+        ts_ns = 1_756_857_600 * 10**9 + (day - 3) * 86_400 * 10**9 + np.arange(rows) * 10**6
+        one, zero = np.ones_like(ts_ns), np.zeros_like(ts_ns)
+        columns = Columns(ts_ns, one, one, np.arange(rows) + 1, one, zero, zero, zero, zero)
+        market = Market("SOL/USDC", Decimal("0.01"), Decimal("0.001"))
+        write_day(day_path(root, "sim", "SOL/USDC", date(2025, 9, day)), columns, market)
+    return root
+
+
+LOAD = ("db", "load", "--lake", "lake", "--venue", "sim", "--symbol", "SOL/USDC")
+ONCE = "select count(*), count(distinct (stream, seq)), sum(price) from bmv.tick"
+
+
+def test_a_lake_that_is_loaded_twice_is_in_postgres_once(
+    postgres: str, tmp_path: Path, ask: Callable[..., Any]
+) -> None:
+    lake(tmp_path / "lake", 30_000)
+
+    first, second = (told(*LOAD, cwd=tmp_path, BMV_POSTGRES=postgres) for _ in range(2))
+
+    assert (first["market"], first["days"], first["rows"], first["new"]) == ("sim/SOL/USDC", 2, 60_000, 60_000)
+    assert (second["rows"], second["new"], second["replaced"]) == (60_000, 0, 0)
+    assert ask(ONCE) == [(60_000, 60_000, 30_000 * 30_001)]
+
+
+def test_a_load_into_postgres_that_is_killed_goes_on_where_it_was(
+    postgres: str, tmp_path: Path, ask: Callable[..., Any]
+) -> None:
+    lake(tmp_path / "lake", 400_000)
+    command = [sys.executable, "-m", "bmv.adapters.cli", *LOAD, "--json"]
+    counts = [0]
+    for attempt in range(1, 5):
+        with subprocess.Popen(command, cwd=tmp_path, env={**CLEAN, "BMV_POSTGRES": postgres}) as loading:
+            while loading.poll() is None and ask("select coalesce(sum(next_seq), 0)::bigint from bmv.stream")[0][0] < (
+                min(counts[-1] + 60_000 * attempt, 790_000)
+            ):
+                time.sleep(0.01)
+            loading.kill()
+        counts.append(ask("select count(*) from bmv.tick")[0][0])
+    done = told(*LOAD, cwd=tmp_path, BMV_POSTGRES=postgres)
+
+    assert counts == sorted(counts)
+    assert 0 < counts[1] < counts[2] < 800_000
+    assert done["rows"] == 800_000
+    assert 0 < done["new"] < 800_000
+    assert ask(ONCE) == [(800_000, 800_000, 400_000 * 400_001)]
+
+
+def test_a_day_that_changed_since_it_was_loaded_is_not_mixed_with_the_old_one_in_postgres(
+    postgres: str, tmp_path: Path, ask: Callable[..., Any]
+) -> None:
+    lake(tmp_path / "lake", 1_000)
+    told(*LOAD, cwd=tmp_path, BMV_POSTGRES=postgres)
+    lake(tmp_path / "lake", 1_200)
+
+    refused = bmv(*LOAD, cwd=tmp_path, BMV_POSTGRES=postgres)
+    replaced = told(*LOAD, "--replace", cwd=tmp_path, BMV_POSTGRES=postgres)
+
+    assert refused.returncode == 4
+    assert "2025-09-03.parquet: has changed since it was loaded; --replace takes" in refused.stderr
+    assert (replaced["new"], replaced["replaced"]) == (2_400, 2)
+    assert ask(ONCE) == [(2_400, 2_400, 1_200 * 1_201)]
+
+
+@pytest.mark.parametrize(
+    ("words", "env", "code", "line"),
+    [
+        (["--symbol", "NONE"], {}, 4, "has no days of sim/NONE"),
+        ([], {"BMV_POSTGRES": "sqlite:journal.sqlite"}, 3, "SQLite keeps journals, not ticks"),
+    ],
+)
+def test_a_load_that_cannot_be_is_told_by_postgres_commands(
+    postgres: str, tmp_path: Path, words: list[str], env: dict[str, str], code: int, line: str
+) -> None:
+    lake(tmp_path / "lake", 10)
+
+    done = bmv(*LOAD, *words, cwd=tmp_path, **{"BMV_POSTGRES": postgres, **env})
+
+    assert (done.returncode, line in done.stderr) == (code, True), done.stderr
+
+
+@pytest.mark.parametrize("leaf", ["init", "migrate", "status", "load", "backup"])
 def test_every_postgres_command_gives_an_example(leaf: str, tmp_path: Path) -> None:
     done = bmv("db", leaf, "--help", cwd=tmp_path)
 

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 from proxy import Proxy
 
-from bmv.adapters.postgres.migrate import FOLDER, create, migrate, status
+from bmv.adapters.postgres.migrate import FOLDER, create, migrate, migrations, status
 from bmv.adapters.postgres.sessions import PostgresSessions
 from bmv.adapters.postgres.ticks import PostgresTicks
 from bmv.adapters.spool.spool import Spool
@@ -88,17 +88,18 @@ def test_a_migration_that_is_killed_leaves_postgres_as_it_was_and_can_be_repeate
     bare_postgres: str, tmp_path: Path
 ) -> None:
     folder = Path(shutil.copytree(FOLDER, tmp_path / "migrations"))
-    (folder / "0004_slow.sql").write_text("create table bmv.slow (a int); select pg_sleep(60);")
+    slow = folder / f"{len(migrations()) + 1:04}_slow.sql"
+    slow.write_text("create table bmv.slow (a int); select pg_sleep(60);")
     asyncio.run(migrate(bare_postgres))
 
     with subprocess.Popen([sys.executable, "-c", MIGRATOR, bare_postgres, str(folder)]) as migrator:
         _until_asleep(bare_postgres)
         migrator.kill()
-    (folder / "0004_slow.sql").write_text("create table bmv.slow (a int);")
+    slow.write_text("create table bmv.slow (a int);")
     began = time.monotonic()
     done = asyncio.run(migrate(bare_postgres, folder, deadline_s=10))
 
-    assert [step.name for step in done] == ["0004_slow"]
+    assert [step.name for step in done] == [slow.stem]
     assert time.monotonic() - began < 8
     assert asyncio.run(status(bare_postgres, folder)).pending == []
 

@@ -192,7 +192,7 @@ def test_what_is_no_journal_is_refused(tmp_path: Path) -> None:
         using(text, lambda s: s.head("s"))
     with pytest.raises(DataError, match="a SQLite file of another program"):
         using(other, lambda s: s.head("s"))
-    with pytest.raises(ConfigError, match="schema 9, expected 1: it was written by a newer bmv"):
+    with pytest.raises(ConfigError, match="schema 9, expected 2: it was written by a newer bmv"):
         using(newer, lambda s: s.head("s"))
     with pytest.raises(ConfigError, match="is its folder there"):
         using(tmp_path / "nowhere" / "j.sqlite", lambda s: s.head("s"))

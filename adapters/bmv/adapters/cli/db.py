@@ -3,6 +3,10 @@
 import asyncio
 import json
 import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -25,7 +29,7 @@ class Place(NamedTuple):
 
 @click.group()
 def db() -> None:
-    """Make, update, look at and copy the database.
+    """Make, update, fill, look at and copy the database.
 
     Which one, `[storage] journal` of CONFIG says (postgresql:… or sqlite:…), or without CONFIG the environment variable
     BMV_POSTGRES. A password is never given on the command line: it comes from BMV_POSTGRES, PGPASSWORD or ~/.pgpass.
@@ -135,6 +139,50 @@ def backup(file: Path, config: Path | None, force: bool, as_json: bool) -> None:
         assert place.dsn
         size = dump(place.dsn, file)
     _tell(as_json, {"place": place.shown, "file": str(file), "bytes": size})
+
+
+@db.command()
+@CONFIG
+@click.option("--lake", "root", type=click.Path(path_type=Path), default="lake", show_default=True, help="The lake.")
+@click.option("--venue", required=True, help="A folder of the lake.")
+@click.option("--symbol", required=True, help="The market, a folder within that.")
+@click.option("--replace", is_flag=True, help="Load days anew whose files have changed since they were loaded.")
+@JSON
+def load(config: Path | None, root: Path, venue: str, symbol: str, replace: bool, as_json: bool) -> None:
+    """Copy the ticks that a lake has of a market into the database, for a backtest from there, or for SQL.
+
+    Loading twice changes nothing, and a load that was broken off goes on where it was. The database knows the market as
+    VENUE/SYMBOL.
+
+    \b
+    Examples:
+      bmv db load my.toml --lake lake --venue binance --symbol BTCUSDT
+      bmv backtest my.toml --data 'postgresql://me@db/bmv?market=binance/BTCUSDT'
+    """
+    place = _place(config)
+    if place.dsn is None:
+        raise ConfigError(f"{place.shown}: SQLite keeps journals, not ticks; expected postgresql://USER@HOST/DATABASE")
+    from bmv.adapters.postgres.load import load as copy
+    from bmv.data.lake import Lake
+
+    lake = Lake(root)
+    with _rows_bar(as_json, lambda: sum(lake.manifest(day).rows for day in lake.days(venue, symbol))) as progress:
+        done = asyncio.run(copy(place.dsn, lake, venue, symbol, replace, progress))
+    _tell(as_json, {"place": place.shown, **asdict(done)})
+
+
+@contextmanager
+def _rows_bar(quiet: bool, count: Callable[[], int]) -> Iterator[Callable[[int], None] | None]:
+    """Show how many rows of all have been loaded, on a terminal."""
+    if quiet or not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("load", total=count() or None)
+        yield lambda rows: bar.update(task, advance=rows)
 
 
 def _place(config: Path | None) -> Place:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import polars as pl
 
+from bmv.data.pages import Footer, refuse_odd_pages
 from bmv.data.parquet import readable
 from bmv.data.place import place, ticks_below
 from bmv.data.quality import utc
@@ -21,7 +22,10 @@ from bmv.ports.market import Market
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One file: where it is, which of the two forms it has, and which times it spans (nanoseconds UTC)."""
+    """One file: where it is, which of the two forms it has, and which times it spans (nanoseconds UTC).
+
+    `name` is what a message calls it, where that is not its path.
+    """
 
     path: Path
     lake: bool
@@ -29,6 +33,11 @@ class Source:
     rows: int
     first_ns: int
     last_ns: int
+    name: str = ""
+
+    @property
+    def shown(self) -> str:
+        return self.name or str(self.path)
 
     @property
     def time(self) -> str:
@@ -73,23 +82,34 @@ def open_all(paths: Sequence[str | Path], market: Market) -> list[Source]:
 
 def open_one(path: Path, market: Market) -> Source:
     """Read what a file says of itself, and the span of its times."""
+    footer = refuse_odd_pages(path)
     with readable(path):
         words = pl.read_parquet_metadata(str(path))
         lake = form_of(path, pl.read_parquet_schema(str(path)))
         if lake:
             _refuse_other_steps(path, words, market)
-        times = pl.col("ts_ns" if lake else "ts")
-        rows, first, last = (
-            pl.scan_parquet(str(path), glob=False)
-            .select(pl.len(), times.drop_nulls().first().alias("first"), times.max().alias("last"))
-            .collect()
-            .row(0)
-        )
+        rows, first, last = _span(path, "ts_ns" if lake else "ts", footer)
     if not rows:
         raise DataError(f"{path}: has no rows")
-    if first is None:
+    if first is None or last is None:
         raise DataError(f"{path}: every {'ts_ns' if lake else 'ts'} is null")
     return Source(path, lake, words, rows, first, last)
+
+
+def _span(path: Path, time: str, footer: Footer | None) -> tuple[int, int | None, int | None]:
+    """Return how many rows there are, the time of the first that has one, and the last time.
+
+    Where the footer tells the last time it is believed; who reads the rows finds out if it is wrong.
+    """
+    scan = pl.scan_parquet(str(path), glob=False)
+    if footer is not None and time in footer.largest:
+        first = scan.select(time).head(1).collect().item()
+        if first is not None:
+            return footer.rows, first, footer.largest[time]
+    times = pl.col(time)
+    found = scan.select(pl.len(), times.drop_nulls().first().alias("first"), times.max().alias("last"))
+    rows, first, last = found.collect().row(0)
+    return rows, first, last
 
 
 def form_of(path: Path, schema: Mapping[str, pl.DataType]) -> bool:

@@ -25,6 +25,15 @@ def checked(dsn: str) -> str:
     return dsn
 
 
+def is_database(name: object) -> bool:
+    """Say whether `name` is the URL of a database.
+
+    >>> is_database("postgresql://me@db.example/bmv"), is_database("s3://bucket/lake"), is_database("lake")
+    (True, False, False)
+    """
+    return str(name).partition("://")[0] in SCHEMES and "://" in str(name)
+
+
 def masked(dsn: str) -> str:
     """Return `dsn` without its passwords.
 

@@ -16,6 +16,8 @@ FIGURES = {
     "gaps": "select count(*) from bmv.gap",
     "sessions": "select count(*) from bmv.session where words > 0",
     "words": "select coalesce(sum(words), 0)::bigint from bmv.session",
+    "runs": "select count(*) from bmv.run",
+    "open_orders": "select count(*) from bmv.orders where done_ns is null",
 }
 
 

@@ -10,14 +10,13 @@ from numpy import int64
 
 from bmv.adapters.postgres.pool import Connection, Pool
 from bmv.adapters.postgres.wire import Form, Rows, chunks
+from bmv.data.recorded import DAY_NS, END_NS, refuse_wrong
 from bmv.ports.errors import DataError
 from bmv.ports.market_data import Column, Columns
 from bmv.ports.storage import Gap, Ticks
 
-DAY_NS = 86_400 * 10**9
 SPAN_NS, SPAN_MAX_NS = 60 * 10**9, 3_600 * 10**9  # How far a batch of a reading looks at first, and at most.
 COPY_ROWS = 10_000  # A COPY of more notices late that its server has gone.
-END_NS = 106_000 * DAY_NS  # In the year 2260: a day later an int64 ends.
 
 LENGTHS = dict(zip(Columns._fields, (8, 2, 2, 8, 8, 8, 8, 8, 8), strict=True))
 STAGED = Form({"seq": 8, **LENGTHS})
@@ -121,13 +120,16 @@ class PostgresTicks:
             lambda c: c.execute(f"{insert} on conflict do nothing", *gap), f"note a gap of {gap.market}"
         )
 
-    async def read(self, market: str, from_ns: int, to_ns: int) -> AsyncIterator[Columns]:
+    async def read(self, market: str, from_ns: int, to_ns: int, source: str | None = None) -> AsyncIterator[Columns]:
         """Yield the rows of `[from_ns, to_ns)`, in order of time, then of their arrival, `read_rows` at most at a time.
+
+        Args:
+            source: The recorder whose rows are wanted; None: all of them.
 
         Each batch is asked for by itself: a slow reader holds nothing in the database, and a lost connection loses no
         row. Rows that are kept while a reading goes on are told where they come after what was told already.
         """
-        streams, days = await self.pool.run(lambda c: _where(c, market), f"find {market}")
+        streams, days = await self.pool.run(lambda c: where(c, market, source), f"find {market}")
         span_ns = SPAN_NS
         for day in days:
             start_ns, stop_ns = max(day * DAY_NS, from_ns), min((day + 1) * DAY_NS, to_ns)
@@ -176,23 +178,19 @@ class PostgresTicks:
         return known
 
 
-def refuse_wrong(ticks: Ticks) -> None:
-    """Raise `DataError` where `ticks` are not rows of a tape: lengths, kinds, times that fall or leave the calendar."""
-    columns, name = ticks.columns, f"{ticks.market}, rows from {ticks.first_seq} on"
-    lengths = {field: len(column) for field, column in columns._asdict().items()}
-    if len(set(lengths.values())) != 1:
-        raise DataError(f"{name}: columns differ in length: {lengths}")
-    if not len(columns.ts_ns):
-        return
-    if min(ticks.first_seq, ticks.epoch, int(columns.ts_ns[0])) < 0 or int(columns.ts_ns[-1]) >= END_NS:
-        raise DataError(f"{name}: expected numbers from 0 on and times from 1970 to 2260")
-    if (falls := np.flatnonzero(columns.ts_ns[1:] < columns.ts_ns[:-1])).size:
-        raise DataError(f"{name}: time falls at row {ticks.first_seq + int(falls[0]) + 1}")
-    wrong = np.flatnonzero((columns.kind < 1) | (columns.kind > 3) | (np.abs(columns.side) > 1))
-    if wrong.size:
-        row = int(wrong[0])
-        told = f"kind {columns.kind[row]} and side {columns.side[row]}"
-        raise DataError(f"{name}: row {ticks.first_seq + row} has {told}; expected 1 to 3 and -1 to 1")
+async def where(connection: Connection, market: str, source: str | None) -> tuple[list[int], list[int]]:
+    """Return the streams of `market`, or of one recorder of it, and the days that have rows of them, oldest first."""
+    query = "select id from bmv.stream where market = $1 and source = coalesce($2, source)"
+    rows = await connection.fetch(query, market, source)
+    streams = [row[0] for row in rows]
+    query = """
+        select day from bmv.tick_day where exists (
+            select from bmv.tick
+            where stream = any ($1) and ts_ns >= day * $2::bigint and ts_ns < (day + 1) * $2::bigint
+        ) order by day
+    """
+    days = await connection.fetch(query, streams, DAY_NS) if streams else []
+    return streams, [row[0] for row in days]
 
 
 async def _prepare(connection: Connection) -> None:
@@ -222,20 +220,6 @@ async def _copy(connection: Connection, table: str, form: Form, written: bytes, 
     await connection.copy_to_table(
         table, source=chunks(written), columns=form.names, format="binary", schema_name=schema_name
     )
-
-
-async def _where(connection: Connection, market: str) -> tuple[list[int], list[int]]:
-    """Return the streams of `market`, and the days that have rows of them, oldest first."""
-    rows = await connection.fetch("select id from bmv.stream where market = $1", market)
-    streams = [row[0] for row in rows]
-    query = """
-        select day from bmv.tick_day where exists (
-            select from bmv.tick
-            where stream = any ($1) and ts_ns >= day * $2::bigint and ts_ns < (day + 1) * $2::bigint
-        ) order by day
-    """
-    days = await connection.fetch(query, streams, DAY_NS) if streams else []
-    return streams, [row[0] for row in days]
 
 
 def _page(streams: Sequence[int], from_ns: int, to_ns: int, after: Key, rows: int) -> str:

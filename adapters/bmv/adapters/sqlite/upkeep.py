@@ -5,7 +5,7 @@ import sqlite3
 from pathlib import Path
 from typing import Any
 
-from bmv.adapters.sqlite.sessions import opened, told
+from bmv.adapters.sqlite.file import opened, told
 from bmv.ports.errors import DataError
 
 DEADLINE_S = 5.0

@@ -1,0 +1,259 @@
+"""A backtest from Postgres: the same as from files, of the rows that were asked for, and of no others."""
+
+import asyncio
+import gc
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from bmv.adapters.config import load
+from bmv.adapters.postgres.load import load as load_lake
+from bmv.adapters.postgres.tape import Recorded
+from bmv.adapters.postgres.ticks import PostgresTicks
+from bmv.backtest import Backtest
+from bmv.data.lake import Lake
+from bmv.data.schema import as_told
+from bmv.ports.errors import DataError, UsageError
+from bmv.ports.market_data import Columns
+from bmv.ports.storage import Ticks
+
+DEMO = Path(__file__).parents[3] / "docs" / "examples" / "demo.toml"
+CLEAN = {name: value for name, value in os.environ.items() if not name.startswith(("BMV_", "PG"))}
+ROWS = 50_000
+UNITS = {"price": 0.01, "bid": 0.01, "ask": 0.01, "size": 0.001, "bid_size": 0.001, "ask_size": 0.001}
+
+
+def bmv(*words: object, cwd: Path, **env: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "bmv.adapters.cli", *map(str, words)]
+    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, env={**CLEAN, **env}, check=False)
+
+
+def told(*words: object, cwd: Path, **env: str) -> dict[str, Any]:
+    done = bmv(*words, "--json", cwd=cwd, **env)
+    assert done.returncode == 0, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def of_market(dsn: str, market: str = "synthetic/SOL/USDC", **words: str) -> str:
+    """Return the URL of a market in the database of `dsn`."""
+    more = "&".join(f"{key}={value}" for key, value in {"market": market, **words}.items())
+    return f"{dsn}{'&' if '?' in dsn else '?'}{more}"
+
+
+@pytest.fixture(scope="module")
+def lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A made-up market of several days."""
+    folder = tmp_path_factory.mktemp("made")
+    assert bmv("data", "synth", "lake", "--rows", ROWS, "--thin", cwd=folder).returncode == 0
+    assert len(Lake(folder / "lake").days()) > 1
+    return folder / "lake"
+
+
+@pytest.fixture
+def recorded(lake: Path, postgres: str) -> str:
+    """The URL of that market in a database."""
+    asyncio.run(load_lake(postgres, Lake(lake), "synthetic", "SOL/USDC"))
+    return of_market(postgres)
+
+
+def floats(lake: Path, path: Path) -> Path:
+    """Write what a lake holds in the form of floats."""
+    rows = pl.concat(pl.read_parquet(day.path) for day in Lake(lake).days())
+    kinds = {1: "trade", 2: "quote", 3: "depth"}
+    rows.select(
+        pl.col("ts_ns").alias("ts"),
+        pl.col("kind").replace_strict(kinds, return_dtype=pl.String),
+        pl.col("side").cast(pl.Int8),
+        *(pl.col(name) * unit for name, unit in UNITS.items()),
+    ).write_parquet(path)
+    return path
+
+
+def keep(dsn: str, *batches: Ticks) -> None:
+    async def kept() -> None:
+        store = PostgresTicks(dsn)
+        for batch in batches:
+            await store.append(batch)
+        await store.close()
+
+    asyncio.run(kept())
+
+
+def rows_of(lake: Path, count: int) -> Columns:
+    return as_told(pl.read_parquet(Lake(lake).days()[0].path).head(count))
+
+
+def test_a_backtest_gives_the_same_digest_from_the_float_form_the_lake_and_postgres(
+    lake: Path, postgres: str, tmp_path: Path
+) -> None:
+    loaded = told(
+        "db",
+        "load",
+        "--lake",
+        lake,
+        "--venue",
+        "synthetic",
+        "--symbol",
+        "SOL/USDC",
+        cwd=tmp_path,
+        BMV_POSTGRES=postgres,
+    )
+    places = [floats(lake, tmp_path / "floats.parquet"), lake, of_market(postgres)]
+
+    runs = [told("backtest", DEMO, "--data", place, "--out", "run", cwd=tmp_path) for place in places]
+    by_reference = told("backtest", DEMO, "--data", places[2], "--engine", "reference", "--no-report", cwd=tmp_path)
+
+    assert (loaded["market"], loaded["rows"], loaded["new"]) == ("synthetic/SOL/USDC", ROWS, ROWS)
+    assert {run["digest"] for run in [*runs, by_reference]} == {runs[0]["digest"]}
+    assert [run["events"] for run in runs] == [ROWS] * 3
+    assert runs[0]["fills"] > 0
+    assert json.dumps(runs[1]["bracket"]) == json.dumps(runs[2]["bracket"])
+    (read,) = json.loads((tmp_path / "run" / "manifest.json").read_text())["data"]
+    assert (read["path"], read["market"], read["rows"]) == (places[2], "synthetic/SOL/USDC", ROWS)
+    assert (read["first_ns"], read["last_ns"]) == (runs[0]["first_ns"], runs[0]["last_ns"])
+    assert len(read["sha256"]) == 64
+
+
+def test_a_window_of_postgres_is_seeded_and_run_as_that_of_the_lake(lake: Path, recorded: str) -> None:
+    first, last = (Lake(lake).manifest(Lake(lake).days()[at]) for at in (0, -1))
+    start_ns = (first.first_ns + last.last_ns) // 2
+    end_ns = start_ns + 3_600 * 10**9
+
+    ours, theirs = (Backtest(DEMO, data, start_ns, end_ns).run() for data in (recorded, lake))
+
+    assert ours.digest == theirs.digest
+    assert ours.summary["events"] == theirs.summary["events"] > 100
+    (read,) = ours.manifest()["data"]
+    assert ours.summary["events"] < read["rows"] < ROWS  # The rows before the window that seed it were read too.
+    assert start_ns - 3_600 * 10**9 <= read["first_ns"] < start_ns
+    assert read["last_ns"] == ours.summary["last_ns"]
+
+
+def test_all_runs_of_a_backtest_are_of_the_rows_that_postgres_told_the_first(
+    recorded: str, postgres: str, ask: Callable[..., Any]
+) -> None:
+    backtest = Backtest(DEMO, recorded)
+    result = backtest.run()
+
+    ask("truncate bmv.tick")
+
+    assert list(result.bracket) == ["front", "power", "back"]
+    assert backtest.run().digest == result.digest
+
+
+def test_what_was_copied_from_postgres_is_gone_with_who_asked_for_it(recorded: str) -> None:
+    asked = Recorded(recorded)
+    config = load(DEMO)
+    Backtest(config, asked).run()
+    files = [path for copy in asked._copies.values() for path in copy.files]
+
+    assert files
+    assert all(path.exists() for path in files)
+    del asked
+    gc.collect()
+
+    assert not [path for path in files if path.parent.exists()]
+
+
+def test_the_digest_of_what_was_read_from_postgres_tells_other_rows(lake: Path, postgres: str) -> None:
+    columns = rows_of(lake, 1_000)
+    other = columns._replace(ask_size=columns.ask_size + (columns.ask_size > 0))
+    keep(postgres, Ticks("sim/A", "one", 1, 0, columns), Ticks("sim/B", "one", 1, 0, other))
+    keep(postgres, Ticks("sim/C", "one", 1, 0, columns))
+
+    a, b, c = (Backtest(DEMO, of_market(postgres, f"sim/{name}")).run().manifest()["data"][0] for name in "ABC")
+
+    assert a["sha256"] == c["sha256"] != b["sha256"]
+
+
+@pytest.mark.parametrize("words", [["backtest", DEMO, "--data"], ["backtest", DEMO, "--no-report", "--json", "--data"]])
+@pytest.mark.parametrize(
+    "form", ["postgresql://me:pw1@db/bmv?market=a/b", "postgresql://me@db/bmv?market=a/b&password=pw1"]
+)
+def test_a_password_in_the_url_of_postgres_is_refused_and_not_repeated(
+    tmp_path: Path, words: Sequence[object], form: str
+) -> None:
+    done = bmv(*words, form, cwd=tmp_path, BMV_DEBUG="1")
+
+    assert done.returncode == 2
+    assert "a password in a URL can be read by others" in done.stderr
+    assert "pw1" not in done.stdout + done.stderr
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("data", "line"),
+    [
+        (["postgresql://me@db/bmv"], "names no market; expected postgresql://USER@HOST/DATABASE?market=VENUE/SYMBOL"),
+        (["postgresql://me@db/bmv?market=a/b", "lake"], "give a single URL"),
+    ],
+)
+def test_a_url_of_postgres_that_names_no_one_tape_is_wrong_use(data: list[str], line: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        Backtest(DEMO, data)
+
+    assert line in str(caught.value)
+
+
+def test_two_records_of_one_market_in_postgres_are_not_mixed(lake: Path, postgres: str) -> None:
+    columns = rows_of(lake, 1_000)
+    keep(postgres, *(Ticks("sim/A", source, 1, 0, columns) for source in ("ant", "zebra")))
+
+    with pytest.raises(DataError, match="several records of this market; add &source= and one of ant, zebra"):
+        Backtest(DEMO, of_market(postgres, "sim/A")).run()
+
+    assert Backtest(DEMO, of_market(postgres, "sim/A", source="ant")).run().summary["events"] == 1_000
+
+
+def test_a_market_that_postgres_does_not_have_is_told_with_those_that_it_has(lake: Path, postgres: str) -> None:
+    with pytest.raises(DataError, match="markets with ticks: none; `bmv db load` puts"):
+        Backtest(DEMO, of_market(postgres, "sim/A")).run()
+    keep(postgres, Ticks("sim/A", "one", 1, 0, rows_of(lake, 10)))
+
+    with pytest.raises(DataError, match="no ticks of sim/B; markets with ticks: sim/A"):
+        Backtest(DEMO, of_market(postgres, "sim/B")).run()
+    with pytest.raises(DataError, match="no rows in the window; there are some from 20"):
+        Backtest(DEMO, of_market(postgres, "sim/A"), end_ns=1).run()
+
+
+def test_bad_rows_of_postgres_are_judged_as_those_of_files_are(lake: Path, postgres: str) -> None:
+    columns = rows_of(lake, 1_000)
+    bad = columns._replace(price=columns.price.copy())
+    bad.price[(bad.kind == 1).nonzero()[0][:3]] = -5
+    keep(postgres, Ticks("sim/A", "one", 1, 0, bad))
+    data = {"max_bad_share": 0.5}
+    config = load(DEMO)
+
+    forgiving = config.model_copy(update={"data": config.data.model_copy(update=data)})
+    made = Backtest(forgiving, of_market(postgres, "sim/A")).run()
+    strict = config.model_copy(update={"data": config.data.model_copy(update={"max_bad_share": 0.0})})
+
+    assert made.summary["quality"]["bad"] == {"price": 3}
+    with pytest.raises(
+        DataError, match=r"first postgresql://.*market=sim/A, from row 0 of the window on, row \d+ .*-5"
+    ):
+        Backtest(strict, of_market(postgres, "sim/A")).run()
+
+
+def test_ticks_of_other_steps_than_the_configuration_are_refused_by_postgres(recorded: str) -> None:
+    config = load(DEMO, ["market.tick_size=0.001"])
+
+    with pytest.raises(
+        DataError, match=r"the database holds ticks of 0.01 and lots of 0.001; asked for are ticks of 0.001"
+    ):
+        Backtest(config, recorded).run()
+
+
+def test_postgres_is_read_where_a_loop_runs_already(recorded: str) -> None:
+    async def notebook() -> int:
+        return int(Backtest(DEMO, recorded).run().summary["events"])
+
+    assert asyncio.run(notebook()) == ROWS
