@@ -15,12 +15,11 @@ help:  ## Say what there is to make.
 
 venv: $(STAMP)  ## Build .venv, test tools included.
 
-$(STAMP): requirements.lock pyproject.toml
+$(STAMP): requirements.lock requirements.uv.lock pyproject.toml install.py
 	@test -n "$(PYTHON)" || { echo "No Python of at least 3.11 with venv was found; say make PYTHON=/path/to/python3" >&2; exit 1; }
 	@$(PYTHON) -c "$(SUITABLE)" || { echo "$(PYTHON) is older than 3.11, or lacks venv" >&2; exit 1; }
 	$(PYTHON) -m venv --clear $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes -r requirements.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-index --no-deps --no-build-isolation -e .
+	$(BIN)/python install.py
 	@touch $@
 
 demo: $(STAMP)  ## Make a tape up (seeded: the same for everybody), run the grid on it, and say where the report lies.
@@ -55,9 +54,14 @@ format: $(STAMP)
 docs: $(STAMP)  ## Make docs/configuration.md anew from the schema.
 	$(BIN)/python -m bmv.adapters.config.reference > docs/configuration.md
 
-lock:  ## Solve the dependencies anew (needs uv).
-	uv pip compile --no-config --universal --python-version 3.11 --all-extras --generate-hashes --no-emit-index-url \
-		--custom-compile-command "make lock" --upgrade --quiet pyproject.toml -o requirements.lock
+SOLVE := $(BIN)/uv pip compile --no-config --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	--custom-compile-command "make lock" --upgrade --quiet
+
+# An edited pyproject.toml is no reason to install what the old lock says first: any uv that is there will do.
+lock:  ## Solve the dependencies anew, and the uv that installs them.
+	@test -x $(BIN)/uv || $(MAKE) venv
+	$(SOLVE) --all-extras pyproject.toml -o requirements.lock
+	echo uv | $(SOLVE) --only-binary :all: - -o requirements.uv.lock
 
 clean:
 	rm -rf $(VENV) runs dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

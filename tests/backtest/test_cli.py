@@ -72,6 +72,16 @@ def test_only_an_absent_or_empty_folder_or_a_run_is_written_to(tmp_path: Path) -
     refuse_strange_folder(tmp_path)
 
 
+@pytest.mark.parametrize("below", ["file/run", "file/a/b/run", "x" * 300])
+def test_a_place_where_no_folder_can_be_is_wrong_use_before_and_after_the_run(below: str, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+
+    for touch in (refuse_strange_folder, clear):
+        with pytest.raises(UsageError, match="no run folder can be written there") as told:
+            touch(tmp_path / below)
+        assert "\n" not in str(told.value)
+
+
 def test_files_of_an_earlier_run_do_not_stay(tmp_path: Path) -> None:
     for name in ("manifest.json", "report.html", "notes.txt"):
         (tmp_path / name).write_text("old")

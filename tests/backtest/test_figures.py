@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,13 +10,36 @@ import polars as pl
 import pytest
 from synthetic import ORDERS, SECOND, fills
 
-from bmv.backtest.figures import attributed, figures
+from bmv.backtest.figures import attributed, figures, levels
 from bmv.backtest.folder import read
 from bmv.backtest.thin import resting, thinned
 
 
 def test_a_busy_run_has_every_figure(run_dir: Path) -> None:
     assert list(figures(read(run_dir))) == ["price", "attribution", "markouts", "levels", "inventory", "breaker"]
+
+
+@pytest.mark.parametrize(
+    ("first", "hours", "shown"),
+    [(22.5, 3, ["22", "23", "00", "01"]), (0, 0.5, ["00"]), (5, 40, [f"{hour:02d}" for hour in range(24)])],
+)
+def test_the_map_of_fills_has_the_hours_of_the_run_and_no_others(
+    first: float, hours: float, shown: list[str], run_dir: Path
+) -> None:
+    run = read(run_dir)
+    start_ns, hour_ns = 20_334 * 86_400 * SECOND + int(first * 3600) * SECOND, 3600 * SECOND
+    ends = [start_ns, start_ns + int(hours * hour_ns)]
+    short = replace(
+        run,
+        equity=run.equity.head(2).with_columns(ts_ns=pl.Series(ends)),
+        fills=run.fills.head(2).with_columns(ts_ns=pl.Series(ends)),
+    )
+
+    drawn = levels(short)
+
+    assert drawn is not None
+    assert list(drawn.data[0].x) == shown
+    assert np.nansum(drawn.data[0].z) == 2
 
 
 def test_the_parts_add_up_to_net_at_every_instant_and_end_where_the_summary_does(run_dir: Path) -> None:

@@ -43,3 +43,20 @@ def test_profit_is_never_shown_in_a_part_of_the_name_of_a_venue_or_in_the_base()
 
     assert in_words(Row("net", 1.5, "quote"), summary["symbol"]) == "+1.5000 USD"
     assert in_words(Row("net", 1.5, "quote"), "us_AIG") == "+1.5000 quote"
+
+
+@pytest.mark.parametrize(
+    ("row", "told"),
+    [
+        (Row("", 0.008738, "share"), "0.87 %"),
+        (Row("", 0.226, "share"), "22.6 %"),
+        (Row("", 0.0, "share"), "0.0 %"),
+        (Row("", 350.7821, "amount"), "350.78 USDC"),
+        (Row("", 3_168_851.48, "amount"), "3,168,851 USDC"),
+        (Row("", 1.23456, "amount"), "1.2346 USDC"),
+        (Row("", 85.43841, "base"), "85.438 SOL"),
+        (Row("", 0.79412, "number"), "0.794"),
+    ],
+)
+def test_a_figure_has_no_more_digits_than_mean_something(row: Row, told: str) -> None:
+    assert in_words(row, "SOL/USDC") == told

@@ -46,7 +46,7 @@ class ManyPaths(click.Command):
 
 @click.command(cls=ManyPaths)
 @click.argument("config")
-@click.option("--data", multiple=True, metavar="PATH...", help="Tapes or folders of them; else [storage].ticks.")
+@click.option("--data", multiple=True, metavar="PATH...", help="Tapes, folders, or a database; else [storage].ticks.")
 @click.option("--timerange", metavar="A-B", help="UTC, end exclusive: 20250903-20250905, 20250903T1200-, -20250905.")
 @click.option("--engine", type=click.Choice(["fused", "reference"]), default="fused", show_default=True)
 @SETS
@@ -70,6 +70,7 @@ def backtest(
       bmv backtest my.toml --data ticks/*.parquet
       bmv backtest my.toml --timerange 20250903-20250905 --set grid.bid.levels=8
       bmv backtest my.toml --data lake/synthetic/SOL-USDC --engine reference --json
+      bmv backtest my.toml --data 'postgresql://me@db.example/bmv?market=binance/BTCUSDT'
 
     --data takes several paths. The folder runs/backtest/latest is the last run.
     """
@@ -190,40 +191,44 @@ def _instant_ns(text: str | None, timerange: str) -> int | None:
 
 def refuse_strange_folder(folder: Path) -> None:
     """Raise `UsageError` unless `folder` is absent, empty or a run, so that nothing else is ever overwritten."""
-    from bmv.backtest.folder import MANIFEST
+    from bmv.backtest.folder import MANIFEST, refuse_unwritable, writing
 
-    if folder.is_dir() and (not any(folder.iterdir()) or (folder / MANIFEST).is_file()):
-        return
-    if folder.exists() or folder.is_symlink():
-        raise UsageError(f"--out {folder}: is neither empty nor a run (a folder with {MANIFEST}); nothing was written")
+    with writing(folder):
+        good = folder.is_dir() and (not any(folder.iterdir()) or (folder / MANIFEST).is_file())
+        if not good and (folder.exists() or folder.is_symlink()):
+            raise UsageError(
+                f"--out {folder}: is neither empty nor a run (a folder with {MANIFEST}); nothing was written"
+            )
+    refuse_unwritable(folder)
 
 
-def new_folder(config: "Config", now: datetime | None = None) -> Path:
-    """Return the path of a run folder that does not exist yet: UTC time, symbol and the start of the hash."""
+def new_folder(config: "Config", now: datetime | None = None, place: Path = RUNS) -> Path:
+    """Return the path of a folder in `place` that does not exist yet: UTC time, symbol and the start of the hash."""
     from bmv.adapters.config import digest
 
     stamp = (now or datetime.now(UTC)).strftime("%Y%m%dT%H%M%SZ")
     symbol = re.sub(r"[^A-Za-z0-9]+", "-", config.market.symbol).strip("-")
     name = f"{stamp}-{symbol}-{digest(config)[:8]}"
     names = (name, *(f"{name}-{n}" for n in range(2, 1000)))
-    return next(RUNS / each for each in names if not (RUNS / each).exists())
+    return next(place / each for each in names if not (place / each).exists())
 
 
 def clear(folder: Path) -> None:
     """Make `folder`, and take away the files of an earlier run in it, so that none of them seems to be of this one."""
-    from bmv.backtest.folder import FILES
+    from bmv.backtest.folder import FILES, writing
 
-    folder.mkdir(parents=True, exist_ok=True)
-    for name in FILES:
-        (folder / name).unlink(missing_ok=True)
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in FILES:
+            (folder / name).unlink(missing_ok=True)
 
 
 def link_latest(folder: Path) -> None:
-    """Let `runs/backtest/latest` point at `folder`; a file system without links goes without."""
-    fresh = LATEST.with_name(f".latest-{os.getpid()}")
+    """Let `latest` beside `folder` point at it; a file system without links goes without."""
+    fresh = folder.with_name(f".{LATEST.name}-{os.getpid()}")
     with suppress(OSError):
         fresh.symlink_to(folder.name)
-        fresh.replace(LATEST)
+        fresh.replace(folder.with_name(LATEST.name))
 
 
 @contextmanager

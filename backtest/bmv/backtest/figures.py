@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 
 from bmv.backtest.canvas import ASK, BID, FEES, LEGEND, MID, NET, PIVOT, PIXELS, band, clock, curve, faint, line
 from bmv.backtest.folder import Run
-from bmv.backtest.numbers import Json, setting, target
+from bmv.backtest.numbers import SECOND, Json, setting, target
 from bmv.backtest.thin import resting, thinned
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
+HOUR_NS = 3_600 * SECOND
 LEVELS_DRAWN = 4  # Markout curves of one side; a legend of more is read by nobody, and the table has them all.
 SIDES = ((1, "bid", BID), (-1, "ask", ASK))
 
@@ -127,7 +128,7 @@ def markouts(run: Run) -> "Figure | None":
 
 
 def levels(run: Run) -> "Figure | None":
-    """Draw how many fills each level had in each hour of the UTC day, the ladder as it stands in the book."""
+    """Draw how many fills each level had in each hour of the UTC day that the run saw, the ladder as in the book."""
     from plotly.graph_objects import Figure, Heatmap
 
     if not len(run.fills):
@@ -136,20 +137,31 @@ def levels(run: Run) -> "Figure | None":
         "side", "level", (pl.from_epoch("ts_ns", time_unit="ns").dt.hour().cast(pl.Int64)).alias("hour")
     ).len()
     ladder = counted.select("side", "level").unique().sort(-pl.col("side") * (pl.col("level") + 1)).rows()
-    z = np.zeros((len(ladder), 24))
+    hours = _hours(run)
+    z = np.zeros((len(ladder), len(hours)))
     for side, level, hour, count in counted.rows():
-        z[ladder.index((side, level)), hour] = count
+        z[ladder.index((side, level)), hours.index(hour)] = count
     figure = Figure(
         Heatmap(
-            z=np.where(z > 0, z, np.nan), x=list(range(24)), y=[_rung(side, level) for side, level in ladder],
+            z=np.where(z > 0, z, np.nan), x=[f"{hour:02d}" for hour in hours],
+            y=[_rung(side, level) for side, level in ladder],
             colorscale=[[0, faint(NET, 0.12)], [1, NET]], zmin=0, xgap=2, ygap=2, hoverongaps=False,
-            hovertemplate="%{y}, %{x}:00 UTC: %{z} fills<extra></extra>", colorbar={"thickness": 10, "outlinewidth": 0},
+            hovertemplate="%{y}, %{x}:00 UTC: %{z} fills<extra></extra>",
+            colorbar={"orientation": "h", "y": 1.01, "yanchor": "bottom", "len": 0.5, "thickness": 8,
+                      "outlinewidth": 0},
         )
     )  # fmt: skip
     figure.update_layout(height=max(360, 90 + 30 * len(ladder)), xaxis_title="hour of the day, UTC")
-    figure.update_xaxes(dtick=3, showgrid=False, range=[-0.5, 23.5])
+    figure.update_xaxes(dtick=3 if len(hours) > 12 else 1, showgrid=False, type="category")
     figure.update_yaxes(showgrid=False, type="category")
     return figure
+
+
+def _hours(run: Run) -> list[int]:
+    """Return the hours of the UTC day from the first that the run touched to the last, each once."""
+    ts = pl.concat([run.equity["ts_ns"], run.fills["ts_ns"]])
+    first, last = (int(ns) // HOUR_NS for ns in (ts.to_numpy().min(), ts.to_numpy().max()))
+    return [hour % 24 for hour in range(first, last + 1)] if last - first < 23 else list(range(24))
 
 
 def inventory(run: Run) -> "Figure | None":

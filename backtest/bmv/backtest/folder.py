@@ -1,6 +1,10 @@
 """A run folder: the names of its files, and how they are read back for a report, a table or a comparison."""
 
+import errno
+import os
 import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -9,7 +13,7 @@ import orjson
 import polars as pl
 
 from bmv.backtest.numbers import Json
-from bmv.ports.errors import DataError, UsageError
+from bmv.ports.errors import DataError, StorageError, UsageError
 
 MANIFEST = "manifest.json"  # A folder that holds it is a run, and may be overwritten.
 CONFIG = "config.resolved.toml"
@@ -17,6 +21,9 @@ SUMMARY = "summary.json"
 ORDERS, FILLS, EQUITY = "orders.parquet", "fills.parquet", "equity.parquet"
 REPORT = "report.html"
 FILES = (MANIFEST, CONFIG, SUMMARY, ORDERS, FILLS, EQUITY, REPORT)
+# A place that can't be a run folder; anything else that goes wrong in writing, such as a full disk, is the store's.
+MISPLACED = (errno.ENOTDIR, errno.EEXIST, errno.EISDIR, errno.ENOENT, errno.EACCES, errno.EPERM, errno.EROFS,
+             errno.ENAMETOOLONG, errno.ELOOP)  # fmt: skip
 VERSION = 1  # Of summary and manifest; another one is another program's.
 
 
@@ -50,10 +57,30 @@ def read(run_dir: Path) -> Run:
         config=parsed(text, run_dir),
         config_text=text,
         manifest=manifest_of(run_dir),
-        orders=_table(run_dir / ORDERS),
-        fills=_table(run_dir / FILLS),
-        equity=_table(run_dir / EQUITY),
+        orders=table_at(run_dir / ORDERS),
+        fills=table_at(run_dir / FILLS),
+        equity=table_at(run_dir / EQUITY),
     )
+
+
+@contextmanager
+def writing(run_dir: Path) -> Iterator[None]:
+    """Turn what keeps a run folder from being written into one line: a `UsageError` where the place is at fault."""
+    try:
+        yield
+    except OSError as error:
+        fault = UsageError if error.errno in MISPLACED else StorageError
+        raise fault(f"{run_dir}: no run folder can be written there: {error.strerror or error}") from error
+
+
+def refuse_unwritable(run_dir: Path) -> None:
+    """Raise `UsageError` where no run folder could be written, as far as that can be told before anything is."""
+    with writing(run_dir):
+        above = next((each for each in (run_dir, *run_dir.parents) if each.exists()), Path())
+        if not above.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, f"{above} is not a folder")
+        if not os.access(above, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, f"{above} may not be written to")
 
 
 def summary_of(run_dir: Path) -> Json:
@@ -68,7 +95,7 @@ def summary_of(run_dir: Path) -> Json:
     path = run_dir / SUMMARY
     if not path.is_file():
         raise UsageError(f"{run_dir} is not the folder of a run: it has no {SUMMARY}")
-    summary = _json(path)
+    summary = json_at(path)
     if summary.get("version") != VERSION or not isinstance(summary.get("pnl"), dict):
         raise DataError(
             f"{path} is not a summary of version {VERSION} that bmv wrote: its version is {summary.get('version')}"
@@ -79,7 +106,7 @@ def summary_of(run_dir: Path) -> Json:
 def manifest_of(run_dir: Path) -> Json:
     """Return `manifest.json` of a run folder, empty when it is not there; `DataError` when it can't be read."""
     path = run_dir / MANIFEST
-    return _json(path) if path.is_file() else {}
+    return json_at(path) if path.is_file() else {}
 
 
 def config_text(run_dir: Path) -> str:
@@ -99,7 +126,8 @@ def parsed(text: str, run_dir: Path) -> Json:
         raise DataError(f"{run_dir / CONFIG} is not TOML: {error}") from error
 
 
-def _json(path: Path) -> Json:
+def json_at(path: Path) -> Json:
+    """Return the object in a JSON file; `DataError` when it can't be read."""
     try:
         found = orjson.loads(path.read_bytes())
     except (OSError, orjson.JSONDecodeError) as error:
@@ -109,7 +137,8 @@ def _json(path: Path) -> Json:
     return cast(Json, found)
 
 
-def _table(path: Path) -> pl.DataFrame:
+def table_at(path: Path) -> pl.DataFrame:
+    """Return a Parquet file, NaN in it as null; `DataError` when it can't be read."""
     try:
         table = pl.read_parquet(path)
     except (OSError, pl.exceptions.PolarsError) as error:

@@ -66,8 +66,13 @@ def header(summary: Json) -> Html:
         "Engine": summary.get("engine") or UNKNOWN,
         "Digest": summary.get("digest") or UNKNOWN,
     }
+    return heading("bmv backtest", str(summary.get("symbol", "")), facts)
+
+
+def heading(kicker: str, name: str, facts: Json) -> Html:
+    """Return the head of a page: what it is, of what, and the facts by which it is known."""
     listed = element("dl", *(_fact(name, str(fact)) for name, fact in facts.items()), css="facts")
-    title = element("div", element("div", "bmv backtest", css="kicker"), element("h1", str(summary.get("symbol", ""))))
+    title = element("div", element("div", kicker, css="kicker"), element("h1", name))
     button = Html('<button id="theme" type="button">Dark</button>')
     return element("header", element("div", title, listed, button))
 
@@ -87,7 +92,7 @@ def profit(summary: Json) -> Html:
         html(element("div", "+" if number else "=", css="sign"), _part(words[name], name))
         for number, name in enumerate(parts)
     )
-    hold = html(element("b", _toned(words["hold"])), element("span", "against holding"))
+    hold = html(element("b", _toned(words["hold"])), element("span", "compared with holding"))
     return element("div", element("div", net, css="net"), *sums, element("div", hold, css="part apart"), css="profit")
 
 
@@ -101,10 +106,11 @@ def _toned(amount: str) -> Html:
 
 def tiles(rows: Iterable[Row], symbol: str) -> Html:
     """Return figures large, each with its name above and its meaning under it."""
-    return element("div", *(_tile(row.label, in_words(row, symbol), row.means) for row in rows), css="tiles")
+    return element("div", *(tile(row.label, in_words(row, symbol), row.means) for row in rows), css="tiles")
 
 
-def _tile(label: str, amount: str, means: str) -> Html:
+def tile(label: str, amount: str, means: str) -> Html:
+    """Return one figure large, its name above and its meaning under it."""
     return element("div", element("span", label), element("b", amount), element("em", means), css="tile")
 
 
@@ -199,7 +205,7 @@ def bracket_table(bracket: Json, symbol: str) -> Html:
                 in_words(Row("", finite(run.get("volume")), "base"), symbol),
                 in_words(Row("", finite(run.get("fills")), "count")),
                 in_words(Row("", finite(run.get("max_drawdown")), "share")),
-                element("span", str(run.get("digest", UNKNOWN)), css="mono"),
+                element("span", str(run.get("digest", UNKNOWN))[:8], css="mono", title=str(run.get("digest", ""))),
             ]
             for queue, run in bracket.items()
             if isinstance(run, dict)

@@ -10,7 +10,7 @@ import orjson
 from bmv.backtest import markup
 from bmv.backtest.confessions import confessions
 from bmv.backtest.figures import figures
-from bmv.backtest.folder import REPORT, Run, read
+from bmv.backtest.folder import REPORT, Run, read, writing
 from bmv.backtest.markup import Html, html
 from bmv.backtest.numbers import Json
 from bmv.backtest.sheet import headline, sections
@@ -28,23 +28,34 @@ def write(run_dir: Path) -> Path:
 
     Raises `UsageError` or `DataError` as :func:`bmv.backtest.folder.read`.
     """
-    path = run_dir / REPORT
-    path.write_text(render(read(run_dir)), "utf-8")
+    path, page = run_dir / REPORT, render(read(run_dir))
+    with writing(run_dir):
+        path.write_text(page, "utf-8")
     return path
 
 
 def render(run: Run) -> str:
     """Return the whole page, charts and the program that draws them included: about 5 MB."""
+    drawn = figures(run)
+    body = html(markup.header(run.summary), _main(run, set(drawn)))
+    return document(f"{run.summary.get('symbol', '')}: backtest", body, drawn)
+
+
+def document(title: str, body: Html, drawn: "dict[str, Figure]", *more: str) -> str:
+    """Return a page in the look of the reports, which draws each figure where :func:`place` of its name stands.
+
+    Args:
+        more: Names of further static parts, whose `.css` and `.js` come behind those of every report.
+    """
     from plotly.offline import get_plotlyjs
 
-    drawn = figures(run)
     return _page().substitute(
-        title=html(f"{run.summary.get('symbol', '')}: backtest"),
-        css=_static("report.css"),
-        body=html(markup.header(run.summary), _main(run, set(drawn))),
+        title=html(title),
+        css="".join(_static(f"{name}.css") for name in ("report", *more)),
+        body=body,
         figures=_embedded(drawn),
         plotly=get_plotlyjs().replace("</script", "<\\/script"),
-        script=_static("report.js"),
+        script="".join(_static(f"{name}.js") for name in ("report", *more)),
     )
 
 
@@ -55,28 +66,28 @@ def _main(run: Run, drawn: set[str]) -> Html:
         _why_nothing(stats),
         _headline(summary),
         _warnings(run),
-        _chart("price", drawn, "Market, quotes and fills", "Mid and pivot with our resting orders and what they "
+        chart("price", drawn, "Market, quotes and fills", "Mid and pivot with our resting orders and what they "
                "traded; under it what we held and what it was worth. Drag to zoom, double-click to return."),
-        _pair(
-            _chart("attribution", drawn, "Where the money came from", "Spread earned at the fills, gain on what was "
+        pair(
+            chart("attribution", drawn, "Where the money came from", "Spread earned at the fills, gain on what was "
                    "held, fees; they add up to net at every instant."),
-            _chart("markouts", drawn, "What fills were worth later", "Markout after 0.1 to 300 s with its band of "
+            chart("markouts", drawn, "What fills were worth later", "Markout after 0.1 to 300 s with its band of "
                    "95 %, before fees. A curve that falls below zero is adverse selection. Levels: click the legend."),
         ),
         markup.card("Maker statistics", markup.sheet(sections(summary), str(summary.get("symbol", "")))),
         markup.card("By side and level", markup.by_level(stats), "The last columns are markouts in bps, "
                     "so many seconds after the fill; point at one for its band."),
-        _pair(
-            _chart("levels", drawn, "Fills by level and hour", "The ladder as it stands in the book, asks above bids."),
-            _chart("inventory", drawn, "Inventory held", "Share of the time spent at each inventory."),
+        pair(
+            chart("levels", drawn, "Fills by level and hour", "The ladder as it stands in the book, asks above bids."),
+            chart("inventory", drawn, "Inventory held", "Share of the time spent at each inventory."),
         ),
         _breaker(stats, drawn),
-        _pair(_bracket(summary), markup.card("Pivot against the mid", markup.pivot_table(stats), "How far the pivot "
+        pair(_bracket(summary), markup.card("Pivot against the mid", markup.pivot_table(stats), "How far the pivot "
               "stood from the mid now and later; a bias above zero stands too high.")),
-        _pair(_quality(summary), _refusals(stats)),
+        pair(_quality(summary), _refusals(stats)),
         markup.card("What this simulation leaves out", confessions(run), "Read before you believe the numbers above."),
-        _folded("Resolved configuration", run.config_text),
-        _folded("Manifest", orjson.dumps(run.manifest, option=orjson.OPT_INDENT_2).decode())
+        folded("Resolved configuration", run.config_text),
+        folded("Manifest", orjson.dumps(run.manifest, option=orjson.OPT_INDENT_2).decode())
         if run.manifest else NOTHING,
         _footer(summary),
     ]  # fmt: skip
@@ -109,23 +120,24 @@ def _torn(run: Run) -> list[str]:
     ]
 
 
-def _chart(name: str, drawn: set[str], title: str, lead: str) -> Html:
-    return markup.card(title, _place(name), lead) if name in drawn else NOTHING
+def chart(name: str, drawn: set[str], title: str, lead: str) -> Html:
+    """Return the card of the figure of that name, or nothing where it was not drawn."""
+    return markup.card(title, place(name), lead) if name in drawn else NOTHING
 
 
-def _place(name: str) -> Html:
+def place(name: str) -> Html:
     """Return where the script draws the figure of that name, which is one of ours."""
     return Html(f'<div class="chart" id="chart-{name}"></div>')
 
 
-def _pair(left: Html, right: Html) -> Html:
+def pair(left: Html, right: Html) -> Html:
     """Return two cards side by side, or the one that is there."""
     return markup.element("div", left, right, css="pair") if left and right else left or right
 
 
 def _breaker(stats: Json, drawn: set[str]) -> Html:
     changes = stats.get("breaker", [])
-    chart = _place("breaker") if "breaker" in drawn else NOTHING
+    chart = place("breaker") if "breaker" in drawn else NOTHING
     return markup.card("Circuit breaker", html(chart, markup.breaker_table(changes))) if changes else NOTHING
 
 
@@ -150,7 +162,8 @@ def _refusals(stats: Json) -> Html:
     return markup.card("Risk", markup.refusal_table(by_code)) if by_code else NOTHING
 
 
-def _folded(title: str, text: str) -> Html:
+def folded(title: str, text: str) -> Html:
+    """Return a long text behind its title, which opens it."""
     return markup.element("details", markup.element("summary", title), markup.element("pre", text), css="card")
 
 

@@ -16,7 +16,18 @@ from bmv.adapters.config.schema import RecordedLatency
 from bmv.adapters.parquet.tape import ParquetTape
 from bmv.backtest import identity
 from bmv.backtest.codecache import product_hash
-from bmv.backtest.folder import CONFIG, EQUITY, FILLS, MANIFEST, ORDERS, SUMMARY, VERSION, Run
+from bmv.backtest.folder import (
+    CONFIG,
+    EQUITY,
+    FILLS,
+    MANIFEST,
+    ORDERS,
+    SUMMARY,
+    VERSION,
+    Run,
+    refuse_unwritable,
+    writing,
+)
 from bmv.backtest.numbers import Json, finite
 from bmv.backtest.outcome import Outcome
 from bmv.backtest.stats import breaker_warnings, statistics
@@ -160,14 +171,16 @@ class Result:
     def save(self, folder: str | Path, report: bool = True) -> Path:
         """Write the run folder, the report last; return its path. `manifest.json` is what makes a folder a run."""
         folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
+        refuse_unwritable(folder)  # Before the bracket, which takes two runs more.
         summary = self.summary | ({"bracket": self.bracket} if report else {})
-        _write_json(folder / MANIFEST, self.manifest())
-        (folder / CONFIG).write_text(self._config_text(), "utf-8")
-        self.orders.write_parquet(folder / ORDERS)
-        self.fills.write_parquet(folder / FILLS)
-        self.equity.write_parquet(folder / EQUITY)
-        _write_json(folder / SUMMARY, summary)
+        with writing(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            _write_json(folder / MANIFEST, self.manifest())
+            (folder / CONFIG).write_text(self._config_text(), "utf-8")
+            self.orders.write_parquet(folder / ORDERS)
+            self.fills.write_parquet(folder / FILLS)
+            self.equity.write_parquet(folder / EQUITY)
+            _write_json(folder / SUMMARY, summary)
         if report:
             from bmv.backtest import report as page
 

@@ -61,7 +61,7 @@ def _money(summary: Json) -> Text:
     )
     hold = words.pop("hold")
     text.append(" = " + "  ".join(f"{name} {amount}" for name, amount in words.items()))
-    return text.append(f"\nagainst holding {hold}")
+    return text.append(f"\ncompared with holding {hold}")
 
 
 def _columns(summary: Json, symbol: str) -> RenderableType:

@@ -19,11 +19,16 @@ def why_nothing(outcome: "Outcome") -> list[str]:
     """
     if len(outcome.fills):
         return []
-    found = [*_no_trades(outcome), *_no_pivot(outcome)]
+    found = [*_no_time(outcome), *_no_trades(outcome), *_no_pivot(outcome)]
     if len(outcome.orders):
         return ["Orders were placed, but none filled.", *found, *_rejected(outcome), *_far_away(outcome)]
     found += [*_refused(outcome), *_halted(outcome)]
     return ["No order was placed.", *(found or [_nothing_to_place(outcome)])]
+
+
+def _no_time(outcome: "Outcome") -> list[str]:
+    passed = outcome.first_ns != outcome.last_ns
+    return [] if passed else ["The data is a single instant: no time passes in which an order could fill."]
 
 
 def _no_trades(outcome: "Outcome") -> list[str]:
@@ -31,7 +36,7 @@ def _no_trades(outcome: "Outcome") -> list[str]:
 
 
 def _no_pivot(outcome: "Outcome") -> list[str]:
-    if outcome.times.get("pivot"):
+    if outcome.times.get("pivot") or outcome.orders["pivot"].is_finite().any():  # One may last for no time at all.
         return []
     return ["There never was a pivot: no trade lies within pivot.history_s before any row, nor in the data before."]
 

@@ -37,10 +37,10 @@ def percent(fraction: float) -> str:
     """Return a fraction in percent.
 
     >>> percent(0.1234), percent(0.00012)
-    ('12.3 %', '0.0120 %')
+    ('12.3 %', '0.012 %')
     """
     value = fraction * 100
-    return f"{plain(value, 1 if abs(value) >= 1 or not value else 4)} %"
+    return f"{plain(value, 1) if abs(value) >= 1 or not value else significant(value, 2)} %"
 
 
 def span(seconds: float) -> str:

@@ -10,7 +10,7 @@ where the fair price has gone (adverse selection), and some print through. What 
 answers to trades, news, or anything that would make money on it mean anything.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -20,12 +20,14 @@ from pathlib import Path
 from statistics import NormalDist
 
 import numpy as np
+import polars as pl
 from numpy import bool_, int64, uint64
 from numpy.random import PCG64, SeedSequence
 from numpy.typing import NDArray
 
-from bmv.data.schema import day_path, write_day
-from bmv.ports.errors import UsageError
+from bmv.data.parquet import readable
+from bmv.data.schema import LAKE, day_path, frames, write_day
+from bmv.ports.errors import DataError, UsageError
 from bmv.ports.market import Market
 from bmv.ports.market_data import Column, Columns
 from bmv.ports.messages import Kind
@@ -94,16 +96,51 @@ def synth(
     market: Market = SOL_USDC,
     venue: str = "synthetic",
     shape: Shape | None = None,
+    overwrite: bool = False,
 ) -> list[Path]:
-    """Write a made-up tape of `rows` rows from midnight UTC of `start` as a lake below `out_dir`; return its files."""
+    """Write a made-up tape of `rows` rows from midnight UTC of `start` as a lake below `out_dir`; return its files.
+
+    Without `overwrite`, a day that is there already and is not the one that would be made is a `UsageError`, and
+    nothing is written. The same tape made twice is no conflict.
+    """
     source = {"bmv.venue": venue, "bmv.source": f"synthetic, seed {seed}"}
     midnight = datetime(start.year, start.month, start.day, tzinfo=UTC)
-    tape = chunks(seed, rows, int(midnight.timestamp()) * 10**9, market, shape or Shape())
-    days = groupby((part for chunk in tape for part in _split_days(chunk)), lambda part: int(part.ts_ns[0]) // DAY_NS)
-    return [
-        write_day(day_path(Path(out_dir), venue, market.symbol, _date(day)), parts, market, source)
-        for day, parts in days
-    ]
+
+    def days() -> Iterator[tuple[Path, Iterator[Columns]]]:
+        tape = chunks(seed, rows, int(midnight.timestamp()) * 10**9, market, shape or Shape())
+        parts = (part for chunk in tape for part in _split_days(chunk))
+        for day, of_day in groupby(parts, lambda part: int(part.ts_ns[0]) // DAY_NS):
+            yield day_path(Path(out_dir), venue, market.symbol, _date(day)), of_day
+
+    if not overwrite and day_path(Path(out_dir), venue, market.symbol, start).parent.exists():
+        _refuse_others(days(), market)
+    return [write_day(path, parts, market, source) for path, parts in days()]
+
+
+def _refuse_others(days: Iterable[tuple[Path, Iterable[Columns]]], market: Market) -> None:
+    """Raise `UsageError` where a day is there that is not the one to be made; made once more to be compared."""
+    for path, parts in days:
+        if path.exists() and not _is_made_of(path, parts, market):
+            raise UsageError(f"{path}: exists and holds another tape; --overwrite replaces it")
+
+
+def _is_made_of(path: Path, parts: Iterable[Columns], market: Market) -> bool:
+    steps = {"bmv.symbol": market.symbol, "bmv.tick_size": str(market.tick_size), "bmv.lot_size": str(market.lot_size)}
+    try:
+        with readable(path):
+            words: Mapping[str, str] = pl.read_parquet_metadata(path)
+            there = pl.scan_parquet(path, glob=False)
+            rows = there.select(pl.len()).collect().item()
+            if any(words.get(key) != told for key, told in steps.items()):
+                return False
+            seen = 0
+            for part in frames(parts):
+                if not there.select(list(LAKE)).slice(seen, len(part)).collect().equals(part):
+                    return False
+                seen += len(part)
+    except DataError:  # Whatever it is, it is nothing of ours.
+        return False
+    return bool(seen == rows)
 
 
 def chunks(seed: int, rows: int, start_ns: int, market: Market, shape: Shape) -> Iterator[Columns]:
@@ -115,7 +152,7 @@ def chunks(seed: int, rows: int, start_ns: int, market: Market, shape: Shape) ->
     made_up = MadeUpMarket(start_ns, market, shape)
     for index, done in enumerate(range(0, rows, CHUNK_ROWS)):
         random = PCG64(SeedSequence([seed, index]))
-        regimes = REGIME[_bits(random.random_raw(CHUNK_ROWS // REGIME_ROWS), 0, 3)]
+        regimes = REGIME[bits(random.random_raw(CHUNK_ROWS // REGIME_ROWS), 0, 3)]
         chunk = made_up.make(random.random_raw(CHUNK_ROWS), random.random_raw(CHUNK_ROWS), regimes.repeat(REGIME_ROWS))
         left = rows - done
         yield chunk if left >= CHUNK_ROWS else Columns(*(column[:left].copy() for column in chunk))
@@ -136,10 +173,10 @@ class MadeUpMarket:
         self.price = price * SUBTICKS
         self.range = int(price * SUBTICKS * shape.range_share)
         self.spread = max(1, round(price * shape.spread_bps / 1e4))
-        self.gaps = _quantiles(lambda share: -log1p(-share) * gap_ns)
-        self.moves = _quantiles(lambda share: normal(share) * step)
-        self.shown = _quantiles(lambda share: max(1.0, exp(normal(share)) * lots))
-        self.traded = _quantiles(lambda share: max(1.0, exp(1.2 * normal(share)) * traded))
+        self.gaps = quantiles(lambda share: -log1p(-share) * gap_ns)
+        self.moves = quantiles(lambda share: normal(share) * step)
+        self.shown = quantiles(lambda share: max(1.0, exp(normal(share)) * lots))
+        self.traded = quantiles(lambda share: max(1.0, exp(1.2 * normal(share)) * traded))
         self.impact = round(price * SUBTICKS * shape.impact_bps / 1e4)
         self.now_ns = start_ns
         self.walk = np.zeros(REVERT_ROWS, int64)  # The last of the walk, in subticks from the start.
@@ -152,28 +189,28 @@ class MadeUpMarket:
         trades = _chance(bits_a, 20, self.shape.trade_share)
         series = self._series(bits_a)
         fair = self._fair(bits_b, regimes, self.impact * series * trades)
-        spread = self.spread + SPREAD[_bits(bits_b, 12, 8)] + WIDTH[regimes]
+        spread = self.spread + SPREAD[bits(bits_b, 12, 8)] + WIDTH[regimes]
         bid = (fair - (spread - 1) * (SUBTICKS // 2)) // SUBTICKS  # Rounded to the nearest tick.
         ask = bid + spread
         trades[0] &= self.quote is not None
         bid_before, ask_before = self._touch(trades, bid, ask)
         side = self._sides(bits_a, series, 2 * fair - (bid_before + ask_before) * SUBTICKS)
-        through = _chance(bits_a, 50, self.shape.through_share) * (1 + _bits(bits_a, 60, 1))
+        through = _chance(bits_a, 50, self.shape.through_share) * (1 + bits(bits_a, 60, 1))
         price = np.where(side > 0, ask_before, bid_before) + side * through
         return Columns(
             ts_ns=ts_ns,
             kind=np.where(trades, int64(Kind.TRADE), int64(Kind.QUOTE)),
             side=side * trades,
             price=price * trades,
-            size=self.traded[_bits(bits_b, 44, 12)] * trades,
+            size=self.traded[bits(bits_b, 44, 12)] * trades,
             bid=bid * ~trades,
-            bid_size=self.shown[_bits(bits_b, 20, 12)] * ~trades,
+            bid_size=self.shown[bits(bits_b, 20, 12)] * ~trades,
             ask=ask * ~trades,
-            ask_size=self.shown[_bits(bits_b, 32, 12)] * ~trades,
+            ask_size=self.shown[bits(bits_b, 32, 12)] * ~trades,
         )
 
     def _times(self, bits_a: NDArray[uint64], regimes: Column) -> Column:
-        draw = _bits(bits_a, 0, 12)
+        draw = bits(bits_a, 0, 12)
         burst = np.maximum(draw - 128, 0) * 25  # Up to 0.1 ms; one in 32 of them at the same instant.
         gaps = np.where(_chance(bits_a, 12, self.shape.burst_share, 8), burst, self.gaps[draw] * PACE[regimes] // 4)
         ts_ns: Column = self.now_ns + np.cumsum(gaps)
@@ -182,7 +219,7 @@ class MadeUpMarket:
 
     def _fair(self, bits_b: NDArray[uint64], regimes: Column, pushes: Column) -> Column:
         """Return the fair price in subticks: a walk, and half of its last moves again, which is taken back later."""
-        moves = self.moves[_bits(bits_b, 0, 12)] * VIGOUR[regimes] // 4 + pushes
+        moves = self.moves[bits(bits_b, 0, 12)] * VIGOUR[regimes] // 4 + pushes
         walk = np.concatenate([self.walk, self.walk[-1] + np.cumsum(moves)])
         self.walk = walk[-REVERT_ROWS:]
         late, soon = walk[REVERT_ROWS:], walk[:-REVERT_ROWS]
@@ -220,18 +257,18 @@ def _date(day: int) -> date:
     return date(1970, 1, 1) + timedelta(days=day)
 
 
-def _bits(words: NDArray[uint64], shift: int, width: int) -> Column:
+def bits(words: NDArray[uint64], shift: int, width: int) -> Column:
     """Return `width` bits of each word as a whole number."""
     return ((words >> uint64(shift)) & uint64(2**width - 1)).astype(int64)
 
 
 def _chance(words: NDArray[uint64], shift: int, share: float, width: int = 10) -> NDArray[bool_]:
     """True for `share` of the words (to 1 in `2**width`), decided by the bits from `shift` on."""
-    chosen: NDArray[bool_] = _bits(words, shift, width) < round(share * 2**width)
+    chosen: NDArray[bool_] = bits(words, shift, width) < round(share * 2**width)
     return chosen
 
 
-def _quantiles(quantile: Callable[[float], float], count: int = 4096) -> Column:
+def quantiles(quantile: Callable[[float], float], count: int = 4096) -> Column:
     """Return `count` values of a distribution, each as likely as another, rounded to whole numbers."""
     return np.array([round(quantile((index + 0.5) / count)) for index in range(count)], int64)
 

@@ -47,6 +47,47 @@ def test_without_options_the_tape_is_that_of_the_library(tmp_path: Path) -> None
     assert pl.read_parquet(theirs).equals(pl.read_parquet(ours))
 
 
+def test_a_day_that_holds_another_tape_stays_unless_it_may_be_overwritten(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["data", "synth", str(tmp_path), "--rows", "1000"]
+    assert main(command) == 0
+    (path,) = tmp_path.rglob("*.parquet")
+    before = path.read_bytes()
+
+    for other in (["--seed", "2"], ["--rows", "999"], ["--rows", "1001"], ["--tick-size", "0.02"], ["--thin"]):
+        assert main([*command, *other]) == 2
+        assert f"{path}: exists and holds another tape; --overwrite replaces it" in capsys.readouterr().err
+        assert path.read_bytes() == before
+
+    assert main([*command, "--seed", "2", "--overwrite"]) == 0
+    assert path.read_bytes() != before
+
+
+def test_the_same_tape_made_twice_is_no_conflict(tmp_path: Path) -> None:
+    for _ in range(2):
+        assert main(["data", "synth", str(tmp_path), "--rows", "1000"]) == 0
+
+
+def test_of_several_days_none_is_written_where_one_holds_another_tape(tmp_path: Path) -> None:
+    thin = ["data", "synth", str(tmp_path), "--rows", "60000", "--thin"]
+    assert main([*thin, "--start", "2025-09-04", "--rows", "100"]) == 0
+
+    assert main([*thin, "--start", "2025-09-03"]) == 2
+
+    assert [path.name for path in tmp_path.rglob("*.parquet")] == ["2025-09-04.parquet"]
+
+
+def test_what_is_no_tape_is_not_overwritten_either(tmp_path: Path) -> None:
+    path = tmp_path / "synthetic" / "SOL-USDC" / "2025-09-03.parquet"
+    path.parent.mkdir(parents=True)
+    path.write_text("precious")
+
+    assert main(["data", "synth", str(tmp_path), "--rows", "10"]) == 2
+
+    assert path.read_text() == "precious"
+
+
 def test_another_market_can_be_made_up(tmp_path: Path) -> None:
     steps = ["--tick-size", "0.00000001", "--lot-size", "1000"]
     scale = ["--price", "0.00002", "--size", "5000000"]

@@ -27,14 +27,12 @@ def test_the_help_says_of_each_form_what_the_form_says_of_itself(capsys: pytest.
         (FIXTURES / "BTCUSDT-trades-2025-09-03.zip", "; --tick-size 0.01 --lot-size 0.25 would fit "),
         (FIXTURES / "hftbacktest.npz", "; --tick-size 0.01 --lot-size 0.25 would fit "),
         (FIXTURES / "forex/oanda/tick/eurusd/20140501_quote.zip", "and as it records no sizes, any --lot-size does"),
-        ("words.csv", "give --tick-size and --lot-size, or --config\n"),
     ],
 )
 def test_without_steps_those_that_would_fit_a_file_of_any_form_are_named(
     name: str | Path, hint: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "ticks.csv").write_text(CSV)
-    (tmp_path / "words.csv").write_text("to,be,or\nnot,to,be\n")
     lake = tmp_path / "lake"
 
     code = main(["data", "import", str(tmp_path / name), "--venue", "v", "--symbol", "X", "--lake", str(lake)])
@@ -52,3 +50,18 @@ def test_the_hint_reads_the_file_as_the_import_would(tmp_path: Path, capsys: pyt
     main(["data", "import", str(path), "--venue", "v", "--symbol", "X", "--lake", str(tmp_path / "lake"), *columns])
 
     assert "; --tick-size 0.5 --lot-size 2 would fit" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [("words.csv", "words.csv: in none of the forms known"), ("none.csv", "none.csv: no such file")],
+)
+def test_a_file_that_cannot_be_read_is_refused_before_anybody_is_asked_for_its_steps(
+    name: str, told: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "words.csv").write_text("to,be,or\nnot,to,be\n")
+
+    code = main(["data", "import", str(tmp_path / name), "--venue", "v", "--lake", str(tmp_path / "lake")])
+
+    assert code == 4
+    assert told in capsys.readouterr().err

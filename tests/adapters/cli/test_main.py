@@ -11,6 +11,7 @@ import pytest
 from bmv.adapters.cli.main import COMMANDS
 
 CLEAN = {name: value for name, value in os.environ.items() if not name.startswith("BMV_")}
+FEES = ["--maker-fee-bps", "0", "--taker-fee-bps", "4"]
 
 
 def bmv(*args: str, cwd: Path, **env: str) -> subprocess.CompletedProcess[str]:
@@ -22,7 +23,7 @@ def bmv(*args: str, cwd: Path, **env: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture
 def starter(tmp_path: Path) -> Path:
-    assert bmv("init", cwd=tmp_path).returncode == 0
+    assert bmv("init", *FEES, cwd=tmp_path).returncode == 0
     return tmp_path / "bmv.toml"
 
 
@@ -69,6 +70,9 @@ def test_every_leaf_gives_an_example(words: str, tmp_path: Path) -> None:
         ("config check bmv.toml --set pivot", 2, "expected key=value"),
         ("init", 2, "bmv.toml: exists; --force overwrites it"),
         ("init other.toml --data none.parquet", 4, "none.parquet"),
+        ("init other.toml --maker-fee-bps 2000", 2, "not a fee from -1000 to 1000 bps"),
+        ("config check bmv.toml --set grid.bid.typo=3", 3, "known here: levels, first_bps"),
+        ("backtest bmv.toml --data none --out bmv.toml/run", 2, "no run folder can be written there"),
         ("backtest none.toml", 3, "no such file"),
         ("backtest bmv.toml", 4, "no ticks given"),
         ("backtest bmv.toml --timerange 2025", 2, "expected 20250903-20250905"),
@@ -96,6 +100,13 @@ def test_the_starter_passes_its_check_and_is_not_overwritten(starter: Path) -> N
     assert bmv("init", str(starter.parent), cwd=starter.parent).returncode == 2
     assert starter.read_text() == before
     assert bmv("init", "--force", cwd=starter.parent).returncode == 0
+
+
+def test_the_first_words_of_help_promise_no_trading(tmp_path: Path) -> None:
+    told = " ".join(bmv("--help", cwd=tmp_path).stdout.split())
+
+    assert "nothing here sends an order" in told
+    assert "for real" not in told
 
 
 def test_show_tells_where_each_value_comes_from(starter: Path) -> None:

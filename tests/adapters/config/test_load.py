@@ -17,6 +17,9 @@ BAD = [
     ("grid.bid.levls=1", "did you mean grid.bid.levels?"),
     ("halt_pct=3", "did you mean risk.breaker.halt_pct?"),
     ("griid.bid.levels=3", "griid: unknown key"),
+    ("grid.bid.typo=3", "known here: levels, first_bps, step_bps, step_ratio, total_size, size_ratio"),
+    ("grid.bid.total=3", "did you mean grid.bid.total_size?"),
+    ("risk.breakr=3", "did you mean risk.breaker?"),
     ("pivot.colour=3", "known here: window_s, history_s, reference_weight, max_deviation_bps"),
     ("version=2", "version = 2 (--set): expected 1"),
     ("market.tick_size=0", "market.tick_size = 0 (--set): expected a number (quote per base), above 0"),
@@ -90,6 +93,36 @@ def test_all_problems_are_told_at_once(good: Path) -> None:
 
     assert len(str(refused.value).splitlines()) == 4
     assert "data.max_bad_share = 2.0 (environment BMV__DATA__MAX_BAD_SHARE)" in str(refused.value)
+
+
+def test_what_keys_get_wrong_together_is_told_beside_what_one_gets_wrong_alone(good: Path) -> None:
+    wrong = ["grid.bid.typo=1", "data.max_bad_share=2", "simulation.entry_latency_ms=-1", "market.maker_fee_bps=none"]
+    together = ["pivot.window_s=100000", "risk.max_open_orders=2"]
+
+    with pytest.raises(ConfigError) as refused:
+        load(good, [*wrong, *together], {})
+
+    told = [line.removeprefix(f"{good}: ").split(" ")[0] for line in str(refused.value).splitlines()]
+    assert sorted(told[:4]) == sorted([
+        "grid.bid.typo:", "data.max_bad_share", "simulation.entry_latency_ms.ms", "market.maker_fee_bps",
+    ])  # fmt: skip
+    assert told[4:] == ["grid:", "pivot.window_s"]
+
+
+@pytest.mark.parametrize(
+    "sets",
+    [
+        ["grid.bid.levels=-1", "risk.max_open_orders=2"],  # Two levels stand on the other side, and how many here?
+        ["pivot.history_s=-1", "pivot.window_s=100000"],
+        ["market.venue=serum", "risk.max_open_orders=100"],
+        ["market.tick_size=-1", "inventory.start_base=0.0005"],
+    ],
+)
+def test_a_key_is_not_blamed_for_what_depends_on_a_wrong_one(good: Path, sets: list[str]) -> None:
+    with pytest.raises(ConfigError) as refused:
+        load(good, sets, {})
+
+    assert len(str(refused.value).splitlines()) == 1
 
 
 def test_an_empty_file_is_told_every_key_it_lacks(write: Write) -> None:

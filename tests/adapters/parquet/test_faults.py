@@ -22,7 +22,8 @@ BAD_TRADES = [
     (-100.0, 1.0, 1, Fault.PRICE),
     (100.0, 0.0, 1, Fault.SIZE),
     (100.0, -1.0, 1, Fault.SIZE),
-    (100.0, 0.09, 1, Fault.SIZE),  # Rounds down to no lot at all.
+    (100.0, 0.09, 1, Fault.LOT),  # Rounds down to no lot at all.
+    (100.0, -0.09, 1, Fault.SIZE),
     (100.005, 1.0, 1, Fault.GRID),
     (100.0001, 1.0, 1, Fault.GRID),
     (100.0, 1.0, 2, Fault.SIDE),

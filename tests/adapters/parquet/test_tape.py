@@ -101,7 +101,6 @@ def test_the_tape_fits_its_port_and_gives_columns_that_compiled_code_may_take(be
         for column in told:
             assert column.dtype == np.int64
             assert column.flags.c_contiguous
-            assert column.flags.writeable
 
 
 def test_nothing_is_opened_before_it_is_asked(tmp_path, bench):

@@ -43,6 +43,7 @@ for command in lake.COMMANDS:
 @click.option("--price", type=Amount(), default="200", show_default=True, help="First fair price, quote per base.")
 @click.option("--size", type=Amount(), default="5", show_default=True, help="Median size shown at the touch, base.")
 @click.option("--thin", is_flag=True, help="A thin market: seldom a row, a wide book.")
+@click.option("--overwrite", is_flag=True, help="Replace days that are there and hold another tape.")
 @click.option("--like", type=click.Path(path_type=Path), help="Make it like this file: of the lake, or of any form.")
 @JSON
 def synth(
@@ -56,13 +57,15 @@ def synth(
     price: Decimal,
     size: Decimal,
     thin: bool,
+    overwrite: bool,
     like: Path | None,
     as_json: bool,
 ) -> None:
     """Make a tape up: a market that never was, the same for the same seed on every machine.
 
     Writes a lake, FOLDER/synthetic/SYMBOL/DAY.parquet, one file a UTC day, and prints its files. Each says in its
-    metadata that it is synthetic. What a strategy earns on it means nothing.
+    metadata that it is synthetic. What a strategy earns on it means nothing. A day that is there already stays, unless
+    it is the same or --overwrite is given.
 
     --like measures a record and makes a market like it: its price, steps, pace, spread, sizes, volatility, and how
     trades follow one another and move the price; then it sets both side by side. --price, --size and steps are then
@@ -93,7 +96,7 @@ def synth(
         market = Market(symbol, look.market.tick_size, look.market.lot_size)
         shape = fitted(look.rows, market)
     day = start.replace(tzinfo=UTC).date()
-    paths = write(folder, seed, rows, day, market, shape=shape)
+    paths = write(folder, seed, rows, day, market, shape=shape, overwrite=overwrite)
     files = [str(file) for file in paths]
     compared = None if look is None else _compared(look.rows, paths, market)
     if as_json:

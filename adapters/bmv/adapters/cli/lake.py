@@ -110,9 +110,12 @@ def take(
           --venue binance --symbol BTCUSDT --tick-size 0.1 --lot-size 0.001
       bmv data import ticks.csv --venue mine --config my.toml --column ts=when --column size=qty
     """
+    from bmv.data.importers import FORMS, chosen
     from bmv.data.intake import take_in
     from bmv.data.lake import Lake
 
+    for path in files:  # Whether they can be read at all is asked before what they are counted in.
+        chosen(FORMS, path, form, options)
     lake = Lake(root)
     known = lake.market(venue, symbol) if symbol else None
     market = _market(known, symbol, tick_size, lot_size, config, files, form, options)

@@ -22,6 +22,7 @@ COMMANDS = {
     "show": ("bmv.backtest.cli:show", "Print the summary of a run."),
     "report": ("bmv.backtest.cli:report", "Write the report of a run anew."),
     "compare": ("bmv.backtest.cli:compare", "Set two runs side by side."),
+    "sweep": ("bmv.backtest.sweep.cli:sweep", "Try many sets of values, and judge the best."),
     "data": ("bmv.adapters.cli.data:data", "Make and look at ticks."),
     "db": ("bmv.adapters.cli.db:db", "Make, update, look at and copy the database."),
 }
@@ -67,7 +68,9 @@ def _tell_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_tell_version, help="Print it.")
 def root() -> None:
-    """Make markets on Solana: backtest a pivot-anchored grid, and trade the same file for real.
+    """Backtest a market maker: a grid anchored to a dynamic volume-weighted price, or a strategy of your own.
+
+    Trading the same file, on paper and on Solana, is to come; nothing here sends an order.
 
     \b
     Start here:

@@ -1,7 +1,9 @@
 """The starter configuration: every key one is likely to turn, with its unit and why one would."""
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import date
 from decimal import ROUND_CEILING, Decimal
 from pathlib import Path
 
@@ -9,47 +11,128 @@ from bmv.ports.errors import DataError
 
 LEVELS = 3
 COMMENT_COLUMN = 28
+BLANK = "Fees have no default: look up yours and fill both in."
+GIVEN = "Fees have no default: are these yours?"
 SIDE_QUOTE = 1000  # Worth of one side of the grid in a starter, quote.
 
 
 @dataclass(frozen=True, slots=True)
 class Guess:
-    """What a starter assumes about a market, and from which source it has that."""
+    """What a starter assumes about a market, and from which source it has that; a fee of None is not known."""
 
     symbol: str
     tick: Decimal
     lot: Decimal
     price: Decimal
     source: str
+    maker_fee: Decimal | None = None
+    taker_fee: Decimal | None = None
+
+    def charging(self, maker: Decimal | None, taker: Decimal | None) -> "Guess":
+        """Return the same market with fees (bps); None leaves one as it is."""
+        return replace(
+            self,
+            maker_fee=self.maker_fee if maker is None else maker,
+            taker_fee=self.taker_fee if taker is None else taker,
+        )
+
+    def blank_fees(self) -> list[str]:
+        """Return the keys of the fees that are not known."""
+        fees = {"maker_fee_bps": self.maker_fee, "taker_fee_bps": self.taker_fee}
+        return [key for key, fee in fees.items() if fee is None]
 
 
 EXAMPLE = Guess("SOL/USDC", Decimal("0.01"), Decimal("0.001"), Decimal(200), "an example: check it against your venue")
+MADE_UP_FEES = Decimal(0), Decimal(4)  # Of a market that is made up: maker and taker, bps.
 
 
-def guess(tape: Path) -> Guess:
-    """Return symbol, tick, lot and price level of a tape: from its metadata, else its folder and its numbers.
+def example(tick: Decimal | None = None, lot: Decimal | None = None) -> Guess:
+    """Return a market to begin with where no tape is named; steps that are given win."""
+    return replace(EXAMPLE, tick=tick or EXAMPLE.tick, lot=lot or EXAMPLE.lot)
 
-    A folder is no more than a guess at the symbol: a lake writes SOL/USDC as SOL-USDC there.
+
+def guess(tape: Path, tick: Decimal | None = None, lot: Decimal | None = None) -> Guess:
+    """Return symbol, tick, lot and price level of a tape: as given, else from its metadata, else from its numbers.
+
+    A folder is no more than a guess at the symbol: a lake writes SOL/USDC as SOL-USDC there. `DataError` where the tape
+    is of several markets, or records no sizes and no lot is given.
     """
     import polars as pl  # Heavy, and only a starter made from a tape needs it.
 
-    from bmv.adapters.parquet.infer import infer_steps
     from bmv.adapters.parquet.source import find, form_of
     from bmv.data.parquet import readable
 
-    tick, lot = infer_steps(tape)
-    first = find([tape])[0]
+    files = find([tape])
+    first = files[0]
+    words = {}
+    for file in files:
+        with readable(file):
+            words[file] = pl.read_parquet_metadata(str(file))
+    _refuse_many(tape, words)
     with readable(first):
-        symbol = pl.read_parquet_metadata(first).get("bmv.symbol") or first.parent.name or first.stem
-        lake = form_of(first, pl.read_parquet_schema(first))
+        symbol = words[first].get("bmv.symbol") or first.parent.name or first.stem
+        lake = form_of(first, pl.read_parquet_schema(str(first)))
         shown = pl.coalesce("price", "bid", "ask").cast(pl.Float64)
-        level = pl.scan_parquet(first, glob=False).select(shown.filter(shown > 0).median()).collect().item()
+        level = pl.scan_parquet(str(first), glob=False).select(shown.filter(shown > 0).median()).collect().item()
     if level is None:
         raise DataError(f"{first}: expected at least one price above 0, found none")
-    price = Decimal(str(level)) * (tick if lake else 1)
+    own_tick, own_lot = _steps(tape, files, lake, tick, lot)
+    price = Decimal(str(level)) * (own_tick if lake else 1)
     found = f"found in the numbers of {first.name}: check it against your venue"
-    source = f"read from {first.name}" if lake else found
-    return Guess(symbol, tick, lot, price, source)
+    source = f"read from {first.name}" if lake else "as given" if tick and lot else found
+    made_up = words[first].get("bmv.source", "").startswith("synthetic")
+    fees = MADE_UP_FEES if made_up else (None, None)
+    return Guess(symbol, tick or own_tick, lot or own_lot, price, source, *fees)
+
+
+def _refuse_many(tape: Path, words: Mapping[Path, Mapping[str, str]]) -> None:
+    """Refuse a folder of several markets: a starter is of one, and which one is for the operator to say."""
+    markets = sorted({name for file, told in words.items() if (name := _market(file, told))})
+    if len(markets) > 1:
+        some = ", ".join(markets[:5]) + (", …" if len(markets) > 5 else "")
+        raise DataError(f"{tape}: holds {len(markets)} markets ({some}); give the folder of one")
+
+
+def _market(file: Path, words: Mapping[str, str]) -> str:
+    """Return what a file says of its market, else the folder of a file named by its day; empty where neither tells."""
+    told = [words[key] for key in ("bmv.venue", "bmv.symbol") if key in words]
+    try:
+        date.fromisoformat(file.stem)
+    except ValueError:
+        return " ".join(told)
+    return " ".join(told) or file.parent.name
+
+
+def _steps(
+    tape: Path, files: list[Path], lake: bool, tick: Decimal | None, lot: Decimal | None
+) -> tuple[Decimal, Decimal]:
+    """Return tick and lot of the tape itself; in units, those given stand in for what its numbers don't tell."""
+    from bmv.adapters.parquet.infer import infer_steps, infer_tick
+
+    if lake:
+        return infer_steps(tape)
+    if lot is None:
+        if not _sized(files):
+            raise DataError(f"{tape}: records no sizes, so they can't tell the lot size; give --lot-size")
+        return infer_steps(tape)
+    if (found := tick or infer_tick(files[0])) is None:
+        raise DataError(f"{tape}: its prices lie on no decimal grid; give --tick-size")
+    return found, lot
+
+
+def _sized(files: list[Path]) -> bool:
+    """Say whether any file records a size."""
+    import polars as pl
+
+    from bmv.data.infer import SIZES
+    from bmv.data.parquet import readable
+
+    for file in files:
+        with readable(file):
+            sizes = pl.scan_parquet(str(file), glob=False).select(pl.max_horizontal(pl.col(*SIZES).max())).collect()
+            if (sizes.item() or 0) > 0:
+                return True
+    return False
 
 
 def text(market: Guess) -> str:
@@ -57,9 +140,12 @@ def text(market: Guess) -> str:
     size = _in_lots(SIDE_QUOTE / market.price, market.lot, LEVELS)
     filled = TEMPLATE.format(
         symbol=json.dumps(market.symbol, ensure_ascii=False),
+        maker=_fee("maker_fee_bps", market.maker_fee),
+        taker=_fee("taker_fee_bps", market.taker_fee),
         tick=f"{market.tick:f}",
         lot=f"{market.lot:f}",
         source=" ".join(market.source.split()),
+        fees=BLANK if market.blank_fees() else GIVEN,
         levels=LEVELS,
         size=f"{size:f}",
         base=f"{size * 5:f}",
@@ -67,6 +153,11 @@ def text(market: Guess) -> str:
         limit=f"{size * 3:f}",
     )
     return "".join(map(_aligned, filled.splitlines(keepends=True)))
+
+
+def _fee(key: str, fee: Decimal | None) -> str:
+    """Return the line of a fee; one that is not known is left to be filled in."""
+    return f"# {key} =" if fee is None else f"{key} = {fee:f}"
 
 
 def _aligned(line: str) -> str:
@@ -84,7 +175,7 @@ def _in_lots(size: Decimal, lot: Decimal, least: int) -> Decimal:
 
 
 TEMPLATE = """\
-# A configuration of bmv. Today it is backtested; the same file will trade for real.
+# A configuration of bmv. Today it is backtested; trading the same file is to come.
 # `bmv config check FILE` finds mistakes, `bmv config show FILE` prints every key there is,
 # docs/configuration.md explains each. Distances in bps are 1/10,000 of the pivot.
 version = 1
@@ -94,8 +185,8 @@ symbol = {symbol}
 tick_size = "{tick}"        # quote per base; {source}
 lot_size = "{lot}"          # base; the same
 # min_size = "{lot}"        # base; smallest order the venue takes
-maker_fee_bps = 0           # bps; negative is a rebate. Fees have no default: look up yours.
-taker_fee_bps = 4           # bps
+{maker}                     # bps; negative is a rebate. {fees}
+{taker}                     # bps
 venue = "sim"               # sim, openbook-v1 or openbook-v2
 
 [pivot]                     # The price the grid is anchored to: a lively tape pulls it to the present.

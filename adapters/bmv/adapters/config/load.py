@@ -16,7 +16,7 @@ from pydantic import ValidationError
 
 from bmv.adapters.config.check import check
 from bmv.adapters.config.fields import Section, keys_of, section_of
-from bmv.adapters.config.problems import explain, refuse, shown
+from bmv.adapters.config.problems import at_fault, concerns, explain, refuse, shown
 from bmv.adapters.config.schema import Config, with_empty_sides
 from bmv.ports.errors import ConfigError, UsageError
 
@@ -30,6 +30,9 @@ PATHS = (
     "live.wallet",
     "live.api.token_file",
 )
+# What may stand in for a key that is wrong or missing without making another one look wrong.
+STAND_INS = {"version": 1, "market.symbol": "-", "market.maker_fee_bps": 0, "market.taker_fee_bps": 0}
+COUNTED_IN = ("market.venue", "market.quote_step")  # Their defaults would make others look wrong.
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,9 +197,43 @@ def _validated(table: Table, source: str, given: Mapping[str, str], grid_optiona
         config = Config.model_validate(table)
     except ValidationError as error:
         problems = explain(error, Config, lambda key: _where(key, given))
+        problems += _problems_beside(table, at_fault(error, Config), grid_optional)
         raise ConfigError("\n".join(f"{source}: {each}" for each in problems)) from None
     refuse(check(config, grid_optional=grid_optional), source)
     return config
+
+
+def _problems_beside(table: Table, faulty: Iterable[str], grid_optional: bool) -> list[str]:
+    """Return what keys that are right by themselves get wrong together, as far as it can be told without the others."""
+    faulty = list(faulty)
+    if not set(faulty).isdisjoint(COUNTED_IN):
+        return []
+    mended = deepcopy(table)
+    for key in faulty:
+        _take_out(mended, key)
+    for key in STAND_INS.keys() & faulty:
+        _put(mended, key, STAND_INS[key], key)
+    try:
+        config = Config.model_validate(mended)
+    except ValidationError:
+        return []
+    doubted = [key for key in faulty if _is_known(key)]
+    found = check(config, grid_optional=grid_optional)
+    return [problem for problem in found if not any(concerns(problem, key) for key in doubted)]
+
+
+def _is_known(key: str) -> bool:
+    """Tell whether a dotted key is one of the schema, a table of it, or stands inside a key."""
+    return any(f"{name}.".startswith(f"{key}.") or key.startswith(f"{name}.") for name, _ in keys_of(Config))
+
+
+def _take_out(table: Table, key: str) -> None:
+    """Remove a dotted key, or as much of what stands in its place as is no table."""
+    name, _, rest = key.partition(".")
+    if rest and isinstance(table.get(name), dict):
+        _take_out(table[name], rest)
+    else:
+        table.pop(name, None)
 
 
 def _where(key: str, given: Mapping[str, str]) -> str:

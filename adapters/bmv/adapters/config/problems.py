@@ -34,6 +34,21 @@ def explain(error: ValidationError, root: type[Section], where: Callable[[str], 
     return list(dict.fromkeys(_line(each, root, where) for each in error.errors(include_url=False)))
 
 
+def at_fault(error: ValidationError, root: type[Section]) -> list[str]:
+    """Return the dotted key of each problem pydantic found."""
+    return list(dict.fromkeys(_walk(each["loc"], root)[0] for each in error.errors(include_url=False)))
+
+
+def concerns(problem: str, key: str) -> bool:
+    """Tell whether what :func:`~bmv.adapters.config.check.check` said is about a dotted key, or about its table.
+
+    >>> concerns("grid: 6 levels in all, but at most 3", "grid.bid.levels"), concerns("pivot.window_s = 3: …", "grid")
+    (True, False)
+    """
+    head = problem.partition(":")[0].partition(" = ")[0]
+    return key in problem or key.startswith(f"{head}.")
+
+
 def _line(detail: ErrorDetails, root: type[Section], where: Callable[[str], str]) -> str:
     path, field, section = _walk(detail["loc"], root)
     if detail["type"] == "extra_forbidden":
@@ -119,14 +134,20 @@ def shown(value: object) -> str:
 
 
 def nearest(path: str, root: type[Section]) -> str:
-    """Suggest the known key that is spelt most like `path`: first in its own table, then by its last word anywhere."""
+    """Suggest the known key that is spelt most like `path`: first in its own table, then by its last word anywhere.
+
+    The table that it stands in is none: who wrote `grid.bid.typo` meant a key of it.
+    """
     names = [name for name, _ in keys_of(root)]
     tables = sorted({name[:i] for name in names for i, letter in enumerate(name) if letter == "."})
-    close = get_close_matches(path, names + tables, n=1, cutoff=0.75)
-    last = path.rpartition(".")[2]
+    above, _, last = path.rpartition(".")
+    beside = {name.rpartition(".")[2]: name for name in names + tables if name.rpartition(".")[0] == above}
+    if above and beside:
+        close = [beside[name] for name in get_close_matches(last, beside, n=1)]
+    else:
+        close = get_close_matches(path, names + tables, n=1, cutoff=0.75)
     elsewhere = [name for name in names if name.rpartition(".")[2] == last]
     hint = elsewhere if len(elsewhere) == 1 else close or elsewhere
     if hint:
         return f"; did you mean {' or '.join(hint[:2])}?"
-    beside = [name.rpartition(".")[2] for name in names if name.rpartition(".")[0] == path.rpartition(".")[0]]
-    return f"; known here: {', '.join(beside)}" if "." in path and beside else ""
+    return f"; known here: {', '.join(beside)}" if above and beside else ""

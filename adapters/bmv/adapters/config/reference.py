@@ -10,7 +10,7 @@ from pydantic.fields import FieldInfo
 from bmv.adapters.config.dump import inline
 from bmv.adapters.config.fields import Section, section_of, unit_of
 from bmv.adapters.config.problems import kind_of, range_of
-from bmv.adapters.config.schema import Config, ConstantLatency, RandomLatency, RecordedLatency, Span
+from bmv.adapters.config.schema import Choice, Config, ConstantLatency, RandomLatency, RecordedLatency, Span, TapeOf
 
 HEAD = """\
 # Configuration
@@ -28,7 +28,8 @@ with its value and its origin, `bmv config schema` prints a JSON schema for edit
 "bps" are 1/10,000 of the pivot unless the key says otherwise; "-" is no unit, no limit, or absent. This page is made
 from the schema: edit that, then `make docs`.
 """
-SPANS = "Instead of a list of values, `[sweep.parameters]` takes a table of these keys."
+SPANS = "Instead of a list of values, `[sweep.parameters]` takes a table of these keys, or of those under it."
+TAPES = "`[[sweep.tapes]]` has these keys, as often as there are tapes."
 LATENCIES = "A latency is a number of milliseconds, or a table of one of these forms."
 
 
@@ -38,7 +39,8 @@ def page() -> str:
     parts = [HEAD, *_tables("", Config), "## Latencies\n", LATENCIES + "\n"]
     for section in forms:
         parts += [f"### {(section.__doc__ or '').strip().rstrip('.')}\n", *_rows(section)]
-    parts += ["## Ranges of a sweep\n", SPANS + "\n", *_rows(Span)]
+    parts += ["## Ranges of a sweep\n", SPANS + "\n", *_rows(Span), *_rows(Choice)]
+    parts += ["## Tapes of a sweep\n", TAPES + "\n", *_rows(TapeOf)]
     return "\n".join(parts)
 
 

@@ -235,26 +235,90 @@ class Storage(Section):
 
 
 class Span(Section):
-    """A range that a sweep draws a key from."""
+    """A range that a sweep draws a key from, both ends included."""
 
-    low: Number = key("Smallest value.")
-    high: Number = key("Largest value.")
-    step: Number | None = key("Distance between values; any value if absent.", None, gt=0)
+    low: Amount = key("Smallest value.")
+    high: Amount = key("Largest value.")
+    step: Amount | None = key("Distance between values; any value if absent.", None, gt=0)
+    factor: Amount | None = key("Each value is this many times the one before; in place of step.", None, gt=1)
     log: bool = key("Whether to draw the logarithm evenly.", False)
+    also: list[str] = key("Other keys that take the same value.", [])
+
+
+class Choice(Section):
+    """Values that a sweep draws a key from, with what moves along."""
+
+    values: list[Any] = key("The values.", min_length=1)  # Any: a value of whatever key is swept.
+    also: list[str] = key("Other keys that take the same value.", [])
+
+
+class Constraints(Section):
+    """What a set must keep to, or it is never chosen. An absent one is off."""
+
+    max_drawdown: Number | None = key("Deepest fall of equity from its peak.", None, unit="fraction", ge=0, le=1)
+    min_fills: int | None = key("Least fills.", None, unit="fills", ge=0)
+    max_position: Amount | None = key("Furthest from zero that the run may end with.", None, unit="base", ge=0)
+    min_uptime: Number | None = key(
+        "Least share of the time with orders on both sides.", None, unit="fraction", ge=0, le=1
+    )
+
+
+class Validation(Section):
+    """How what was found is tried on data that it was not chosen on, and against luck."""
+
+    holdout: Number = key("Last share of each tape that the search never sees.", 0.25, unit="fraction", ge=0, le=0.9)
+    periods: int = key("Stretches that the rest is cut into for the statistics.", 240, ge=16, le=10_000)
+    blocks: int = key(
+        "Blocks of periods whose halves are set against each other (CSCV); even.", 16, ge=4, le=20, multiple_of=2
+    )
+    folds: int = key("Steps of the walk forward; 0 for none.", 5, ge=0, le=100)
+    anchored: bool = key("Whether each step learns from the beginning on, or from a window that rolls along.", True)
+    purge: int = key(
+        "Periods left out between what a step learns from and what it is tried on.", 1, unit="periods", ge=0, le=1000
+    )
+    embargo: int = key("Periods left out behind what a step was tried on.", 1, unit="periods", ge=0, le=1000)
+
+
+class TapeOf(Section):
+    """One of several tapes that each set is run on."""
+
+    name: str = key("What the report calls it.", min_length=1, max_length=64)
+    data: list[str] = key("Files or folders, as --data takes them.", min_length=1)
+    timerange: str | None = key("The part that is run, as --timerange takes it.", None)
+    set: dict[str, Any] = key("Keys that are different on this tape, such as market.tick_size.", {})  # Any: as above.
+
+
+SAMPLERS = ("grid", "random", "sobol", "tpe", "cmaes", "nsga2", "nsga3")
 
 
 class Sweep(Section):
     """Many runs over a space of keys. Not read by a single backtest."""
 
-    parameters: dict[str, list[Any] | Span] = key(  # Any: a value of whatever key is swept.
-        "Dotted key → list of values, or {low, high, step, log}.", {}
+    parameters: dict[str, list[Any] | Choice | Span] = key(  # Any: a value of whatever key is swept.
+        "Dotted key → list of values, {low, high, step, factor, log, also}, or {values, also}.", {}
     )
-    sampler: Literal["grid", "random", "sobol", "tpe"] = key("How points are chosen.", "grid")
-    trials: int = key("Most points to try; a grid may have fewer.", 100, unit="runs", ge=1, le=1_000_000)
-    objective: str = key("What is maximised: a dotted name in summary.json.", "pnl.net", min_length=1)
-    validation: Literal["none", "holdout", "walk-forward"] = key(
-        "How a point is tried on data it was not chosen on.", "walk-forward"
+    sampler: Literal["grid", "random", "sobol", "tpe", "cmaes", "nsga2", "nsga3"] = key(
+        "How sets are chosen; the last four learn from those that were run.", "grid"
     )
+    trials: int | None = key(
+        "How many sets to try; a grid is tried whole, the others 100 if absent.", None, unit="runs", ge=1, le=1_000_000
+    )
+    seed: int = key("Start of the sampler's dice.", 1, ge=0, le=2**31 - 1)
+    objective: str | list[str] = key(
+        "What is made large: net, net_per_drawdown, sharpe, sortino, net_vs_hold, markout_adjusted, a dotted name in "
+        "summary.json, or path.py:name. With - in front it is made small. Several make a Pareto front.",
+        "net",
+    )
+    across: Literal["mean", "worst", "sum"] = key("How the objectives of several tapes become one.", "mean")
+    pruning: Literal["none", "hopeless", "median"] = key(
+        "When a run is given up halfway: never, when it breaks a constraint for good, or also below the median.",
+        "hopeless",
+    )
+    batch: int = key("Sets that are chosen before the sampler hears how they did.", 16, unit="runs", ge=1, le=1024)
+    split: Literal["none", "day"] = key("Whether each UTC day of the data is a tape by itself.", "none")
+    tapes: list[TapeOf] = key("Several tapes, days or markets, each set run on all; --data if absent.", [])
+    constraints: Constraints = key("What a set must keep to.", Constraints())
+    validation: Validation = key("How the result is tried.", Validation())
 
 
 class Jito(Section):

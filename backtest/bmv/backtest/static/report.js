@@ -48,10 +48,14 @@
       const box = document.getElementById(`chart-${name}`);
       const narrow = box.clientWidth < 560;
       const layout = figure.layout;
-      layout.margin = { l: narrow ? 52 : 64, r: 14, t: layout.showlegend === false ? 18 : 40, b: 42 };
+      // The toolbar stands beside the picture, not on its legend; where a scale stands there, there is none.
+      const scaled = figure.data.some((trace) => trace.colorbar && trace.colorbar.orientation !== "h");
+      layout.modebar = { orientation: "v", ...layout.modebar };
+      layout.margin = { l: narrow ? 52 : 64, r: scaled ? 14 : 38, t: layout.showlegend === false ? 18 : 40, b: 42 };
       layout.autosize = true;
       Plotly.newPlot(box, figure.data, layout, {
-        responsive: true, displaylogo: false, showSendToCloud: false, modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"],
+        responsive: true, displaylogo: false, showSendToCloud: false, displayModeBar: !scaled,
+        modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"],
       });
       Plotly.relayout(box, paper(layout));
     }
