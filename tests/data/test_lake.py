@@ -13,10 +13,12 @@ from typing import Any
 import polars as pl
 import pytest
 
+from bmv.data.export import converted
 from bmv.data.files import sha256
 from bmv.data.importers import Options
 from bmv.data.intake import Intake, take_in
 from bmv.data.lake import Lake, manifest_path
+from bmv.data.synth import synth
 from bmv.ports.errors import DataError, StorageError
 from bmv.ports.market import Market
 
@@ -115,6 +117,28 @@ def test_rows_out_of_order_are_moved_to_their_time_and_counted(tmp_path: Path) -
     rows = pl.read_parquet(done.written[0].path)
     assert rows["price"].to_list() == [10003, 10004, 10001, 10001]
     assert done.files[0].back == 2
+
+
+def test_a_trade_of_less_than_a_lot_is_called_that_and_not_zero_or_negative(tmp_path: Path) -> None:
+    path = csv(
+        tmp_path / "ticks.csv", [trade(0), trade(1, size="0.0009"), trade(2, size="0"), trade(3, size="-0.0009")]
+    )
+
+    (file,) = taken(tmp_path / "lake", path, max_bad_share=1.0).files
+
+    assert file.bad == {"size zero or negative": 2, "smaller than one lot": 1}
+    assert file.first_bad == "line 3: smaller than one lot"
+
+
+def test_a_bad_row_of_parquet_is_found_by_its_row_and_one_of_text_by_its_line(tmp_path: Path) -> None:
+    rows = [trade(0), trade(1, "100.005"), trade(2)]
+    text = csv(tmp_path / "ticks.csv", rows)
+    parquet = tmp_path / "ticks.parquet"
+    pl.read_csv(text).write_parquet(parquet)
+
+    first_bad = [taken(tmp_path / "lake", path, max_bad_share=0.5).files[0].first_bad for path in (text, parquet)]
+
+    assert first_bad == ["line 3: price off the grid", "row 1 (the first is 0): price off the grid"]
 
 
 def test_bad_rows_are_counted_by_kind_and_never_let_in(tmp_path: Path) -> None:
@@ -262,3 +286,33 @@ def test_a_lake_in_which_nothing_may_be_written_is_an_error_that_names_it(tmp_pa
 
     with pytest.raises(StorageError, match="file/lake: cannot be written: Not a directory"):
         taken(tmp_path / "file" / "lake", path)
+
+
+def test_a_made_up_tape_stays_one_in_another_lake_whatever_comes_beside_it(tmp_path: Path) -> None:
+    synth(tmp_path / "made", 7, 50, date(2025, 9, 4), market=MARKET)
+    (made,) = (tmp_path / "made").rglob("*.parquet")
+    real = csv(tmp_path / "ticks.csv", [trade(0), quote(1)])
+    lake = Lake(tmp_path / "lake")
+
+    for path in (real, made, csv(tmp_path / "later.csv", [trade(70_000)])):
+        take_in([path], lake, "test", MARKET)
+
+    (day,) = lake.days()
+    assert pl.read_parquet_metadata(day.path)["bmv.source"] == "synthetic, seed 7"
+    assert [source.get("maker") for source in lake.manifest(day).sources] == [None, "synthetic, seed 7", None]
+    again = Lake(tmp_path / "again")
+    take_in([day.path], again, "test", MARKET)
+    (copied,) = again.days()
+    assert pl.read_parquet_metadata(copied.path)["bmv.source"] == "synthetic, seed 7"
+    assert pl.read_parquet(copied.path).equals(pl.read_parquet(day.path))
+
+
+def test_a_made_up_tape_in_units_stays_one(tmp_path: Path) -> None:
+    synth(tmp_path / "made", 7, 50, date(2025, 9, 4), market=MARKET)
+    (made,) = (tmp_path / "made").rglob("*.parquet")
+
+    converted(made, tmp_path / "units.parquet", None, Options())
+    day = taken(tmp_path / "lake", tmp_path / "units.parquet").written[0]
+
+    assert pl.read_parquet_metadata(day.path)["bmv.source"] == "synthetic, seed 7"
+    assert pl.read_parquet(day.path).equals(pl.read_parquet(made))

@@ -4,21 +4,22 @@ Nothing is judged that the reading of a tape judges (see :mod:`bmv.data.quality`
 by one, and asks whether they make sense together.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
 
 from bmv.data.quality import GAP_NS, GAPS_KEPT, Gap
-from bmv.data.schema import LAKE
+from bmv.data.schema import LAKE, LAKE_SCHEMA
 from bmv.ports.messages import Kind
 
 OUTLIER = 0.02  # A print this share away from the median of those around it,
 NEIGHBOURS = 101  # which are so many, itself included.
 SHIFTS_MS = (-500, -100, -50, -20, -10, -5, -1, 0, 1, 5, 10, 20, 50, 100, 500)
 SKEW_GAIN = 0.02  # A shift is believed when so many more of the prints then lie at the quote.
-PRINTS_LOOKED_AT = 200_000
+PRINTS_LOOKED_AT, QUOTES_LOOKED_AT = 200_000, 2_000_000  # For the skew; whichever is reached first.
+FAR_NS = 2**63 - 1
 
 _KIND, _BOTH = pl.col("kind"), (pl.col("bid") > 0) & (pl.col("ask") > 0)
 # What is counted of rows in the lake's form, wherever it is.
@@ -30,6 +31,10 @@ COUNTS = {
     "locked": (_BOTH & (pl.col("bid") == pl.col("ask"))).sum(),
     "unsided": ((_KIND == Kind.TRADE) & (pl.col("side").fill_null(0) == 0)).sum(),
 }
+_UNSIZED = pl.any_horizontal(
+    pl.col(name).is_not_null() & pl.col(f"{name}_size").is_null() for name in ("bid", "ask")
+).sum()
+_SEEN = ("kind", "side", "price", "bid", "ask")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,68 +74,165 @@ class Findings:
         return {**told, "gaps": [gap._asdict() for gap in self.gaps]}
 
 
-def checked(rows: pl.DataFrame) -> Findings:
-    """Look at rows in the lake's form, in order of time; there must be some."""
-    kind = pl.col("kind")
-    unsized = (
-        pl.any_horizontal(pl.col(name).is_not_null() & pl.col(f"{name}_size").is_null() for name in ("bid", "ask"))
-    ).sum()
-    counts = rows.select(unsized=unsized, **COUNTS).row(0, named=True)
-    gaps = gaps_in(rows.lazy())
-    prints = rows.filter(kind == Kind.TRADE).select("ts_ns", "side", "price")
-    quotes = rows.filter(kind == Kind.QUOTE).select("ts_ns", "bid", "ask").drop_nulls()
-    outside, wrong_side = _against_quotes(rows)
+def checked(batches: Iterable[pl.DataFrame]) -> Findings:
+    """Look at rows in the lake's form, in order of time; there must be some. A few batches are held at once, no more.
+
+    Args:
+        batches: The rows, cut anywhere.
+    """
+    tally, twins, against, outliers, skew = Tally(), _Twins(), _Against(), _Outliers(), _Skew()
+    unsized = 0
+    for rows in batches:
+        for one in (tally, twins, against, outliers, skew):
+            one.add(rows)
+        unsized += rows.select(_UNSIZED).item()
     return Findings(
-        rows=len(rows),
-        first_ns=rows["ts_ns"][0],
-        last_ns=rows["ts_ns"][-1],
-        duplicates=len(rows) - rows.select(pl.struct(list(LAKE)).n_unique()).item(),
-        outside=outside,
-        wrong_side=wrong_side,
-        outliers=_outliers(prints),
-        skew_ms=_skew(prints, quotes),
-        gap_count=len(gaps),
-        gaps=sorted(gaps, key=lambda gap: (-gap.length_ns, gap.from_ns))[:GAPS_KEPT],
-        **counts,
+        rows=tally.rows,
+        first_ns=tally.first_ns,
+        last_ns=tally.last_ns,
+        unsized=unsized,
+        duplicates=twins.count,
+        outside=against.outside,
+        wrong_side=against.wrong_side,
+        outliers=outliers.counted(),
+        skew_ms=skew.found(),
+        gap_count=len(tally.gaps),
+        gaps=sorted(tally.gaps, key=lambda gap: (-gap.length_ns, gap.from_ns))[:GAPS_KEPT],
+        **tally.counts,
     )
 
 
-def gaps_in(rows: pl.LazyFrame) -> list[Gap]:
-    """Return the holes between two rows that are longer than `GAP_NS`, in order."""
-    steps = rows.select(from_ns=pl.col("ts_ns").shift(1), to_ns="ts_ns")
-    return [Gap(*hole) for hole in steps.filter(pl.col("to_ns") - pl.col("from_ns") > GAP_NS).collect().rows()]
+class Tally:
+    """What is counted of rows as they pass, and the holes between them that are longer than `GAP_NS`, in order."""
+
+    def __init__(self) -> None:
+        self.rows = 0
+        self.first_ns, self.last_ns = FAR_NS, -FAR_NS
+        self.back = 0
+        self.counts = dict.fromkeys(COUNTS, 0)
+        self.gaps = list[Gap]()
+        self._before_ns: int | None = None
+
+    def add(self, rows: pl.DataFrame) -> None:
+        """Count some rows, which come after those before."""
+        if not len(rows):
+            return
+        times = rows["ts_ns"]
+        steps = rows.select(from_ns=pl.col("ts_ns").shift(1, fill_value=self._before_ns), to_ns="ts_ns")
+        self.back += steps.select((pl.col("to_ns") < pl.col("from_ns")).sum()).item()
+        self.gaps += [Gap(*hole) for hole in steps.filter(pl.col("to_ns") - pl.col("from_ns") > GAP_NS).rows()]
+        self.rows += len(rows)
+        self.first_ns = min(self.first_ns, _whole(times.min(), FAR_NS))
+        self.last_ns = max(self.last_ns, _whole(times.max(), -FAR_NS))
+        self._before_ns = times[-1]
+        for name, count in rows.select(**COUNTS).row(0, named=True).items():
+            self.counts[name] += count
 
 
-def _against_quotes(rows: pl.DataFrame) -> tuple[int, int]:
-    """Count prints outside the quote that stood before them in the record, and those on its wrong side."""
-    told = rows.with_columns(
-        pl.when(pl.col("kind") == Kind.QUOTE).then(pl.col(name)).forward_fill().alias(name) for name in ("bid", "ask")
-    ).filter(pl.col("kind") == Kind.TRADE)
-    above, below = pl.col("price") > pl.col("ask"), pl.col("price") < pl.col("bid")
-    wrong = ((pl.col("side") > 0) & (pl.col("price") <= pl.col("bid"))) | (
-        (pl.col("side") < 0) & (pl.col("price") >= pl.col("ask"))
-    )
-    fair = pl.col("bid") < pl.col("ask")
-    counts = told.select((above | below).sum().alias("outside"), (fair & wrong).sum().alias("wrong")).row(0)
-    return int(counts[0] or 0), int(counts[1] or 0)
+class _Twins:
+    """Counts rows that equal an earlier one of the same time in every column."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._open = pl.DataFrame(schema=LAKE_SCHEMA)  # Rows of the last time, which may go on.
+
+    def add(self, rows: pl.DataFrame) -> None:
+        if not len(rows):
+            return
+        whole = pl.concat([self._open, rows])
+        self.count += _twins(whole) - _twins(self._open)
+        self._open = whole.filter(pl.col("ts_ns") == whole["ts_ns"][-1])
 
 
-def _outliers(prints: pl.DataFrame) -> int:
-    if len(prints) < NEIGHBOURS:
-        return 0
-    price = pl.col("price").cast(pl.Float64)
-    around = price.rolling_median(NEIGHBOURS, center=True, min_samples=NEIGHBOURS // 2)
-    return int(prints.select(((price / around - 1).abs() > OUTLIER).sum()).item())
+def _twins(rows: pl.DataFrame) -> int:
+    times = pl.col("ts_ns")
+    met = rows.filter((times == times.shift(1)) | (times == times.shift(-1)))  # Others have no row to equal.
+    return len(met) - int(met.select(pl.struct(list(LAKE)).n_unique()).item()) if len(met) else 0
 
 
-def _skew(prints: pl.DataFrame, quotes: pl.DataFrame) -> int | None:
-    """Find the shift of the quotes under which most prints lie at the bid or at the ask."""
-    if not len(prints) or not len(quotes):
-        return None
-    some = prints.head(PRINTS_LOOKED_AT)
-    shares = {shift: _share_at_quote(some, quotes, shift * 1_000_000) for shift in SHIFTS_MS}
-    best = max(SHIFTS_MS, key=lambda shift: (shares[shift], -abs(shift)))
-    return best if shares[best] - shares[0] > SKEW_GAIN else 0
+class _Against:
+    """Counts prints outside the quote that stood before them in the record, and those on its wrong side."""
+
+    def __init__(self) -> None:
+        self.outside = self.wrong_side = 0
+        self._quote = pl.DataFrame(schema=dict.fromkeys(_SEEN, pl.Int64))  # The last bid and the last ask.
+
+    def add(self, rows: pl.DataFrame) -> None:
+        told = pl.concat([self._quote, rows.select(_SEEN)]).with_columns(
+            pl.when(pl.col("kind") == Kind.QUOTE).then(pl.col(name)).forward_fill().alias(name)
+            for name in ("bid", "ask")
+        )
+        self._quote = told.tail(1).with_columns(kind=pl.lit(Kind.QUOTE, pl.Int64))
+        above, below = pl.col("price") > pl.col("ask"), pl.col("price") < pl.col("bid")
+        wrong = ((pl.col("side") > 0) & (pl.col("price") <= pl.col("bid"))) | (
+            (pl.col("side") < 0) & (pl.col("price") >= pl.col("ask"))
+        )
+        fair = pl.col("bid") < pl.col("ask")
+        prints = told.filter(pl.col("kind") == Kind.TRADE)
+        outside, wrong_side = prints.select((above | below).sum().alias("outside"), (fair & wrong).sum()).row(0)
+        self.outside += outside or 0
+        self.wrong_side += wrong_side or 0
+
+
+class _Outliers:
+    """Counts prints far from the median of those around them; a print waits until those after it are known."""
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._prints = 0
+        self._held = pl.Series(dtype=pl.Float64)  # Prices: those before the waiting ones, and the waiting ones.
+        self._known = 0  # So many of them have been looked at.
+
+    def add(self, rows: pl.DataFrame) -> None:
+        prices = rows.filter(pl.col("kind") == Kind.TRADE)["price"].cast(pl.Float64)
+        self._prints += len(prices)
+        self._held = pl.concat([self._held, prices])
+        self._look(len(self._held) - NEIGHBOURS // 2)
+
+    def counted(self) -> int:
+        """Return how many there were; nothing is added any more."""
+        self._look(len(self._held))
+        return self._count if self._prints >= NEIGHBOURS else 0
+
+    def _look(self, stop: int) -> None:
+        if stop <= self._known:
+            return
+        around = self._held.rolling_median(NEIGHBOURS, center=True, min_samples=NEIGHBOURS // 2)
+        off = (self._held / around - 1).abs() > OUTLIER
+        self._count += int(off[self._known : stop].sum())
+        gone = max(0, stop - NEIGHBOURS // 2)
+        self._held, self._known = self._held[gone:], stop - gone
+
+
+class _Skew:
+    """Finds the shift of the quotes under which most prints lie at the bid or at the ask, from the first of each."""
+
+    def __init__(self) -> None:
+        self._prints = pl.DataFrame(schema={"ts_ns": pl.Int64, "price": pl.Int64})
+        self._quotes = pl.DataFrame(schema={"ts_ns": pl.Int64, "bid": pl.Int64, "ask": pl.Int64})
+        self._enough = False
+
+    def add(self, rows: pl.DataFrame) -> None:
+        if self._enough or not len(rows):
+            return
+        prints = rows.filter(pl.col("kind") == Kind.TRADE).select("ts_ns", "price")
+        quotes = rows.filter(pl.col("kind") == Kind.QUOTE).select("ts_ns", "bid", "ask").drop_nulls()
+        self._prints = pl.concat([self._prints, prints]).head(PRINTS_LOOKED_AT)
+        self._quotes = pl.concat([self._quotes, quotes])
+        last_ns = rows["ts_ns"][-1] - SHIFTS_MS[-1] * 1_000_000  # Prints up to here have all the quotes they need.
+        if len(self._quotes) >= QUOTES_LOOKED_AT:
+            self._enough = True
+            self._prints = self._prints.filter(pl.col("ts_ns") <= last_ns)
+        elif len(self._prints) == PRINTS_LOOKED_AT:
+            self._enough = self._prints["ts_ns"][-1] <= last_ns
+
+    def found(self) -> int | None:
+        """Return the shift in milliseconds, 0 where none does clearly better, None without prints or quotes."""
+        if not len(self._prints) or not len(self._quotes):
+            return None
+        shares = {shift: _share_at_quote(self._prints, self._quotes, shift * 1_000_000) for shift in SHIFTS_MS}
+        best = max(SHIFTS_MS, key=lambda shift: (shares[shift], -abs(shift)))
+        return best if shares[best] - shares[0] > SKEW_GAIN else 0
 
 
 def _share_at_quote(prints: pl.DataFrame, quotes: pl.DataFrame, shift_ns: int) -> float:
@@ -139,3 +241,7 @@ def _share_at_quote(prints: pl.DataFrame, quotes: pl.DataFrame, shift_ns: int) -
     met = prints.join_asof(shifted, on="ts_ns", strategy="backward", allow_exact_matches=False, check_sortedness=False)
     at = (pl.col("price") == pl.col("bid")) | (pl.col("price") == pl.col("ask"))
     return float(met.select(at.fill_null(False).mean()).item())
+
+
+def _whole(found: object, otherwise: int) -> int:
+    return found if isinstance(found, int) else otherwise

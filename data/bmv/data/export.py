@@ -11,7 +11,7 @@ import polars as pl
 
 from bmv.data.importers import FORMS, Options, chosen
 from bmv.data.lake import market_of
-from bmv.data.parquet import ROW, parquet_batches
+from bmv.data.parquet import ROW, maker, parquet_batches
 from bmv.data.schema import FLOATS, LAKE, replacing
 from bmv.data.steps import KINDS
 from bmv.ports.errors import UsageError
@@ -44,7 +44,8 @@ def converted(path: Path, out: Path, form: str | None, options: Options) -> int:
     whole = pl.concat([part.drop(ROW) for part in read])
     half_done = out.with_name(f".{out.name}.{os.getpid()}.tmp")
     with replacing(out, half_done):
-        whole.select(list(FLOATS)).write_parquet(half_done, compression="zstd")
+        words = {"bmv.source": made_by} if (made_by := maker(path)) else None
+        whole.select(list(FLOATS)).write_parquet(half_done, compression="zstd", metadata=words)
     return len(whole)
 
 

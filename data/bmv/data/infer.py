@@ -19,9 +19,28 @@ PRICES, SIZES = ("price", "bid", "ask"), ("size", "bid_size", "ask_size")
 
 def counted(columns: Iterable[pl.DataFrame]) -> tuple[NDArray[float64], NDArray[int64]]:
     """Return the positive numbers of some frames with one column `value`, each once, and how often each occurs."""
-    value = pl.col("value")
-    found = pl.concat(columns).filter(value.is_finite() & (value > 0)).group_by("value").len()
-    return found["value"].to_numpy(), found["len"].cast(pl.Int64).to_numpy()
+    values = Values()
+    for column in columns:
+        values.add(column["value"])
+    return values.counted()
+
+
+class Values:
+    """The positive numbers of columns that pass, each held once."""
+
+    def __init__(self) -> None:
+        self._found = pl.DataFrame(schema={"value": pl.Float64, "len": pl.Int64})
+
+    def add(self, column: pl.Series) -> None:
+        """Count some numbers; nulls and what is not finite are passed over."""
+        value, number = pl.col("value"), pl.len().cast(pl.Int64)
+        some = column.cast(pl.Float64).alias("value").to_frame().filter(value.is_finite() & (value > 0))
+        parts = [self._found, some.group_by("value").agg(len=number)]
+        self._found = pl.concat(parts).group_by("value").agg(pl.col("len").sum())
+
+    def counted(self) -> tuple[NDArray[float64], NDArray[int64]]:
+        """Return each number once, and how often each occurred."""
+        return self._found["value"].to_numpy(), self._found["len"].to_numpy()
 
 
 def coarsest_step(

@@ -1,6 +1,6 @@
 """One file looked at, whatever its form: its steps, its bad rows, and what its good ones say together."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -8,14 +8,14 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
-from bmv.data.check import Findings, checked
-from bmv.data.importers import FORMS, Options, chosen
-from bmv.data.infer import PRICES, SIZES, coarsest_step, counted, finest_lot
+from bmv.data.check import FAR_NS, Findings, checked
+from bmv.data.importers import FORMS, Form, Options, chosen
+from bmv.data.infer import PRICES, SIZES, Values, coarsest_step, finest_lot
 from bmv.data.intake import Taken, judge, refuse_bad
 from bmv.data.lake import market_of
-from bmv.data.parquet import parquet_columns, readable
+from bmv.data.parquet import ROW, parquet_batches, parquet_columns, readable
 from bmv.data.quality import utc
-from bmv.data.schema import LAKE
+from bmv.data.schema import LAKE, LAKE_SCHEMA
 from bmv.ports.errors import DataError
 from bmv.ports.market import PRICE_TICKS_MAX, SIZE_LOTS_MAX, Market
 
@@ -94,9 +94,18 @@ def inspected(
     options: Options,
     max_bad_share: float,
 ) -> Inspection:
-    """Look at one file; it must fit in memory. `DataError` when it is unusable."""
-    rows, market, inferred, taken = looked_at(path, tick_size, lot_size, form, options, max_bad_share)
-    return Inspection(taken.form, market.tick_size, market.lot_size, inferred, taken, checked(rows))
+    """Look at one file, batch by batch if it is in order of time, else at once. `DataError` when it is unusable."""
+    opened = _opened(path, tick_size, lot_size, form, options)
+    taken = Taken(path, opened.form)
+    try:
+        findings = checked(_in_order(opened.read(taken)))
+    except _OutOfOrderError:
+        rows, _, _, taken = _whole(path, opened, max_bad_share)
+        findings = checked([rows])
+    refuse_bad(taken, max_bad_share)
+    if not taken.good:
+        raise DataError(f"{path}: has no rows")
+    return Inspection(opened.form, opened.market.tick_size, opened.market.lot_size, opened.inferred, taken, findings)
 
 
 def looked_at(
@@ -108,23 +117,68 @@ def looked_at(
     max_bad_share: float,
 ) -> Look:
     """Read one file whole, of the lake or of any form, with the steps given, else its own, else those that fit."""
+    return _whole(path, _opened(path, tick_size, lot_size, form, options), max_bad_share)
+
+
+class Opened(NamedTuple):
+    """A file whose form and steps are known; `read` yields its good rows and counts what became of the others."""
+
+    form: str
+    market: Market
+    inferred: bool
+    read: Callable[[Taken], Iterator[pl.DataFrame]]
+
+
+class _OutOfOrderError(Exception):
+    """A row stands after a later one."""
+
+
+def _opened(
+    path: Path, tick_size: Decimal | None, lot_size: Decimal | None, form: str | None, options: Options
+) -> Opened:
     if form is None and path.suffix == ".parquet" and path.is_file() and "ts_ns" in parquet_columns(path):
-        market = market_of(path)
-        with readable(path):
-            rows = pl.read_parquet(path, columns=list(LAKE), glob=False)
-        taken = Taken(path, "lake", rows=len(rows), good=len(rows))
-        inferred = False
-    else:
-        read = chosen(FORMS, path, form, options)
-        batches = list(read.read(path, options))
-        market = Market(path.stem, *_steps(path, batches, tick_size, lot_size))
-        taken = Taken(path, read.name)
-        rows = pl.concat([judge(taken, batch, market) for batch in batches] or [pl.DataFrame()])
-        inferred = tick_size is None or lot_size is None
-        refuse_bad(taken, max_bad_share)
+        return Opened("lake", market_of(path), False, _lake_rows)
+    read = chosen(FORMS, path, form, options)
+    market = Market(path.stem, *_steps(path, read, options, tick_size, lot_size))
+
+    def rows(taken: Taken) -> Iterator[pl.DataFrame]:
+        for batch in read.read(path, options):
+            yield judge(taken, batch, market)
+
+    return Opened(read.name, market, tick_size is None or lot_size is None, rows)
+
+
+def _lake_rows(taken: Taken) -> Iterator[pl.DataFrame]:
+    for part in parquet_batches(taken.path, list(LAKE)):
+        taken.rows += len(part)
+        taken.good += len(part)
+        with readable(taken.path):
+            rows = part.select(list(LAKE)).cast(LAKE_SCHEMA)
+        if rows["ts_ns"].has_nulls():
+            row = part.filter(rows["ts_ns"].is_null())[ROW][0]
+            raise DataError(f"{taken.path}, row {row} (the first is 0): ts_ns is null; it should be {LAKE['ts_ns']}")
+        yield rows
+
+
+def _in_order(batches: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame]:
+    """Yield rows as they come; raise as soon as one stands after a later one."""
+    last_ns = -FAR_NS
+    for rows in batches:
+        if len(rows):
+            if rows["ts_ns"][0] < last_ns or not rows["ts_ns"].is_sorted():
+                raise _OutOfOrderError
+            last_ns = rows["ts_ns"][-1]
+            yield rows
+
+
+def _whole(path: Path, opened: Opened, max_bad_share: float) -> Look:
+    """Read a file at once; its rows are sorted by time where they were not."""
+    taken = Taken(path, opened.form)
+    rows = pl.concat([pl.DataFrame(schema=LAKE_SCHEMA), *opened.read(taken)])
+    refuse_bad(taken, max_bad_share)
     if not len(rows):
         raise DataError(f"{path}: has no rows")
-    return Look(_sorted(taken, rows), market, inferred, taken)
+    return Look(_sorted(taken, rows), opened.market, opened.inferred, taken)
 
 
 def _sorted(taken: Taken, rows: pl.DataFrame) -> pl.DataFrame:
@@ -134,38 +188,47 @@ def _sorted(taken: Taken, rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def _steps(
-    path: Path, batches: list[pl.DataFrame], tick_size: Decimal | None, lot_size: Decimal | None
+    path: Path, form: Form, options: Options, tick_size: Decimal | None, lot_size: Decimal | None
 ) -> tuple[Decimal, Decimal]:
     """Return tick and lot as given, else as the numbers of the file tell."""
+    if tick_size is not None and lot_size is not None:
+        return tick_size, lot_size
+    prices, sizes = _values(form.read(path, options))
     if tick_size is None:
-        tick_size = coarsest_step(*counted(_columns(batches, PRICES)), PRICE_TICKS_MAX)
+        tick_size = coarsest_step(*prices.counted(), PRICE_TICKS_MAX)
         if tick_size is None:
             raise DataError(f"{path}: its prices lie on no decimal grid; give --tick-size")
     if lot_size is None:
-        lot_size = _lot(batches) or Decimal(1)  # Where no size is recorded, a lot can't be wrong about any.
+        lot_size = _lot(sizes) or Decimal(1)  # Where no size is recorded, a lot can't be wrong about any.
     return tick_size, lot_size
 
 
 def steps_told(path: Path, form: str | None, options: Options) -> tuple[Decimal | None, Decimal | None]:
     """Return tick and lot as the first `ROWS_LOOKED_AT` rows of a file of any form tell them; None what they don't."""
-    batches, rows = list[pl.DataFrame](), 0
-    for batch in chosen(FORMS, path, form, options).read(path, options):
-        batches.append(batch)
-        rows += len(batch)
-        if rows >= ROWS_LOOKED_AT:
-            break
-    return coarsest_step(*counted(_columns(batches, PRICES)), PRICE_TICKS_MAX), _lot(batches)
+    prices, sizes = _values(_first(ROWS_LOOKED_AT, chosen(FORMS, path, form, options).read(path, options)))
+    return coarsest_step(*prices.counted(), PRICE_TICKS_MAX), _lot(sizes)
 
 
-def _lot(batches: list[pl.DataFrame]) -> Decimal | None:
-    sizes, counts = counted(_columns(batches, SIZES))
-    if not len(sizes):
-        return None
-    return coarsest_step(sizes, counts, SIZE_LOTS_MAX, coarsen=False) or finest_lot(float(sizes.max()))
-
-
-def _columns(batches: list[pl.DataFrame], names: tuple[str, ...]) -> Iterator[pl.DataFrame]:
-    yield pl.DataFrame(schema={"value": pl.Float64})
+def _first(rows: int, batches: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame]:
     for batch in batches:
-        for name in names:
-            yield batch.select(value=pl.col(name)).drop_nulls()
+        yield batch
+        rows -= len(batch)
+        if rows <= 0:
+            return
+
+
+def _values(batches: Iterator[pl.DataFrame]) -> tuple[Values, Values]:
+    """Return the prices and the sizes in some rows."""
+    prices, sizes = Values(), Values()
+    for batch in batches:
+        for values, names in ((prices, PRICES), (sizes, SIZES)):
+            for name in names:
+                values.add(batch[name])
+    return prices, sizes
+
+
+def _lot(sizes: Values) -> Decimal | None:
+    found, counts = sizes.counted()
+    if not len(found):
+        return None
+    return coarsest_step(found, counts, SIZE_LOTS_MAX, coarsen=False) or finest_lot(float(found.max()))

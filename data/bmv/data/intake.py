@@ -14,7 +14,7 @@ import polars as pl
 from bmv.data.files import sha256
 from bmv.data.importers import FORMS, Form, Options, chosen
 from bmv.data.lake import DAY_NS, Day, Lake, day_number
-from bmv.data.parquet import ROW
+from bmv.data.parquet import ROW, is_parquet, maker
 from bmv.data.quality import WORDS, Fault, judged
 from bmv.data.schema import at_rest, writable
 from bmv.data.steps import in_steps
@@ -22,6 +22,9 @@ from bmv.ports.errors import DataError
 from bmv.ports.market import Market
 
 Progress = Callable[[int], None]
+Part = Path | pl.DataFrame
+ROWS_HELD = 4_000_000  # 0.3 GB.
+IN_ROWS = ("hftbacktest", "databento")  # Forms that are neither text nor Parquet.
 
 
 @dataclass(slots=True)
@@ -78,9 +81,10 @@ def take_in(
     forms = [chosen(FORMS, path, form, options) for path in paths]
     files = [Taken(path, form.name) for path, form in zip(paths, forms, strict=True)]
     with lake.writing() as half_done:
+        stage = Stage(half_done)
         staged = [
-            _stage(half_done / str(number), taken, form, market, options, progress or _nobody)
-            for number, (taken, form) in enumerate(zip(files, forms, strict=True))
+            _stage(stage, taken, form, market, options, progress or _nobody)
+            for taken, form in zip(files, forms, strict=True)
         ]
         for taken in files:
             refuse_bad(taken, max_bad_share)
@@ -88,12 +92,37 @@ def take_in(
     return Intake(files, written, known)
 
 
+class Stage:
+    """Where good rows wait until every file has been read: the first of them in memory, the others in a folder."""
+
+    def __init__(self, folder: Path, rows_held: int = ROWS_HELD) -> None:
+        self.folder = folder
+        self.rows_held = rows_held
+        self.held = 0
+        self.written = 0
+
+    def keep(self, rows: pl.DataFrame) -> Part:
+        """Take some rows, and return what they are found by."""
+        if self.held + len(rows) <= self.rows_held:
+            self.held += len(rows)
+            return rows
+        part = self.folder / f"{self.written}.arrow"
+        self.written += 1
+        with writable(part):
+            rows.write_ipc(part, compression="lz4")
+        return part
+
+
+def kept(part: Part) -> pl.DataFrame:
+    """Return the rows that a stage took."""
+    return pl.read_ipc(part) if isinstance(part, Path) else part
+
+
 def _stage(
-    folder: Path, taken: Taken, form: Form, market: Market, options: Options, progress: Progress
-) -> dict[int, list[Path]]:
-    """Write the good rows of one file, day by day, into `folder`; return the parts of each day (days since 1970)."""
-    folder.mkdir()
-    parts: dict[int, list[Path]] = {}
+    stage: Stage, taken: Taken, form: Form, market: Market, options: Options, progress: Progress
+) -> dict[int, list[Part]]:
+    """Keep the good rows of one file, day by day; return the parts of each day (days since 1970)."""
+    parts: dict[int, list[Part]] = {}
     last_ns = -(2**63)
     for batch in form.read(taken.path, options):
         good = judge(taken, batch, market)
@@ -103,10 +132,7 @@ def _stage(
             taken.back += int(np.count_nonzero(times < latest))
             last_ns = int(latest[-1])
         for day, rows in _by_day(good):
-            part = folder / f"{day}-{len(parts.get(day, []))}.arrow"
-            with writable(part):
-                rows.write_ipc(part, compression="lz4")
-            parts.setdefault(day, []).append(part)
+            parts.setdefault(day, []).append(stage.keep(rows))
         progress(len(batch))
     if not taken.rows:
         raise DataError(f"{taken.path}: has no rows")
@@ -135,11 +161,17 @@ def judge(taken: Taken, batch: pl.DataFrame, market: Market) -> pl.DataFrame:
                 taken.bad[word] = taken.bad.get(word, 0) + int(count)
         if not taken.first_bad:
             at = int(np.flatnonzero(faults)[0])
-            taken.first_bad = f"line {batch[ROW][at]}: {WORDS[Fault(int(faults[at]))]}"
+            taken.first_bad = f"{_place(taken, batch[ROW][at])}: {WORDS[Fault(int(faults[at]))]}"
         told = told.filter(pl.col("fault") == 0)
     taken.good += len(told)
     taken.off_lot += int(told["off_lot"].sum())
     return at_rest(told)
+
+
+def _place(taken: Taken, number: int) -> str:
+    """Say where a row stands as its file counts: text has lines from 1 on, everything else rows from 0 on."""
+    rows = taken.form in IN_ROWS or is_parquet(taken.path)
+    return f"row {number} (the first is 0)" if rows else f"line {number}"
 
 
 def refuse_bad(taken: Taken, max_bad_share: float) -> None:
@@ -152,7 +184,7 @@ def refuse_bad(taken: Taken, max_bad_share: float) -> None:
 
 
 def _put(
-    lake: Lake, venue: str, market: Market, files: Sequence[Taken], staged: Sequence[Mapping[int, Sequence[Path]]]
+    lake: Lake, venue: str, market: Market, files: Sequence[Taken], staged: Sequence[Mapping[int, Sequence[Part]]]
 ) -> tuple[list[Day], list[Day]]:
     """Merge what was staged into the lake, a day at a time; return the days that grew and those that knew it all."""
     grew, knew = list[Day](), list[Day]()
@@ -162,7 +194,7 @@ def _put(
         fresh = 0
         for taken, parts, source in zip(files, staged, sources, strict=True):
             if number in parts:
-                rows = pl.concat([pl.read_ipc(part) for part in parts[number]])
+                rows = pl.concat([kept(part) for part in parts[number]])
                 if not rows["ts_ns"].is_sorted():
                     rows = rows.sort("ts_ns", maintain_order=True)
                 new = lake.put(day, rows, market, source)
@@ -173,7 +205,9 @@ def _put(
 
 
 def _source(taken: Taken) -> dict[str, Any]:  # Any: it is JSON.
-    return {"file": taken.path.name, "sha256": sha256(taken.path), "form": taken.form, "bad": taken.bad}
+    told = {"file": taken.path.name, "sha256": sha256(taken.path), "form": taken.form, "bad": taken.bad}
+    made_by = maker(taken.path)
+    return {**told, "maker": made_by} if made_by else told
 
 
 def _nobody(rows: int) -> None:

@@ -8,7 +8,7 @@ import fcntl
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime
@@ -18,10 +18,11 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
-from bmv.data.check import COUNTS, gaps_in
+from bmv.data.check import Tally
 from bmv.data.files import sha256
 from bmv.data.merge import merged
-from bmv.data.parquet import readable
+from bmv.data.pages import refuse_odd_pages
+from bmv.data.parquet import parquet_batches, readable
 from bmv.data.quality import Gap
 from bmv.data.schema import LAKE, LAKE_SCHEMA, day_path, replacing, writable, write_rows
 from bmv.ports.errors import DataError, StorageError
@@ -111,21 +112,25 @@ class Lake:
 
         Args:
             rows: In the lake's form, in order of time, all of that UTC day.
-            source: Where they come from, for the manifest.
+            source: Where they come from, for the manifest; what its `maker` says, the day says from then on.
 
         The caller holds :meth:`writing`.
         """
-        old, sources = pl.DataFrame(schema=LAKE_SCHEMA), list[Mapping[str, Any]]()
+        old, sources, makers = pl.DataFrame(schema=LAKE_SCHEMA), list[Mapping[str, Any]](), ""
         if day.path.exists():
             _refuse_other_steps(day.path, market)
+            refuse_odd_pages(day.path)
             with readable(day.path):
                 old = pl.read_parquet(day.path, columns=list(LAKE), glob=False)
+                makers = pl.read_parquet_metadata(day.path).get("bmv.source", "")
                 sources = json.loads(pl.read_parquet_metadata(day.path).get("bmv.sources", "[]"))
         whole, fresh = merged(old, rows)
         if fresh:
             words = {"bmv.venue": day.venue, "bmv.sources": json.dumps([*sources, {**source, "rows": fresh}])}
+            if makers := both_makers(makers, source.get("maker", "")):
+                words["bmv.source"] = makers
             write_rows(day.path, whole.lazy(), market, words)
-            _write_manifest(manifest_path(day.path), examined(day))
+            _write_manifest(manifest_path(day.path), examined(day, [whole]))
         return fresh
 
     @contextmanager
@@ -153,41 +158,44 @@ class Lake:
                 shutil.rmtree(half_done, ignore_errors=True)
 
 
+def both_makers(one: str, other: str) -> str:
+    """Return what two records say of their makers, for the one that they become; what is made up is said first.
+
+    >>> both_makers("a recorder", "synthetic, seed 1")
+    'synthetic, seed 1; a recorder'
+    """
+    told = dict.fromkeys(maker for makers in (one, other) for maker in makers.split("; ") if maker)
+    return "; ".join(sorted(told, key=lambda maker: not maker.startswith("synthetic")))
+
+
 def manifest_path(path: Path) -> Path:
     """Return where the manifest of a day's file lies."""
     return path.with_suffix(".json")
 
 
-def examined(day: Day) -> Manifest:
-    """Read a day's file and say what it holds."""
+def examined(day: Day, rows: Iterable[pl.DataFrame] | None = None) -> Manifest:
+    """Say what a day's file holds; `rows` are those that were written to it just now, None: they are read."""
     with readable(day.path):
         words = pl.read_parquet_metadata(day.path)
-        rows = pl.scan_parquet(day.path, glob=False)
-        found = rows.select(
-            pl.len().alias("rows"),
-            pl.col("ts_ns").min().alias("first_ns"),
-            pl.col("ts_ns").max().alias("last_ns"),
-            (pl.col("ts_ns").diff() < 0).sum().alias("back"),
-            **COUNTS,
-        )
-        counts = found.collect().row(0, named=True)
-        gaps = gaps_in(rows)
-    if not counts["rows"]:
+    tally = Tally()
+    for part in parquet_batches(day.path, list(LAKE)) if rows is None else rows:
+        with readable(day.path):
+            tally.add(part)
+    if not tally.rows:
         raise DataError(f"{day.path}: has no rows")
-    first_ns, last_ns, total = counts.pop("first_ns"), counts.pop("last_ns"), counts.pop("rows")
     return Manifest(
         venue=day.venue,
         symbol=words.get("bmv.symbol", day.symbol),
         day=day.day.isoformat(),
         tick_size=words.get("bmv.tick_size", ""),
         lot_size=words.get("bmv.lot_size", ""),
-        rows=total,
-        first_ns=first_ns,
-        last_ns=last_ns,
+        rows=tally.rows,
+        first_ns=tally.first_ns,
+        last_ns=tally.last_ns,
         bytes=day.path.stat().st_size,
         sha256=sha256(day.path),
-        quality=counts,
-        gaps=gaps,
+        quality={"back": tally.back, **tally.counts},
+        gaps=tally.gaps,
         sources=json.loads(words.get("bmv.sources", "[]")),
     )
 

@@ -5,32 +5,54 @@ exception can be caught. So footer and page headers are looked at first (Thrift'
 of the Apache Parquet format 2.10); what is in the pages is left to the reader.
 """
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
+from bmv.data.place import is_url
 from bmv.ports.errors import DataError
 
 MAGIC = b"PAR1"
-HEADER_BYTES = 1 << 16  # More than a header with statistics takes.
+HEADER_BYTES = 256  # Most headers are shorter.
+HEADER_BYTES_MAX = 1 << 16  # More than a header with statistics takes.
 DEPTH_MAX = 16
+INT64 = 2  # As the footer numbers the types of columns.
 Struct = dict[int, Any]  # Any: a field is a number, bytes, a list or another struct.
 
 
-def refuse_odd_pages(path: Path) -> None:
-    """Raise `DataError` where a page of a Parquet file says that it holds what it can't."""
+class Footer(NamedTuple):
+    """What a file says of itself at its end.
+
+    `largest` has the largest number of each column of int64 of which all row groups tell it, nulls aside.
+    """
+
+    rows: int
+    largest: dict[str, int]
+
+
+def refuse_odd_pages(path: Path) -> Footer | None:
+    """Raise `DataError` where a page of a Parquet file says that it holds what it can't; return what the footer says.
+
+    None, and nothing is looked at, for a file in an object store: each page would be asked for by itself.
+    """
+    if is_url(path):
+        return None
     try:
         with path.open("rb") as file:
-            for at, chunk in _chunks(file):
-                _refuse_odd_chunk(file, at, chunk)
+            groups = _groups(file)
+            for group in groups:
+                for column in group[1]:
+                    if 3 in column:  # Else it is encrypted, which the reader refuses.
+                        _refuse_odd_chunk(file, column[3])
+            return Footer(sum(group[3] for group in groups), _largest(groups))
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
     except (ValueError, IndexError, KeyError, TypeError, AttributeError) as error:
         raise DataError(f"{path}: cannot be read as Parquet: damaged: {str(error) or type(error).__name__}") from error
 
 
-def _chunks(file: IO[bytes]) -> Iterator[tuple[int, Struct]]:
-    """Yield where each column of each row group begins, and what the footer says of it."""
+def _groups(file: IO[bytes]) -> list[Struct]:
+    """Return what the footer says of each row group."""
     size = file.seek(0, 2)
     file.seek(max(0, size - 8))
     end = file.read(8)
@@ -39,21 +61,30 @@ def _chunks(file: IO[bytes]) -> Iterator[tuple[int, Struct]]:
         raise ValueError("it does not end as Parquet does")
     file.seek(size - 8 - length)
     footer, _ = _struct(file.read(length), 0)
-    groups = footer.get(4, [])
+    groups: list[Struct] = footer.get(4, [])
     if footer[3] != sum(group[3] for group in groups) or any(group[3] < 0 for group in groups):
         raise ValueError(f"{footer[3]} rows are not the sum of its row groups")
+    return groups
+
+
+def _largest(groups: Sequence[Struct]) -> dict[str, int]:
+    found = dict[str, list[bytes | None]]()
     for group in groups:
-        for column in group[1]:
-            if 3 in column:  # Else it is encrypted, which the reader refuses.
-                chunk = column[3]
-                yield min(offset for offset in (chunk.get(11), chunk[9]) if offset), chunk
+        for chunk in (column[3] for column in group[1] if 3 in column):
+            if chunk[1] == INT64 and len(chunk[3]) == 1:
+                found.setdefault(chunk[3][0].decode(), []).append(chunk.get(12, {}).get(5))
+    return {
+        name: max(int.from_bytes(most, "little", signed=True) for most in told if most is not None)
+        for name, told in found.items()
+        if len(told) == len(groups) and all(most is not None and len(most) == 8 for most in told)
+    }
 
 
-def _refuse_odd_chunk(file: IO[bytes], at: int, chunk: Struct) -> None:
+def _refuse_odd_chunk(file: IO[bytes], chunk: Struct) -> None:
+    at = min(offset for offset in (chunk.get(11), chunk[9]) if offset)
     left = chunk[5]
     while left > 0:
-        file.seek(at)
-        header, length = _struct(file.read(HEADER_BYTES), 0)
+        header, length = _header(file, at)
         values = (header.get(5) or header.get(8) or {1: 0})[1]
         words = (header.get(7) or {1: 0})[1]
         if not (0 <= values <= left and 0 <= words <= header[2] and header[3] >= 0 and (values or 7 in header)):
@@ -62,6 +93,16 @@ def _refuse_odd_chunk(file: IO[bytes], at: int, chunk: Struct) -> None:
         at += length + header[3]
     if left:
         raise ValueError(f"a column names {chunk[5]} values")
+
+
+def _header(file: IO[bytes], at: int) -> tuple[Struct, int]:
+    """Return the header of the page at a byte of the file, and how long it is."""
+    file.seek(at)
+    read = file.read(HEADER_BYTES)
+    try:
+        return _struct(read, 0)
+    except IndexError:
+        return _struct(read + file.read(HEADER_BYTES_MAX), 0)
 
 
 def _struct(read: bytes, at: int, depth: int = 0) -> tuple[Struct, int]:

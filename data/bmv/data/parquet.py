@@ -7,9 +7,11 @@ from pathlib import Path
 import polars as pl
 from polars.exceptions import PanicException, PolarsError
 
+from bmv.data.pages import refuse_odd_pages
 from bmv.ports.errors import DataError
 
 BATCH_ROWS = 500_000
+MAGIC = b"PAR1"
 ROW = "row"
 
 
@@ -23,14 +25,29 @@ def readable(path: Path) -> Iterator[None]:
         raise DataError(f"{path}: cannot be read as Parquet: {cause}") from error
 
 
+def is_parquet(path: Path) -> bool:
+    """Say whether a file begins as Parquet does, whatever it is called."""
+    with path.open("rb") as file:
+        return file.read(len(MAGIC)) == MAGIC
+
+
 def parquet_columns(path: Path) -> list[str]:
     """Return the names of the columns of a Parquet file; `DataError` where it is none."""
     with readable(path):
         return list(pl.read_parquet_schema(str(path)))
 
 
+def maker(path: Path) -> str:
+    """Return what a file says of its maker (`bmv.source`), as one that is made up does; empty where it says nothing."""
+    if not is_parquet(path):
+        return ""
+    with readable(path):
+        return pl.read_parquet_metadata(path).get("bmv.source", "")
+
+
 def parquet_batches(path: Path, columns: Sequence[str]) -> Iterator[pl.DataFrame]:
     """Yield some columns of a Parquet file in batches, with `row`, the first being number 0."""
+    refuse_odd_pages(path)
     with readable(path):
         scan = pl.scan_parquet(str(path), glob=False).select(columns)
         rows = scan.select(pl.len()).collect().item()

@@ -25,6 +25,20 @@ GAPS_KEPT = 10
 GAPS_WARNED = 3
 PRICES_STRIDE = 64  # Of so many rows the prices of one are looked at; more would be felt in reading.
 PRICES_KNOWN = 20  # Fewer different prices than this say nothing about the grid on which they lie.
+STRETCH = 64  # Rows whose first and last time are looked at before each of them is.
+
+_PRINTS, _BOOKS = ("price", "size"), ("bid", "bid_size", "ask", "ask_size")
+_TRADE = pl.col("kind") == Kind.TRADE
+# Of prints and quotes without a null kind: does one have what is not of its kind, or lack what every print has?
+_STRAYS = [
+    *((pl.col(name).is_not_null() != _TRADE).any() for name in _PRINTS),
+    *((pl.col(name).is_not_null() & _TRADE).any() for name in _BOOKS),
+    *(
+        (pl.col(f"{name}_size").is_not_null() & pl.col(name).is_null()).any().alias(f"lone_{name}")
+        for name in ("bid", "ask")
+    ),
+    (pl.col("side").is_not_null() & ~_TRADE).any(),
+]
 
 
 class Fault(IntEnum):
@@ -40,6 +54,7 @@ class Fault(IntEnum):
     GRID = 7
     SIDE = 8
     BACK = 9
+    LOT = 10
 
 
 WORDS = {
@@ -52,6 +67,7 @@ WORDS = {
     Fault.GRID: "price off the grid",
     Fault.SIDE: "impossible side",
     Fault.BACK: "time running back",
+    Fault.LOT: "smaller than one lot",
 }
 
 
@@ -114,23 +130,27 @@ def judged(rows: pl.LazyFrame, exact: bool) -> pl.LazyFrame:
 
 
 def judged_whole(rows: pl.DataFrame) -> pl.DataFrame:
-    """Return what :func:`judged` returns for rows of whole ticks and lots, three times as fast where all are good.
+    """Return what :func:`judged` returns for rows of whole ticks and lots, many times as fast where all are good.
 
     Rows that a careful writer wrote show by a few numbers of each column that no rule can be broken; only others are
-    looked at one by one.
+    looked at one by one. Rows in pieces come out in the same pieces.
     """
     if not _plainly_good(rows):
         return judged(rows.lazy(), exact=True).collect(engine="in-memory")
-    bid, ask = pl.col("bid"), pl.col("ask")
     return rows.select(
         *(pl.col(name).fill_null(0) for name in ("ts_ns", "kind", "side", "price", "size")),
-        bid.fill_null(0),
-        pl.when(bid.is_null()).then(0).otherwise(pl.col("bid_size").fill_null(UNRECORDED)).alias("bid_size"),
-        ask.fill_null(0),
-        pl.when(ask.is_null()).then(0).otherwise(pl.col("ask_size").fill_null(UNRECORDED)).alias("ask_size"),
+        *(column for name in ("bid", "ask") for column in (pl.col(name).fill_null(0), _side_size(rows, name))),
         fault=pl.lit(Fault.NONE, pl.UInt8),
         off_lot=pl.lit(False),
     )
+
+
+def _side_size(rows: pl.DataFrame, price: str) -> pl.Expr:
+    """Return the sizes of a side of the book, which stand only beside a price: 0 without one."""
+    size = pl.col(f"{price}_size")
+    if rows[price].null_count() == rows[f"{price}_size"].null_count():
+        return size.fill_null(0)
+    return pl.when(pl.col(price).is_null()).then(0).otherwise(size.fill_null(UNRECORDED)).alias(f"{price}_size")
 
 
 def _plainly_good(rows: pl.DataFrame) -> bool:
@@ -138,37 +158,21 @@ def _plainly_good(rows: pl.DataFrame) -> bool:
 
     What is there is at least 1 and below every limit; the size of a side of the book may be unrecorded.
     """
-    kind, prints, books = pl.col("kind"), ("price", "size"), ("bid", "bid_size", "ask", "ask_size")
-    found = rows.select(
-        first=kind.min(),
-        last=kind.max(),
-        untold=pl.col("ts_ns").null_count() + kind.null_count(),
-        trades=(kind == Kind.TRADE).sum(),
-        side=pl.max_horizontal(pl.col("side").max(), -pl.col("side").min()).fill_null(0),
-        least=pl.min_horizontal(pl.col(name).min() for name in (*prints, *books)),
-        most=pl.max_horizontal(pl.col(name).max() for name in (*prints, *books)),
-        prices=pl.col("price").count(),
-        sizes=pl.col("size").count(),
-        strays=pl.any_horizontal(_has(name, kind == Kind.TRADE) for name in books)
-        | pl.any_horizontal(_has(name, kind == Kind.QUOTE) for name in (*prints, "side")),
-        lone=_has("bid_size", pl.col("bid").is_null()) | _has("ask_size", pl.col("ask").is_null()),
-    ).row(0, named=True)
-    return bool(
-        found["untold"] == 0
-        and found["least"] is not None
-        and Kind.TRADE <= found["first"] <= found["last"] <= Kind.QUOTE
-        and not found["strays"]
-        and not found["lone"]
-        and found["prices"] == found["sizes"] == found["trades"]
-        and found["side"] <= 1
-        and found["least"] >= 1
-        and found["most"] < min(PRICE_TICKS_MAX, SIZE_LOTS_MAX)
+    return (
+        len(rows) > 0
+        and rows["ts_ns"].null_count() + rows["kind"].null_count() == 0
+        and _within(rows["kind"], Kind.TRADE, Kind.QUOTE)
+        and _within(rows["side"], -1, 1)
+        and all(_within(rows[name], 1, min(PRICE_TICKS_MAX, SIZE_LOTS_MAX) - 1) for name in (*_PRINTS, *_BOOKS))
+        and not any(rows.select(_STRAYS).row(0))
     )
 
 
-def _has(name: str, rows: pl.Expr) -> pl.Expr:
-    """True where some of `rows` have a value in a column."""
-    return (pl.col(name).is_not_null() & rows).any()
+def _within(column: pl.Series, least: int, most: int) -> bool:
+    """Return whether the numbers of a column lie between two, nulls aside. One by one that is faster than a query."""
+    if column.null_count() == len(column):
+        return True
+    return bool(column.min() >= least and column.max() <= most)  # type: ignore[operator]  # They are whole numbers.
 
 
 def _nearest(steps: pl.Expr) -> pl.Expr:
@@ -199,9 +203,10 @@ def _fault(exact: bool) -> pl.Expr:
         Fault.TIME: pl.col("ts_ns").is_null(),
         Fault.NUMBER: prints & (pl.col("price").is_null() | pl.col("size").is_null()),
         Fault.PRICE: _anywhere(lambda price, _: price <= 0) & ~cleared.fill_null(False),
-        Fault.SIZE: _anywhere(lambda _, size: size < 0) | (trade & (pl.col("size") == 0)),
+        Fault.SIZE: _anywhere(lambda _, size: size < 0) | (trade & (pl.col("size") == 0) & ~pl.col("off_lot")),
         Fault.RANGE: _anywhere(lambda price, size: (price >= PRICE_TICKS_MAX) | (size >= SIZE_LOTS_MAX)),
         Fault.SIDE: (prints & ~side.is_between(-1, 1)) | (depth & (side == 0) & ~cleared),
+        Fault.LOT: trade & (pl.col("size") == 0),  # What is left of a size that was rounded down to a lot.
     }
     if not exact:
         rules[Fault.NUMBER] |= _anywhere(lambda price, size: ~price.is_finite() | ~size.is_finite())
@@ -275,15 +280,18 @@ class Quality:
         """Count what is told; `before_ns` is the time of the row before, None if there is none."""
         if self.coarse != 1:
             self._tell_grid(told)
-        trade = told.kind == Kind.TRADE
-        self.trades += (trades := _count(trade))
-        self.depths += (depths := _count(told.kind == Kind.DEPTH))
+        rows, kind = len(told.kind), told.kind
+        trades = _count(kind == Kind.TRADE)
+        depths = _count(kind == Kind.DEPTH) if rows and kind.max() >= Kind.DEPTH else 0
+        self.trades += trades
+        self.depths += depths
         if depths == self.depths > 0:  # The first of the tape.
-            self.amid_book = bool(told.side[np.argmax(told.kind == Kind.DEPTH)] != 0)
-        self.quotes += len(told.kind) - trades - depths
-        self.unsided += trades - _count(trade & (told.side != 0))
-        if trades < len(told.kind):
-            self._tell_books(told)
+            self.amid_book = bool(told.side[np.argmax(kind == Kind.DEPTH)] != 0)
+        self.quotes += rows - trades - depths
+        sided = told.side[kind == Kind.TRADE] if depths else told.side  # A quote has no side.
+        self.unsided += trades - int(np.count_nonzero(sided))
+        if trades < rows:
+            self._tell_books(told, rows - trades)
         self._tell_gaps(told.ts_ns, before_ns)
 
     def _tell_grid(self, told: Columns) -> None:
@@ -294,22 +302,25 @@ class Quality:
         if self.coarse > 1 and len(self.prices) <= PRICES_KNOWN:
             self.prices.update(np.unique(seen).tolist())
 
-    def _tell_books(self, told: Columns) -> None:
-        meeting = (told.bid >= told.ask) & (told.ask > 0)
-        if meeting.any():
-            locked = _count(meeting & (told.bid == told.ask))
-            self.locked += locked
-            self.crossed += _count(meeting) - locked
+    def _tell_books(self, told: Columns, books: int) -> None:
+        asks = int(np.count_nonzero(told.ask))
+        if _count(told.bid >= told.ask) > len(told.ask) - asks:  # A row without an ask counts here and means nothing.
+            meeting = told.ask > 0
+            self.locked += _count(meeting & (told.bid == told.ask))
+            self.crossed += _count(meeting & (told.bid > told.ask))
         if UNRECORDED in (told.bid_size.min(), told.ask_size.min()):
             self.unsized += _count((told.bid_size == UNRECORDED) | (told.ask_size == UNRECORDED))
-        self.empty += _count((told.kind == Kind.QUOTE) & (told.bid + told.ask == 0))
+        if asks < books:
+            self.empty += _count((told.kind == Kind.QUOTE) & (told.bid + told.ask == 0))
 
     def _tell_gaps(self, ts_ns: Column, before_ns: int | None) -> None:
         if not len(ts_ns):
             return
-        steps = np.diff(ts_ns, prepend=ts_ns[0] if before_ns is None else before_ns)
-        if steps.max() <= GAP_NS:
+        first_ns = ts_ns[0] if before_ns is None else before_ns
+        # A hole is no longer than the stretch of rows around it, and most tapes have none in a stretch.
+        if np.diff(np.concatenate([[first_ns], ts_ns[::STRETCH], ts_ns[-1:]])).max() <= GAP_NS:
             return
+        steps = np.diff(ts_ns, prepend=first_ns)
         holes = np.flatnonzero(steps > GAP_NS)
         self.gap_count += len(holes)
         self.gaps += [Gap(int(ts_ns[hole] - steps[hole]), int(ts_ns[hole])) for hole in holes]

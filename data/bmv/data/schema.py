@@ -142,6 +142,20 @@ def at_rest(told: pl.DataFrame) -> pl.DataFrame:
     )
 
 
+def as_told(resting: pl.DataFrame) -> Columns:
+    """Turn rows as they rest into columns as they are told, the way back from :func:`at_rest`; nothing is judged."""
+    told = resting.select(
+        pl.when(pl.col(name.removesuffix("_size")).is_not_null())
+        .then(pl.col(name).fill_null(UNRECORDED))
+        .otherwise(0)
+        .alias(name)
+        if name in ("bid_size", "ask_size")
+        else pl.col(name).fill_null(0)
+        for name in LAKE
+    )
+    return Columns(*(told[name].to_numpy(writable=True) for name in Columns._fields))
+
+
 def _stream(source: Iterator[pl.DataFrame]) -> pl.LazyFrame:
     # Nothing is pushed down into the source: the sink takes every column and every row.
     return register_io_source(lambda columns, predicate, rows, batch: source, schema=LAKE_SCHEMA)

@@ -89,6 +89,10 @@ LOCAL = Options(local_time=True)
 MAPPED = Options(columns={"ts": "when", "side": "what", "price": "Last Px", "size": "lots"})
 
 SMALL = [
+    Small("lake.parquet", "lake", "0.01", "0.25", [
+        trade(T + 1, -1, 10001, 2), quote(T + 2, 9999, None, 10001, 8), quote(T + 3, None, None, 10002, 3),
+        depth(T + 4, 1, 9998, 5),
+    ]),
     Small("floats.parquet", "floats", "0.01", "0.25", [
         trade(T + 1, 1, 10001, 2), quote(T + 2, 9999, 6, 10001, 8), trade(T + 2, 0, 10000, 1), quote(T + 5, 10000, None, None, None),
     ]),

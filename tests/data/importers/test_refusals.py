@@ -149,7 +149,7 @@ FRAMES = [
     (FLOATS | {"kind": [1]}, "floats", "column 'kind' is Int64; it should be string"),
     ({"ts": [1], "kind": ["trade"]}, "floats", "column 'side' is missing; it should be int8"),
     ({"time": [[1]], "price": [1.0]}, "generic", "column 'time' is List(Int64); it should be a number, a text or a time"),
-    ({"time": [1756857600, 1], "price": ["1", "one"]}, "generic", "line 1: column 'price' is 'one'; it should be a decimal number"),
+    ({"time": [1756857600, 1], "price": ["1", "one"]}, "generic", "row 1: column 'price' is 'one'; it should be a decimal number"),
     (TICKS | {"price": [1.5]}, "nautilus", "column 'price' is Float64; expected whole numbers, or binary of 8 or 16 bytes"),
     (TICKS | {"size": [b"123"]}, "nautilus", "column 'size' has values of [3] bytes; expected 8 or 16 in all"),
     (TICKS | {"aggressor_side": [7]}, "nautilus", "row 0: column 'aggressor_side' is 7; expected one of [0, 1, 2]"),

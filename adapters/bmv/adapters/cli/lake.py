@@ -96,6 +96,7 @@ def take(
     \b
     Forms (docs/data.md says more of each):
       floats       Parquet with ts, kind, side, price, size, bid, bid_size, ask, ask_size in units
+      lake         a day of a lake: Parquet in whole ticks and lots, which it names
       binance      Binance public data: trades, aggTrades, bookTicker (zip or CSV)
       tardis       Tardis.dev CSV: trades, quotes, book_snapshot_N (top), incremental_book_L2
       hftbacktest  hftbacktest's npz of version 2: trades, depth by price, best quotes

@@ -1,7 +1,7 @@
 """What tick and lot a tape was recorded with, found from the numbers in it."""
 
 from collections.abc import Sequence
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
 import polars as pl
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from bmv.adapters.parquet.source import find, form_of
 from bmv.data.infer import PRICES, SIZES, coarsest_step, counted, finest_lot
+from bmv.data.pages import refuse_odd_pages
 from bmv.data.parquet import readable
 from bmv.ports.errors import DataError
 from bmv.ports.market import PRICE_TICKS_MAX, SIZE_LOTS_MAX
@@ -24,11 +25,16 @@ def infer_steps(path: str | Path) -> tuple[Decimal, Decimal]:
     lots below 2**40 get the finest lot that a run can count them in; they are rounded down to it, and counted.
     """
     files = find([path])
+    refuse_odd_pages(files[0])
     with readable(files[0]):
         words = pl.read_parquet_metadata(str(files[0]))
         lake = form_of(files[0], pl.read_parquet_schema(str(files[0])))
     if lake:
-        return Decimal(words["bmv.tick_size"]), Decimal(words["bmv.lot_size"])
+        try:
+            return Decimal(words["bmv.tick_size"]), Decimal(words["bmv.lot_size"])
+        except (KeyError, InvalidOperation):
+            what = "bmv.tick_size or bmv.lot_size is missing from its metadata, so its whole numbers mean nothing"
+            raise DataError(f"{files[0]}: {what}") from None
     if (tick := coarsest_step(*_values(files, PRICES), PRICE_TICKS_MAX)) is None:
         raise DataError(
             f"{path}: expected prices on a decimal grid, to find the tick size; they lie on no decimal grid"
@@ -48,6 +54,7 @@ def _values(files: Sequence[Path], names: Sequence[str]) -> tuple[NDArray[float6
     """Return the positive numbers in some columns, each once, and how often each occurs."""
     columns = []
     for path in files:
+        refuse_odd_pages(path)
         with readable(path):
             form_of(path, pl.read_parquet_schema(str(path)))
             part = pl.scan_parquet(str(path), glob=False).head(ROWS_LOOKED_AT)

@@ -21,6 +21,7 @@ from bmv.ports.market_data import Columns
 from bmv.ports.messages import Kind
 
 MIN_NS, MAX_NS = -(2**63), 2**63 - 1
+PART_ROWS_MIN = 32_768
 
 
 class Span(NamedTuple):
@@ -82,7 +83,8 @@ class ParquetTape:
         start_ns = MIN_NS if self.start_ns is None else self.start_ns
         spans = self._spans(start_ns, MAX_NS if self.end_ns is None else self.end_ns)
         if not spans:
-            asked = " to ".join("" if ns is None else utc(ns) for ns in (self.start_ns, self.end_ns)).strip()
+            ends = {"from": self.start_ns, "up to": self.end_ns}
+            asked = " ".join(f"{word} {utc(ns)}" for word, ns in ends.items() if ns is not None)
             first, last = self.sources[0].first_ns, max(source.last_ns for source in self.sources)
             raise DataError(f"no rows in the window {asked}; the data runs from {utc(first)} to {utc(last)}")
         return spans
@@ -93,12 +95,12 @@ class ParquetTape:
         Empty without a `start_ns`: then nothing lies before the run. Bad rows are dropped, and told of in a warning.
         """
         if not self.window or self.start_ns is None:
-            return _table(0)
+            return _none()
         self.seeded = self._spans(max(self.start_ns - history_ns, MIN_NS), self.start_ns)
         self.seed_quality = Quality()
         reading = Reading(self.market, self.start_ns, self.seed_quality)
         trades = [_trades(reading.take(*read)) for read in self._read(self.seeded)]
-        return Columns(*map(np.concatenate, zip(*trades, strict=True))) if trades else _table(0)
+        return Columns(*map(np.concatenate, zip(*trades, strict=True))) if trades else _none()
 
     def batches(self) -> Iterator[Columns]:
         """Yield the good rows of the run; `DataError` as soon as too many are bad, at the latest after the last row."""
@@ -150,11 +152,14 @@ class ParquetTape:
     def _read(self, spans: Sequence[Span]) -> Iterator[tuple[Source, int, pl.DataFrame]]:
         """Yield judged rows with their file and first row number.
 
-        Reading ahead in a thread was measured and gained nothing: Polars uses all cores for a batch as it is.
+        A thread that reads ahead was measured: it gains on idle cores, and nothing where runs share them.
         """
         for source, start, stop in spans:
             for offset in range(start, stop, self.batch_rows):
-                yield source, offset, self._judged(source, offset, min(self.batch_rows, stop - offset))
+                at = offset
+                for part in _parts(self._judged(source, offset, min(self.batch_rows, stop - offset))):
+                    yield source, at, part
+                    at += len(part)
 
     def _judged(self, source: Source, offset: int, rows: int) -> pl.DataFrame:
         with readable(source.path):
@@ -196,10 +201,12 @@ class Reading:
     def take(self, source: Source, offset: int, frame: pl.DataFrame) -> Columns:
         """Count the rows of `frame`, row `offset` of `source` and on, and return the good ones; raise on wild ones."""
         ts_ns, faults = frame["ts_ns"].to_numpy(), frame["fault"].to_numpy()
+        if ts_ns.max() > source.last_ns:
+            raise DataError(
+                f"{source.path}: damaged: it holds rows later than {utc(source.last_ns)}, its end by its footer"
+            )
         keep = self._keep(source, offset, ts_ns, faults)
-        told = _table(len(ts_ns) if keep is None else int(np.count_nonzero(keep)))
-        for name, column in told._asdict().items():
-            column[:] = frame[name].to_numpy() if keep is None else frame[name].to_numpy()[keep]
+        told = Columns(*(_whole(frame[name].to_numpy(), keep) for name in Columns._fields))
         off_lot = frame["off_lot"] if keep is None else frame["off_lot"].filter(pl.Series(keep))
         self.quality.off_lot += int(off_lot.sum())
         self._refuse_wild(source, offset, told, keep)
@@ -237,13 +244,15 @@ class Reading:
 
     def _refuse_wild(self, source: Source, offset: int, told: Columns, keep: NDArray[bool_] | None) -> None:
         """Refuse a row whose price times size, in quanta, could wrap an int64 further on."""
-        for price in (told.price, told.bid, told.ask):
-            if len(price) and price.max() > self.price_ticks_max:
+        for price, size in ((told.price, told.size), (told.bid, told.bid_size), (told.ask, told.ask_size)):
+            if not len(price):
+                continue
+            dearest = int(price.max())
+            if dearest > self.price_ticks_max:
                 row = np.argmax(price) if keep is None else np.flatnonzero(keep)[np.argmax(price)]
                 limit = f"above {self.price_ticks_max:,} ticks the largest position allowed, times the price, is"
                 raise DataError(_where(source, offset + int(row), f"{limit} too much money to count in 64 bits"))
-        for price, size in ((told.price, told.size), (told.bid, told.bid_size), (told.ask, told.ask_size)):
-            if not len(price) or float(price.max()) * float(size.max()) < self.notional_max:
+            if float(dearest) * float(size.max()) < self.notional_max:
                 continue
             wild = np.flatnonzero(price.astype(float) * size >= self.notional_max)
             if len(wild):
@@ -269,11 +278,29 @@ def _trades(told: Columns) -> Columns:
     return Columns(*(column[trades] for column in told))
 
 
-def _table(rows: int) -> Columns:
-    """Return nine columns to be filled: contiguous and writable, which compiled code takes for a type of its own."""
-    return Columns(*(np.empty(rows, int64) for _ in Columns._fields))
+def _parts(read: pl.DataFrame) -> Iterator[pl.DataFrame]:
+    """Yield rows as they lie in memory, a row group at a time: so none is copied, and a core's cache holds a part.
+
+    Groups that are small on average are laid together first, for each part has its price too.
+    """
+    lengths = read["ts_ns"].chunk_lengths()
+    if len(lengths) * PART_ROWS_MIN > len(read):
+        lengths, read = [len(read)], read.rechunk()
+    start = 0
+    for rows in lengths:
+        yield read.slice(start, rows)
+        start += rows
+
+
+def _whole(steps: NDArray[Any], keep: NDArray[bool_] | None) -> NDArray[int64]:  # Any: whole numbers, maybe as float64.
+    """Return the steps to keep as int64; what is that already is not copied, and can't be written to."""
+    return (steps if keep is None else steps[keep]).astype(int64, copy=False)
+
+
+def _none() -> Columns:
+    return Columns(*(np.empty(0, int64) for _ in Columns._fields))
 
 
 def _where(source: Source, row: int, what: str) -> str:
     values = " ".join(f"{name}={value}" for name, value in source.row(row).items() if value is not None)
-    return f"{source.path}, row {row} (the first is 0): {what}: {values}"
+    return f"{source.shown}, row {row} (the first is 0): {what}: {values}"

@@ -1,10 +1,11 @@
 """The forms in which other people keep ticks, each a way to read a file as rows in units."""
 
-from bmv.data.importers import binance, databento, floats, generic, hftbacktest, lean, nautilus, tardis
+from bmv.data.importers import binance, databento, floats, generic, hftbacktest, lake, lean, nautilus, tardis
 from bmv.data.importers.form import Form, Options, chosen
 
 FORMS: tuple[Form, ...] = (
     floats.FLOAT_PARQUET,
+    lake.LAKE_DAY,
     binance.BINANCE,
     tardis.TARDIS,
     hftbacktest.HFTBACKTEST,

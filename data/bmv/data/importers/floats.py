@@ -6,7 +6,6 @@ from pathlib import Path
 import polars as pl
 
 from bmv.data.importers.form import Form, Options, filled
-from bmv.data.pages import refuse_odd_pages
 from bmv.data.parquet import parquet_batches, parquet_columns, readable
 from bmv.data.schema import FLOATS
 from bmv.ports.errors import DataError
@@ -22,7 +21,6 @@ def knows(path: Path) -> bool:
 
 def read(path: Path, options: Options) -> Iterator[pl.DataFrame]:
     """Yield its rows as they are."""
-    refuse_odd_pages(path)
     with readable(path):
         schema = pl.read_parquet_schema(path)
     for name, meaning in FLOATS.items():

@@ -7,8 +7,7 @@ import polars as pl
 
 from bmv.data.importers.form import Form, Options, filled
 from bmv.data.importers.text import Cells, cells, first_line, unpacked
-from bmv.data.pages import refuse_odd_pages
-from bmv.data.parquet import ROW, parquet_batches, parquet_columns
+from bmv.data.parquet import ROW, is_parquet, parquet_batches, parquet_columns
 from bmv.ports.errors import DataError, UsageError
 
 # Our name -> names that it goes by; the first that a file has is taken.
@@ -23,7 +22,6 @@ KNOWN: Mapping[str, Sequence[str]] = {
     "ask": ("ask", "ask_price", "best_ask", "best_ask_price", "ask_px", "offer"),
     "ask_size": ("ask_size", "ask_qty", "ask_amount", "best_ask_qty", "best_ask_size", "ask_sz"),
 }
-PARQUET_MAGIC = b"PAR1"
 
 
 def knows(path: Path) -> bool:
@@ -44,11 +42,10 @@ def read(path: Path, options: Options) -> Iterator[pl.DataFrame]:
             "say which they are with --column ts=NAME --column price=NAME …"
         )
     wanted = list(dict.fromkeys(found.values()))
-    if _is_parquet(path):
-        refuse_odd_pages(path)
+    if is_parquet(path):
         for rows in parquet_batches(path, wanted):
             texts = rows.with_columns(_as_text(path, rows.schema[name], name) for name in wanted)
-            yield filled(_rows(Cells(path, texts), found, options))
+            yield filled(_rows(Cells(path, texts, "row"), found, options))
         return
     with unpacked(path) as plain:
         for part in cells(plain, path, wanted=wanted):
@@ -66,14 +63,9 @@ def _as_text(path: Path, kind: pl.DataType, name: str) -> pl.Expr:
 
 
 def _names(path: Path) -> list[str]:
-    if _is_parquet(path):
+    if is_parquet(path):
         return parquet_columns(path)
     return [name.strip().strip('"') for name in first_line(path).split(",")]
-
-
-def _is_parquet(path: Path) -> bool:
-    with path.open("rb") as file:
-        return file.read(4) == PARQUET_MAGIC
 
 
 def _found(names: Sequence[str], mapping: Mapping[str, str]) -> dict[str, str]:

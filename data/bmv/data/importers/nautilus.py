@@ -11,7 +11,6 @@ from pathlib import Path
 import polars as pl
 
 from bmv.data.importers.form import Form, Options, filled, in_units
-from bmv.data.pages import refuse_odd_pages
 from bmv.data.parquet import ROW, parquet_batches, parquet_columns, readable
 from bmv.ports.errors import DataError
 
@@ -46,7 +45,6 @@ def read(path: Path, options: Options) -> Iterator[pl.DataFrame]:
         raise DataError(
             f"{path}: expected columns of a QuoteTick, a TradeTick or an OrderBookDelta, found {', '.join(found)}"
         )
-    refuse_odd_pages(path)
     clock = "ts_init" if options.local_time else "ts_event"
     one = ("instrument_id",) if "instrument_id" in found else ()
     symbol: str | None = None

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import polars as pl
 from polars.exceptions import PanicException, PolarsError
@@ -24,6 +25,7 @@ BOUGHT, SOLD, UNTOLD = ("buy", "bid", "b", "1"), ("sell", "ask", "s", "a", "-1")
 NS_PER = {"s": 1_000_000_000, "ms": 1_000_000, "us": 1_000, "ns": 1}
 OFFSET = r"(?:Z|[+-]\d\d:?\d\d)$"
 HEADER_BYTES_MAX = 1 << 16
+FEW_WORDS = 16
 LINE = "\0line"  # No column of a file is called that.
 
 # What the packers of the standard library raise about bytes that they did not pack.
@@ -82,10 +84,14 @@ def first_line(path: Path) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Cells:
-    """Rows of a text as it stands, all cells strings; `origin` is the file that people know it by."""
+    """Rows as they stand, all cells strings; `origin` is the file that people know it by.
+
+    Text is counted in lines, the first being 1; what was no text before in rows, the first being 0.
+    """
 
     origin: Path
     rows: pl.DataFrame
+    counted: Literal["line", "row"] = "line"
 
     @property
     def lines(self) -> pl.Series:
@@ -159,7 +165,7 @@ class Cells:
         table = {word: number for words, number in meanings.items() for word in words}
         text = self.column(name).fill_null("")
         found = {word: table[word.lower()] for word in text.unique().to_list() if word.lower() in table}
-        made = text.replace_strict(found, default=None, return_dtype=pl.Int64)
+        made = _replaced(text, found)
         self.refuse(name, made.is_null(), "one of " + ", ".join(word for word in table if word))
         return made
 
@@ -188,7 +194,19 @@ class Cells:
         assert at is not None
         found = self.rows[name][at]
         told = "empty" if found in (None, "") else repr(found)
-        raise DataError(f"{self.origin}, line {self.lines[at]}: column '{name}' is {told}; it should be {meaning}")
+        raise DataError(
+            f"{self.origin}, {self.counted} {self.lines[at]}: column '{name}' is {told}; it should be {meaning}"
+        )
+
+
+def _replaced(text: pl.Series, found: dict[str, int]) -> pl.Series:
+    """Return the numbers that words mean, null for others; a few words are compared faster than they are looked up."""
+    if len(found) > FEW_WORDS:
+        return text.replace_strict(found, default=None, return_dtype=pl.Int64)
+    made = pl.repeat(None, pl.len(), dtype=pl.Int64)
+    for word, number in found.items():
+        made = pl.when(pl.col("text") == word).then(pl.lit(number, pl.Int64)).otherwise(made)
+    return pl.DataFrame({"text": text}).select(made).to_series()
 
 
 def cells(

@@ -1,0 +1,71 @@
+"""What makes sense together in a record, counted batch by batch as if it were in one piece."""
+
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from bmv.data.check import checked
+from bmv.data.importers import Options
+from bmv.data.inspection import inspected
+from bmv.data.schema import LAKE, LAKE_SCHEMA
+from bmv.data.synth import SOL_USDC, synth
+from bmv.ports.errors import DataError
+
+MINUTE_NS = 60_000_000_000
+
+
+@pytest.fixture(scope="module")
+def record(tmp_path_factory: pytest.TempPathFactory) -> pl.DataFrame:
+    """A made-up record with what there is to find: twins, a hole, wild prints, sides that are not known."""
+    folder = tmp_path_factory.mktemp("record")
+    synth(folder, 3, 4_000)
+    rows = pl.read_parquet(next(folder.rglob("*.parquet")))
+    at, trade = pl.int_range(pl.len()), pl.col("kind") == 1
+    rows = rows.with_columns(
+        pl.when(trade & (at % 97 < 3)).then(pl.col("price") * 11 // 10).otherwise(pl.col("price")).alias("price"),
+        pl.when(trade & (at % 5 == 0)).then(0).otherwise(pl.col("side")).alias("side"),
+        pl.col("ts_ns") + pl.when(at >= 2_000).then(2 * MINUTE_NS).otherwise(0),
+        pl.when(at % 11 == 0).then(None).otherwise(pl.col("bid_size")).alias("bid_size"),
+    )
+    return pl.concat([rows, rows[1_500:1_510], rows[3_000:3_200:50]]).sort("ts_ns", maintain_order=True)
+
+
+@pytest.mark.parametrize("size", [1, 7, 49, 50, 51, 100, 101, 102, 1_000, 3_999])
+def test_a_record_cut_anywhere_is_found_to_be_what_it_is_in_one_piece(record: pl.DataFrame, size: int) -> None:
+    rows = record[:600] if size == 1 else record
+
+    whole, cut = checked([rows]), checked(rows.iter_slices(size))
+
+    assert cut == whole
+    assert whole.duplicates >= (0 if size == 1 else 14)
+    assert whole.outliers
+    assert whole.unsided
+    assert whole.unsized
+    assert whole.gap_count == (0 if size == 1 else 1)
+
+
+def test_a_day_that_is_not_in_order_is_sorted_and_what_stood_wrong_is_counted(
+    record: pl.DataFrame, tmp_path: Path
+) -> None:
+    words = {
+        "bmv.version": "1", "bmv.symbol": "X", "bmv.tick_size": str(SOL_USDC.tick_size), "bmv.lot_size": str(SOL_USDC.lot_size),
+    }  # fmt: skip
+    swapped = pl.concat([record[:10], record[11:12], record[10:11], record[12:]])
+    record.write_parquet(tmp_path / "order.parquet", metadata=words)
+    swapped.write_parquet(tmp_path / "swapped.parquet", metadata=words)
+
+    right = inspected(tmp_path / "order.parquet", None, None, None, Options(), 0.01)
+    found = inspected(tmp_path / "swapped.parquet", None, None, None, Options(), 0.01)
+
+    assert (right.taken.back, found.taken.back) == (0, 1)
+    assert found.findings == right.findings
+
+
+def test_a_row_without_a_time_is_named(record: pl.DataFrame, tmp_path: Path) -> None:
+    words = {"bmv.version": "1", "bmv.symbol": "X", "bmv.tick_size": "0.01", "bmv.lot_size": "0.001"}
+    holed = record.with_columns(pl.when(pl.int_range(pl.len()) != 17).then(pl.col("ts_ns")).alias("ts_ns"))
+    holed.select(list(LAKE)).cast(LAKE_SCHEMA).write_parquet(tmp_path / "holed.parquet", metadata=words)
+
+    with pytest.raises(DataError, match=r"holed\.parquet, row 17 \(the first is 0\): ts_ns is null"):
+        inspected(tmp_path / "holed.parquet", None, None, None, Options(), 0.01)
