@@ -14,6 +14,14 @@ if TYPE_CHECKING:
     from postgres import Cluster, Databases
 
 
+@pytest.fixture(scope="session", autouse=True)
+def register_of_trials(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep what tests try out of the register of whoever runs them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("BMV_TRIALS", str(tmp_path_factory.mktemp("register") / "trials.sqlite"))
+        yield
+
+
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[str]:
     """The DSN of a server's maintenance database: that of `BMV_TEST_POSTGRES`, or of one started for the session."""

@@ -95,6 +95,7 @@ def backtest(
         result = _told_in_full(run, progress)
     clear(folder)
     result.save(folder, report=not no_report)
+    count_trial(folder, result.digest)
     if out is None:
         link_latest(folder)
     view.show(folder, as_json)
@@ -229,6 +230,18 @@ def link_latest(folder: Path) -> None:
     with suppress(OSError):
         fresh.symlink_to(folder.name)
         fresh.replace(folder.with_name(LATEST.name))
+
+
+def count_trial(folder: Path, digest: str) -> None:
+    """Enter a run into the register of trials, by which a sweep of the same ticks knows how often they were tried."""
+    from bmv.backtest.folder import manifest_of
+    from bmv.backtest.sweep.validation.register import Register, register_path
+
+    data = [str(file["sha256"]) for file in manifest_of(folder)["data"]]
+    try:
+        Register(register_path()).add(data, [(digest, None, "backtest")])
+    except (BmvError, OSError) as error:
+        click.echo(f"warning: this run is not counted among the trials on its ticks: {error}", err=True)
 
 
 @contextmanager

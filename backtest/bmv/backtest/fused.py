@@ -8,6 +8,7 @@ Machine code is kept between runs in a folder named by a hash of everything it i
 another one changes.
 """
 
+from collections.abc import Callable
 from typing import Any, cast
 
 from numba import from_dtype, njit, types, uintp
@@ -63,7 +64,7 @@ _RUN = cast(Any, types).UniTuple(_I8, 2)(
     from_dtype(layout(VenueParams)),
     from_dtype(layout(Venue)),
     from_dtype(layout(Record)),
-    *([types.Array(_I8, 1, "C")] * 9),
+    *([types.Array(_I8, 1, "C", readonly=True)] * 9),  # Columns that lie as a reader holds them; others pass too.
     _I8,
     STRATEGY,
     CALLBACK,
@@ -117,7 +118,7 @@ def _steps_left(state: State, venue: Venue, record: Record) -> int:
     return min(min(steps_left(record), report_room(venue) // REPORTS_PER_ROW), room(state) - 1)
 
 
-@njit(_RUN, cache=True, error_model="numpy")  # type: ignore[untyped-decorator]  # Numba's.
+@njit(_RUN, cache=True, error_model="numpy", nogil=True)  # type: ignore[untyped-decorator]  # Numba's.
 def _run(
     params: Any,
     state: Any,
@@ -184,6 +185,23 @@ def _no_verb(params: Any, state: Any, memory: Any, wanted: Any) -> int:
     return -1
 
 
+def compiled_verb(strategy: Strategy, spelling: str) -> Any:  # Any: as above.
+    """Return a marked strategy as machine code that the loop calls."""
+    return plugin.compile_verb(strategy, STRATEGY.signature, spelling)
+
+
+def _decider(strategy: Strategy, params: Params, state: State) -> Callable[[], int]:
+    """Return what the loop calls for a decision; it knows nothing of the loop, which so is freed when its run ends."""
+    return lambda: strategy(params, state, state.memory, state.wanted)
+
+
+def _no_call() -> int:
+    raise AssertionError("nobody decides in plain Python")
+
+
+NOBODY = plugin.Callback(_no_call)  # For runs in which nobody is called.
+
+
 class Fused:
     """The world of a fused run: the records that the compiled loop works on.
 
@@ -191,6 +209,7 @@ class Fused:
         sink: Takes the rows of the record that nothing will change any more.
         strategy: The user's verb, if `params.strategy` says that there is one.
         spelling: How the configuration names it.
+        verb: The same as machine code, where it was compiled before.
     """
 
     def __init__(
@@ -201,6 +220,7 @@ class Fused:
         sink: Sink,
         strategy: Strategy | None = None,
         spelling: str = "",
+        verb: Any = None,  # Any: Numba is hardly typed.
     ) -> None:
         self.params = params
         self.sim = sim
@@ -208,16 +228,11 @@ class Fused:
         self.state = fresh()
         self._history = History(self.state)
         self._sink = sink
-        self._strategy = strategy
-        self._callback = plugin.Callback(self._decide)
+        self._callback = NOBODY if strategy is None else plugin.Callback(_decider(strategy, params, self.state))
         self._verb = _no_verb
         if params.strategy == COMPILED and strategy is not None:
-            self._verb = plugin.compile_verb(strategy, STRATEGY.signature, spelling)
+            self._verb = verb or compiled_verb(strategy, spelling)
         endow(params, self.state)
-
-    def _decide(self) -> int:
-        assert self._strategy is not None
-        return self._strategy(self.params, self.state, self.state.memory, self.state.wanted)
 
     def run(self, tape: Tape, progress: Progress) -> None:
         """Let a tape happen, from its seed to the last report."""

@@ -38,9 +38,9 @@ def in_words(row: Row, symbol: str = "") -> str:
         case "quote":
             return f"{plain(value, money_decimals(abs(value)), sign=True)} {quote}"
         case "amount":
-            return f"{significant(value)} {quote}"
+            return f"{_amount(value)} {quote}"
         case "base":
-            return f"{significant(value)} {base}"
+            return f"{significant(value, 5)} {base}"
         case "bps":
             return f"{plain(value, 2)} bps"
         case "share":
@@ -51,7 +51,13 @@ def in_words(row: Row, symbol: str = "") -> str:
             return span(value)
         case "signed":
             return plain(value, 2, sign=True)
-    return significant(value, 4)
+    return significant(value, 3)
+
+
+def _amount(value: float) -> str:
+    """Return an amount that is in no sum to be checked: five figures or so of it."""
+    size = abs(value)
+    return plain(value, 0 if size >= 100_000 else 2 if size >= 100 else money_decimals(size))
 
 
 def profit_parts(pnl: Json) -> list[str]:
@@ -73,7 +79,12 @@ def headline(summary: Json) -> list[Row]:
 
     return [
         Row("Net profit", money("net"), "quote", "change of cash + position × mid, first row to last"),
-        Row("Against holding", finite(summary.get("net_vs_hold")), "quote", "net, less what the first position made"),
+        Row(
+            "Compared with holding",
+            finite(summary.get("net_vs_hold")),
+            "quote",
+            "net, less what the first position made",
+        ),
         Row("Spread", money("spread"), "quote", "earned against the mid at the fills"),
         Row("Inventory", money("inventory"), "quote", "gain of what was held while the mid moved"),
         Row("Fees", money("fees"), "quote", "what the venue charged; positive is a rebate"),

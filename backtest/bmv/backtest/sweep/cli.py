@@ -1,0 +1,310 @@
+"""`bmv sweep`: many sets over the same ticks, and what is left of them."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, NamedTuple
+
+import click
+import orjson
+
+from bmv.adapters.cli.options import JSON, SETS
+from bmv.backtest.cli import ManyPaths, link_latest, new_folder
+from bmv.ports.errors import UsageError
+
+if TYPE_CHECKING:
+    from bmv.backtest.sweep.api import MakePool, Plan
+
+SWEEPS = Path("runs/sweep")
+LATEST = SWEEPS / "latest"
+SAMPLERS = ("grid", "random", "sobol", "tpe", "cmaes", "nsga2", "nsga3")
+
+SWEEP = click.argument("sweep", type=click.Path(path_type=Path), default=LATEST)
+WORKERS = click.option("--workers", metavar="N|ray://…|auto", help="Threads; or a Ray cluster. Default: one a core.")
+STORAGE = click.option("--storage", metavar="URL", help="Keep the trials in postgresql://… in place of the folder.")
+
+
+class Sweeps(click.Group):
+    """A group whose first word may be a configuration: then it is run."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the subcommand; what is none of them is a configuration to be swept."""
+        if args and args[0] not in self.commands:
+            return "run", self.commands["run"], args
+        return super().resolve_command(ctx, args)
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Let options stand before the configuration as well."""
+        if args and args[0] not in self.commands and args[0] not in ("-h", "--help"):
+            args = ["run", *args]
+        return super().parse_args(ctx, args)
+
+    def format_usage(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Show how a sweep is run, which is what most come for."""
+        formatter.write_usage("bmv sweep", "CONFIG --param KEY=LOW:HIGH:STEP… [OPTIONS], or one of the commands below")
+
+
+@click.group(cls=Sweeps)
+def sweep() -> None:
+    """Try many sets of a configuration's values on the same ticks, and say whether the best is worth anything.
+
+    \b
+    Examples:
+      bmv sweep my.toml --param grid.bid.first_bps,grid.ask.first_bps=2:20:2
+      bmv sweep my.toml --param pivot.window_s=10:1000:log --sampler tpe --trials 300
+      bmv sweep run --help      all options
+      bmv sweep resume          go on with the last one
+      bmv sweep apply best.toml write the best set as a configuration
+    """
+
+
+@sweep.command(cls=ManyPaths)
+@click.argument("config")
+@click.option("--data", multiple=True, metavar="PATH...", help="Tapes or folders of them; else [[sweep.tapes]].")
+@click.option("--timerange", metavar="A-B", help="UTC, end exclusive: 20250903-20250905, 20250903T1200-, -20250905.")
+@click.option("--param", "params", multiple=True, metavar="KEY=…", help="LOW:HIGH:STEP, :xFACTOR, :log or A,B,C.")
+@click.option("--sampler", type=click.Choice(SAMPLERS), help="How sets are chosen; else that of [sweep], or grid.")
+@click.option("--trials", type=click.IntRange(min=1), help="How many sets; a grid is tried whole.")
+@click.option("--objective", "objectives", multiple=True, metavar="NAME", help="What is made large; - in front: small.")
+@click.option("--seed", type=click.IntRange(min=0), help="Start of the sampler's dice.")
+@SETS
+@WORKERS
+@STORAGE
+@click.option("--out", type=click.Path(path_type=Path), help="Folder; else runs/sweep/<time>-<symbol>-<hash>.")
+@click.option("--no-report", is_flag=True, help="Do not write sweep.html.")
+@JSON
+def run(
+    config: str,
+    data: tuple[str, ...],
+    timerange: str | None,
+    params: tuple[str, ...],
+    sampler: str | None,
+    trials: int | None,
+    objectives: tuple[str, ...],
+    seed: int | None,
+    sets: tuple[str, ...],
+    workers: str | None,
+    storage: str | None,
+    out: Path | None,
+    no_report: bool,
+    as_json: bool,
+) -> None:
+    """Sweep CONFIG over ranges of its keys.
+
+    \b
+    Examples:
+      bmv sweep my.toml --param grid.bid.first_bps=2:20:2 --param grid.bid.levels=1:5:1
+      bmv sweep my.toml --param grid.bid.first_bps,grid.ask.first_bps=1:64:x2
+      bmv sweep my.toml --param pivot.window_s=10:1000:log --sampler sobol --trials 256
+      bmv sweep my.toml --objective sharpe --objective=-max_drawdown --sampler nsga2
+      bmv sweep my.toml --workers 2 --json | jq .net
+
+    Ranges include both ends; keys joined by a comma move together. The last quarter of the ticks is held out from the
+    search and shows what the best set is worth ([sweep.validation]). Broken off with Ctrl-C or by a crash, a sweep goes
+    on with `bmv sweep resume`. With --json each trial is a line of JSON, the last line is the summary.
+    """
+    from bmv.adapters.config import load
+    from bmv.backtest.sweep import api
+
+    said = {"sweep.sampler": sampler, "sweep.trials": trials, "sweep.seed": seed}
+    spelt = [f"{key}={value}" for key, value in said.items() if value is not None]
+    if objectives:
+        spelt.append("sweep.objective=[" + ", ".join(f'"{each}"' for each in objectives) + "]")
+    loaded = load(config, [*sets, *spelt])
+    crew = _crew(workers)
+    if out is not None:
+        refuse_strange_folder(out)
+    plan = api.planned(loaded, params, data, timerange)
+    folder = out or new_folder(plan.config, place=SWEEPS)
+    api.begin(folder, plan)
+    if out is None:
+        link_latest(folder)
+    _go_on(folder, plan, crew, storage, not no_report, as_json)
+
+
+@sweep.command()
+@SWEEP
+@WORKERS
+@STORAGE
+@JSON
+def resume(sweep: Path, workers: str | None, storage: str | None, as_json: bool) -> None:
+    """Go on with SWEEP where it was broken off; the last one if absent.
+
+    \b
+    Example:
+      bmv sweep resume runs/sweep/latest
+
+    The result is the same as if it had never been broken off.
+    """
+    from bmv.backtest.sweep import api
+
+    crew = _crew(workers)
+    _refuse_no_sweep(sweep)
+    folder = sweep.resolve()
+    _go_on(folder, api.resumed(folder), crew, storage, True, as_json)
+
+
+@sweep.command("list")
+@JSON
+def list_(as_json: bool) -> None:
+    """List the sweeps below runs/sweep, the last one first."""
+    from bmv.backtest.sweep import view
+
+    view.list_sweeps(sorted(SWEEPS.glob("*/manifest.json"), reverse=True), as_json)
+
+
+@sweep.command()
+@SWEEP
+@click.option("--top", type=click.IntRange(min=1), default=10, show_default=True, help="How many of the best sets.")
+@JSON
+def show(sweep: Path, top: int, as_json: bool) -> None:
+    """Print what SWEEP found; the last one if absent."""
+    from bmv.backtest.sweep import view
+
+    _refuse_no_sweep(sweep)
+    view.show(sweep, top, as_json)
+
+
+@sweep.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@SWEEP
+def export(file: Path, sweep: Path) -> None:
+    """Write the trials of SWEEP, a row each, to FILE (.csv or .parquet).
+
+    \b
+    Example:
+      bmv sweep export trials.csv runs/sweep/latest
+    """
+    from bmv.backtest.sweep import view
+
+    _refuse_no_sweep(sweep)
+    view.export(sweep, file)
+    click.echo(file)
+
+
+@sweep.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@SWEEP
+@click.option("--trial", type=click.IntRange(min=0), help="Its number; the best one if absent.")
+@click.option("--overwrite", is_flag=True, help="Replace FILE.")
+def apply(file: Path, sweep: Path, trial: int | None, overwrite: bool) -> None:
+    """Write a set of SWEEP as the configuration FILE, ready to be run.
+
+    \b
+    Examples:
+      bmv sweep apply best.toml
+      bmv sweep apply other.toml runs/sweep/latest --trial 17
+    """
+    from bmv.backtest.sweep import view
+
+    _refuse_no_sweep(sweep)
+    if file.exists() and not overwrite:
+        raise UsageError(f"{file} exists; --overwrite replaces it")
+    chosen = view.apply(sweep, trial, file)
+    click.echo(f"{file}: trial {chosen} of {sweep}")
+
+
+class Crew(NamedTuple):
+    """Who runs the sets: so many threads (None: one a core), or what makes the workers of a cluster."""
+
+    threads: int | None = None
+    make_pool: "MakePool | None" = None
+
+
+def _crew(spelt: str | None) -> Crew:
+    if spelt is None:
+        return Crew()
+    if spelt.isdecimal() and int(spelt) > 0:
+        return Crew(int(spelt))
+    if spelt == "auto" or spelt.startswith("ray://"):
+        from bmv.backtest.sweep import cluster
+
+        return Crew(None, cluster.pool(spelt))
+    raise UsageError(f"--workers {spelt}: expected a number of threads, auto, or ray://HOST:PORT")
+
+
+@sweep.command()
+@click.option("--fair", type=click.IntRange(min=0), default=40, show_default=True, help="Markets without an edge.")
+@click.option("--edge", type=click.IntRange(min=0), default=20, show_default=True, help="Markets with one.")
+@click.option(
+    "--seed", type=click.IntRange(min=0), default=1, show_default=True, help="Of the first; the others follow."
+)
+@click.option("--workers", type=click.IntRange(min=1), help="Threads. Default: one a core.")
+@click.option("--out", type=click.Path(path_type=Path), help="Folder for tapes and sweeps; else nothing is kept.")
+@JSON
+@click.pass_context
+def calibrate(
+    ctx: click.Context, fair: int, edge: int, seed: int, workers: int | None, out: Path | None, as_json: bool
+) -> None:
+    """Ask the verdict of made-up markets of which the answer is known, and count how often it is right.
+
+    \b
+    Examples:
+      bmv sweep calibrate
+      bmv sweep calibrate --fair 1 --edge 0 --seed 7 --out market-7    one of them again, to look at
+      bmv sweep show market-7/fair-7/sweep
+
+    At most one in twenty fair markets may be found worth trading, and four in five of those with an edge must be; else
+    the exit status is 1. A market is made from its seed alone, the same on every machine.
+    """
+    from bmv.backtest.sweep import tally
+    from bmv.backtest.sweep.calibrate import calibrate, cases
+
+    if out is not None:
+        refuse_strange_folder(out)
+    asked = cases(fair, edge, seed)
+    if not asked:
+        raise UsageError("--fair 0 --edge 0: expected at least one market")
+    with _kept_or_not(out) as folder, tally.telling(len(asked), as_json) as told:
+        result = calibrate(folder, asked, workers, told, keep=out is not None)
+    if as_json:
+        click.echo(orjson.dumps({name: told for name, told in result.items() if name != "markets"}))
+    else:
+        tally.show(result)
+    if not result["ok"]:
+        ctx.exit(1)
+
+
+@contextmanager
+def _kept_or_not(out: Path | None) -> Iterator[Path]:
+    """Give a folder: the one that is named, or one that is gone afterwards."""
+    if out is not None:
+        yield out
+        return
+    with TemporaryDirectory(prefix="bmv-calibrate-") as folder:
+        yield Path(folder)
+
+
+def _go_on(folder: Path, plan: "Plan", crew: Crew, storage: str | None, report: bool, as_json: bool) -> None:
+    from bmv.backtest.sweep import api, view
+    from bmv.backtest.sweep.page import PAGE
+
+    try:
+        with view.telling(plan, as_json) as told:
+            api.go_on(folder, plan, crew.threads, told, crew.make_pool, storage, report)
+    except KeyboardInterrupt:
+        click.echo(f"broken off; `bmv sweep resume {folder}` goes on with it", err=True)
+        raise
+    view.show(folder, 5, as_json)
+    if not as_json:
+        click.echo(f"sweep   {folder}" + (f"\nreport  {folder / PAGE}" if report else ""))
+
+
+def _refuse_no_sweep(folder: Path) -> None:
+    if not (folder / "manifest.json").is_file():
+        raise UsageError(f"{folder} is not the folder of a sweep; `bmv sweep list` tells which there are")
+
+
+def refuse_strange_folder(folder: Path) -> None:
+    """Raise `UsageError` unless `folder` is absent or empty: a sweep is never overwritten."""
+    if folder.is_dir() and not any(folder.iterdir()):
+        return
+    if (folder / "manifest.json").is_file():
+        raise UsageError(
+            f"--out {folder}: holds a run or a sweep already; `bmv sweep resume {folder}` goes on with one"
+        )
+    if folder.exists() or folder.is_symlink():
+        raise UsageError(f"--out {folder}: is not empty; nothing was written")

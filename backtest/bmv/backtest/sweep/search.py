@@ -1,0 +1,88 @@
+"""The search itself: sets are proposed, run, written down and heard, until there are no more."""
+
+from collections.abc import Callable, Iterator, Sequence
+from statistics import median
+
+from bmv.backtest.sweep.pool import Pool
+from bmv.backtest.sweep.proposer import Heard, Proposer
+from bmv.backtest.sweep.space import Set
+from bmv.backtest.sweep.study import Row, Study
+from bmv.backtest.sweep.trial import CHECKS
+from bmv.backtest.sweep.work import Medians, Task, heard
+from bmv.ports.errors import DataError
+
+Told = Callable[[Row], None]  # Called with each trial that has ended, known ones first.
+NOT_HEARD = Heard()
+NOTHING_YET = -(2.0**62)  # No net is below it.
+
+
+def search(proposer: Proposer, study: Study, pool: Pool, told: Told, medians: bool = False) -> None:
+    """Run what `proposer` proposes and `study` does not know yet, and write it down.
+
+    Args:
+        medians: Whether a run is measured by the sets of earlier batches on its way.
+    """
+    if proposer.learns or medians:
+        _by_batches(proposer, study, pool, told, medians)
+    else:
+        _straight_on(proposer, study, pool, told)
+
+
+def _straight_on(proposer: Proposer, study: Study, pool: Pool, told: Told) -> None:
+    """Run everything as one long row: nobody waits for anybody."""
+
+    def missing() -> Iterator[Task]:
+        trial = 0
+        while sets := proposer.propose():
+            proposer.hear([NOT_HEARD] * len(sets))
+            for each in sets:
+                if trial in study:
+                    told(_known(study, trial, each))
+                else:
+                    yield Task(trial, each)
+                trial += 1
+
+    for row in pool.rows(missing()):
+        study.add(row)
+        told(row)
+
+
+def _by_batches(proposer: Proposer, study: Study, pool: Pool, told: Told, medians: bool) -> None:
+    """Run batch by batch: what comes next depends on all of what came before, and on nothing else."""
+    first, halfway = 0, list[list[list[int]]]()
+    while sets := proposer.propose():
+        known = [first + n for n in range(len(sets)) if first + n in study]
+        rows = {trial: _known(study, trial, sets[trial - first]) for trial in known}
+        for row in rows.values():
+            told(row)
+        at_checks = _medians(halfway) if medians else ()
+        tasks = (Task(first + n, each, at_checks) for n, each in enumerate(sets) if first + n not in rows)
+        for row in pool.rows(tasks):
+            study.add(row)
+            told(row)
+            rows[row["trial"]] = row
+        in_order = [rows[first + n] for n in range(len(sets))]
+        halfway += [row["halfway"] for row in in_order if row["halfway"]]
+        proposer.hear([heard(row) for row in in_order])
+        first += len(sets)
+
+
+def _known(study: Study, trial: int, proposed: Set) -> Row:
+    row = study[trial]
+    if row["set"] != proposed:
+        raise DataError(
+            f"trial {trial} of the record is another set than the one that seed and ranges give: "
+            "the sweep was begun with another version of Optuna or of this program; begin it anew"
+        )
+    return row
+
+
+def _medians(halfway: Sequence[Sequence[Sequence[int]]]) -> Medians:
+    """Return the median net at each check of each tape, over the sets that came so far."""
+    tapes = max((len(each) for each in halfway), default=0)
+    return tuple(tuple(_median(halfway, tape, check) for check in range(CHECKS)) for tape in range(tapes))
+
+
+def _median(halfway: Sequence[Sequence[Sequence[int]]], tape: int, check: int) -> float:
+    values = [each[tape][check] for each in halfway if len(each) > tape and len(each[tape]) > check]
+    return median(values) if values else NOTHING_YET

@@ -1,0 +1,60 @@
+"""What is kept of one run of a sweep: the samples of its equity and its fills; thousands of runs must not weigh."""
+
+import numpy as np
+from numpy import int64
+from numpy.typing import NDArray
+
+from bmv.backtest import ledger as r
+from bmv.backtest.eviction import Drained
+from bmv.core.accounting import worth
+
+
+class Sums:
+    """A sink that lets the orders go, and knows at any time how deep the equity has fallen."""
+
+    def __init__(self) -> None:
+        self.keep_orders = False
+        self._parts = list[Drained]()
+        self._equity = list[NDArray[int64]]()
+        self._pivots = list[NDArray[np.float64]]()
+        self._fills = list[NDArray[int64]]()
+        self._peak = -(2**62)
+        self.fallen = 0.0  # Deepest fall so far, a fraction of the peak before it.
+
+    def __call__(self, rows: Drained) -> None:
+        """Keep `rows`, as far as they are wanted."""
+        if self.keep_orders:
+            self._parts.append(rows)
+        self._equity.append(rows.equity)
+        self._pivots.append(rows.equity_pivots)
+        self._fills.append(rows.fills)
+
+    def equity(self) -> tuple[NDArray[int64], NDArray[np.float64]]:
+        """Return the samples of equity so far, and the pivots beside them."""
+        return np.concatenate(self._equity), np.concatenate(self._pivots)
+
+    def fills(self) -> NDArray[int64]:
+        """Return the fills so far."""
+        return np.concatenate(self._fills)
+
+    def whole(self) -> Drained:
+        """Return all rows so far; for a run whose orders are kept."""
+        return Drained(*(np.concatenate(pieces) for pieces in zip(*self._parts, strict=True)))
+
+    def look(self, half: int) -> int | None:
+        """Return the last equity sampled, in quanta, and bring `fallen` up to date; None before there is any."""
+        rows = self._equity[-1]
+        if not len(rows):
+            return None
+        owned = owned_of(half, rows)
+        peaks = np.maximum(np.maximum.accumulate(owned), self._peak)
+        self._peak = int(peaks[-1])
+        falls = (peaks - owned)[peaks > 0] / peaks[peaks > 0]
+        self.fallen = max(self.fallen, float(falls.max(initial=0.0)))
+        return int(owned[-1])
+
+
+def owned_of(half: int, rows: NDArray[int64]) -> NDArray[int64]:
+    """Return what was owned at each sample, in quanta: cash and what is held, at the mid."""
+    owned: NDArray[int64] = rows[:, r.E_CASH] + worth(half, rows[:, r.E_POSITION], rows[:, r.E_MID2])
+    return owned

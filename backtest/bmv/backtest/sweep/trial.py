@@ -1,0 +1,228 @@
+"""One set on one tape: what it came to, in figures. The same run as `bmv backtest` makes of that set, word for word."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import polars as pl
+from numpy import int64
+from numpy.typing import NDArray
+
+from bmv.adapters.config import Config
+from bmv.adapters.config.compile import price_ticks_max, to_ns
+from bmv.backtest import ledger as r
+from bmv.backtest import plugin
+from bmv.backtest.ledger import Record
+from bmv.backtest.numbers import BPS, Json, ratio
+from bmv.backtest.returns import drawdown, ratios
+from bmv.backtest.stats import statistics
+from bmv.backtest.sweep.objectives import Objective
+from bmv.backtest.sweep.shared import STOPS, Prepared
+from bmv.backtest.sweep.sums import owned_of
+from bmv.backtest.sweep.wiring import TrialContainer
+from bmv.backtest.tables import counts, equity_table, outcome, profit, times
+from bmv.core.accounting import worth
+from bmv.core.digest import text
+from bmv.core.engine import Strategy
+from bmv.ports.errors import ConfigError
+from bmv.ports.market import Market
+
+HORIZONS = {"5s": r.HORIZONS_NS.index(5 * 10**9), "60s": r.HORIZONS_NS.index(60 * 10**9)}
+CHECKS = STOPS  # How many times a run is looked at, at most; not at its end.
+
+Look = Callable[[int, int, float], str]  # Check, net so far (quanta), deepest fall so far: why to stop, or nothing.
+
+
+class Stopped(Exception):
+    """The run was given up on its way; the words say why."""
+
+    def __init__(self, why: str, halfway: Sequence[int]) -> None:
+        super().__init__(why)
+        self.halfway = tuple(halfway)
+
+
+class Made(NamedTuple):
+    """What a run came to.
+
+    Args:
+        digest: The fingerprint of every event heard and every intent said.
+        figures: By the names of the columns in `trials.parquet`, and some more that objectives are made of.
+        objectives: In the order in which they were asked for; None where one is unknown.
+        returns: Change of equity in each period, in quanta; together they are the net profit.
+        halfway: Net so far at each check, in quanta; what the pruning of later sets goes by.
+        equity: Samples of the equity, as `equity.parquet` has them.
+    """
+
+    digest: str
+    figures: dict[str, Any]  # Any: numbers, None where unknown.
+    objectives: tuple[float | None, ...]
+    returns: tuple[int, ...]
+    halfway: tuple[int, ...]
+    equity: pl.DataFrame
+
+
+def run(
+    config: Config,
+    prepared: Prepared,
+    objectives: Sequence[Objective] = (),
+    periods: int = 1,
+    strategy: Strategy | None = None,
+    verb: Any = None,  # Any: machine code.
+    look: Look | None = None,
+) -> Made:
+    """Run a configuration over a tape.
+
+    Args:
+        periods: Stretches of equal length for the returns.
+        strategy: The user's function, if the configuration names one.
+        verb: The same as machine code, if it is marked: compiled once, it serves all runs.
+        look: Asked at each check whether to give up.
+
+    Raises:
+        Stopped: `look` gave up.
+        ConfigError: The largest position times the tape's highest price can't be counted.
+    """
+    container = TrialContainer(
+        config=config,
+        prepared=prepared,
+        paths=[],
+        sample_ns=to_ns(config.data.equity_sample_s),
+        strategy=plugin.counted(strategy),
+        spelling=config.strategy or "",
+        verb=verb,
+    )
+    try:
+        return _ran(container, prepared, config, objectives, periods, look)
+    finally:
+        container.reset_singletons()  # Its parts know one another; thousands of them must not wait to be found.
+
+
+def _ran(
+    container: Any,  # Any: its providers are made at run time.
+    prepared: Prepared,
+    config: Config,
+    objectives: Sequence[Objective],
+    periods: int,
+    look: Look | None,
+) -> Made:
+    whole = any(each.whole for each in objectives)
+    sink, params, market = container.sink(), container.params(), container.market()
+    sink.keep_orders = whole
+    if prepared.highest > price_ticks_max(config, market):
+        raise ConfigError("the largest position allowed, at the highest price, is too much money to count in 64 bits")
+    watch = _Watch(container, prepared, look)
+    container.loop().run(container.tape(), watch)
+    samples, pivots = sink.equity()
+    equity = equity_table(market, samples, pivots)
+    figures = _figures(container, config, equity)
+    summary = _summary(container, config, figures) if whole else {}
+    return Made(
+        text(container.loop().state.digest),
+        figures,
+        tuple(each.of(summary if each.whole else figures) for each in objectives),
+        _returns(owned_of(params.half, samples), samples[:, r.E_TS_NS], prepared, periods),
+        tuple(watch.halfway),
+        equity,
+    )
+
+
+class _Watch:
+    """Looks at a run at `CHECKS` places that depend on its tape alone."""
+
+    def __init__(self, container: Any, prepared: Prepared, look: Look | None) -> None:  # Any: made at run time.
+        self.halfway = list[int]()
+        self._half = container.params().half
+        self._record: Record = container.record()
+        self._sink = container.sink()
+        self._look = look
+        self._told, self._events = 0, prepared.events
+
+    def __call__(self, rows: int) -> None:
+        """Hear that `rows` more have happened."""
+        self._told += rows
+        owned = self._sink.look(self._half)
+        if (
+            self._look is None
+            or self._told >= self._events
+            or self._told * CHECKS < self._events * (len(self.halfway) + 1)
+        ):
+            return
+        t = self._record
+        start = t.start_cash + int(worth(self._half, t.start_position, t.start_mid2))
+        self.halfway.append(0 if owned is None else owned - start)
+        why = self._look(len(self.halfway) - 1, self.halfway[-1], self._sink.fallen)
+        if why:
+            raise Stopped(why, self.halfway)
+
+
+def _figures(container: Any, config: Config, equity: pl.DataFrame) -> dict[str, Any]:  # Any: made at run time.
+    """Return the figures of a run that has ended."""
+    loop, record, sink = container.loop(), container.record(), container.sink()
+    market, params = container.market(), container.params()
+    pnl, spent = profit(params, record), times(record)
+    held = worth(params.half, record.start_position, record.mid2 - record.start_mid2)
+    traded = _traded(sink.fills(), market)
+    fallen, earned = drawdown(equity), ratios(equity, float(config.data.equity_sample_s))
+    mean_equity = float(equity["equity"].to_numpy().mean()) if len(equity) else None
+    return {
+        **counts(loop.state, record),
+        **{name: _money(market, pnl[name]) for name in ("net", "spread", "inventory", "fees")},
+        "net_vs_hold": _money(market, pnl["net"] - int(held)),
+        "max_drawdown": fallen["max"],
+        "max_drawdown_quote": fallen["max_quote"],
+        **{name: earned[name] for name in ("sharpe", "sortino", "sampling_s")},
+        **traded,
+        "turnover": ratio(traded["notional"], mean_equity),
+        "uptime": ratio(spent["two_sided"], spent["total"]),
+        "halted_share": ratio(spent["halted"], spent["total"]),
+        "end_position": float(record.position) * float(market.lot_size),
+    }
+
+
+def _traded(fills: NDArray[int64], market: Market) -> dict[str, float | None]:
+    """Return what the fills came to: volume (base), notional (quote), markouts in bps and quote."""
+    tick, lot = float(market.tick_size), float(market.lot_size)
+    price, size, side = (fills[:, at].astype(float) for at in (r.F_PRICE, r.F_SIZE, r.F_SIDE))
+    found: dict[str, float | None] = {
+        "volume": float(size.sum()) * lot,
+        "notional": float((price * size).sum()) * tick * lot,
+    }
+    before = fills[:, r.F_MID2].astype(float)
+    for name, horizon in HORIZONS.items():
+        after = fills[:, r.F_MARKOUT + horizon].astype(float)
+        known = (after > 0) & (before > 0)
+        gained = (side * (after / 2 - price))[known]
+        found[f"markout_bps_{name}"] = float((gained / (before[known] / 2)).mean()) * BPS if known.any() else None
+        found[f"markout_quote_{name}"] = float((gained * size[known]).sum()) * tick * lot if known.any() else None
+    return found
+
+
+def _returns(
+    owned: NDArray[int64], ts_ns: NDArray[int64], prepared: Prepared, periods: int
+) -> tuple[int, ...]:  # fmt: skip
+    """Return the change of equity in each of `periods` equal stretches of the tape; they sum to the whole change."""
+    if not len(owned):
+        return (0,) * periods
+    span = prepared.last_ns - prepared.first_ns
+    ends = [prepared.first_ns + span * n // periods for n in range(1, periods + 1)]
+    ends[-1] = max(ends[-1], int(ts_ns[-1]))
+    at = np.maximum(np.searchsorted(ts_ns, ends, "right") - 1, 0)
+    return tuple(np.diff(owned[at], prepend=owned[0]).tolist())
+
+
+def _summary(container: Any, config: Config, figures: Json) -> Json:  # Any: as above.
+    """Return what a backtest's summary says, for objectives that need it."""
+    loop, market = container.loop(), container.market()
+    made = outcome(market, container.params(), loop.state, container.record(), container.sink().whole(), (0.0, 0.0))
+    stats = statistics(made, config.model_dump(mode="json"))
+    return {
+        **made.counts,
+        "pnl": {name: format(market.money(quanta), "f") for name, quanta in made.pnl.items()},
+        "net_vs_hold": format(market.money(made.net_vs_hold), "f"),
+        **{name: figures[name] for name in ("max_drawdown", "sharpe", "sortino")},
+        "statistics": stats,
+    }
+
+
+def _money(market: Market, quanta: int) -> float:
+    return float(market.money(int(quanta)))

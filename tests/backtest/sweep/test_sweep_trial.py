@@ -1,0 +1,240 @@
+"""One set of a sweep: the same run as a backtest of that set, and figures that are those of its summary."""
+
+import random
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from searches import TABLE, configured, lake
+
+from bmv.adapters.config import Config, build
+from bmv.backtest.api import Backtest
+from bmv.backtest.stats import markouts
+from bmv.backtest.sweep import tapes
+from bmv.backtest.sweep.api import planned
+from bmv.backtest.sweep.objectives import objectives_of
+from bmv.backtest.sweep.pool import Threads
+from bmv.backtest.sweep.trial import Stopped, run
+from bmv.backtest.sweep.work import Task, Work, trading, with_values
+
+SETS = [
+    {"grid.bid.first_bps": first, "grid.ask.first_bps": first, "pivot.window_s": window, "simulation.queue": queue}
+    for first in (1.0, 3.0, 9.0)
+    for window in (5.0, 60.0)
+    for queue in ("front", "back")
+]
+
+
+@pytest.fixture(scope="module")
+def ticks(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return lake(tmp_path_factory.mktemp("ticks"))
+
+
+def worked(ticks: Path, objective: Any = "net", timerange: str | None = None, **sections: Any) -> tuple[Work, Any]:
+    """Return what workers have, and the plan."""
+    sweep = {"objective": objective, **sections.pop("sweep", {})}
+    config = configured(sweep=sweep, **sections)
+    plan = planned(config, ["grid.bid.levels=1:2:1"], [str(ticks)], timerange)
+    return Work(plan.config, tapes.read(plan.config, plan.axes, plan.splits), plan.objectives, plan.periods), plan
+
+
+def of_set(values: dict[str, Any]) -> Config:
+    return build(**with_values(trading(configured()), values))
+
+
+def test_every_set_is_word_for_word_the_backtest_of_that_set(ticks: Path) -> None:
+    work, plan = worked(ticks)
+    start_ns, end_ns = plan.splits[0].searched
+
+    rows = [work.row(Task(n, values)) for n, values in enumerate(SETS)]
+
+    for values, row in zip(SETS, rows, strict=True):
+        assert row is not None
+        result = Backtest(of_set(values), ticks, start_ns, end_ns).run()
+        assert row["digest"] == result.digest
+        assert row["figures"]["net"] == float(result.summary["pnl"]["net"])
+    assert len({row["digest"] for row in rows if row}) == len(SETS)
+
+
+def test_a_window_amid_the_tape_is_seeded_as_a_backtest_is(ticks: Path) -> None:
+    first = int(planned(configured(), ["grid.bid.levels=1:2:1"], [str(ticks)]).splits[0].first_ns)
+    stamp = np.datetime_as_string(np.datetime64(first + 90 * 10**9, "ns"), "s").replace("-", "").replace(":", "")
+    work, plan = worked(ticks, timerange=f"{stamp}-", sweep={"validation": {"holdout": 0}})
+
+    row = work.row(Task(0, SETS[3]))
+
+    start_ns, _ = plan.splits[0].searched
+    assert start_ns is not None
+    result = Backtest(of_set(SETS[3]), ticks, start_ns).run()
+    assert row is not None
+    assert row["digest"] == result.digest
+
+
+def test_the_figures_of_a_trial_are_those_of_its_summary(ticks: Path) -> None:
+    work, plan = worked(ticks, sweep={"validation": {"holdout": 0}})
+    row = work.row(Task(0, SETS[0]))
+    result = Backtest(of_set(SETS[0]), ticks).run()
+    summary, stats = result.summary, result.summary["statistics"]
+    after = {each["horizon_s"]: each["mean_bps"] for each in markouts(result.fills) if each["side"] is None}
+
+    assert row is not None
+    found = row["figures"]
+    assert {name: found[name] for name in ("events", "orders", "fills", "cancels")} == {
+        name: summary[name] for name in ("events", "orders", "fills", "cancels")
+    }
+    assert found["max_drawdown"] == summary["max_drawdown"]
+    assert found["sharpe"] == summary["sharpe"]
+    assert found["net_vs_hold"] == float(summary["net_vs_hold"])
+    assert found["uptime"] == stats["uptime"]["two_sided"]
+    assert found["turnover"] == pytest.approx(stats["activity"]["turnover"], rel=1e-12)
+    assert found["notional"] == pytest.approx(stats["activity"]["notional"], rel=1e-12)
+    assert found["end_position"] == pytest.approx(stats["inventory"]["end"], rel=1e-12)
+    assert found["markout_bps_5s"] == pytest.approx(after[5.0], rel=1e-9)
+    assert found["markout_bps_60s"] == pytest.approx(after[60.0], rel=1e-9)
+    quantum = float(plan.config.market.quote_step)
+    assert sum(row["returns"]) * quantum == pytest.approx(found["net"], abs=quantum / 2)
+    assert len(row["returns"]) == 240
+
+
+def test_a_figure_of_the_summary_and_a_function_of_it_are_objectives(ticks: Path, tmp_path: Path) -> None:
+    file = tmp_path / "mine.py"
+    file.write_text("def calm(summary):\n    return float(summary['pnl']['net']) / (1 + summary['fills'])\n")
+    work, _ = worked(ticks, ["statistics.activity.net_bps", f"{file}:calm", "-max_drawdown"])
+    row = work.row(Task(0, SETS[0]))
+    assert row is not None
+
+    result = Backtest(of_set(SETS[0]), ticks, None, planned_end(ticks)).run()
+    net, fills = float(result.summary["pnl"]["net"]), result.summary["fills"]
+    assert row["objectives"] == pytest.approx(
+        [result.summary["statistics"]["activity"]["net_bps"], net / (1 + fills), result.summary["max_drawdown"]]
+    )
+
+
+def planned_end(ticks: Path) -> int | None:
+    return planned(configured(), ["grid.bid.levels=1:2:1"], [str(ticks)]).splits[0].split_ns
+
+
+def test_a_plain_python_strategy_remembers_nothing_of_another_trial(ticks: Path, tmp_path: Path) -> None:
+    file = tmp_path / "plain.py"
+    file.write_text(
+        "seen = []\n"
+        "def quote(params, state, memory, wanted):\n"
+        "    seen.append(1)\n"
+        "    wanted[0] = (1, 0, int(state.pivot) - 2 - len(seen) % 3, 1000, 0)[:5] + tuple(wanted[0][5:])\n"
+        "    return 1\n"
+    )
+    work, plan = worked(ticks, strategy=f"{file}:quote")
+    rows = [work.row(Task(n, {"inventory.max_position": 20})) for n in range(2)]
+
+    assert rows[0] is not None
+    assert rows[1] is not None
+    assert rows[0]["digest"] == rows[1]["digest"]
+    config = build(**{**TABLE, "strategy": f"{file}:quote"})
+    assert rows[0]["digest"] == Backtest(config, ticks, *plan.splits[0].searched).run().digest
+
+
+def test_a_strategy_in_machine_code_is_compiled_once_and_is_the_same_run(ticks: Path, tmp_path: Path) -> None:
+    file = tmp_path / "marked.py"
+    file.write_text(
+        "from bmv.core.kernel import kernel\n"
+        "@kernel\n"
+        "def quote(params, state, memory, wanted):\n"
+        "    wanted[0, 0], wanted[0, 1], wanted[0, 2], wanted[0, 3], wanted[0, 4] = 1, 0, int(state.pivot) - 3, 1000, 0\n"
+        "    return 1\n"
+    )
+    work, plan = worked(ticks, strategy=f"{file}:quote")
+    row = work.row(Task(0, {"inventory.max_position": 10}))
+
+    config = build(**with_values({**TABLE, "strategy": f"{file}:quote"}, {"inventory.max_position": 10}))
+    assert row is not None
+    assert row["digest"] == Backtest(config, ticks, *plan.splits[0].searched).run().digest
+    assert work._verb is not None
+
+
+def test_a_set_that_is_no_configuration_is_told_and_not_run(ticks: Path) -> None:
+    work, _ = worked(ticks)
+
+    row = work.row(Task(4, {"pivot.window_s": 5000.0}))
+
+    assert row is not None
+    assert (row["state"], row["trial"]) == ("invalid", 4)
+    assert "expected at most pivot.history_s" in row["reason"]
+
+
+def test_several_tapes_add_up_what_is_money_and_keep_what_is_deepest(ticks: Path, tmp_path: Path) -> None:
+    other = lake(tmp_path / "other", 40_000, seed=9)
+    given = [{"name": "a", "data": [str(ticks)]}, {"name": "b", "data": [str(other)], "set": {"pivot.window_s": 7}}]
+    config = configured(sweep={"tapes": given, "across": "worst"})
+    plan = planned(config, ["grid.bid.levels=1:2:1"])
+    work = Work(plan.config, tapes.read(plan.config, plan.axes, plan.splits), plan.objectives, plan.periods)
+
+    row = work.row(Task(0, {"grid.bid.levels": 2}))
+
+    assert row is not None
+    alone = [
+        Backtest(of_set(v), d, *s.searched).run()
+        for v, d, s in zip(
+            ({"grid.bid.levels": 2}, {"grid.bid.levels": 2, "pivot.window_s": 7}),
+            (ticks, other),
+            plan.splits,
+            strict=True,
+        )
+    ]
+    nets = [float(each.summary["pnl"]["net"]) for each in alone]
+    assert row["digest"] == " ".join(each.digest for each in alone)
+    assert row["net_of"] == nets
+    assert row["figures"]["net"] == pytest.approx(sum(nets))
+    assert row["figures"]["max_drawdown"] == max(each.summary["max_drawdown"] for each in alone)
+    assert row["objectives"] == [min(nets)]
+    assert len(row["returns"]) == 480
+
+
+def test_a_run_that_breaks_a_constraint_for_good_is_given_up_on_its_way(ticks: Path) -> None:
+    work, _ = worked(ticks, sweep={"constraints": {"max_drawdown": 1e-6}})
+    hopeful, _ = worked(ticks, sweep={"constraints": {"max_drawdown": 1e-6}, "pruning": "none"})
+
+    pruned, whole = work.row(Task(0, SETS[0])), hopeful.row(Task(0, SETS[0]))
+
+    assert pruned is not None
+    assert whole is not None
+    assert (pruned["state"], pruned["digest"]) == ("pruned", "")
+    assert "more than constraints.max_drawdown" in pruned["reason"]
+    assert whole["state"] == "complete"
+    assert whole["violations"][0] > 0
+
+
+def test_who_looks_at_a_run_sees_it_at_most_eight_times_and_may_end_it(ticks: Path) -> None:
+    work, _ = worked(ticks)
+    looks = list[int]()
+
+    def look(check: int, net: int, fallen: float) -> str:
+        looks.append(check)
+        return "enough" if check == 0 else ""
+
+    with pytest.raises(Stopped, match="enough"):
+        run(of_set(SETS[0]), work.stretches[0].prepared, objectives_of("net"), 240, look=look)
+    assert looks == [0]
+
+
+def test_the_tape_of_a_sweep_can_not_be_changed_and_is_not_copied(ticks: Path) -> None:
+    work, _ = worked(ticks)
+    prepared = work.stretches[0].prepared
+
+    with pytest.raises(ValueError, match="read-only"):
+        prepared.rows[0, 0] = 1
+    assert prepared.rows.nbytes == prepared.events * 48
+
+
+def test_rows_come_out_alike_from_any_number_of_threads(ticks: Path) -> None:
+    work, _ = worked(ticks)
+    tasks = [Task(n, values) for n, values in enumerate(SETS)]
+    random.Random(4).shuffle(tasks)
+
+    alone, many = Threads(work, 1), Threads(work, 4)
+    one = {row["trial"]: row for row in alone.rows(tasks)}
+    other = {row["trial"]: row for row in many.rows(reversed(tasks))}
+    many.close()
+
+    assert one == other
+    assert len(one) == len(SETS)
