@@ -101,16 +101,16 @@ def _kind(axis: Axis) -> Any:  # Any: a type of Polars'.
 
 def front(rows: Mapping[int, Row], ranked: Sequence[int], objectives: Sequence[Objective]) -> list[int]:
     """Return the trials than which no other is better in every objective (the Pareto front), by their numbers."""
+    if not ranked:
+        return []
     signs = np.array([1.0 if each.large else -1.0 for each in objectives])
-    found = list[int]()
-    points = {trial: np.array(rows[trial]["objectives"]) * signs for trial in ranked}
-    for trial in ranked:
-        beaten = any(
-            (points[other] >= points[trial]).all() and (points[other] > points[trial]).any() for other in ranked
-        )
-        if not beaten:
-            found.append(trial)
-    return sorted(found)
+    points = np.array([rows[trial]["objectives"] for trial in ranked]) * signs
+    return sorted(trial for trial, point in zip(ranked, points, strict=True) if not _beaten(point, points))
+
+
+def _beaten(point: NDArray[np.float64], points: NDArray[np.float64]) -> bool:
+    """Return whether one of `points` is nowhere worse than `point` and somewhere better."""
+    return bool(((points >= point).all(axis=1) & (points > point).any(axis=1)).any())
 
 
 class Holdout:
