@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -175,7 +176,7 @@ def go_on(
     """
     told = told or _nobody
     with leading(folder):
-        study = Study(storage or str(folder / JOURNAL), folder.name, plan.axes, plan.objectives)
+        study = Study(storage or str(folder / JOURNAL), _study_name(folder), plan.axes, plan.objectives)
         proposer = plan.proposer()
         work = Work(plan.config, tapes.read(plan.config, plan.axes, plan.splits), plan.objectives, plan.periods)
         told("begun", {"planned": proposer.planned, "known": len(study), "events": _events(work)})
@@ -197,6 +198,11 @@ def go_on(
             page.write(folder)
     told("ended", summary)
     return summary
+
+
+def _study_name(folder: Path) -> str:
+    """Return the name of a sweep's study: a database may hold those of many folders that are called the same."""
+    return f"bmv-{sha256((folder / MANIFEST).read_bytes()).hexdigest()[:16]}"
 
 
 class _Counter:

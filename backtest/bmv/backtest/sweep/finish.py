@@ -38,7 +38,8 @@ class Ended(NamedTuple):
     Args:
         rows: The trials by number.
         frame: The same as the table that is kept.
-        ranked: Numbers of the complete trials that keep the constraints, the best first.
+        ranked: Numbers of the complete trials that keep the constraints, the best first; of those that came out alike
+            word for word the first.
     """
 
     rows: dict[int, Row]
@@ -51,7 +52,8 @@ def ended(study: Study, axes: Sequence[Axis], objectives: Sequence[Objective], n
     rows = {int(row["trial"]): row for row in study.rows()}
     feasible = [row for row in rows.values() if row["state"] == "complete" and keeps(row)]
     sign = 1 if objectives[0].large else -1
-    ranked = [row["trial"] for row in sorted(feasible, key=lambda row: (-sign * row["objectives"][0], row["trial"]))]
+    in_order = sorted(feasible, key=lambda row: (-sign * row["objectives"][0], row["trial"]))
+    ranked = [row["trial"] for row in {row["digest"]: row for row in reversed(in_order)}.values()][::-1]
     return Ended(rows, frame_of(rows.values(), axes, objectives, names), ranked)
 
 

@@ -76,7 +76,8 @@ def _main(search: Search, drawn: "dict[str, Figure]") -> Html:
         pair(
             chart("importance", names, "Which keys matter", "Share of the variance of the objective that lies between "
                   "the values of one key, whatever the others were (analysis of variance, less what chance would "
-                  "show). What remains is what keys do only together, and noise."),
+                  "show). What remains is what keys do only together, and noise. Where a sampler learned, keys were "
+                  "not varied apart from one another, and their shares overlap."),
             chart("history", names, "The search", "The objective of each trial in the order in which they were tried. "
                   "Where the line has long been flat, more trials would hardly have found more."),
         ),

@@ -69,11 +69,15 @@ class Sweep:
         return [told for told in self.summary.get("parameters") or [] if told.get("key") in self.trials.columns]
 
     def ranked(self) -> pl.DataFrame:
-        """Return the complete trials, those that keep the constraints first, then by the first objective."""
+        """Return the complete trials, those that keep the constraints first, then by the first objective.
+
+        Of those that came out alike word for word, as a sampler that comes back to a good set makes them, the first.
+        """
         if not self.objective:
             return self.complete
         worth = pl.col(self.objective) * self.sign(self.objective)
-        return self.complete.sort(pl.col("feasible").fill_null(False), worth, descending=True, maintain_order=True)
+        told = self.complete.sort(pl.col("feasible").fill_null(False), worth, descending=True, maintain_order=True)
+        return told.unique("digest", keep="first", maintain_order=True)
 
     def values(self, objective: str) -> NDArray[np.float64]:
         """Return an objective `(n,)` of the complete trials, NaN where one lacks it."""

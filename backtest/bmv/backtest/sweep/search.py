@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterator, Sequence
 from statistics import median
 
+import orjson
+
 from bmv.backtest.sweep.pool import Pool
 from bmv.backtest.sweep.proposer import Heard, Proposer
 from bmv.backtest.sweep.space import Set
@@ -49,22 +51,37 @@ def _straight_on(proposer: Proposer, study: Study, pool: Pool, told: Told) -> No
 
 def _by_batches(proposer: Proposer, study: Study, pool: Pool, told: Told, medians: bool) -> None:
     """Run batch by batch: what comes next depends on all of what came before, and on nothing else."""
-    first, halfway = 0, list[list[list[int]]]()
+    first, halfway, ran = 0, list[list[list[int]]](), dict[bytes, int]()
     while sets := proposer.propose():
-        known = [first + n for n in range(len(sets)) if first + n in study]
-        rows = {trial: _known(study, trial, sets[trial - first]) for trial in known}
-        for row in rows.values():
-            told(row)
         at_checks = _medians(halfway) if medians else ()
-        tasks = (Task(first + n, each, at_checks) for n, each in enumerate(sets) if first + n not in rows)
+        rows, tasks = dict[int, Row](), list[Task]()
+        for trial, each in enumerate(sets, first):
+            if trial in study:
+                rows[trial] = _known(study, trial, each)
+                told(rows[trial])
+            elif _name(each) not in ran and all(task.set != each for task in tasks):
+                tasks.append(Task(trial, each, at_checks))
         for row in pool.rows(tasks):
-            study.add(row)
-            told(row)
-            rows[row["trial"]] = row
-        in_order = [rows[first + n] for n in range(len(sets))]
+            _keep(row, study, told, rows)
+        ran |= {_name(row["set"]): trial for trial, row in rows.items()}
+        for trial, each in enumerate(sets, first):
+            if trial not in rows:  # A sampler that learns comes back to what was good; it came to the same.
+                _keep({**study[ran[_name(each)]], "trial": trial}, study, told, rows)
+        in_order = [rows[trial] for trial in sorted(rows)]
         halfway += [row["halfway"] for row in in_order if row["halfway"]]
         proposer.hear([heard(row) for row in in_order])
         first += len(sets)
+
+
+def _keep(row: Row, study: Study, told: Told, rows: dict[int, Row]) -> None:
+    study.add(row)
+    told(row)
+    rows[row["trial"]] = row
+
+
+def _name(values: Set) -> bytes:
+    """Return what tells a set from others; a sweep remembers it of each set that was run."""
+    return orjson.dumps(values, option=orjson.OPT_SORT_KEYS)
 
 
 def _known(study: Study, trial: int, proposed: Set) -> Row:

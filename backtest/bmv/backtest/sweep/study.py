@@ -21,7 +21,7 @@ from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 from optuna.study import StudyDirection
 from optuna.trial import TrialState, create_trial
 
-from bmv.adapters.postgres.dsn import masked
+from bmv.adapters.postgres.dsn import is_database, masked, silenced
 from bmv.backtest.sweep.objectives import Objective
 from bmv.backtest.sweep.space import Axis
 from bmv.ports.errors import StorageError, UsageError
@@ -103,13 +103,13 @@ class _Nobody(JournalFileOpenLock):
 
 
 def _storage(url: str) -> BaseStorage:
-    if url.startswith(("postgresql:", "postgres:")):
+    if is_database(url):
         try:
-            return optuna.storages.RDBStorage(url.replace("postgresql://", "postgresql+psycopg://", 1))
+            return optuna.storages.RDBStorage(f"postgresql+psycopg://{url.partition('://')[2]}")
         except ImportError as error:
             raise UsageError("a study in Postgres needs psycopg: pip install 'bmv[sweeps-postgres]'") from error
         except Exception as error:
-            raise StorageError(f"{masked(url)}: {type(error).__name__}: {error}") from None
+            raise StorageError(f"{masked(url)}: {type(error).__name__}: {silenced(error, url)}") from None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Of what is experimental: it is pinned, and tested here.
         return JournalStorage(JournalFileBackend(url, lock_obj=_Nobody(url)))

@@ -27,7 +27,7 @@ from bmv.backtest.sweep.work import trading, with_values
 from bmv.backtest.wording import UNKNOWN, plain, significant
 from bmv.ports.errors import UsageError
 
-REFRESH_S = 0.2
+WIDTH = 120  # Of a table that goes into a pipe.
 SHOWN = ("net", "max_drawdown", "fills", "sharpe")
 MARKS = {True: ("✓", "green"), False: ("✗", "red"), None: ("?", "yellow")}
 
@@ -131,7 +131,7 @@ def show(folder: Path, top: int, as_json: bool) -> None:
     if as_json:
         print(orjson.dumps(json_at(folder / SUMMARY)).decode())
         return
-    Console().print(_found(read(folder), top))
+    Console(width=None if sys.stdout.isatty() else WIDTH).print(_found(read(folder), top))
 
 
 def _found(sweep: Sweep, top: int) -> RenderableType:
