@@ -235,7 +235,7 @@ def link_latest(folder: Path) -> None:
 def count_trial(folder: Path, digest: str) -> None:
     """Enter a run into the register of trials, by which a sweep of the same ticks knows how often they were tried."""
     from bmv.backtest.folder import manifest_of
-    from bmv.backtest.sweep.validation.register import Register, register_path
+    from bmv.backtest.register import Register, register_path
 
     data = [str(file["sha256"]) for file in manifest_of(folder)["data"]]
     try:

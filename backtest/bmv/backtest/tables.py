@@ -199,7 +199,7 @@ def fills_table(market: Market, rows: NDArray[int64]) -> pl.DataFrame:
 
 def equity_table(market: Market, rows: NDArray[int64], pivots: NDArray[float64]) -> pl.DataFrame:
     """Return the equity samples as in the contract; the drawdown is the fall from the highest sample so far."""
-    owned = rows[:, r.E_CASH] + worth(market.half, rows[:, r.E_POSITION], rows[:, r.E_MID2])
+    owned = owned_of(market.half, rows)
     peak = np.maximum.accumulate(owned) if len(owned) else owned
     fallen = (peak - owned) / np.where(peak > 0, peak, 1)
     return pl.DataFrame(
@@ -212,7 +212,13 @@ def equity_table(market: Market, rows: NDArray[int64], pivots: NDArray[float64])
             "equity": scaled(owned, market.quantum),
             "drawdown": np.where(peak > 0, fallen, 0.0),
         }
-    ).with_columns(pl.col("pivot").replace({0.0: None}))
+    ).with_columns(pl.when(pl.col("pivot") != 0.0).then(pl.col("pivot")).alias("pivot"))
+
+
+def owned_of(half: int, rows: NDArray[int64]) -> NDArray[int64]:
+    """Return what was owned at each sample, in quanta: cash and what is held, at the mid."""
+    owned: NDArray[int64] = rows[:, r.E_CASH] + worth(half, rows[:, r.E_POSITION], rows[:, r.E_MID2])
+    return owned
 
 
 def breaker_table(market: Market, state: State) -> pl.DataFrame:

@@ -2,7 +2,6 @@
 
 import signal
 import subprocess
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,7 +9,6 @@ import pytest
 from searches import BOTH, bmv, command, environment, lake, written
 
 from bmv.backtest.sweep import api
-from bmv.backtest.sweep.study import Study
 from bmv.ports.errors import StorageError
 
 SECRET = "hunter2pass"

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from bmv.adapters.config import Config
 from bmv.adapters.config.compile import to_ns
 from bmv.backtest.numbers import Json
+from bmv.backtest.register import Register, register_path
+from bmv.backtest.register import Row as Trial
 from bmv.backtest.sweep import tapes as tapes_of
 from bmv.backtest.sweep.objectives import Objective
 from bmv.backtest.sweep.shared import prepare
@@ -17,8 +19,6 @@ from bmv.backtest.sweep.space import Axis
 from bmv.backtest.sweep.study import Row, Study
 from bmv.backtest.sweep.tapes import Split
 from bmv.backtest.sweep.trial import Made
-from bmv.backtest.sweep.validation.register import Register, register_path
-from bmv.backtest.sweep.validation.register import Row as Trial
 from bmv.backtest.sweep.validation.sharpe import sharpe
 from bmv.backtest.sweep.work import Stretch
 from bmv.ports.errors import BmvError

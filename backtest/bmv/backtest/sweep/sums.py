@@ -4,9 +4,8 @@ import numpy as np
 from numpy import int64
 from numpy.typing import NDArray
 
-from bmv.backtest import ledger as r
 from bmv.backtest.eviction import Drained
-from bmv.core.accounting import worth
+from bmv.backtest.tables import owned_of
 
 
 class Sums:
@@ -52,9 +51,3 @@ class Sums:
         falls = (peaks - owned)[peaks > 0] / peaks[peaks > 0]
         self.fallen = max(self.fallen, float(falls.max(initial=0.0)))
         return int(owned[-1])
-
-
-def owned_of(half: int, rows: NDArray[int64]) -> NDArray[int64]:
-    """Return what was owned at each sample, in quanta: cash and what is held, at the mid."""
-    owned: NDArray[int64] = rows[:, r.E_CASH] + worth(half, rows[:, r.E_POSITION], rows[:, r.E_MID2])
-    return owned

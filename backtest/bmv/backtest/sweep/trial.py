@@ -18,9 +18,8 @@ from bmv.backtest.returns import drawdown, ratios
 from bmv.backtest.stats import statistics
 from bmv.backtest.sweep.objectives import Objective
 from bmv.backtest.sweep.shared import STOPS, Prepared
-from bmv.backtest.sweep.sums import owned_of
 from bmv.backtest.sweep.wiring import TrialContainer
-from bmv.backtest.tables import counts, equity_table, outcome, profit, times
+from bmv.backtest.tables import counts, equity_table, outcome, owned_of, profit, times
 from bmv.core.accounting import worth
 from bmv.core.digest import text
 from bmv.core.engine import Strategy

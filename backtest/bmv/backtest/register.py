@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 from platformdirs import user_data_path
 
 from bmv.adapters.sqlite.records import Form, transaction
-from bmv.backtest.sweep.validation.sharpe import Floats
 from bmv.ports.errors import DataError
 
 Source = Literal["sweep", "backtest"]
@@ -80,7 +80,7 @@ class Register:
             query = f"select count(distinct digest) from trial where {ON_SHARED}"
             return int(kept.execute(query, (_listed(data),)).fetchone()[0])
 
-    def sharpes(self, data: Sequence[str]) -> Floats:
+    def sharpes(self, data: Sequence[str]) -> NDArray[np.float64]:
         """Return the known Sharpe ratios of those sets (n,), per period, in the order of their digests.
 
         One a set: of a set that ran on several such data, that of the data added last. Ratios compare only where

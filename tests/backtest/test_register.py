@@ -13,13 +13,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bmv.backtest.sweep.validation.register import Register, Row, register_path
+from bmv.backtest.register import Register, Row, register_path
 from bmv.ports.errors import ConfigError, DataError, StorageError
 
 MONDAY, TUESDAY, SUNDAY = "a" * 64, "b" * 64, "c" * 64
 WRITER = """
 import sys
-from bmv.backtest.sweep.validation.register import Register
+from bmv.backtest.register import Register
 
 register, first, count = Register(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
 for number in range(first, first + count):
@@ -189,7 +189,7 @@ def test_a_place_that_is_no_place_is_said_in_one_sentence(tmp_path: Path) -> Non
 
 def test_another_process_that_never_ends_is_given_up(register: Register) -> None:
     from bmv.adapters.sqlite.records import transaction
-    from bmv.backtest.sweep.validation.register import FORM
+    from bmv.backtest.register import FORM
 
     with transaction(register.path, FORM), pytest.raises(StorageError, match="another process writes"):  # noqa: SIM117
         with transaction(register.path, FORM, deadline_s=0.1):
