@@ -188,7 +188,7 @@ def test_a_place_that_is_no_place_is_said_in_one_sentence(tmp_path: Path) -> Non
 
 
 def test_another_process_that_never_ends_is_given_up(register: Register) -> None:
-    from bmv.adapters.sqlite.records import transaction
+    from bmv.adapters.sqlite.file import transaction
     from bmv.backtest.register import FORM
 
     with transaction(register.path, FORM), pytest.raises(StorageError, match="another process writes"):  # noqa: SIM117

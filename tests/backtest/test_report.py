@@ -53,7 +53,7 @@ def test_the_page_stays_small(page: str) -> None:
 @pytest.mark.parametrize(
     "said",
     [
-        "+73.3311", "compared with holding", "0123456789abcdef", "Bracket of belief", "take nothing from the tape", "funding",
+        "+73.3311", "net above holding", "0123456789abcdef", "Bracket of belief", "take nothing from the tape", "funding",
         "entry_latency_ms, which was 60 ms", "12.2 % of the fills", "bad rows dropped", "start_quote", "ab" * 32,
         "rearm", "Refused by risk",
     ],

@@ -27,6 +27,18 @@ def test_the_table_tells_the_sum_and_the_statistics(run_dir: Path, capsys: pytes
         assert part in said, part
 
 
+def test_holding_is_set_against_the_net_in_plain_words_and_the_digest_has_its_name(
+    run_dir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    show(run_dir, as_json=False)
+
+    said = capsys.readouterr().out
+    assert "net above holding" in said
+    assert "that is net less what the first position made" in said
+    assert "compared with holding" not in said
+    assert "digest 0123456789abcdef" in said
+
+
 def test_the_table_fits_into_eighty_columns_and_one_screen(run_dir: Path) -> None:
     console = Console(width=80, record=True, file=StringIO())
 

@@ -250,3 +250,12 @@ def test_depth_that_does_not_begin_by_clearing_the_book_is_said_to_begin_amid_it
     list(tape.batches())
 
     assert any("in the middle of a book" in warning for warning in tape.quality.warnings) is said
+
+
+def test_a_breaker_that_was_rearmed_at_once_is_not_told_as_no_part_of_the_time() -> None:
+    rows = {"ts_ns": [START_NS + 15 * SECOND, START_NS + 15 * SECOND + SECOND // 2], "tier": [2, 3]}
+    table = pl.DataFrame(rows | {"cause": ["fall"] * 2, "equity": [1.0] * 2}, schema=BREAKER)
+
+    _, reduced = breaker_warnings(nothing(breaker=table, first_ns=START_NS, last_ns=START_NS + 60 * SECOND))
+
+    assert reduced == ("the breaker let positions only be reduced at 2025-09-03T00:00:15Z for less than a second")

@@ -3,7 +3,7 @@
 import pytest
 from synthetic import CONFIG, nothing, summary_of
 
-from bmv.backtest.sheet import Row, in_words
+from bmv.backtest.sheet import Row, in_words, side_by_side
 from bmv.backtest.stats import statistics
 from bmv.backtest.wording import currencies
 
@@ -60,3 +60,18 @@ def test_profit_is_never_shown_in_a_part_of_the_name_of_a_venue_or_in_the_base()
 )
 def test_a_figure_has_no_more_digits_than_mean_something(row: Row, told: str) -> None:
     assert in_words(row, "SOL/USDC") == told
+
+
+@pytest.mark.parametrize(
+    ("part", "told"), [(0.25, "25.0 %"), (1.0, "100.0 %"), (4.659, "more than all"), (-4.659, "nothing")]
+)
+def test_a_part_of_a_whole_is_never_told_as_more_than_all_of_it_in_percent(part: float, told: str) -> None:
+    assert in_words(Row("Given back by 5 s", part, "part")) == told
+
+
+def test_amounts_of_base_that_stand_together_have_the_same_decimals() -> None:
+    rows = [Row("", value, "base") for value in (0.07977, -0.5, 0.0, 12.3456, None)]
+
+    told = [in_words(row, "SOL/USDC") for row in side_by_side(rows)]
+
+    assert told == ["0.080 SOL", "−0.500 SOL", "0.000 SOL", "12.346 SOL", "–"]

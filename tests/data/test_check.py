@@ -10,7 +10,6 @@ from bmv.data.importers import Options
 from bmv.data.inspection import inspected
 from bmv.data.schema import LAKE, LAKE_SCHEMA
 from bmv.data.synth import SOL_USDC, synth
-from bmv.ports.errors import DataError
 
 MINUTE_NS = 60_000_000_000
 
@@ -62,10 +61,13 @@ def test_a_day_that_is_not_in_order_is_sorted_and_what_stood_wrong_is_counted(
     assert found.findings == right.findings
 
 
-def test_a_row_without_a_time_is_named(record: pl.DataFrame, tmp_path: Path) -> None:
+def test_a_row_without_a_time_is_dropped_and_named_as_a_run_drops_it(record: pl.DataFrame, tmp_path: Path) -> None:
     words = {"bmv.version": "1", "bmv.symbol": "X", "bmv.tick_size": "0.01", "bmv.lot_size": "0.001"}
     holed = record.with_columns(pl.when(pl.int_range(pl.len()) != 17).then(pl.col("ts_ns")).alias("ts_ns"))
     holed.select(list(LAKE)).cast(LAKE_SCHEMA).write_parquet(tmp_path / "holed.parquet", metadata=words)
 
-    with pytest.raises(DataError, match=r"holed\.parquet, row 17 \(the first is 0\): ts_ns is null"):
-        inspected(tmp_path / "holed.parquet", None, None, None, Options(), 0.01)
+    found = inspected(tmp_path / "holed.parquet", None, None, None, Options(), 0.01)
+
+    assert (found.taken.bad, found.refusal) == ({"no time": 1}, "")
+    assert found.taken.bad_at == {"no time": "row 17 (the first is 0)"}
+    assert found.findings.rows == len(record) - 1

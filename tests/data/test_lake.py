@@ -17,9 +17,10 @@ from bmv.data.export import converted
 from bmv.data.files import sha256
 from bmv.data.importers import Options
 from bmv.data.intake import Intake, take_in
-from bmv.data.lake import Lake, manifest_path
+from bmv.data.lake import Lake
+from bmv.data.schema import manifest_path
 from bmv.data.synth import synth
-from bmv.ports.errors import DataError, StorageError
+from bmv.ports.errors import DataError, StorageError, UsageError
 from bmv.ports.market import Market
 
 MARKET = Market("SOL/USDC", Decimal("0.01"), Decimal("0.001"))
@@ -316,3 +317,79 @@ def test_a_made_up_tape_in_units_stays_one(tmp_path: Path) -> None:
 
     assert pl.read_parquet_metadata(day.path)["bmv.source"] == "synthetic, seed 7"
     assert pl.read_parquet(day.path).equals(pl.read_parquet(made))
+
+
+def flipped(path: Path) -> None:
+    """Change one bit of the values in a file."""
+    whole = bytearray(path.read_bytes())
+    whole[100] ^= 1
+    path.write_bytes(whole)
+
+
+def test_a_day_whose_bytes_changed_is_refused_by_whoever_asks_for_it_whole_and_by_an_import(tmp_path: Path) -> None:
+    lake = Lake(tmp_path / "lake")
+    day = taken(lake.root, csv(tmp_path / "ticks.csv", [trade(0), quote(1)])).written[0]
+    right = lake.verified(day)
+    flipped(day.path)
+    before = everything(lake.root)
+
+    with pytest.raises(DataError, match=r"04\.parquet: its bytes are not those that were written \(checksum"):
+        lake.verified(day)
+    with pytest.raises(DataError, match=r"restore it, or remove it and import its day anew"):
+        taken(lake.root, csv(tmp_path / "more.csv", [trade(2)]))
+
+    assert everything(lake.root) == before
+    assert json.loads(manifest_path(day.path).read_text())["sha256"] == right.sha256
+
+
+def test_a_day_of_another_size_than_was_written_gets_no_new_manifest(tmp_path: Path) -> None:
+    lake = Lake(tmp_path / "lake")
+    day = taken(lake.root, csv(tmp_path / "ticks.csv", [trade(0), quote(1)])).written[0]
+    told = manifest_path(day.path).read_bytes()
+    pl.read_parquet(day.path).head(1).write_parquet(day.path, metadata=pl.read_parquet_metadata(day.path))
+
+    with pytest.raises(DataError, match="its bytes are not those that were written"):
+        lake.manifest(day)
+
+    assert manifest_path(day.path).read_bytes() == told
+
+
+def test_a_day_that_is_made_up_anew_is_not_judged_by_the_manifest_of_the_old_one(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    for seed in (1, 2):
+        synth(tmp_path, seed, 50, date(2025, 9, 4), market=MARKET, overwrite=True)
+        (day,) = lake.days()
+
+        assert lake.verified(day).sha256 == sha256(day.path)
+        assert lake.verified(day).rows == 50
+
+
+def test_an_import_killed_while_it_merges_leaves_days_that_are_believed(tmp_path: Path) -> None:
+    rows = [row for hour in range(-100, 100) for row in (quote(hour * 3600 + 1), trade(hour * 3600 + 2))] * 20
+    root = tmp_path / "lake"
+    taken(root, csv(tmp_path / "ticks.csv", sorted(rows)))
+    whole = len(Lake(root).days())
+    caught = set()
+    for attempt in range(8):
+        more = csv(tmp_path / "more.csv", [trade(hour * 3600 + attempt + 9) for hour in range(-100, 100)])
+        started = {day.path: day.path.stat().st_ino for day in Lake(root).days()}
+        process = subprocess.Popen([sys.executable, "-c", IMPORT, str(root), str(more)], stderr=subprocess.DEVNULL)
+        while process.poll() is None and sum(path.stat().st_ino != ino for path, ino in started.items()) <= attempt % 4:
+            time.sleep(0.0001)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        caught.add(sum(path.stat().st_ino != ino for path, ino in started.items()))
+
+        assert [Lake(root).verified(day).sha256 for day in Lake(root).days()]
+
+    assert len(Lake(root).days()) == whole
+    assert caught - {0, whole}, f"the import was never caught at its work: {caught}"
+
+
+@pytest.mark.parametrize("name", ["", " ", "..", ".hid", "../x", "a\\b", "a\x00b"])
+def test_the_lake_has_no_place_for_a_name_that_leads_out_of_it_or_is_hidden(tmp_path: Path, name: str) -> None:
+    lake = Lake(tmp_path)
+
+    for venue, symbol in ((name, "X"), ("v", name)):
+        with pytest.raises(UsageError, match="expected a name of a folder of the lake"):
+            lake.place(venue, symbol, date(2025, 9, 4))

@@ -536,7 +536,7 @@ def test_a_start_that_cannot_be_is_refused(open_runs: Any, match: str, start: tu
 def test_more_orders_and_fills_than_a_page_holds_are_read_in_order(open_runs: Any) -> None:
     async def many(store: RunStore) -> tuple[Run, list[int]]:
         run = await begun(store)
-        rows = [order(run, number, venue_id=number << 64) for number in range(7_001)]
+        rows = [order(run, number, venue_id=number << 64, size=100) for number in range(7_001)]
         await store.keep(run, Changes(0, rows, [fill(run, number % 100, number // 100) for number in range(7_001)]))
         return run, [len(page) async for page in store.orders(run)]
 

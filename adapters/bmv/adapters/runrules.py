@@ -5,12 +5,14 @@ Pure, so that every store judges alike. The databases hold to the same by trigge
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from operator import index
-from typing import Any, NamedTuple
+from types import NoneType
+from typing import Any, NamedTuple, get_args, get_type_hints
 
 from bmv.ports.errors import DataError, Refused
-from bmv.ports.storage import Changes, Fill, Order, OrderState, Run
+from bmv.ports.storage import Balance, BreakerChange, Changes, Fill, OperatorCommand, Order, OrderState, Run
 
 ENDS = frozenset({OrderState.FILLED, OrderState.CANCELLED, OrderState.REJECTED, OrderState.EXPIRED})
 LEGAL = {
@@ -46,6 +48,14 @@ RANGES = {
     "reason": (0, 2**15 - 1),
     "exit_code": (-(2**15), 2**15 - 1),
 }
+
+
+# What each field may be: whole numbers, texts, bytes, nothing.
+KINDS = {
+    row: {field: set(get_args(kind)) or {kind} for field, kind in get_type_hints(row).items()}
+    for row in (Run, Order, Fill, Balance, BreakerChange, OperatorCommand)
+}
+NUMBER = {"number": {int}, "ended_ns": {int}, "exit_code": {int}}
 
 
 class Kept(NamedTuple):
@@ -118,27 +128,27 @@ def went_on(before: Order, now: Order) -> Order:
 
 def refuse_wrong(changes: Changes) -> None:
     """Raise `DataError` that names the field, where no column could take what `changes` say."""
-    _refuse_wrong_fields("a batch", {"number": changes.number})
+    _refuse_wrong_fields("a batch", {"number": changes.number}, NUMBER)
     for order in changes.orders:
         name = f"order {order.id} of run {order.run}"
-        _refuse_wrong_fields(name, order._asdict())
+        _refuse_wrong_row(name, order)
         if wrong := _wrong_order(order):
             raise DataError(f"{name}: {wrong}")
     for fill in changes.fills:
-        _refuse_wrong_fields(f"fill {fill.seq} of order {fill.order} of run {fill.run}", fill._asdict())
+        _refuse_wrong_row(f"fill {fill.seq} of order {fill.order} of run {fill.run}", fill)
     for balance in changes.balances:
-        _refuse_wrong_fields(f"balance of {balance.asset}", balance._asdict())
+        _refuse_wrong_row(f"balance of {balance.asset}", balance)
     for change in changes.breaker:
-        _refuse_wrong_fields("breaker", change._asdict())
+        _refuse_wrong_row("breaker", change)
         if change.tier not in TIERS:
             raise DataError(f"breaker: tier is {change.tier!r}; expected one of {', '.join(TIERS)}")
     for command in changes.commands:
-        _refuse_wrong_fields(f"command of {command.operator}", command._asdict())
+        _refuse_wrong_row(f"command of {command.operator}", command)
 
 
 def refuse_wrong_start(run: Run) -> None:
     """Raise `DataError` where `run` can't be begun as it is."""
-    _refuse_wrong_fields(f"run of session {run.session}", run._asdict())
+    _refuse_wrong_row(f"run of session {run.session}", run)
     if run.mode not in MODES:
         raise DataError(f"run of session {run.session}: mode is {run.mode!r}; expected {' or '.join(MODES)}")
     if len(run.config_sha256) != 32:
@@ -147,7 +157,7 @@ def refuse_wrong_start(run: Run) -> None:
 
 def refuse_wrong_end(run: Run, ended_ns: int, exit_code: int) -> None:
     """Raise `DataError` where `run` can't have ended so."""
-    _refuse_wrong_fields(f"run {run.id}", {"ended_ns": ended_ns, "exit_code": exit_code})
+    _refuse_wrong_fields(f"run {run.id}", {"ended_ns": ended_ns, "exit_code": exit_code}, NUMBER)
     if ended_ns < run.started_ns:
         raise DataError(f"run {run.id} began at {run.started_ns} and is told to have ended at {ended_ns} ns")
 
@@ -168,17 +178,28 @@ def refuse_another_end(run: Run, kept: tuple[int, int], told: tuple[int, int]) -
         raise Refused(f"run {run.id} has ended at {kept[0]} ns with {kept[1]}, not at {told[0]} ns with {told[1]}")
 
 
-def refuse_stray_fills(changes: Changes, known: Collection[tuple[int, int]], kept: Collection[Fill]) -> None:
-    """Raise `Refused` where a fill is `kept` already, or its order is neither among those `known` nor told of."""
-    orders = {*known, *((order.run, order.id) for order in changes.orders)}
+def refuse_stray_fills(changes: Changes, known: Mapping[tuple[int, int], Order], kept: Collection[Fill]) -> None:
+    """Raise `Refused` where a fill is `kept` already, is of no order, or makes more lots of fills than its order has.
+
+    Args:
+        known: The orders that were kept before `changes`, by run and number.
+        kept: The fills of all orders that `changes` tell of.
+    """
+    orders = {**known, **{(order.run, order.id): order for order in changes.orders}}
     taken = {fill[:3] for fill in kept}
+    traded = Counter[tuple[int, int]]()
+    for fill in kept:
+        traded[fill[:2]] += fill.size
     for fill in changes.fills:
         name = f"fill {fill.seq} of order {fill.order} of run {fill.run}"
-        if (fill.run, fill.order) not in orders:
+        if fill[:2] not in orders:
             raise Refused(f"{name}: that order is not kept")
         if fill[:3] in taken:
             raise Refused(f"{name} is kept already")
         taken.add(fill[:3])
+        traded[fill[:2]] += fill.size
+        if traded[fill[:2]] > (size := orders[fill[:2]].size):
+            raise Refused(f"{name}: with it {traded[fill[:2]]} lots have traded of an order of {size}")
 
 
 def orders_told(changes: Changes) -> list[tuple[int, int]]:
@@ -200,29 +221,44 @@ def refuse_strangers(run: Run, told: Sequence[int], found: Sequence[int]) -> Non
 
 def _wrong_order(order: Order) -> str | None:
     ended = order.state in ENDS
+    if order.state not in tuple(OrderState):
+        return f"state is {order.state!r}; expected one of {', '.join(OrderState)}"
     if order.side not in (-1, 1):
         return f"side is {order.side}; expected 1 or -1"
     if not 0 <= order.filled <= order.size:
         return f"filled is {order.filled} of {order.size} lots"
     if ended != (order.done_ns is not None):
         return f"done_ns is {order.done_ns} while it is {order.state}; it has one when it has ended"
-    if order.state is OrderState.FILLED and order.filled != order.size:
+    if order.state == OrderState.FILLED and order.filled != order.size:
         return f"it is told as filled with {order.filled} of {order.size} lots"
-    if order.state is OrderState.REJECTED and order.filled:
+    if order.state == OrderState.REJECTED and order.filled:
         return f"it is told as rejected with {order.filled} lots filled"
     return None
 
 
-def _refuse_wrong_fields(name: str, fields: Mapping[str, Any]) -> None:  # Any: whole numbers, texts, bytes, None.
+def _refuse_wrong_row(name: str, row: Run | Order | Fill | Balance | BreakerChange | OperatorCommand) -> None:
+    _refuse_wrong_fields(name, row._asdict(), KINDS[type(row)])
+
+
+def _refuse_wrong_fields(
+    name: str,
+    fields: Mapping[str, Any],  # Any: whatever was given.
+    kinds: Mapping[str, Collection[type]],
+) -> None:
     for field, value in fields.items():
-        if isinstance(value, str):
-            wrong = _wrong_text(field, value)
-        elif value is None or isinstance(value, bytes):
-            wrong = None
-        else:
-            wrong = _wrong_number(field, value)
-        if wrong:
+        if wrong := _wrong(field, value, kinds[field]):
             raise DataError(f"{name}: {field} is {value!r}; expected {wrong}")
+
+
+def _wrong(field: str, value: Any, kinds: Collection[type]) -> str | None:  # Any: whatever was given.
+    """Return what would be right instead of `value`; None where it is."""
+    if value is None and NoneType in kinds:
+        return None
+    if int in kinds:
+        return _wrong_number(field, value)
+    if bytes in kinds:
+        return None if isinstance(value, bytes) else "bytes"
+    return _wrong_text(field, value) if isinstance(value, str) else "a text"
 
 
 def _wrong_text(field: str, value: str) -> str | None:

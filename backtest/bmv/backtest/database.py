@@ -4,8 +4,9 @@ from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
+from bmv.adapters.parquet.reading import MAX_NS, MIN_NS
 from bmv.adapters.parquet.source import Source, open_all
-from bmv.adapters.parquet.tape import MAX_NS, MIN_NS, ParquetTape
+from bmv.adapters.parquet.tape import ParquetTape
 from bmv.adapters.postgres.tape import Copy, Recorded
 from bmv.ports.market import Market
 from bmv.ports.market_data import Columns

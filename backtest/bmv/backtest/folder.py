@@ -1,4 +1,4 @@
-"""A run folder: the names of its files, and how they are read back for a report, a table or a comparison."""
+"""The folder of a run or a sweep: the names of its files, and how they are written and read back."""
 
 import errno
 import os
@@ -135,6 +135,13 @@ def json_at(path: Path) -> Json:
     if not isinstance(found, dict):
         raise DataError(f"{path}: expected an object, found {type(found).__name__}")
     return cast(Json, found)
+
+
+def write_json(path: Path, content: Json) -> None:
+    """Write a JSON file, whole or not at all."""
+    half_done = path.with_name(f".{path.name}.tmp")
+    half_done.write_bytes(orjson.dumps(content, option=orjson.OPT_INDENT_2 | orjson.OPT_SERIALIZE_NUMPY))
+    half_done.replace(path)
 
 
 def table_at(path: Path) -> pl.DataFrame:

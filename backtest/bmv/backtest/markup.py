@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from html import escape
 
 from bmv.backtest.numbers import SECOND, Json, at, finite
-from bmv.backtest.sheet import Row, Section, in_words, profit_parts
+from bmv.backtest.sheet import ABOVE_HOLDING, Row, Section, in_words, profit_parts, volume_decimals
 from bmv.backtest.wording import UNKNOWN, currencies, instant, moneys, percent, plain, span
 
 
@@ -92,7 +92,7 @@ def profit(summary: Json) -> Html:
         html(element("div", "+" if number else "=", css="sign"), _part(words[name], name))
         for number, name in enumerate(parts)
     )
-    hold = html(element("b", _toned(words["hold"])), element("span", "compared with holding"))
+    hold = html(element("b", _toned(words["hold"])), element("span", "net above holding", title=ABOVE_HOLDING))
     return element("div", element("div", net, css="net"), *sums, element("div", hold, css="part apart"), css="profit")
 
 
@@ -196,13 +196,14 @@ def bracket_table(bracket: Json, symbol: str) -> Html:
 
     The row of the run itself says so.
     """
+    decimals = volume_decimals(bracket)
     return table(
         ("Queue", "Net", "Volume filled", "Fills", "Max drawdown", "Digest"),
         (
             [
                 f"{queue.title()} (this run)" if run.get("own") else queue.title(),
                 in_words(Row("", finite(run.get("net")), "quote"), symbol),
-                in_words(Row("", finite(run.get("volume")), "base"), symbol),
+                in_words(Row("", finite(run.get("volume")), "base", "", decimals), symbol),
                 in_words(Row("", finite(run.get("fills")), "count")),
                 in_words(Row("", finite(run.get("max_drawdown")), "share")),
                 element("span", str(run.get("digest", UNKNOWN))[:8], css="mono", title=str(run.get("digest", ""))),

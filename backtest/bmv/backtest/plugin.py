@@ -66,23 +66,32 @@ class StrategyError(BmvError):
 
 def load(spelling: str) -> Strategy:
     """Return the function that `path.py:name` names."""
+    return fitting(function_at(spelling, "strategy"), spelling)
+
+
+def function_at(spelling: str, key: str) -> Callable[..., Any]:  # Any: a user's function.
+    """Return the function that `path.py:name` names, its file run anew.
+
+    Args:
+        key: Key of the configuration that names it, for who reads an error.
+    """
     path, _, name = spelling.rpartition(":")
     file = Path(path)
     if not os.path.isfile(file):  # Not `file.is_file()`, which raises where a name is too long.
-        raise ConfigError(f"strategy = {spelling!r}: there is no file {path}")
-    spec = importlib.util.spec_from_file_location(f"bmv_strategy_{file.stem}", file)
+        raise ConfigError(f"{key} = {spelling!r}: there is no file {path}")
+    spec = importlib.util.spec_from_file_location(f"bmv_{key.rpartition('.')[2]}_{file.stem}", file)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     try:
         spec.loader.exec_module(module)
     except Exception as error:
-        raise ConfigError(f"strategy = {spelling!r}: {path} can't be imported: {_where(error)}") from error
-    strategy = getattr(module, name, None)
-    if not callable(strategy):
+        raise ConfigError(f"{key} = {spelling!r}: {path} can't be imported: {_where(error)}") from error
+    function: object = getattr(module, name, None)
+    if not callable(function):
         functions = sorted(n for n, f in vars(module).items() if callable(f) and not n.startswith("_"))
-        raise ConfigError(f"strategy = {spelling!r}: {path} has no function {name}; it has {', '.join(functions)}")
-    return fitting(strategy, spelling)
+        raise ConfigError(f"{key} = {spelling!r}: {path} has no function {name}; it has {', '.join(functions)}")
+    return function
 
 
 def fitting(strategy: object, spelling: str = "") -> Strategy:

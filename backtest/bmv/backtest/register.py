@@ -16,24 +16,20 @@ import numpy as np
 from numpy.typing import NDArray
 from platformdirs import user_data_path
 
-from bmv.adapters.sqlite.records import Form, transaction
+from bmv.adapters.sqlite.file import Form, transaction
 from bmv.ports.errors import DataError
 
 Source = Literal["sweep", "backtest"]
 Row = tuple[str, float | None, Source]  # Digest of a set, its Sharpe ratio per period if known, where it was run.
 
-FORM = Form(
-    name="a register of trials",
-    application=0x626D760B,
-    version=1,
-    statements=(
-        # One row for each choice of files that was ever run, named by a hash of their names.
-        "create table data (id integer primary key, name text not null unique)",
-        "create table file (name text, data integer references data, primary key (name, data)) without rowid",
-        """create table trial (data integer references data, digest text, sharpe real, source text not null,
-           primary key (data, digest)) without rowid""",
-    ),
-)
+TABLES = """
+-- One row for each choice of files that was ever run, named by a hash of their names.
+create table data (id integer primary key, name text not null unique);
+create table file (name text, data integer references data, primary key (name, data)) without rowid;
+create table trial (data integer references data, digest text, sharpe real, source text not null,
+                    primary key (data, digest)) without rowid;
+"""
+FORM = Form(name="a register of trials", application=0x626D760B, steps=(TABLES,))
 
 ON_SHARED = "data in (select data from file where name in (select value from json_each(?)))"
 

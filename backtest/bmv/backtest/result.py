@@ -172,10 +172,11 @@ class Result:
         """Write the run folder, the report last; return its path. `manifest.json` is what makes a folder a run."""
         folder = Path(folder)
         refuse_unwritable(folder)  # Before the bracket, which takes two runs more.
+        manifest = self.manifest()  # Refuses ticks that are not those that were recorded.
         summary = self.summary | ({"bracket": self.bracket} if report else {})
         with writing(folder):
             folder.mkdir(parents=True, exist_ok=True)
-            _write_json(folder / MANIFEST, self.manifest())
+            _write_json(folder / MANIFEST, manifest)
             (folder / CONFIG).write_text(self._config_text(), "utf-8")
             self.orders.write_parquet(folder / ORDERS)
             self.fills.write_parquet(folder / FILLS)

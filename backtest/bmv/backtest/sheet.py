@@ -3,18 +3,26 @@
 from typing import Literal, NamedTuple
 
 from bmv.backtest.numbers import Json, at, finite
-from bmv.backtest.wording import UNKNOWN, currencies, money_decimals, percent, plain, significant, span
+from bmv.backtest.wording import UNKNOWN, base_decimals, currencies, money_decimals, percent, plain, significant, span
 
-Unit = Literal["quote", "base", "amount", "bps", "share", "count", "seconds", "number", "signed"]
+Unit = Literal["quote", "base", "amount", "bps", "share", "part", "count", "seconds", "number", "signed"]
+
+
+ABOVE_HOLDING = "net, less what the first position made"
+BASE_DIGITS = 5  # Of the largest amount of base that stands beside others.
 
 
 class Row(NamedTuple):
-    """One figure: what it is called, what it is, in which unit, and what it means."""
+    """One figure: what it is called, what it is, in which unit, and what it means.
+
+    `decimals` are those of amounts of base that are read side by side; None: as many as mean something.
+    """
 
     label: str
     value: float | None
     unit: Unit
     means: str = ""
+    decimals: int | None = None
 
 
 class Section(NamedTuple):
@@ -40,11 +48,15 @@ def in_words(row: Row, symbol: str = "") -> str:
         case "amount":
             return f"{_amount(value)} {quote}"
         case "base":
-            return f"{significant(value, 5)} {base}"
+            if row.decimals is not None:
+                return f"{plain(value, row.decimals)} {base}"
+            return f"{significant(value, BASE_DIGITS)} {base}"
         case "bps":
             return f"{plain(value, 2)} bps"
         case "share":
             return percent(value)
+        case "part":
+            return percent(value) if 0 <= value <= 1 else "more than all" if value > 1 else "nothing"
         case "count":
             return plain(value, 0)
         case "seconds":
@@ -80,10 +92,10 @@ def headline(summary: Json) -> list[Row]:
     return [
         Row("Net profit", money("net"), "quote", "change of cash + position × mid, first row to last"),
         Row(
-            "Compared with holding",
+            "Net above holding",
             finite(summary.get("net_vs_hold")),
             "quote",
-            "net, less what the first position made",
+            ABOVE_HOLDING,
         ),
         Row("Spread", money("spread"), "quote", "earned against the mid at the fills"),
         Row("Inventory", money("inventory"), "quote", "gain of what was held while the mid moved"),
@@ -111,13 +123,13 @@ def sections(summary: Json) -> list[Section]:
         return finite(at(stats, *path))
 
     markout = {row["horizon_s"]: row["mean_bps"] for row in stats.get("markouts", []) if row["side"] is None}
-    return [
+    told = [
         Section("Spread", [
             Row("Quoted", get("spread", "quoted_bps"), "bps", "our best ask − our best bid, while both rested"),
             Row("Effective", get("spread", "effective_bps"), "bps", "2 × distance of the fill from the mid"),
             Row("Realised, 5 s", get("spread", "realised_bps"), "bps", "the same against the mid 5 s later"),
             Row("Markout, 5 s", finite(markout.get(5.0)), "bps", "what a fill was worth 5 s later, before fees"),
-            Row("Given back by 5 s", get("adverse_selection", "share"), "share", "adverse selection: part of the "
+            Row("Given back by 5 s", get("adverse_selection", "share"), "part", "adverse selection: part of the "
                 "captured spread that the market took back"),
             Row("Net per notional", get("activity", "net_bps"), "bps", "net profit by quote traded"),
         ]),
@@ -171,3 +183,21 @@ def sections(summary: Json) -> list[Section]:
             Row("Turnover", get("activity", "turnover"), "number", "notional by mean equity"),
         ]),
     ]  # fmt: skip
+    return [Section(section.title, side_by_side(section.rows)) for section in told]
+
+
+def volume_decimals(bracket: Json) -> int:
+    """Return how many decimals the volumes of a bracket are shown with."""
+    volumes = (finite(run.get("volume")) for run in bracket.values() if isinstance(run, dict))
+    return base_decimals(max((volume for volume in volumes if volume is not None), default=0.0))
+
+
+def side_by_side(rows: list[Row]) -> list[Row]:
+    """Return rows whose amounts of base all have the decimals that mean something in the largest of them.
+
+    >>> [in_words(row) for row in side_by_side([Row("mean", 0.07977, "base"), Row("largest", 12.5, "base")])]
+    ['0.080 base', '12.500 base']
+    """
+    largest = max((abs(row.value) for row in rows if row.unit == "base" and row.value is not None), default=0.0)
+    decimals = base_decimals(largest)
+    return [row._replace(decimals=decimals) if row.unit == "base" else row for row in rows]

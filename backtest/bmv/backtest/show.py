@@ -11,7 +11,7 @@ from rich.text import Text
 
 from bmv.backtest.folder import summary_of
 from bmv.backtest.numbers import SECOND, Json, at, finite
-from bmv.backtest.sheet import Row, headline, in_words, profit_parts, sections
+from bmv.backtest.sheet import Row, headline, in_words, profit_parts, sections, volume_decimals
 from bmv.backtest.wording import currencies, instant, moneys, plain, span
 
 
@@ -47,7 +47,11 @@ def _title(summary: Json) -> Text:
     if first is not None and last is not None:
         period = f"{instant(first)} to {instant(last)} UTC, {span((last - first) / SECOND)}"
     return Text.assemble(
-        (str(summary.get("symbol", "")), "bold"), "  ", (period, "dim"), "  ", (str(summary.get("digest", "")), "cyan")
+        (str(summary.get("symbol", "")), "bold"),
+        "  ",
+        (period, "dim"),
+        "\ndigest ",
+        (str(summary.get("digest", "")), "cyan"),
     )
 
 
@@ -61,7 +65,7 @@ def _money(summary: Json) -> Text:
     )
     hold = words.pop("hold")
     text.append(" = " + "  ".join(f"{name} {amount}" for name, amount in words.items()))
-    return text.append(f"\ncompared with holding {hold}")
+    return text.append(f"\nnet above holding {hold}, that is net less what the first position made")
 
 
 def _columns(summary: Json, symbol: str) -> RenderableType:
@@ -87,11 +91,13 @@ def _bracket(bracket: Json, symbol: str) -> Table:
     table = Table(title="Bracket of belief (* this run)", title_justify="left", title_style="bold cyan", box=None)
     for name in ("queue", "net", "volume", "fills", "drawdown", "digest"):
         table.add_column(name, justify="left" if name in ("queue", "digest") else "right", header_style="dim")
+    decimals = volume_decimals(bracket)
     for queue, run in bracket.items():
         if isinstance(run, dict):
             net, volume, fills, fall = (finite(run.get(name)) for name in ("net", "volume", "fills", "max_drawdown"))
             table.add_row(f"{queue} *" if run.get("own") else queue,
-                          in_words(Row("", net, "quote"), symbol), in_words(Row("", volume, "base"), symbol),
+                          in_words(Row("", net, "quote"), symbol),
+                          in_words(Row("", volume, "base", "", decimals), symbol),
                           in_words(Row("", fills, "count")), in_words(Row("", fall, "share")),
                           str(run.get("digest", "")))  # fmt: skip
     return table

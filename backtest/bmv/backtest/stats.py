@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from bmv.backtest.markouts import adverse_selection, markouts, pivot_quality, spreads
-from bmv.backtest.numbers import Json, finite, ratio
+from bmv.backtest.numbers import SECOND, Json, finite, ratio
 from bmv.backtest.quoting import activity, inventory, order_fates, uptime
 from bmv.backtest.returns import drawdown, ratios
 from bmv.backtest.roundtrips import round_trips
@@ -99,6 +99,8 @@ def _tripped(outcome: "Outcome", rows: list[tuple[int, int, int]], tier: Tier) -
         when = f"{len(spells):,} times, first at {_second(start)}"
     else:
         when = f"at {_second(start)} " + ("and it stayed so" if rows[-1][2] == tier else f"until {_second(end)}")
+        if end - start < SECOND and rows[-1][2] != tier:
+            return f"the breaker {TRIPPED[tier]} at {_second(start)} for less than a second"
     return f"the breaker {TRIPPED[tier]} {when}" + ("" if share is None else f": {percent(share)} of the time")
 
 

@@ -78,6 +78,15 @@ def money_decimals(largest: float) -> int:
     return 2 if largest >= 1000 or not largest else 4 if largest >= 1 else 6
 
 
+def base_decimals(largest: float) -> int:
+    """Return how many decimals of base to show beside an amount of `largest`.
+
+    >>> base_decimals(12345.0), base_decimals(12.3), base_decimals(0.0123), base_decimals(0)
+    (0, 3, 6, 0)
+    """
+    return min(max(0, 4 - int(f"{largest:e}".split("e")[1])), 8) if largest else 0
+
+
 def instant(ts_ns: int) -> str:
     """Return an instant in UTC to the second.
 

@@ -6,16 +6,19 @@ by one, and asks whether they make sense together.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from itertools import pairwise
+from typing import Any, NamedTuple
 
 import polars as pl
 
+from bmv.data.parquet import ROW
 from bmv.data.quality import GAP_NS, GAPS_KEPT, Gap
 from bmv.data.schema import LAKE, LAKE_SCHEMA
 from bmv.ports.messages import Kind
 
 OUTLIER = 0.02  # A print this share away from the median of those around it,
 NEIGHBOURS = 101  # which are so many, itself included.
+OUTLIERS_KEPT = 5
 SHIFTS_MS = (-500, -100, -50, -20, -10, -5, -1, 0, 1, 5, 10, 20, 50, 100, 500)
 SKEW_GAIN = 0.02  # A shift is believed when so many more of the prints then lie at the quote.
 PRINTS_LOOKED_AT, QUOTES_LOOKED_AT = 200_000, 2_000_000  # For the skew; whichever is reached first.
@@ -37,6 +40,15 @@ _UNSIZED = pl.any_horizontal(
 _SEEN = ("kind", "side", "price", "bid", "ask")
 
 
+class Outlier(NamedTuple):
+    """A print far from those around it: its row in the file, time (nanoseconds UTC), price and theirs in ticks."""
+
+    row: int
+    ts_ns: int
+    price: int
+    around: float
+
+
 @dataclass(frozen=True, slots=True)
 class Findings:
     """Counts over the rows of one record; times in nanoseconds UTC.
@@ -46,6 +58,7 @@ class Findings:
         outside: Prints above the ask or below the bid of the quote before.
         wrong_side: Prints with a recorded aggressor that bought at the bid or below, or sold at the ask or above.
         outliers: Prints more than 2 % from the median of the hundred around them.
+        first_outliers: The first of them.
         skew_ms: By how much later the quotes should be taken for prints to lie at them most often; 0 when no shift
             does clearly better, None when there are no prints or no quotes.
     """
@@ -64,6 +77,7 @@ class Findings:
     outside: int
     wrong_side: int
     outliers: int
+    first_outliers: Sequence[Outlier]
     skew_ms: int | None
     gap_count: int
     gaps: Sequence[Gap]
@@ -71,19 +85,22 @@ class Findings:
     def as_dict(self) -> dict[str, Any]:  # Any: it is JSON.
         """Return the findings as JSON-able values."""
         told = {name: getattr(self, name) for name in self.__slots__}
-        return {**told, "gaps": [gap._asdict() for gap in self.gaps]}
+        listed = {name: [each._asdict() for each in told[name]] for name in ("gaps", "first_outliers")}
+        return told | listed
 
 
 def checked(batches: Iterable[pl.DataFrame]) -> Findings:
     """Look at rows in the lake's form, in order of time; there must be some. A few batches are held at once, no more.
 
     Args:
-        batches: The rows, cut anywhere.
+        batches: The rows, cut anywhere; where they have `row`, outliers are told by it, else by their place.
     """
     tally, twins, against, outliers, skew = Tally(), _Twins(), _Against(), _Outliers(), _Skew()
     unsized = 0
-    for rows in batches:
-        for one in (tally, twins, against, outliers, skew):
+    for numbered in batches:
+        rows = numbered.select(list(LAKE))
+        outliers.add(numbered if ROW in numbered.columns else rows.with_row_index(ROW, tally.rows))
+        for one in (tally, twins, against, skew):
             one.add(rows)
         unsized += rows.select(_UNSIZED).item()
     return Findings(
@@ -95,11 +112,21 @@ def checked(batches: Iterable[pl.DataFrame]) -> Findings:
         outside=against.outside,
         wrong_side=against.wrong_side,
         outliers=outliers.counted(),
+        first_outliers=outliers.first(),
         skew_ms=skew.found(),
         gap_count=len(tally.gaps),
         gaps=sorted(tally.gaps, key=lambda gap: (-gap.length_ns, gap.from_ns))[:GAPS_KEPT],
         **tally.counts,
     )
+
+
+def between(spans: Iterable[tuple[int, int]]) -> list[Gap]:
+    """Return the holes longer than `GAP_NS` between parts of a record, each from its first time to its last, in order.
+
+    >>> between([(0, 10), (100 * 10**9, 101 * 10**9)])
+    [Gap(from_ns=10, to_ns=100000000000)]
+    """
+    return [Gap(one[1], other[0]) for one, other in pairwise(spans) if other[0] - one[1] > GAP_NS]
 
 
 class Tally:
@@ -180,13 +207,15 @@ class _Outliers:
     def __init__(self) -> None:
         self._count = 0
         self._prints = 0
-        self._held = pl.Series(dtype=pl.Float64)  # Prices: those before the waiting ones, and the waiting ones.
+        self._first = list[Outlier]()
+        # Prints: those before the waiting ones, and the waiting ones.
+        self._held = pl.DataFrame(schema={ROW: pl.Int64, "ts_ns": pl.Int64, "price": pl.Int64})
         self._known = 0  # So many of them have been looked at.
 
     def add(self, rows: pl.DataFrame) -> None:
-        prices = rows.filter(pl.col("kind") == Kind.TRADE)["price"].cast(pl.Float64)
-        self._prints += len(prices)
-        self._held = pl.concat([self._held, prices])
+        prints = rows.filter(pl.col("kind") == Kind.TRADE).select(pl.col(ROW).cast(pl.Int64), "ts_ns", "price")
+        self._prints += len(prints)
+        self._held = pl.concat([self._held, prints])
         self._look(len(self._held) - NEIGHBOURS // 2)
 
     def counted(self) -> int:
@@ -194,12 +223,20 @@ class _Outliers:
         self._look(len(self._held))
         return self._count if self._prints >= NEIGHBOURS else 0
 
+    def first(self) -> list[Outlier]:
+        """Return the first few of those that were counted."""
+        return self._first if self._prints >= NEIGHBOURS else []
+
     def _look(self, stop: int) -> None:
         if stop <= self._known:
             return
-        around = self._held.rolling_median(NEIGHBOURS, center=True, min_samples=NEIGHBOURS // 2)
-        off = (self._held / around - 1).abs() > OUTLIER
-        self._count += int(off[self._known : stop].sum())
+        price = pl.col("price").cast(pl.Float64)
+        told = self._held.with_columns(
+            around=price.rolling_median(NEIGHBOURS, center=True, min_samples=NEIGHBOURS // 2)
+        )
+        off = told[self._known : stop].filter((price / pl.col("around") - 1).abs() > OUTLIER)
+        self._count += len(off)
+        self._first += [Outlier(*found) for found in off.head(OUTLIERS_KEPT - len(self._first)).rows()]
         gone = max(0, stop - NEIGHBOURS // 2)
         self._held, self._known = self._held[gone:], stop - gone
 

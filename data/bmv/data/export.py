@@ -2,7 +2,7 @@
 
 import gzip
 import os
-from collections.abc import Iterable
+from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 from typing import IO, cast
@@ -10,22 +10,32 @@ from typing import IO, cast
 import polars as pl
 
 from bmv.data.importers import FORMS, Options, chosen
-from bmv.data.lake import market_of
+from bmv.data.lake import market_of, refuse_many
 from bmv.data.parquet import ROW, maker, parquet_batches
+from bmv.data.place import ticks_below
 from bmv.data.schema import FLOATS, LAKE, replacing
 from bmv.data.steps import KINDS
-from bmv.ports.errors import UsageError
+from bmv.ports.errors import DataError, UsageError
 from bmv.ports.market import Market
 
 
-def exported(days: Iterable[Path], out: Path, whole: bool) -> int:
-    """Write days of the lake as one CSV, gzipped if its name says so; return how many rows.
+def exported(
+    asked: Path, out: Path, whole: bool, overwrite: bool = False, progress: Callable[[int], None] | None = None
+) -> int:
+    """Write a day of the lake, or a folder of days of one market, as one CSV, gzipped if its name says so.
+
+    Returns how many rows there were.
 
     Args:
+        overwrite: Write over a file that is there.
         whole: Leave ticks and lots as they are; else prices and sizes are in units, as exact decimals, and kinds words.
+        progress: Told how many rows more were written.
     """
     if not out.name.endswith((".csv", ".csv.gz")):
         raise UsageError(f"{out}: expected a name that ends in .csv or .csv.gz")
+    _refuse_there(out, overwrite)
+    days = ticks_below(asked)
+    refuse_many(asked, days)
     rows = 0
     half_done = out.with_name(f".{out.name}.{os.getpid()}.tmp")
     with replacing(out, half_done), _opened(half_done, out.suffix == ".gz") as file:
@@ -35,18 +45,43 @@ def exported(days: Iterable[Path], out: Path, whole: bool) -> int:
                 told = part.drop(ROW) if whole else _in_units(part.drop(ROW), market)
                 told.write_csv(file, include_header=rows == 0)
                 rows += len(part)
+                if progress:
+                    progress(len(part))
     return rows
 
 
-def converted(path: Path, out: Path, form: str | None, options: Options) -> int:
+def converted(
+    path: Path,
+    out: Path,
+    form: str | None,
+    options: Options,
+    overwrite: bool = False,
+    progress: Callable[[int], None] | None = None,
+) -> int:
     """Write a file of any form as Parquet in the float form; return how many rows. Nothing is judged."""
-    read = chosen(FORMS, path, form, options).read(path, options)
-    whole = pl.concat([part.drop(ROW) for part in read])
+    if out.suffix != ".parquet":
+        raise UsageError(f"{out}: expected a name that ends in .parquet")
+    if out.exists() and path.exists() and out.samefile(path):
+        raise UsageError(f"{out}: is the file to be converted; expected another name")
+    _refuse_there(out, overwrite)
+    parts = []
+    for part in chosen(FORMS, path, form, options).read(path, options):
+        parts.append(part.drop(ROW))
+        if progress:
+            progress(len(part))
+    if not any(len(part) for part in parts):
+        raise DataError(f"{path}: has no rows")
+    whole = pl.concat(parts)
     half_done = out.with_name(f".{out.name}.{os.getpid()}.tmp")
     with replacing(out, half_done):
         words = {"bmv.source": made_by} if (made_by := maker(path)) else None
         whole.select(list(FLOATS)).write_parquet(half_done, compression="zstd", metadata=words)
     return len(whole)
+
+
+def _refuse_there(out: Path, overwrite: bool) -> None:
+    if out.exists() and not overwrite:
+        raise UsageError(f"{out}: exists; --overwrite replaces it")
 
 
 def _in_units(rows: pl.DataFrame, market: Market) -> pl.DataFrame:

@@ -7,13 +7,13 @@ stylized facts and statistical issues, Quantitative Finance 1 (2001).
 
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from math import sqrt
+from math import ceil, sqrt
 
 import numpy as np
 import polars as pl
 
 from bmv.data.schema import frames
-from bmv.data.synth import YEAR_S, Shape, chunks
+from bmv.data.synth import REGIME, SPREAD, WIDTH, YEAR_S, Shape, chunks
 from bmv.ports.errors import DataError
 from bmv.ports.market import Market
 from bmv.ports.messages import Kind
@@ -22,6 +22,7 @@ STEP_NS = 10_000_000_000  # Over which returns are taken.
 LONG_STEPS = 6  # Of these make the longer return of the variance ratio.
 BURST_NS = 100_000
 IMPACT_NS = 5_000_000_000
+WIDENED = float(SPREAD.mean() + WIDTH[REGIME].mean())  # Ticks that the generator adds to a spread on average.
 TRIAL_ROWS = 100_000  # Of the made-up market that a fit looks at.
 ROUNDS = 6
 
@@ -103,6 +104,7 @@ def fitted(rows: pl.DataFrame, market: Market) -> Shape:
     if start is None:
         raise DataError("no price in the record to begin a made-up market from")
     usual = Shape()
+    spread_bps, widened_share = _spread(real, float(start))
     shape = Shape(
         price=Decimal(round(float(start))) * market.tick_size,
         volatility=real.volatility or usual.volatility,
@@ -111,7 +113,8 @@ def fitted(rows: pl.DataFrame, market: Market) -> Shape:
         trade_share=real.trade_share,
         turn_share=usual.turn_share if real.persistence is None else min(1.0, 1 - real.persistence),
         through_share=usual.through_share if real.through_share is None else min(1.0, real.through_share),
-        spread_bps=real.spread_bps or usual.spread_bps,
+        spread_bps=spread_bps,
+        widened_share=widened_share,
         size=_size(real, market),
         trade_size=_in_lots(real.trade_size, market),
         impact_bps=max(0.0, real.impact_bps or 0.0) / 10,
@@ -124,13 +127,23 @@ def fitted(rows: pl.DataFrame, market: Market) -> Shape:
             volatility=shape.volatility * _ratio(real.volatility, made.volatility),
             turn_share=_share(shape.turn_share * _ratio(_turns(real), _turns(made))),
             impact_bps=shape.impact_bps * min(3.0, _ratio(real.impact_bps, made.impact_bps)),
-            spread_bps=max(1e-9, shape.spread_bps * _ratio(real.spread_bps, made.spread_bps)),
         )
     return shape
 
 
 def _trial(shape: Shape, market: Market) -> pl.DataFrame:
     return pl.concat(frames(chunks(1, TRIAL_ROWS, 0, market, shape)))
+
+
+def _spread(real: Facts, ticks: float) -> tuple[float, float]:
+    """Return the smallest spread in bps and the share of quotes that are wider, which together have the mean spread.
+
+    Args:
+        ticks: The price that the spread is a share of.
+    """
+    mean = (real.spread_bps or Shape().spread_bps) * ticks / 1e4
+    least = max(1, ceil(mean - WIDENED))
+    return least / ticks * 1e4, min(1.0, max(0.0, (mean - least) / WIDENED))
 
 
 def _in_lots(size: float | None, market: Market) -> Decimal | None:

@@ -1,30 +1,36 @@
 """One file looked at, whatever its form: its steps, its bad rows, and what its good ones say together."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import polars as pl
 
-from bmv.data.check import FAR_NS, Findings, checked
+from bmv.data.check import FAR_NS, Findings, Outlier, checked
 from bmv.data.importers import FORMS, Form, Options, chosen
 from bmv.data.infer import PRICES, SIZES, Values, coarsest_step, finest_lot
-from bmv.data.intake import Taken, judge, refuse_bad
-from bmv.data.lake import market_of
-from bmv.data.parquet import ROW, parquet_batches, parquet_columns, readable
+from bmv.data.intake import Progress, Taken, judge, judge_whole, refusal_of, refuse_bad
+from bmv.data.lake import market_of, refuse_altered
+from bmv.data.parquet import ROW, parquet_batches, parquet_columns
+from bmv.data.place import is_url
 from bmv.data.quality import utc
-from bmv.data.schema import LAKE, LAKE_SCHEMA
-from bmv.ports.errors import DataError
+from bmv.data.schema import LAKE
+from bmv.ports.errors import DataError, UsageError
 from bmv.ports.market import PRICE_TICKS_MAX, SIZE_LOTS_MAX, Market
 
+Read = Callable[[Taken], Iterator[pl.DataFrame]]
 ROWS_LOOKED_AT = 2_000_000  # For a hint; a check looks at all of them.
 
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """What was found in one file; `taken` counts its bad rows, `findings` speak of the good ones."""
+    """What was found in one file; `taken` counts its bad rows, `findings` speak of the good ones.
+
+    `refusal` says why it can't be used: too many of its rows are bad; empty where it can.
+    """
 
     form: str
     tick_size: Decimal
@@ -32,6 +38,7 @@ class Inspection:
     inferred: bool
     taken: Taken
     findings: Findings
+    refusal: str = ""
 
     def as_dict(self) -> dict[str, Any]:  # Any: it is JSON.
         """Return all of it as JSON-able values."""
@@ -42,10 +49,17 @@ class Inspection:
             "inferred": self.inferred,
             "bad": self.taken.bad,
             "first_bad": self.taken.first_bad or None,
+            "bad_at": self.taken.bad_at,
+            "not_used": list(self.taken.unused),
             "back": self.taken.back,
             "off_lot": self.taken.off_lot,
             **self.findings.as_dict(),
+            "first_outliers": [self._outlier(outlier) for outlier in self.findings.first_outliers],
         }
+
+    def _outlier(self, outlier: Outlier) -> dict[str, Any]:  # Any: it is JSON.
+        price, around = (f"{Decimal(ticks) * self.tick_size:f}" for ticks in (outlier.price, round(outlier.around)))
+        return {"row": outlier.row, "ts_ns": outlier.ts_ns, "price": price, "around": around}
 
     def words(self) -> list[str]:
         """Return what a trader should know, a line each; what was not found is not told."""
@@ -54,27 +68,37 @@ class Inspection:
             f"tick {self.tick_size}, lot {self.lot_size}{' (found from its numbers)' if self.inferred else ''}",
             f"{found.trades:,} trades, {found.quotes:,} quotes, {found.depths:,} depth changes",
         ]
-        lines += [f"{count:,} bad: {word}" for word, count in self.taken.bad.items()]
-        lines += [f"first bad row in {self.taken.first_bad}"] if self.taken.first_bad else []
+        lines += [f"not used: {', '.join(self.taken.unused)}"] if self.taken.unused else []
+        lines += [f"bad: {fault}" for fault in self.taken.faults()]
         counts = (
-            (self.taken.back, "rows stand after a later one"),
-            (self.taken.off_lot, "sizes off the lot grid"),
-            (found.duplicates, "rows equal an earlier one of the same time"),
-            (found.crossed, "crossed quotes"),
-            (found.locked, "locked quotes"),
-            (found.unsided, "prints without an aggressor"),
-            (found.unsized, "rows with a book side whose size was not recorded"),
-            (found.outside, "prints outside the quote before"),
-            (found.wrong_side, "prints on the wrong side of the quote before"),
-            (found.outliers, "prints more than 2 % from those around them"),
-            (found.gap_count, "holes longer than a minute"),
+            (self.taken.back, "row stands", "rows stand", "after a later one"),
+            (self.taken.off_lot, "size", "sizes", "off the lot grid"),
+            (found.duplicates, "row equals", "rows equal", "an earlier one of the same time"),
+            (found.crossed, "crossed quote", "crossed quotes", ""),
+            (found.locked, "locked quote", "locked quotes", ""),
+            (found.unsided, "print", "prints", "without an aggressor"),
+            (found.unsized, "row", "rows", "with a book side whose size was not recorded"),
+            (found.outside, "print", "prints", "outside the quote before"),
+            (found.wrong_side, "print", "prints", "on the wrong side of the quote before"),
+            (found.outliers, "print", "prints", "more than 2 % from those around"),
+            (found.gap_count, "hole", "holes", "longer than a minute"),
         )
-        lines += [f"{count:,} {word}" for count, word in counts if count]
+        lines += [
+            f"{count:,} {one if count == 1 else many} {rest}".rstrip() for count, one, many, rest in counts if count
+        ]
+        lines += [self._strange(outlier) for outlier in found.first_outliers]
+        if found.outliers > len(found.first_outliers):
+            lines.append(f"and {found.outliers - len(found.first_outliers):,} more such prints")
         lines += [f"no rows from {utc(gap.from_ns)} to {utc(gap.to_ns)}" for gap in found.gaps]
         if found.skew_ms:
             when = "later" if found.skew_ms > 0 else "earlier"
             lines.append(f"clock skew: prints lie at the quote most often if quotes are {abs(found.skew_ms)} ms {when}")
         return lines
+
+    def _strange(self, outlier: Outlier) -> str:
+        told = self._outlier(outlier)
+        where = self.taken.place(outlier.row)
+        return f"a print at {told['price']} where others are near {told['around']}: {utc(outlier.ts_ns)}, {where}"
 
 
 class Look(NamedTuple):
@@ -93,19 +117,27 @@ def inspected(
     form: str | None,
     options: Options,
     max_bad_share: float,
+    progress: Progress | None = None,
 ) -> Inspection:
-    """Look at one file, batch by batch if it is in order of time, else at once. `DataError` when it is unusable."""
+    """Look at one file, batch by batch if it is in order of time, else at once.
+
+    `DataError` when there is nothing to say of it: it can't be read, its bytes are not those that were written, or it
+    has no good row.
+    """
     opened = _opened(path, tick_size, lot_size, form, options)
-    taken = Taken(path, opened.form)
+    if progress:
+        opened = opened._replace(read=partial(_told, opened.read, progress))
+    taken = Taken(path, opened.form, unused=opened.unused)
     try:
         findings = checked(_in_order(opened.read(taken)))
     except _OutOfOrderError:
-        rows, _, _, taken = _whole(path, opened, max_bad_share)
+        rows, _, _, taken = _whole(path, opened)
         findings = checked([rows])
-    refuse_bad(taken, max_bad_share)
+    refusal = refusal_of(taken, max_bad_share)
     if not taken.good:
-        raise DataError(f"{path}: has no rows")
-    return Inspection(opened.form, opened.market.tick_size, opened.market.lot_size, opened.inferred, taken, findings)
+        raise DataError(refusal or f"{path}: has no rows")
+    steps = opened.market.tick_size, opened.market.lot_size
+    return Inspection(opened.form, *steps, opened.inferred, taken, findings, refusal)
 
 
 def looked_at(
@@ -117,7 +149,11 @@ def looked_at(
     max_bad_share: float,
 ) -> Look:
     """Read one file whole, of the lake or of any form, with the steps given, else its own, else those that fit."""
-    return _whole(path, _opened(path, tick_size, lot_size, form, options), max_bad_share)
+    look = _whole(path, _opened(path, tick_size, lot_size, form, options))
+    refuse_bad(look.taken, max_bad_share)
+    if not len(look.rows):
+        raise DataError(f"{path}: has no rows")
+    return look._replace(rows=look.rows.drop(ROW))
 
 
 class Opened(NamedTuple):
@@ -126,7 +162,8 @@ class Opened(NamedTuple):
     form: str
     market: Market
     inferred: bool
-    read: Callable[[Taken], Iterator[pl.DataFrame]]
+    read: Read
+    unused: Sequence[str]
 
 
 class _OutOfOrderError(Exception):
@@ -137,26 +174,32 @@ def _opened(
     path: Path, tick_size: Decimal | None, lot_size: Decimal | None, form: str | None, options: Options
 ) -> Opened:
     if form is None and path.suffix == ".parquet" and path.is_file() and "ts_ns" in parquet_columns(path):
-        return Opened("lake", market_of(path), False, _lake_rows)
+        return Opened("lake", market_of(path), False, _lake_rows, ())
+    if is_url(path) and path.suffix != ".parquet":
+        raise UsageError(f"{path}: expected Parquet; other forms are read from this machine")
     read = chosen(FORMS, path, form, options)
-    market = Market(path.stem, *_steps(path, read, options, tick_size, lot_size))
+    *steps, inferred = _steps(path, read, options, tick_size, lot_size)
+    market = Market(path.stem, *steps)
 
     def rows(taken: Taken) -> Iterator[pl.DataFrame]:
         for batch in read.read(path, options):
-            yield judge(taken, batch, market)
+            yield judge(taken, batch, market, numbered=True)
 
-    return Opened(read.name, market, tick_size is None or lot_size is None, rows)
+    return Opened(read.name, market, inferred, rows, read.unused(path, options))
 
 
 def _lake_rows(taken: Taken) -> Iterator[pl.DataFrame]:
+    refuse_altered(taken.path)
     for part in parquet_batches(taken.path, list(LAKE)):
-        taken.rows += len(part)
-        taken.good += len(part)
-        with readable(taken.path):
-            rows = part.select(list(LAKE)).cast(LAKE_SCHEMA)
-        if rows["ts_ns"].has_nulls():
-            row = part.filter(rows["ts_ns"].is_null())[ROW][0]
-            raise DataError(f"{taken.path}, row {row} (the first is 0): ts_ns is null; it should be {LAKE['ts_ns']}")
+        yield judge_whole(taken, part)
+
+
+def _told(read: Read, progress: Progress, taken: Taken) -> Iterator[pl.DataFrame]:
+    """Yield what `read` yields, and tell how many rows more of the file were read."""
+    before = 0
+    for rows in read(taken):
+        progress(taken.rows - before)
+        before = taken.rows
         yield rows
 
 
@@ -171,13 +214,11 @@ def _in_order(batches: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame]:
             yield rows
 
 
-def _whole(path: Path, opened: Opened, max_bad_share: float) -> Look:
+def _whole(path: Path, opened: Opened) -> Look:
     """Read a file at once; its rows are sorted by time where they were not."""
-    taken = Taken(path, opened.form)
-    rows = pl.concat([pl.DataFrame(schema=LAKE_SCHEMA), *opened.read(taken)])
-    refuse_bad(taken, max_bad_share)
-    if not len(rows):
-        raise DataError(f"{path}: has no rows")
+    taken = Taken(path, opened.form, unused=opened.unused)
+    none = pl.DataFrame(schema=dict.fromkeys((ROW, *LAKE), pl.Int64))
+    rows = pl.concat([none, *(part.select(none.columns) for part in opened.read(taken))])
     return Look(_sorted(taken, rows), opened.market, opened.inferred, taken)
 
 
@@ -189,10 +230,12 @@ def _sorted(taken: Taken, rows: pl.DataFrame) -> pl.DataFrame:
 
 def _steps(
     path: Path, form: Form, options: Options, tick_size: Decimal | None, lot_size: Decimal | None
-) -> tuple[Decimal, Decimal]:
-    """Return tick and lot as given, else as the numbers of the file tell."""
+) -> tuple[Decimal, Decimal, bool]:
+    """Return tick and lot as given, else as the file states, else as its numbers tell, and whether those had to."""
+    if (tick_size is None or lot_size is None) and (stated := form.steps(path)):
+        tick_size, lot_size = tick_size or stated[0], lot_size or stated[1]
     if tick_size is not None and lot_size is not None:
-        return tick_size, lot_size
+        return tick_size, lot_size, False
     prices, sizes = _values(form.read(path, options))
     if tick_size is None:
         tick_size = coarsest_step(*prices.counted(), PRICE_TICKS_MAX)
@@ -200,7 +243,7 @@ def _steps(
             raise DataError(f"{path}: its prices lie on no decimal grid; give --tick-size")
     if lot_size is None:
         lot_size = _lot(sizes) or Decimal(1)  # Where no size is recorded, a lot can't be wrong about any.
-    return tick_size, lot_size
+    return tick_size, lot_size, True
 
 
 def steps_told(path: Path, form: str | None, options: Options) -> tuple[Decimal | None, Decimal | None]:

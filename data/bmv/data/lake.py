@@ -1,7 +1,8 @@
 """The lake: one Parquet file a market and UTC day, and beside each a manifest that says what it holds.
 
-A manifest can always be made again from its file. It is written after the file, so a crash between the two leaves one
-that does not fit any more; that is seen by the size of the file, and it is made again.
+A manifest that is missing, or can't be read, is made again from its file. One that does not fit its file is no accident
+of ours: whoever replaces a file removes its manifest first and writes the new one last (:mod:`bmv.data.schema`), so a
+crash leaves none. The file was then changed by something else, say a failing disk, and is refused.
 """
 
 import fcntl
@@ -9,7 +10,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -19,12 +20,13 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from bmv.data.check import Tally
-from bmv.data.files import sha256
+from bmv.data.files import sha256, sync_folder
 from bmv.data.merge import merged
 from bmv.data.pages import refuse_odd_pages
 from bmv.data.parquet import parquet_batches, readable
+from bmv.data.place import is_url, unreachable
 from bmv.data.quality import Gap
-from bmv.data.schema import LAKE, LAKE_SCHEMA, day_path, replacing, writable, write_rows
+from bmv.data.schema import LAKE, LAKE_SCHEMA, day_path, manifest_path, replacing, writable, write_rows
 from bmv.ports.errors import DataError, StorageError
 from bmv.ports.market import Market
 
@@ -94,13 +96,30 @@ class Lake:
         return Day(path, path.parent.parent.name, path.parent.name, day)
 
     def manifest(self, day: Day) -> Manifest:
-        """Return what a day's manifest says, made again (and written) if it is missing or no longer fits the file."""
+        """Return what a day's manifest says, made again (and written) if it is missing or can't be read.
+
+        `DataError` where the file has another size than was written; :meth:`verified` looks at every byte.
+        """
         told = _read_manifest(manifest_path(day.path))
-        if told is not None and told.bytes == day.path.stat().st_size:
-            return told
+        before = _state(day.path)
+        if told is not None:
+            if told.bytes == before.bytes:
+                return told
+            refuse_altered(day.path)  # Else the file is right, and its manifest is wrong about its size.
         made = examined(day)
-        _write_manifest(manifest_path(day.path), made)
+        # Who replaced the file meanwhile knows better, and what is in an object store is not ours to write.
+        if not is_url(day.path) and _state(day.path) == before:
+            _write_manifest(manifest_path(day.path), made)
         return made
+
+    def verified(self, day: Day) -> Manifest:
+        """Return a day's manifest once its file has been read whole and has the checksum that was written.
+
+        `DataError` where it has another; a file without a manifest gets one.
+        """
+        told = self.manifest(day)
+        refuse_altered(day.path)
+        return told
 
     def market(self, venue: str, symbol: str) -> Market | None:
         """Return the market as its newest day knows it; None where the lake has none."""
@@ -120,6 +139,7 @@ class Lake:
         if day.path.exists():
             _refuse_other_steps(day.path, market)
             refuse_odd_pages(day.path)
+            refuse_altered(day.path)
             with readable(day.path):
                 old = pl.read_parquet(day.path, columns=list(LAKE), glob=False)
                 makers = pl.read_parquet_metadata(day.path).get("bmv.source", "")
@@ -132,6 +152,19 @@ class Lake:
             write_rows(day.path, whole.lazy(), market, words)
             _write_manifest(manifest_path(day.path), examined(day, [whole]))
         return fresh
+
+    def remove(self, days: Sequence[Day]) -> None:
+        """Take days out, their manifests first: what is left of a removal that was cut off is a day without one.
+
+        The caller holds :meth:`writing`.
+        """
+        for day in days:
+            with writable(day.path):
+                manifest_path(day.path).unlink(missing_ok=True)
+                day.path.unlink(missing_ok=True)
+                sync_folder(day.path.parent)
+                with suppress(OSError):  # It still has other days, or ticks that are not settled.
+                    day.path.parent.rmdir()
 
     @contextmanager
     def writing(self) -> Iterator[Path]:
@@ -168,15 +201,30 @@ def both_makers(one: str, other: str) -> str:
     return "; ".join(sorted(told, key=lambda maker: not maker.startswith("synthetic")))
 
 
-def manifest_path(path: Path) -> Path:
-    """Return where the manifest of a day's file lies."""
-    return path.with_suffix(".json")
+def refuse_altered(path: Path, digest: str | None = None) -> None:
+    """Raise `DataError` where the bytes of a file are not those that its manifest was written for.
+
+    Args:
+        digest: SHA-256 of the file; None: it is computed. A file without a manifest is not judged.
+    """
+    told = _read_manifest(manifest_path(path))
+    if told is None:
+        return
+    if (found := digest or sha256(path)) == told.sha256:
+        return
+    if _read_manifest(manifest_path(path)) != told:  # An import has replaced both meanwhile.
+        refuse_altered(path)
+        return
+    raise DataError(
+        f"{path}: its bytes are not those that were written (checksum {found[:12]}…, its manifest has "
+        f"{told.sha256[:12]}…): restore it, or remove it and import its day anew"
+    )
 
 
 def examined(day: Day, rows: Iterable[pl.DataFrame] | None = None) -> Manifest:
     """Say what a day's file holds; `rows` are those that were written to it just now, None: they are read."""
     with readable(day.path):
-        words = pl.read_parquet_metadata(day.path)
+        words = pl.read_parquet_metadata(str(day.path))
     tally = Tally()
     for part in parquet_batches(day.path, list(LAKE)) if rows is None else rows:
         with readable(day.path):
@@ -200,9 +248,22 @@ def examined(day: Day, rows: Iterable[pl.DataFrame] | None = None) -> Manifest:
     )
 
 
-def day_number(ts_ns: int) -> date:
+def day_of(ts_ns: int) -> date:
     """Return the UTC day of a time."""
     return datetime.fromtimestamp(ts_ns // 10**9, UTC).date()
+
+
+class _State(NamedTuple):
+    """By what a file is known to be still the same."""
+
+    file: int
+    bytes: int
+    changed_ns: int
+
+
+def _state(path: Path) -> _State:
+    stat = path.stat()
+    return _State(stat.st_ino, stat.st_size, getattr(stat, "st_mtime_ns", 0))  # An object store has no such time.
 
 
 def _read_manifest(path: Path) -> Manifest | None:
@@ -230,9 +291,29 @@ def _refuse_other_steps(path: Path, market: Market) -> None:
         )
 
 
+def refuse_many(asked: Path, files: Iterable[Path]) -> None:
+    """Refuse files of several markets, named by what they say of themselves, else by the folder of a day's file.
+
+    Args:
+        asked: What the operator named.
+        files: What lies in it.
+    """
+    markets = sorted({name for file in files if (name := _market_named(file))})
+    if len(markets) > 1:
+        some = ", ".join(markets[:5]) + (", …" if len(markets) > 5 else "")
+        raise DataError(f"{asked}: holds {len(markets)} markets ({some}); give the folder of one")
+
+
+def _market_named(path: Path) -> str:
+    with readable(path):
+        words = pl.read_parquet_metadata(str(path))
+    told = " ".join(words[key] for key in ("bmv.venue", "bmv.symbol") if key in words)
+    return told or (path.parent.name if _day_of(path) else "")
+
+
 def market_of(path: Path) -> Market:
     with readable(path):
-        words = pl.read_parquet_metadata(path)
+        words = pl.read_parquet_metadata(str(path))
     try:
         return Market(words["bmv.symbol"], Decimal(words["bmv.tick_size"]), Decimal(words["bmv.lot_size"]))
     except (KeyError, ArithmeticError) as error:
@@ -246,9 +327,13 @@ def _is(found: str, asked: str | None) -> bool:
 def _inside(folder: Path) -> list[Path]:
     """Return what lies in a folder, hidden things aside; nothing where it is none, or is gone by now."""
     try:
-        return sorted(path for path in folder.iterdir() if path.name[0] != ".")
+        return sorted(path for path in folder.iterdir() if path.name[:1] not in ("", "."))
     except (FileNotFoundError, NotADirectoryError):
         return []
+    except Exception as error:
+        if not is_url(folder):
+            raise
+        raise unreachable(folder, error) from error
 
 
 def _day_of(path: Path) -> date | None:

@@ -53,6 +53,10 @@ def ticks_below(path: Path) -> list[Path]:
     except Exception as error:
         if not is_url(path):
             raise
-        # Each store fails in its own words: no network, no such bucket, no key to it.
-        raise DataError(f"{path}: the object store can't be read: {type(error).__name__}: {error}") from error
+        raise unreachable(path, error) from error
     raise DataError(f"{path}: no such file or folder")
+
+
+def unreachable(path: Path, error: Exception) -> DataError:
+    """Say what a store said: each fails in its own words, for no network, no such bucket, no key to it."""
+    return DataError(f"{path}: the object store can't be read: {type(error).__name__}: {error}")

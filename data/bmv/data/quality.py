@@ -326,15 +326,22 @@ class Quality:
         self.gaps += [Gap(int(ts_ns[hole] - steps[hole]), int(ts_ns[hole])) for hole in holes]
         self.gaps = sorted(self.gaps, key=lambda gap: (-gap.length_ns, gap.from_ns))[:GAPS_KEPT]
 
-    def warn(self, tick_size: Decimal | None = None, made_up: str = "", unseeded: "Quality | None" = None) -> None:
+    def warn(
+        self,
+        tick_size: Decimal | None = None,
+        made_up: str = "",
+        unseeded: "Quality | None" = None,
+        other: str = "",
+    ) -> None:
         """Put into words what an operator should know about the reading, by weight; called once, at its end.
 
         Args:
             tick_size: As configured, in quote; None: nothing is said about it.
             made_up: What the tape says of its maker, if it is made up.
             unseeded: The tally of the rows before the run.
+            other: The market that the tape is of, if it isn't the one asked for.
         """
-        self.warnings += self._on_the_tape(made_up)
+        self.warnings += self._on_the_tape(made_up, other)
         self.grave = len(self.warnings)
         if self.dropped:
             share = self.dropped / self.rows
@@ -344,9 +351,11 @@ class Quality:
             self.warnings.append(lost)
         self.warnings += [*self._on_steps(tick_size), *self._on_books(), *self._on_holes()]
 
-    def _on_the_tape(self, made_up: str) -> Iterator[str]:
+    def _on_the_tape(self, made_up: str, other: str) -> Iterator[str]:
         if made_up:
             yield f"the tape is made up ({made_up}): what is earned on it means nothing"
+        if other:
+            yield f"the tape is of {other}"
         if not self.trades:
             yield "the tape has no trades: there will be no pivot, and nothing will be quoted"
         if not self.quotes + self.depths:

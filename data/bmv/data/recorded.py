@@ -5,10 +5,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from bmv.data.lake import DAY_NS
 from bmv.ports.errors import DataError
 from bmv.ports.storage import Ticks
 
-DAY_NS = 86_400 * 10**9
 END_NS = 106_000 * DAY_NS  # In the year 2260: a day later an int64 ends.
 
 Runs = Sequence[tuple[int, int]]  # Numbers `[first, stop)`, lowest first, no two touching.

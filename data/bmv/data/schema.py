@@ -15,7 +15,7 @@ from polars.exceptions import PolarsError
 from polars.io.plugins import register_io_source
 
 from bmv.data.files import sync_folder
-from bmv.ports.errors import StorageError
+from bmv.ports.errors import StorageError, UsageError
 from bmv.ports.market import Market
 from bmv.ports.market_data import Columns
 from bmv.ports.messages import UNRECORDED, Kind
@@ -52,10 +52,27 @@ FLOATS = {
 def day_path(lake: Path, venue: str, symbol: str, day: date) -> Path:
     """Return where a lake keeps a day; a slash in a symbol becomes a dash, so that it stays one folder.
 
+    `UsageError` for a name that would lead out of the lake, or to where it does not look.
+
     >>> day_path(Path("lake"), "sim", "SOL/USDC", date(2025, 9, 3)).as_posix()
     'lake/sim/SOL-USDC/2025-09-03.parquet'
     """
-    return lake / venue.replace("/", "-") / symbol.replace("/", "-") / f"{day.isoformat()}.parquet"
+    return lake / _folder("venue", venue) / _folder("symbol", symbol) / f"{day.isoformat()}.parquet"
+
+
+def _folder(what: str, name: str) -> str:
+    folder = name.replace("/", "-")
+    if not folder.strip() or folder[0] == "." or "\\" in folder or not folder.isprintable():
+        raise UsageError(
+            f"{what} {name!r}: expected a name of a folder of the lake: not empty, no dot at its beginning, "
+            "no backslash, no control character"
+        )
+    return folder
+
+
+def manifest_path(path: Path) -> Path:
+    """Return where the manifest of a day's file lies."""
+    return path.with_suffix(".json")
 
 
 def write_day(
@@ -91,6 +108,18 @@ def write_rows(path: Path, rows: pl.LazyFrame, market: Market, metadata: Mapping
         rows.sink_parquet(
             half_done, compression="zstd", row_group_size=ROW_GROUP_ROWS, metadata=words, sync_on_close="all"
         )
+        _forget(manifest_path(path))
+
+
+def _forget(manifest: Path) -> None:
+    """Remove the manifest of a file that is about to be replaced, durably.
+
+    So no file of ours ever stands beside the manifest of another: whoever dies between the two leaves none, which is
+    then made anew, and a manifest that does not fit means that somebody else changed the file.
+    """
+    if manifest.exists():
+        manifest.unlink()
+        sync_folder(manifest.parent)
 
 
 @contextmanager

@@ -65,6 +65,7 @@ class Shape:
         turn_share: Chance that the other trades change sides from one to the next.
         through_share: Trades that print a tick or two through the touch.
         spread_bps: The smallest spread, of the price; at least a tick.
+        widened_share: Quotes to whose smallest spread the ticks of `SPREAD` and `WIDTH` are added.
         size: Median size shown at the touch, in base.
         trade_size: Median size of a trade, in base; None: a quarter of what is shown.
         impact_bps: Move of the fair price with each trade, to the side on which the uninformed are trading.
@@ -83,6 +84,7 @@ class Shape:
     size: Decimal = Decimal(5)
     trade_size: Decimal | None = None
     impact_bps: float = 0.0
+    widened_share: float = 1.0
 
 
 THIN = Shape(mean_gap_ms=4_000.0, burst_share=0.2, trade_share=0.1, spread_bps=30.0, turn_share=0.4)
@@ -97,11 +99,12 @@ def synth(
     venue: str = "synthetic",
     shape: Shape | None = None,
     overwrite: bool = False,
+    progress: Callable[[int], None] | None = None,
 ) -> list[Path]:
     """Write a made-up tape of `rows` rows from midnight UTC of `start` as a lake below `out_dir`; return its files.
 
     Without `overwrite`, a day that is there already and is not the one that would be made is a `UsageError`, and
-    nothing is written. The same tape made twice is no conflict.
+    nothing is written. The same tape made twice is no conflict. `progress` is told how many rows more were written.
     """
     source = {"bmv.venue": venue, "bmv.source": f"synthetic, seed {seed}"}
     midnight = datetime(start.year, start.month, start.day, tzinfo=UTC)
@@ -114,7 +117,14 @@ def synth(
 
     if not overwrite and day_path(Path(out_dir), venue, market.symbol, start).parent.exists():
         _refuse_others(days(), market)
-    return [write_day(path, parts, market, source) for path, parts in days()]
+    return [write_day(path, _passing(parts, progress), market, source) for path, parts in days()]
+
+
+def _passing(parts: Iterable[Columns], progress: Callable[[int], None] | None) -> Iterator[Columns]:
+    for part in parts:
+        yield part
+        if progress:
+            progress(len(part.ts_ns))
 
 
 def _refuse_others(days: Iterable[tuple[Path, Iterable[Columns]]], market: Market) -> None:
@@ -189,7 +199,8 @@ class MadeUpMarket:
         trades = _chance(bits_a, 20, self.shape.trade_share)
         series = self._series(bits_a)
         fair = self._fair(bits_b, regimes, self.impact * series * trades)
-        spread = self.spread + SPREAD[bits(bits_b, 12, 8)] + WIDTH[regimes]
+        widened = _chance(bits_b, 56, self.shape.widened_share, 8)
+        spread = self.spread + (SPREAD[bits(bits_b, 12, 8)] + WIDTH[regimes]) * widened
         bid = (fair - (spread - 1) * (SUBTICKS // 2)) // SUBTICKS  # Rounded to the nearest tick.
         ask = bid + spread
         trades[0] &= self.quote is not None

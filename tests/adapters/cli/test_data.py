@@ -123,3 +123,45 @@ def test_what_cannot_be_made_up_is_wrong_use(
     assert code == 2
     assert option.removeprefix("--").rstrip("s") in capsys.readouterr().err
     assert list(tmp_path.rglob("*.parquet")) == []
+
+
+def test_a_market_made_up_after_a_record_has_its_name_and_its_spread_and_what_is_far_off_is_marked(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    second_ns, quotes = 1_000_000_000, 5_000
+    rows = [
+        (1_756_857_600 * second_ns + row * second_ns // 4, 2, 4_850 + row // 500, 4_851 + row // 500 + (row % 20 == 0))
+        for row in range(quotes)
+    ]
+    rows[-1] = (rows[-1][0] + 20_000 * second_ns, *rows[-1][1:])  # A night.
+    told = pl.DataFrame(rows, schema=["ts_ns", "kind", "bid", "ask"], orient="row")
+    record = told.select(
+        "ts_ns", "kind", *(pl.lit(None, pl.Int64).alias(name) for name in ("side", "price", "size")),
+        "bid", pl.lit(1_000).alias("bid_size"), "ask", pl.lit(1_000).alias("ask_size"),
+    )  # fmt: skip
+    words = {"bmv.version": "1", "bmv.symbol": "AIG", "bmv.tick_size": "0.01", "bmv.lot_size": "1"}
+    record.write_parquet(tmp_path / "record.parquet", metadata=words)
+    like = ["data", "synth", str(tmp_path), "--like", str(tmp_path / "record.parquet"), "--rows", "20000"]
+
+    assert main([*like, "--json"]) == 0
+    facts = json.loads(capsys.readouterr().out)["facts"]
+    assert main(like) == 0
+    table = capsys.readouterr().err.splitlines()
+
+    assert list((tmp_path / "synthetic" / "AIG").glob("*.parquet"))
+    assert facts["spread_bps"]["made_up"] == pytest.approx(facts["spread_bps"]["record"], rel=0.03)
+    assert (facts["clustering"]["off"], facts["spread_bps"]["off"]) == (True, False)
+    assert [line.split()[0] for line in table if line.endswith("more than 50 % off")] == [
+        name.split("_")[0] for name, fact in facts.items() if fact["off"]
+    ]
+
+
+@pytest.mark.parametrize("symbol", ["..", "", ".hid"])
+def test_a_market_is_not_made_up_where_no_lake_has_it(
+    symbol: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code = main(["data", "synth", str(tmp_path / "lake"), "--rows", "10", f"--symbol={symbol}"])
+
+    assert code == 2
+    assert "expected a name of a folder of the lake" in capsys.readouterr().err
+    assert not list(tmp_path.rglob("*.parquet"))

@@ -2,6 +2,11 @@
 
 import csv
 import json
+import os
+import re
+import shutil
+import subprocess
+import sys
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -227,3 +232,241 @@ def test_a_run_on_the_lake_and_a_run_on_the_file_it_was_made_of_have_one_digest(
 
     assert told[0]["digest"] == told[1]["digest"]
     assert told[0]["orders"] > 10
+
+
+def prints(path: Path, first: str, last: str) -> Path:
+    path.write_text(f"time,price,size\n{first},100,1\n{last},100,1\n")
+    return path
+
+
+def three_days(folder: Path, said: Said) -> Path:
+    """Make a lake of three days: between the first two nothing is missing, and of the fourth to the eighth all is."""
+    days = [
+        ("2025-09-03T23:59:00Z", "2025-09-03T23:59:59Z"),
+        ("2025-09-04T00:00:01Z", "2025-09-04T00:00:59Z"),
+        ("2025-09-09T12:00:00Z", "2025-09-09T12:00:30Z"),
+    ]
+    files = [prints(folder / f"{number}.csv", *times) for number, times in enumerate(days)]
+    assert called(said, "import", *files, "--lake", folder / "lake", *IMPORT)[0] == 0
+    return folder / "lake"
+
+
+def test_a_hole_between_two_days_is_told_by_the_list_and_by_a_check(tmp_path: Path, capsys: Said) -> None:
+    lake = three_days(tmp_path, capsys)
+
+    _, table, _ = called(capsys, "list", "--lake", lake, "--show-timerange")
+    _, listed, _ = called(capsys, "list", "--lake", lake, "--json")
+    _, told, _ = called(capsys, "check", lake)
+    _, checked, _ = called(capsys, "check", lake, "--json")
+
+    (market,) = json.loads(listed)["markets"]
+    (hole,) = market["between_days"]
+    assert (market["gaps"], hole["to_ns"] - hole["from_ns"]) == (0, 475_141_000_000_000)
+    assert [{name: gap[name] for name in hole} for gap in json.loads(checked)["between_days"]] == [hole]
+    line = "no rows between days from 2025-09-04T00:00:59Z to 2025-09-09T12:00:00Z"
+    assert f"test/SOL-USDC: {line}" in table
+    assert line in told
+
+
+def test_days_that_were_removed_are_gone_and_can_be_imported_anew(tmp_path: Path, capsys: Said) -> None:
+    lake = three_days(tmp_path, capsys)
+
+    wrong = called(capsys, "remove", lake, "test", "SOL/USDC", "--day", "2025-09-05")
+    one = called(capsys, "remove", lake, "test", "SOL/USDC", "--day", "2025-09-04")
+    left = [day.day.day for day in Lake(lake).days()]
+    again = called(capsys, "import", tmp_path / "1.csv", "--lake", lake, *IMPORT)
+    _, all_of_it, _ = called(capsys, "remove", lake, "test", "SOL-USDC", "--json")
+
+    assert (wrong[0], one[0], again[0]) == (4, 0, 0)
+    assert "test SOL/USDC has no day 2025-09-05" in wrong[2]
+    assert left == [3, 9]
+    assert len(json.loads(all_of_it)["removed"]) == 3
+    assert not list(lake.rglob("*.parquet")) + list(lake.rglob("*.json"))
+
+
+def test_several_markets_are_not_mixed_into_one_file(tmp_path: Path, capsys: Said) -> None:
+    synth(tmp_path / "lake", rows=100)
+    synth(tmp_path / "lake", rows=100, market=Market("BTC/USDC", Decimal("0.01"), Decimal("0.001")))
+
+    code, _, err = called(capsys, "export", tmp_path / "lake", tmp_path / "all.csv")
+
+    assert code == 4
+    assert "holds 2 markets (synthetic BTC/USDC, synthetic SOL/USDC); give the folder of one" in err
+    assert not (tmp_path / "all.csv").exists()
+
+
+@pytest.mark.parametrize(("command", "name"), [("export", "out.csv"), ("convert", "out.parquet")])
+def test_a_file_that_is_there_is_replaced_only_when_asked(
+    command: str, name: str, tmp_path: Path, capsys: Said
+) -> None:
+    (day,) = synth(tmp_path / "lake", rows=100)
+    (tmp_path / name).write_text("mine")
+
+    code, _, err = called(capsys, command, day, tmp_path / name)
+    kept = (tmp_path / name).read_text()
+    replaced, _, _ = called(capsys, command, day, tmp_path / name, "--overwrite")
+
+    assert (code, kept, replaced) == (2, "mine", 0)
+    assert "out." in err
+    assert "exists; --overwrite replaces it" in err
+    assert (tmp_path / name).read_bytes() != b"mine"
+
+
+def test_parquet_is_not_written_into_a_file_called_csv(tmp_path: Path, floats: Path, capsys: Said) -> None:
+    code, _, err = called(capsys, "convert", floats, tmp_path / "trades.csv")
+
+    assert code == 2
+    assert "trades.csv: expected a name that ends in .parquet" in err
+    assert not (tmp_path / "trades.csv").exists()
+
+
+def test_a_wild_print_is_told_with_its_time_its_price_and_its_row(tmp_path: Path, capsys: Said) -> None:
+    lines = [
+        f"2025-09-03T00:0{at // 60}:{at % 60:02}Z,{'1.00' if at == 150 else 105_000 + at % 7},1" for at in range(300)
+    ]
+    lines[20] = "2025-09-03T00:00:20Z,0,1"  # A bad row before it does not shift what is told.
+    path = tmp_path / "trades.csv"
+    path.write_text("time,price,size\n" + "\n".join(lines) + "\n")
+
+    _, out, _ = called(capsys, "check", path)
+    _, told, _ = called(capsys, "check", path, "--json")
+
+    (outlier,) = json.loads(told)["files"][0]["first_outliers"]
+    assert (outlier["row"], outlier["price"]) == (152, "1")
+    assert "1 print more than 2 % from those around\n" in out
+    assert "a print at 1 where others are near 105003: 2025-09-03T00:02:30Z, line 152\n" in out
+
+
+def test_a_check_says_that_the_bytes_of_a_day_changed_and_ends_with_4(
+    tmp_path: Path, floats: Path, capsys: Said
+) -> None:
+    called(capsys, "import", floats, "--lake", tmp_path, *IMPORT)
+    (day,) = Lake(tmp_path).days()
+    whole = bytearray(day.path.read_bytes())
+    whole[len(whole) // 2] ^= 1
+    day.path.write_bytes(whole)
+
+    code, out, err = called(capsys, "check", tmp_path, "--json")
+
+    assert code == 4
+    assert not json.loads(out)["files"][0]["usable"]
+    assert "its bytes are not those that were written" in err
+
+
+def test_a_check_judges_the_rows_of_a_day_as_a_run_does_and_tells_the_figures_of_an_unusable_one(
+    tmp_path: Path, capsys: Said
+) -> None:
+    (day,) = synth(tmp_path, seed=1, rows=1_000)
+    rows = pl.read_parquet(day).with_row_index("row")
+    bad = rows.with_columns(kind=pl.when(pl.col("row") < 599).then(9).otherwise(pl.col("kind"))).drop("row")
+    bad.write_parquet(day, metadata=pl.read_parquet_metadata(day))
+
+    code, out, err = called(capsys, "check", day, "--json")
+
+    (told,) = json.loads(out)["files"]
+    assert code == 4
+    assert (told["usable"], told["bad"], told["rows"]) == (False, {"unknown kind": 599}, 401)
+    assert "599 of 1,000 rows are bad, above max_bad_share 0.01" in told["error"]
+    assert told["error"] in err
+
+
+@pytest.mark.parametrize(
+    ("venue", "symbol"), [("..", "X"), ("", "X"), (".hid", "X"), ("v", ".."), ("v", ""), ("v", "a\\..\\b")]
+)
+def test_an_import_to_a_place_that_the_lake_does_not_have_is_wrong_use(
+    tmp_path: Path, floats: Path, capsys: Said, venue: str, symbol: str
+) -> None:
+    steps = ("--tick-size", "0.01", "--lot-size", "0.001")
+    lake = tmp_path / "deep" / "lake"
+
+    code, _, err = called(capsys, "import", floats, "--lake", lake, "--venue", venue, f"--symbol={symbol}", *steps)
+
+    assert code == 2
+    assert "expected a name of a folder of the lake" in err
+    assert not list(tmp_path.rglob("*.parquet"))
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("import", "ticks.csv", "--lake", "s3://bucket/lake", *IMPORT),
+        ("import", "s3://bucket/ticks.csv", "--lake", "lake", *IMPORT),
+        ("export", "lake", "s3://bucket/day.csv"),
+        ("convert", "ticks.csv", "s3://bucket/ticks.parquet"),
+        ("synth", "s3://bucket/lake"),
+    ],
+)
+def test_nothing_is_written_to_an_object_store_nor_to_a_folder_of_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Said, words: tuple[str, ...]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    code, _, err = called(capsys, *words)
+
+    assert code == 2
+    assert "expected a path of this machine" in err
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_day_of_another_lake_is_counted_in_the_steps_that_it_states(tmp_path: Path, capsys: Said) -> None:
+    (day,) = synth(tmp_path / "made", seed=3, rows=500, market=Market("X", Decimal("0.05"), Decimal("0.25")))
+
+    code, out, _ = called(capsys, "import", day, "--lake", tmp_path / "lake", "--venue", "v", "--symbol", "X")
+
+    assert (code, out.splitlines()[0]) == (0, f"{day} (lake): 500 of 500 rows good, 500 new")
+    assert Lake(tmp_path / "lake").market("v", "X") == Market("X", Decimal("0.05"), Decimal("0.25"))
+
+
+def test_a_file_without_rows_can_not_be_converted(tmp_path: Path, capsys: Said) -> None:
+    (tmp_path / "ticks.csv").write_text("ts,price,size\n")
+
+    code, _, err = called(capsys, "convert", tmp_path / "ticks.csv", tmp_path / "out.parquet")
+
+    assert (code, err) == (4, f"error: {tmp_path / 'ticks.csv'}: has no rows\n")
+    assert not (tmp_path / "out.parquet").exists()
+
+
+def test_a_file_is_not_converted_onto_itself_whatever_it_is_called(tmp_path: Path, floats: Path, capsys: Said) -> None:
+    path, link = tmp_path / "ticks.parquet", tmp_path / "link.parquet"
+    called(capsys, "convert", floats, path)
+    link.symlink_to(path)
+    before = path.read_bytes()
+
+    for out in (path, link):
+        code, _, err = called(capsys, "convert", path, out, "--overwrite")
+
+        assert code == 2
+        assert "is the file to be converted" in err
+    assert path.read_bytes() == before
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a terminal of Unix")
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("check", "ticks.csv"),
+        ("export", "lake", "out.csv"),
+        ("convert", "ticks.csv", "out.parquet"),
+        ("synth", "made", "--rows", "1000"),
+    ],
+)
+def test_long_work_shows_on_a_terminal_how_far_it_is_and_nothing_in_a_pipe(
+    tmp_path: Path, floats: Path, words: tuple[str, ...]
+) -> None:
+    (tmp_path / "ticks.csv").write_bytes(floats.read_bytes())
+    synth(tmp_path / "lake", seed=3, rows=100)
+    command = [sys.executable, "-m", "bmv.adapters.cli", "data", *words]
+
+    seen, terminal = os.openpty()
+    on_terminal = subprocess.run(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=terminal, check=False)
+    os.close(terminal)
+    shown = os.read(seen, 65_536).decode()
+    os.close(seen)
+    shutil.rmtree(tmp_path / "made", ignore_errors=True)
+    for name in ("out.csv", "out.parquet"):
+        (tmp_path / name).unlink(missing_ok=True)
+    in_pipe = subprocess.run(command, cwd=tmp_path, capture_output=True, check=False)
+
+    assert (on_terminal.returncode, in_pipe.returncode) == (0, 0)
+    assert re.search(r"[\d,]+ rows \S*0:00:", re.sub(r"\x1b\[[\d;?]*\w", "", shown))
+    assert b"0:00:" not in in_pipe.stderr

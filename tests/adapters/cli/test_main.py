@@ -68,7 +68,7 @@ def test_every_leaf_gives_an_example(words: str, tmp_path: Path) -> None:
         ("config check none.toml", 3, "error: none.toml: no such file"),
         ("config check bmv.toml --set pivot.windows=3", 3, "did you mean pivot.window_s?"),
         ("config check bmv.toml --set pivot", 2, "expected key=value"),
-        ("init", 2, "bmv.toml: exists; --force overwrites it"),
+        ("init", 2, "bmv.toml: exists; --overwrite replaces it"),
         ("init other.toml --data none.parquet", 4, "none.parquet"),
         ("init other.toml --maker-fee-bps 2000", 2, "not a fee from -1000 to 1000 bps"),
         ("config check bmv.toml --set grid.bid.typo=3", 3, "known here: levels, first_bps"),
@@ -99,7 +99,26 @@ def test_the_starter_passes_its_check_and_is_not_overwritten(starter: Path) -> N
     assert bmv("config", "check", str(starter), cwd=starter.parent).returncode == 0
     assert bmv("init", str(starter.parent), cwd=starter.parent).returncode == 2
     assert starter.read_text() == before
-    assert bmv("init", "--force", cwd=starter.parent).returncode == 0
+    assert bmv("init", "--overwrite", cwd=starter.parent).returncode == 0
+
+
+@pytest.mark.parametrize("words", ["init", "db backup", "data export", "data convert", "data synth"])
+def test_what_writes_over_a_file_is_called_overwrite_everywhere_and_answers_to_its_old_name(
+    words: str, tmp_path: Path
+) -> None:
+    told = bmv(*words.split(), "--help", cwd=tmp_path).stdout
+    old = bmv(*words.split(), "--force", "--help", cwd=tmp_path)
+
+    assert "--overwrite" in told
+    assert "--force" not in told
+    assert old.returncode == 0
+
+
+def test_the_help_names_the_commands_that_a_configuration_has(tmp_path: Path) -> None:
+    told = " ".join(bmv("--help", cwd=tmp_path).stdout.split())
+
+    assert "config check|show|schema" in told
+    assert [bmv("config", name, "--help", cwd=tmp_path).returncode for name in ("check", "show", "schema")] == [0, 0, 0]
 
 
 def test_the_first_words_of_help_promise_no_trading(tmp_path: Path) -> None:

@@ -296,3 +296,23 @@ def test_a_configuration_made_in_python_is_refused_with_the_same_words() -> None
         build(version=1, market={})
     with pytest.raises(ConfigError, match="did you mean pivot"):
         build(version=1, pivt={})
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"low": 1, "high": 5, "stp": 1}, "pivot.window_s.stp: unknown key; known here: low, high, step"),
+        ({"values": 3}, "pivot.window_s.values = 3: expected a list"),
+        ({"low": 1}, "pivot.window_s.high: missing"),
+        (4, "pivot.window_s = 4: expected a list of values, {low, high"),
+    ],
+)
+def test_what_is_wrong_with_an_axis_is_said_once_and_of_its_own_form(good: Path, given: object, says: str) -> None:
+    from bmv.adapters.config.dump import inline
+
+    good.write_text(f'{good.read_text()}\n[sweep.parameters]\n"pivot.window_s" = {inline(given)}\n')
+
+    with pytest.raises(ConfigError) as told:
+        load(good, (), {})
+    assert says in str(told.value)
+    assert len(str(told.value).splitlines()) == 1

@@ -13,6 +13,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from bmv.adapters.cli.main import main
 from bmv.adapters.parquet.infer import infer_steps
 from bmv.adapters.parquet.tape import ParquetTape
 from bmv.data.importers import Options
@@ -143,3 +144,22 @@ def test_rows_later_than_the_footer_tells_are_refused(lake: Path) -> None:
 
     with pytest.raises(DataError, match="damaged: it holds rows later than"):
         list(ParquetTape([lake], SOL_USDC).batches())
+
+
+def test_a_run_over_bytes_that_were_never_recorded_shows_no_results(
+    lake: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    day = only_day(lake)
+    manifest = Lake(lake).manifest(Lake(lake).days()[0])
+    rows = pl.read_parquet(day)
+    rows.with_columns(size=pl.col("size") + 1).write_parquet(day, metadata=pl.read_parquet_metadata(day))
+    told = json.loads(day.with_suffix(".json").read_text())
+    day.with_suffix(".json").write_text(json.dumps(told | {"bytes": day.stat().st_size}))
+
+    code = main(["backtest", str(CONFIG), "--data", str(lake), "--json", "--no-report", "--out", str(tmp_path / "run")])
+
+    said = capsys.readouterr()
+    assert (code, said.out) == (4, "")
+    assert f"{day}: its bytes are not those that were written" in said.err
+    assert manifest.sha256[:12] in said.err
+    assert not list(tmp_path.glob("run/*.json"))

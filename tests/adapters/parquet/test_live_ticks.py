@@ -5,6 +5,7 @@ import json
 import os
 import random
 import resource
+import shutil
 import subprocess
 import sys
 import time
@@ -216,6 +217,134 @@ def test_a_day_that_was_made_up_still_says_so_when_recorded_rows_came_to_it(tmp_
 
     assert pl.read_parquet_metadata(path)["bmv.source"] == "synthetic, seed 1"
     assert len(pl.read_parquet(path)) == 200
+
+
+def imported(root: Path, rows: Columns, name: str = "SOL", steps: Market | None = None) -> None:
+    """Import trades of one day."""
+    lake, absent = Lake(root), {name: pl.lit(None, pl.Int64) for name in ("bid", "bid_size", "ask", "ask_size")}
+    frame = pl.DataFrame(rows._asdict()).with_columns(**absent)
+    with lake.writing():
+        lake.put(lake.place("sim", name, DAY), frame, steps or market(f"sim/{name}"), {"file": "theirs.csv"})
+
+
+def test_a_print_that_equals_a_recorded_one_is_kept_when_its_day_is_settled_again_after_an_import(
+    tmp_path: Path,
+) -> None:
+    first, later = trades(0, 1), trades(0, 1)._replace(first_seq=1)
+    theirs = trades(5, 1).columns
+
+    using(tmp_path, lambda s: s.append(first), lambda s: s.settle())
+    imported(tmp_path, theirs)
+    *_, found = using(tmp_path, lambda s: s.append(later), lambda s: s.settle(), numbers)
+    *_, third = using(tmp_path, lambda s: s.append(later._replace(first_seq=2)), lambda s: s.settle(), numbers)
+    *_, fourth = using(tmp_path, lambda s: s.append(trades(5, 1)._replace(first_seq=3)), lambda s: s.settle(), numbers)
+
+    assert found == [0, 0, 5]
+    assert third == [0, 0, 0, 5]
+    assert fourth == third  # The import has that one.
+
+
+def test_a_late_print_is_kept_where_nobody_knows_any_more_what_was_recorded(tmp_path: Path) -> None:
+    using(tmp_path, lambda s: s.append(trades(0, 1)), lambda s: s.settle())
+    imported(tmp_path, trades(5, 1).columns)
+    shutil.rmtree(tmp_path / "sim" / "SOL" / ".live")
+
+    *_, found = using(tmp_path, lambda s: s.append(trades(0, 1)._replace(first_seq=1)), lambda s: s.settle(), numbers)
+
+    assert found == [0, 0, 5]
+
+
+def test_what_was_acknowledged_is_kept_where_the_hidden_folder_of_a_settled_day_is_gone(tmp_path: Path) -> None:
+    async def many(store: LakeTicks) -> None:
+        for at in range(5):
+            await store.append(trades(10 * at, 10))
+
+    using(tmp_path, many, lambda s: s.settle())
+    shutil.rmtree(tmp_path / "sim" / "SOL" / ".live")
+    *_, found = using(
+        tmp_path, lambda s: s.append(trades(50, 10)), lambda s: s.append(trades(60, 1)), lambda s: s.settle(), numbers
+    )
+
+    assert found == list(range(61))
+
+
+def test_what_was_acknowledged_is_kept_where_a_settled_day_of_another_lake_is_copied_beside_it(tmp_path: Path) -> None:
+    async def many(store: LakeTicks) -> None:
+        for at in range(5):
+            await store.append(trades(10 * at, 10, source="two"))
+
+    using(tmp_path / "theirs", many, lambda s: s.settle())
+    using(tmp_path / "ours", lambda s: s.append(trades(100, 10)))
+    for path in (tmp_path / "theirs").glob("sim/SOL/2025*"):
+        shutil.copy(path, tmp_path / "ours" / "sim" / "SOL")
+    seen, _, after, _, settled = using(
+        tmp_path / "ours", numbers, lambda s: s.append(trades(110, 1)), numbers, lambda s: s.settle(), numbers
+    )
+
+    assert seen == [*range(50), *range(100, 110)]
+    assert after == settled == [*range(50), *range(100, 111)]
+
+
+def test_a_day_that_cannot_be_settled_keeps_no_other_day_and_no_other_market_from_it(tmp_path: Path) -> None:
+    day = 86_400
+    imported(tmp_path, trades(0, 1).columns, "BAD", Market("BAD", Decimal("0.02"), Decimal("0.1")))
+
+    async def record(store: LakeTicks) -> None:
+        for at in (0, day):
+            await store.append(trades(at, 1)._replace(market="sim/BAD"))
+            await store.append(trades(at, 1))
+        with pytest.raises(DataError, match=r"BAD/2025-09-03.parquet: holds ticks of 0.02 .*; sim/BAD has 0.01"):
+            await store.settle()
+
+    using(tmp_path, record)
+
+    settled = [(each.symbol, each.day.day) for each in Lake(tmp_path).days()]
+    assert settled == [("BAD", 3), ("BAD", 4), ("SOL", 3), ("SOL", 4)]
+    assert len(list(tmp_path.glob("sim/BAD/.live/*.ticks"))) == 1
+    assert segments(tmp_path) == []
+
+
+def test_a_damaged_segment_keeps_no_other_market_from_being_settled(tmp_path: Path) -> None:
+    using(tmp_path, lambda s: s.append(trades(0, 1)._replace(market="sim/BAD")), lambda s: s.append(trades(0, 1)))
+    (path,) = tmp_path.glob("sim/BAD/.live/*.ticks")
+    path.write_bytes(b"PAR1")
+
+    with pytest.raises(DataError, match=path.name):
+        using(tmp_path, lambda s: s.settle())
+
+    assert [each.symbol for each in Lake(tmp_path).days()] == ["SOL"]
+
+
+def test_settled_days_in_other_steps_are_not_read_as_ours(tmp_path: Path) -> None:
+    using(tmp_path, lambda s: s.append(trades(0, 10)), lambda s: s.settle())
+
+    with pytest.raises(DataError, match=r"09-03.parquet: holds ticks of 0.01 and lots of 0.1; sim/SOL has 0.001"):
+        asyncio.run(numbers(LakeTicks(tmp_path, lambda name: Market("SOL", Decimal("0.001"), Decimal("0.1")))))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[]", "7", "{}", '{"next": "a", "known": []}', '{"next": 0, "known": 5}', '{"next": 0, "known": [1]}',
+        '{"next": 0, "known": [["one", 1, [["a", 2]]]]}', '{"next": 0, "known": [["one", 1, [[5, 2]]]]}', '{"next":',
+    ],
+)  # fmt: skip
+def test_a_list_of_known_rows_that_is_none_is_named_with_what_would_be_right(tmp_path: Path, text: str) -> None:
+    using(tmp_path, lambda s: s.append(trades(0, 1)))
+    (tmp_path / "sim" / "SOL" / ".live" / "known.json").write_text(text)
+
+    for act in (numbers, _after_a_call, lambda s: s.settle()):
+        with pytest.raises(DataError, match=r'known.json: .*expected {"next": NUMBER, "known": \['):
+            using(tmp_path, act)
+
+
+@pytest.mark.parametrize("line", ["[]", "{}", '{"market": "a", "source": "b", "from_ns": "c", "to_ns": 2, "why": ""}'])
+def test_a_line_that_is_no_gap_is_named(tmp_path: Path, line: str) -> None:
+    using(tmp_path, lambda s: s.note_gap(Gap("sim/SOL", "one", 1, 2, "away")))
+    (tmp_path / "sim" / "SOL" / ".live" / "gaps.jsonl").write_text(line + "\n")
+
+    with pytest.raises(DataError, match=r"gaps.jsonl: a line is not a gap"):
+        using(tmp_path, lambda s: s.gaps("sim/SOL", 0, 9))
 
 
 def test_many_small_segments_become_one_and_large_ones_stay(tmp_path: Path) -> None:

@@ -87,6 +87,34 @@ def test_what_a_store_does_not_have_is_an_error_that_names_it(store: str, url: s
         list(ParquetTape([url], MARKET).batches())
 
 
+def test_a_lake_in_a_store_is_listed_checked_and_exported_as_the_lake_on_the_disk_is(
+    lake: Path, store: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = []
+
+    for number, root in enumerate((str(lake), store)):
+        out = tmp_path / f"{number}.csv"
+        assert main(["data", "list", "--lake", root, "--json"]) == 0
+        assert main(["data", "check", root, "--json"]) == 0
+        assert main(["data", "export", f"{root}/synthetic/SOL-USDC", str(out)]) == 0
+        listed, checked, _ = capsys.readouterr().out.splitlines()
+        files = [file | {"file": ""} for file in json.loads(checked)["files"]]
+        told.append((json.loads(listed)["markets"], files, out.read_bytes()))
+
+    assert told[0] == told[1]
+    assert told[0][1][0]["rows"] == 20_000
+
+
+@pytest.mark.parametrize("command", [["list", "--lake"], ["check"]])
+def test_a_store_that_has_no_such_lake_is_an_error_and_no_traceback(
+    store: str, capsys: pytest.CaptureFixture[str], command: list[str]
+) -> None:
+    code = main(["data", *command, f"{store}/nowhere"])
+
+    assert code == 4
+    assert capsys.readouterr().err.startswith(f"error: {store}/nowhere: no")
+
+
 def test_a_store_that_is_away_is_an_error_and_no_traceback(store: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")

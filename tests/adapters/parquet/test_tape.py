@@ -181,6 +181,30 @@ def test_two_symbols_in_the_metadata_are_refused(bench):
         bench.told(bench.tape(one, two))
 
 
+def test_two_markets_are_named_before_anybody_speaks_of_their_ticks(bench):
+    rows = bench.told(bench.tape(bench.floats([bench.trade(1)])))
+    one, two = (
+        bench.lake(rows, "one.lake"),
+        bench.lake(rows, "two.lake", Market("BTC/USDC", Decimal("0.5"), Decimal(2))),
+    )
+
+    with pytest.raises(DataError, match=r"two markets in one run: BTC/USDC .* give the folder of one"):
+        bench.told(bench.tape(one, two))
+
+
+@pytest.mark.parametrize(
+    ("symbol", "warned"), [("AAA/USDC", True), ("SOL/USDC", False), ("SOL-USDC", False), ("solusdc", False)]
+)
+def test_a_tape_of_another_market_than_the_configured_one_is_told(bench, symbol, warned):
+    rows = bench.told(bench.tape(bench.floats([bench.trade(1)])))
+    tape = bench.tape(bench.lake(rows, market=Market(symbol, bench.market.tick_size, bench.market.lot_size)))
+
+    bench.told(tape)
+
+    warning = f"the tape is of {symbol}, not of SOL/USDC, which the configuration names"
+    assert (warning in tape.quality.warnings) == warned
+
+
 @pytest.mark.parametrize(("tick", "lot", "key"), [("0.1", "0.1", "tick_size"), ("0.01", "0.01", "lot_size")])
 def test_a_lake_of_another_tick_or_lot_is_refused(bench, tick, lot, key):
     path = bench.lake(bench.told(bench.tape(bench.floats([bench.trade(1)]))))

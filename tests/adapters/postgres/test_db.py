@@ -140,15 +140,35 @@ def test_a_backup_of_postgres_is_whole_private_and_brings_everything_back(
 
     copied = told("db", "backup", "copy.dump", cwd=tmp_path, BMV_POSTGRES=postgres)
     refused = bmv("db", "backup", "copy.dump", cwd=tmp_path, BMV_POSTGRES=postgres)
-    forced = bmv("db", "backup", "copy.dump", "--force", cwd=tmp_path, BMV_POSTGRES=postgres)
+    forced = told("db", "backup", "copy.dump", "--overwrite", cwd=tmp_path, BMV_POSTGRES=postgres)
     subprocess.run([programs() / "pg_restore", "-d", bare_postgres, tmp_path / "copy.dump"], check=True)
 
     restored = told("db", "status", cwd=tmp_path, BMV_POSTGRES=bare_postgres)
     assert stat.S_IMODE((tmp_path / "copy.dump").stat().st_mode) == 0o600
-    assert (refused.returncode, forced.returncode) == (2, 0)
-    assert int(str(copied["bytes"])) > 5_000
+    assert refused.returncode == 2
+    assert copied["bytes"] == forced["bytes"] == (tmp_path / "copy.dump").stat().st_size
     assert (restored["applied"], restored["pending"], restored["words"]) == (STEPS, [], 1)
     assert [file.name for file in tmp_path.iterdir()] == ["copy.dump"]
+
+
+def test_a_backup_of_postgres_is_never_written_over_a_configuration(postgres: str, tmp_path: Path) -> None:
+    config = f'{DEMO.read_text("utf-8")}\n[storage]\njournal = "{postgres}"\n'
+    for name in ("my.toml", "other.toml"):
+        (tmp_path / name).write_text(config)
+
+    sizes = [
+        told("db", "backup", *words, cwd=tmp_path)["bytes"] for words in (["a.dump", "my.toml"], ["my.toml", "b.dump"])
+    ]
+    refused = [
+        bmv("db", "backup", *words, "--overwrite", cwd=tmp_path, BMV_POSTGRES=postgres)
+        for words in (["my.toml"], ["my.toml", "other.toml"], ["new.toml"])
+    ]
+
+    assert sizes == [(tmp_path / name).stat().st_size for name in ("a.dump", "b.dump")]
+    assert [done.returncode for done in refused] == [2, 2, 2]
+    assert "my.toml: that is the name of a configuration; expected a file to write" in refused[0].stderr
+    assert [(tmp_path / name).read_text() for name in ("my.toml", "other.toml")] == [config, config]
+    assert not (tmp_path / "new.toml").exists()
 
 
 def test_a_backup_that_fails_leaves_the_older_one_of_postgres(bare_postgres: str, tmp_path: Path) -> None:
@@ -187,6 +207,18 @@ def test_a_lake_that_is_loaded_twice_is_in_postgres_once(
     assert (first["market"], first["days"], first["rows"], first["new"]) == ("sim/SOL/USDC", 2, 60_000, 60_000)
     assert (second["rows"], second["new"], second["replaced"]) == (60_000, 0, 0)
     assert ask(ONCE) == [(60_000, 60_000, 30_000 * 30_001)]
+
+
+def test_a_day_of_postgres_is_counted_when_it_has_a_row_not_when_there_is_room_for_one(
+    postgres: str, tmp_path: Path, ask: Callable[..., Any]
+) -> None:
+    lake(tmp_path / "lake", 100)
+    told(*LOAD, cwd=tmp_path, BMV_POSTGRES=postgres)
+
+    found = told("db", "status", cwd=tmp_path, BMV_POSTGRES=postgres)
+
+    assert ask("select count(*) from bmv.tick_day")[0][0] > 2
+    assert (found["days"], found["first_day"], found["last_day"]) == (2, "2025-09-03", "2025-09-04")
 
 
 def test_a_load_into_postgres_that_is_killed_goes_on_where_it_was(

@@ -12,9 +12,12 @@ from hypothesis import strategies as st
 from searches import configured, lake
 
 from bmv.backtest.api import Backtest
+from bmv.backtest.register import Register
 from bmv.backtest.sweep import api
-from bmv.backtest.sweep.finish import front
 from bmv.backtest.sweep.objectives import objectives_of
+from bmv.backtest.sweep.ranking import front
+from bmv.data.lake import DAY_NS
+from bmv.ports.errors import DataError
 
 PARAMS = ["grid.bid.first_bps,grid.ask.first_bps=2:10:2", "grid.bid.levels,grid.ask.levels=1:2:1"]
 
@@ -106,27 +109,132 @@ def test_a_best_set_at_the_end_of_a_range_is_told(ticks: Path, tmp_path: Path) -
     assert plan.axes[0].described()["step"] == 1.0
 
 
-def test_each_day_may_be_a_tape_by_itself(tmp_path: Path) -> None:
+def days(folder: Path) -> Path:
+    """Make a tape of some days up, the last of them of some seconds."""
     from bmv.data.synth import Shape, synth
 
-    synth(tmp_path / "lake", 4, 60_000, shape=Shape(mean_gap_ms=3_000))
-    summary, trials, plan = swept(tmp_path / "s", tmp_path / "lake", split="day", validation={"periods": 48})
+    synth(folder, 4, 115_211, shape=Shape(mean_gap_ms=3_000))
+    return folder
 
-    assert len(plan.splits) >= 2
-    assert [tape["name"] for tape in summary["tapes"]] == plan.names()
+
+def test_each_day_may_be_a_tape_by_itself_and_the_last_ones_are_held_out_whole(tmp_path: Path) -> None:
+    ticks = days(tmp_path / "lake")
+    summary, trials, plan = swept(tmp_path / "s", ticks, split="day", validation={"periods": 48, "holdout": 0.2})
+
+    held = [split for split in plan.splits if split.searched is None]
+    searched = [split for split in plan.splits if split.searched is not None]
+    assert len(searched) >= 2
+    assert len(held) == 1
+    assert max(split.last_ns for split in searched) < min(split.first_ns for split in held)
+    assert [tape["name"] for tape in summary["tapes"]] == [split.source.name for split in plan.splits]
     nets = trials.select(pl.col("^net\\..*$")).to_numpy()
     assert np.allclose(nets.sum(axis=1), trials["net"].to_numpy())
-    assert trials["digest"].str.split(" ").list.len().unique().to_list() == [len(plan.splits)]
+    assert trials["digest"].str.split(" ").list.len().unique().to_list() == [len(searched)]
+    (own,) = held
+    best = Backtest(tmp_path / "s/best.toml", ticks, own.source.start_ns, own.source.end_ns).run()
+    assert summary["best"]["holdout"]["digest"] == best.digest
+
+
+def test_what_runs_on_past_midnight_is_no_day(tmp_path: Path) -> None:
+    ticks = days(tmp_path / "lake")
+    last = max(split.last_ns for split in api.planned(configured(), PARAMS, [str(ticks)]).splits)
+    midnight = last // DAY_NS * DAY_NS
+    end = np.datetime_as_string(np.datetime64(midnight + 30 * 10**9, "ns"), "s").replace("-", "").replace(":", "")
+
+    plan = api.planned(configured(sweep={"split": "day"}), PARAMS, [str(ticks)], f"-{end}")
+
+    assert len(plan.left_out) == 1
+    assert "is left out" in plan.left_out[0]
+    assert all(split.last_ns < midnight for split in plan.splits)
+
+
+def test_what_is_held_out_of_one_tape_is_not_searched_in_another(ticks: Path) -> None:
+    first = api.planned(configured(), PARAMS, [str(ticks)]).splits[0].first_ns
+    at = [np.datetime_as_string(np.datetime64(first + n * 10**9, "ns"), "s") for n in (0, 100, 50, 200)]
+    a, b, c, d = (each.replace("-", "").replace(":", "") for each in at)
+    given = [
+        {"name": "one", "data": [str(ticks)], "timerange": f"{a}-{b}"},
+        {"name": "two", "data": [str(ticks)], "timerange": f"{c}-{d}"},
+    ]
+
+    with pytest.raises(DataError, match="held out of the tape one is searched in two"):
+        api.planned(configured(sweep={"tapes": given}), PARAMS)
+
+
+def test_bad_rows_of_the_holdout_are_told_before_the_search(ticks: Path, tmp_path: Path) -> None:
+    file = next(ticks.rglob("*.parquet"))
+    rows = pl.read_parquet(file)
+    bad = rows.with_columns(
+        price=pl.when((pl.int_range(pl.len()) > 0.9 * pl.len()) & (pl.col("kind") == 1)).then(-5).otherwise("price")
+    )
+    words = pl.read_parquet_metadata(file)
+    bad.write_parquet(tmp_path / "bad.parquet", metadata={k: v for k, v in words.items() if k.startswith("bmv")})
+    plan = api.planned(configured(), PARAMS, [str(tmp_path / "bad.parquet")])
+    api.begin(tmp_path / "s", plan)
+    heard = list[str]()
+
+    with pytest.raises(DataError, match="rows read are bad"):
+        api.go_on(tmp_path / "s", plan, told=lambda what, _: heard.append(what))
+    assert heard == []
+
+
+def test_a_function_named_as_a_column_has_a_column_of_its_own(ticks: Path, tmp_path: Path) -> None:
+    file = tmp_path / "mine.py"
+    file.write_text("def net(summary):\n    return -summary['fills']\n")
+
+    summary, trials, _ = swept(tmp_path / "s", ticks, objective=f"{file}:net")
+
+    assert summary["objectives"] == [{"name": "objective.net", "direction": "maximize"}]
+    assert (trials["objective.net"] == -trials["fills"]).all()
+    assert summary["best"]["fills"] == trials["fills"].min()
+
+
+def test_without_folds_a_sweep_ends_and_says_that_there_was_no_walk(ticks: Path, tmp_path: Path) -> None:
+    summary, _, _ = swept(tmp_path, ticks, validation={"folds": 0})
+
+    assert any(reason["ok"] is None and "walk-forward" in reason["text"] for reason in summary["verdict"]["reasons"])
+
+
+def test_a_made_up_tape_is_told_beside_the_verdict(ticks: Path, tmp_path: Path) -> None:
+    summary, _, _ = swept(tmp_path, ticks)
+
+    assert summary["verdict"]["headline"].startswith("On a made-up tape, which means nothing")
+    assert "made up" in summary["warnings"][0]
+
+
+def test_runs_that_were_given_up_count_among_the_trials(ticks: Path, tmp_path: Path, monkeypatch: Any) -> None:
+    monkeypatch.setenv("BMV_TRIALS", str(tmp_path / "trials.sqlite"))
+    ranges = ["grid.bid.first_bps,grid.ask.first_bps=1:20", "pivot.window_s=5:100:log"]
+
+    summary, trials, _ = swept(tmp_path / "s", ticks, ranges, sampler="random", trials=64, pruning="median")
+
+    assert (trials["state"] == "pruned").sum() > 5
+    assert summary["validation"]["trials_ever"] == 64
+    assert any("began badly" in warning for warning in summary["warnings"])
+
+
+def test_a_sweep_that_is_broken_off_counts_as_well(ticks: Path, tmp_path: Path, monkeypatch: Any) -> None:
+    monkeypatch.setenv("BMV_TRIALS", str(tmp_path / "trials.sqlite"))
+    plan = api.planned(configured(), PARAMS, [str(ticks)])
+    api.begin(tmp_path / "s", plan)
+
+    def told(what: str, content: Any) -> None:
+        if what == "trial" and content["trial"] >= 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        api.go_on(tmp_path / "s", plan, 1, told)
+
+    data = [str(file["sha256"]) for file in json.loads((tmp_path / "s/manifest.json").read_text())["data"]]
+    assert Register(tmp_path / "trials.sqlite").count(data) >= 3
 
 
 @pytest.mark.parametrize("sampler", ["tpe", "cmaes", "nsga2", "nsga3"])
 def test_a_sampler_that_learns_leaves_the_same_on_any_number_of_workers(
     ticks: Path, tmp_path: Path, sampler: str
 ) -> None:
-    objective = ["net", "-max_drawdown"] if sampler.startswith("nsga") else "net"
-    config = configured(
-        sweep={"sampler": sampler, "trials": 24, "batch": 8, "objective": objective, "pruning": "median"}
-    )
+    several = {"objective": ["net", "-max_drawdown"]} if sampler.startswith("nsga") else {"pruning": "median"}
+    config = configured(sweep={"sampler": sampler, "trials": 24, "batch": 8, **several})
     ranges = ["grid.bid.first_bps,grid.ask.first_bps=1:20", "pivot.window_s=5:100:log"]
     plan = api.planned(config, ranges, [str(ticks)])
     for workers in (1, 3):
@@ -142,7 +250,7 @@ def test_a_sampler_that_learns_leaves_the_same_on_any_number_of_workers(
 def test_a_random_2_percent_of_trials_are_the_backtests_of_their_sets(ticks: Path, tmp_path: Path) -> None:
     ranges = ["grid.bid.first_bps,grid.ask.first_bps=1:20", "pivot.window_s=5:100:log"]
     _, trials, plan = swept(tmp_path, ticks, ranges, sampler="sobol", trials=128)
-    from bmv.backtest.sweep.view import apply
+    from bmv.backtest.sweep.extract import apply
 
     for trial in trials.sample(fraction=0.02, seed=11)["trial"]:
         apply(tmp_path, trial, tmp_path / "one.toml")

@@ -12,9 +12,9 @@ import polars as pl
 import pytest
 from folders import CONFIG_TEXT, FIRST, KEYS, QUEUE, WINDOW, trials, write_sweep
 
-from bmv.backtest.sweep.accounts import earned, runs
 from bmv.backtest.sweep.cells import axes, importance, near
 from bmv.backtest.sweep.drawing import Search, figures
+from bmv.backtest.sweep.equity import earned, runs
 from bmv.backtest.sweep.page import write
 from bmv.backtest.sweep.reading import read
 from bmv.backtest.sweep.trust import halves

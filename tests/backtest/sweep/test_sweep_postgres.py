@@ -4,12 +4,17 @@ import signal
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from searches import BOTH, bmv, command, environment, lake, written
 
-from bmv.backtest.sweep import api
-from bmv.ports.errors import StorageError
+from bmv.backtest.sweep.objectives import objectives_of
+from bmv.backtest.sweep.study import Study
+from bmv.ports.errors import StorageError, UsageError
+
+if TYPE_CHECKING:
+    from postgres import Cluster
 
 SECRET = "hunter2pass"
 
@@ -24,51 +29,72 @@ def words(ticks: Path) -> Sequence[object]:
     return ["sweep", "maker.toml", "--data", ticks, *ranges, "--no-report", "--workers", 1]
 
 
-def with_password(dsn: str) -> str:
-    """Return a DSN with a password, which the server of the tests does not ask for."""
-    return dsn.replace("postgres@", f"postgres:{SECRET}@", 1)
-
-
 def test_a_sweep_kept_in_postgres_is_killed_and_resumed_and_leaves_the_same_bytes(
-    bare_postgres: str, ticks: Path, tmp_path: Path
+    bare_postgres: str, ticks: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     written(tmp_path)
-    store = with_password(bare_postgres)
+    monkeypatch.setenv("PGPASSWORD", SECRET)
     whole = bmv(*words(ticks), "--out", "whole", cwd=tmp_path, trials=tmp_path / "whole.sqlite")
     assert whole.returncode == 0, whole.stderr
 
     process = subprocess.Popen(
-        command([*words(ticks), "--out", "killed", "--storage", store, "--json"]),
+        command([*words(ticks), "--out", "killed", "--storage", bare_postgres, "--json"]),
         cwd=tmp_path, env=environment(tmp_path / "t.sqlite"), stdout=subprocess.PIPE, text=True,
     )  # fmt: skip
     assert process.stdout is not None
     begun = [process.stdout.readline() for _ in range(5)]
     process.send_signal(signal.SIGKILL)
     process.communicate()
-    plan = api.planned(api.resumed(tmp_path / "killed").config)
-    last = bmv("sweep", "resume", "killed", "--storage", store, "--json", cwd=tmp_path, trials=tmp_path / "t.sqlite")
+    last = bmv(
+        "sweep", "resume", "killed", "--storage", bare_postgres, "--json", cwd=tmp_path, trials=tmp_path / "t.sqlite"
+    )
 
     assert all(begun)
     assert last.returncode == 0, last.stderr
     assert last.stderr == ""
     assert (tmp_path / "killed/trials.parquet").read_bytes() == (tmp_path / "whole/trials.parquet").read_bytes()
     assert not (tmp_path / "killed/journal.log").exists()
-    assert len(plan.axes) == 2
     kept = b"".join(path.read_bytes() for path in (tmp_path / "killed").rglob("*") if path.is_file())
     assert SECRET.encode() not in kept
     assert SECRET not in last.stdout + "".join(begun)
 
 
-@pytest.mark.parametrize("scheme", ["postgresql", "postgres"])
-def test_a_password_is_not_shown_when_postgres_does_not_answer(ticks: Path, tmp_path: Path, scheme: str) -> None:
+def test_a_password_is_refused_where_others_can_read_it_and_not_repeated(ticks: Path, tmp_path: Path) -> None:
     written(tmp_path)
-    store = f"{scheme}://me:{SECRET}@127.0.0.1:9/none?connect_timeout=2"
+    store = f"postgresql://me:{SECRET}@127.0.0.1:9/none"
 
     done = bmv(*words(ticks), "--out", "out", "--storage", store, cwd=tmp_path, trials=tmp_path / "t.sqlite")
 
-    assert done.returncode == StorageError.exit_code, done.stderr
-    assert done.stderr.startswith(f"error: {scheme}://me:***@127.0.0.1:9/none")
+    assert done.returncode == UsageError.exit_code, done.stderr
+    assert "PGPASSWORD" in done.stderr
     assert SECRET not in done.stdout + done.stderr
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("scheme", ["postgresql", "postgres"])
+def test_a_password_is_not_shown_when_postgres_does_not_answer(scheme: str) -> None:
+    with pytest.raises(StorageError) as told:
+        Study(f"{scheme}://me:{SECRET}@127.0.0.1:9/none?connect_timeout=2", "one", [], objectives_of("net"))
+
+    assert str(told.value).startswith(f"{scheme}://me:***@127.0.0.1:9/none")
+    assert SECRET not in str(told.value)
+    assert told.value.__suppress_context__
+
+
+def test_a_trial_that_postgres_took_is_there_when_it_comes_back(postgres_cluster: "Cluster") -> None:
+    row = {"set": {}, "state": "complete", "digest": "d", "objectives": [1.5], "figures": {"net": 1.5}}
+    study = Study(postgres_cluster.dsn, "one", [], objectives_of("net"))
+    study.add({**row, "trial": 0})
+
+    postgres_cluster.stop("immediate")
+    with pytest.raises(StorageError, match=r"postgresql://postgres@/postgres"):
+        study.add({**row, "trial": 1})
+    study.close()
+    postgres_cluster.start()
+    again = Study(postgres_cluster.dsn, "one", [], objectives_of("net"))
+    again.close()
+
+    assert list(again.rows()) == [{**row, "trial": 0}]
 
 
 def test_sweeps_over_other_data_do_not_share_trials_in_postgres(

@@ -1,5 +1,6 @@
 """A sweep that is killed, and gone on with, is the sweep that was never killed."""
 
+import json
 import random
 import signal
 import subprocess
@@ -105,6 +106,53 @@ def test_a_sweep_whose_data_changed_is_not_gone_on_with(ticks: Path, tmp_path: P
 
     assert refused.returncode == 4
     assert "Traceback" not in refused.stderr
+
+
+def test_ticks_named_from_here_are_found_from_elsewhere(ticks: Path, tmp_path: Path) -> None:
+    lake(tmp_path / "lake", 20_000)
+    written(tmp_path)
+    (tmp_path / "elsewhere").mkdir()
+    words = ["sweep", "maker.toml", "--data", "lake", "--param", "grid.bid.first_bps=0.5:8:x2", "--out", "s"]
+    first = bmv(*words, cwd=tmp_path, trials=tmp_path / "t")
+    before = json.loads((tmp_path / "s/summary.json").read_text())
+
+    again = bmv("sweep", "resume", "../s", "--json", cwd=tmp_path / "elsewhere", trials=tmp_path / "t")
+
+    assert first.returncode == 0, first.stderr
+    assert again.returncode == 0, again.stderr
+    after = json.loads((tmp_path / "s/summary.json").read_text())
+    changing = ("speed",)
+    assert {k: v for k, v in after.items() if k not in changing} == {
+        k: v for k, v in before.items() if k not in changing
+    }
+
+
+def test_a_configuration_that_was_edited_since_is_not_gone_on_with(ticks: Path, tmp_path: Path) -> None:
+    lake(tmp_path / "lake", 20_000)
+    written(tmp_path)
+    words = ["sweep", "maker.toml", "--data", "lake", "--param", "grid.bid.first_bps=2:4:2", "--out", "s"]
+    assert bmv(*words, cwd=tmp_path, trials=tmp_path / "t").returncode == 0
+    file = tmp_path / "s/config.resolved.toml"
+    file.write_text(file.read_text().replace("levels = 2", "levels = 3"))
+
+    refused = bmv("sweep", "resume", "s", cwd=tmp_path, trials=tmp_path / "t")
+
+    assert refused.returncode == 4
+    assert "its configuration changed since" in refused.stderr
+
+
+def test_an_objective_that_was_edited_since_is_not_gone_on_with(ticks: Path, tmp_path: Path) -> None:
+    lake(tmp_path / "lake", 20_000)
+    written(tmp_path)
+    (tmp_path / "mine.py").write_text("def score(summary):\n    return summary['fills']\n")
+    words = ["sweep", "maker.toml", "--data", "lake", "--param", "grid.bid.first_bps=2:4:2", "--out", "s"]
+    assert bmv(*words, "--objective", "mine.py:score", cwd=tmp_path, trials=tmp_path / "t").returncode == 0
+    (tmp_path / "mine.py").write_text("def score(summary):\n    return -summary['fills']\n")
+
+    refused = bmv("sweep", "resume", "s", cwd=tmp_path, trials=tmp_path / "t")
+
+    assert refused.returncode == 4
+    assert "a file that it names changed since" in refused.stderr
 
 
 def test_a_record_of_other_sets_is_refused(ticks: Path, tmp_path: Path) -> None:

@@ -35,7 +35,7 @@ def test_keys_joined_by_a_comma_take_the_same_value() -> None:
 def test_words_are_choices_and_numbers_in_order_are_not() -> None:
     assert not parsed("simulation.queue=front,back").ordered
     assert parsed("pivot.window_s=10,60,300").ordered
-    assert not parsed("pivot.window_s=300,10").ordered
+    assert parsed("pivot.window_s=300,10").values == (10, 300)
     assert not parsed("simulation.fill_on_quotes=true,false").ordered
 
 

@@ -1,10 +1,12 @@
 """One set of a sweep: the same run as a backtest of that set, and figures that are those of its summary."""
 
 import random
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 import pytest
 from searches import TABLE, configured, lake
 
@@ -17,6 +19,8 @@ from bmv.backtest.sweep.objectives import objectives_of
 from bmv.backtest.sweep.pool import Threads
 from bmv.backtest.sweep.trial import Stopped, run
 from bmv.backtest.sweep.work import Task, Work, trading, with_values
+from bmv.data.synth import synth
+from bmv.ports.errors import ConfigError
 
 SETS = [
     {"grid.bid.first_bps": first, "grid.ask.first_bps": first, "pivot.window_s": window, "simulation.queue": queue}
@@ -172,22 +176,87 @@ def test_several_tapes_add_up_what_is_money_and_keep_what_is_deepest(ticks: Path
     row = work.row(Task(0, {"grid.bid.levels": 2}))
 
     assert row is not None
-    alone = [
-        Backtest(of_set(v), d, *s.searched).run()
-        for v, d, s in zip(
-            ({"grid.bid.levels": 2}, {"grid.bid.levels": 2, "pivot.window_s": 7}),
-            (ticks, other),
-            plan.splits,
-            strict=True,
-        )
-    ]
+    runs = {"a": ({"grid.bid.levels": 2}, ticks), "b": ({"grid.bid.levels": 2, "pivot.window_s": 7}, other)}
+    alone = [Backtest(of_set(runs[s.source.name][0]), runs[s.source.name][1], *s.searched).run() for s in plan.splits]
     nets = [float(each.summary["pnl"]["net"]) for each in alone]
     assert row["digest"] == " ".join(each.digest for each in alone)
     assert row["net_of"] == nets
     assert row["figures"]["net"] == pytest.approx(sum(nets))
     assert row["figures"]["max_drawdown"] == max(each.summary["max_drawdown"] for each in alone)
     assert row["objectives"] == [min(nets)]
+    assert len(row["returns"]) == 240, "both are of one day: their periods are those of one portfolio"
+    assert sum(row["returns"]) * 1e-6 == pytest.approx(sum(nets), abs=1e-5)
+
+
+def test_tapes_one_after_another_have_their_periods_one_after_another(ticks: Path, tmp_path: Path) -> None:
+    later = tmp_path / "later"
+    synth(later, 9, 40_000, start=date(2025, 9, 10))
+    given = [{"name": "later", "data": [str(later)]}, {"name": "first", "data": [str(ticks)]}]
+    plan = planned(configured(sweep={"tapes": given}), ["grid.bid.levels=1:2:1"])
+    work = Work(plan.config, tapes.read(plan.config, plan.axes, plan.splits), plan.objectives, plan.periods)
+
+    row = work.row(Task(0, {"grid.bid.levels": 2}))
+
+    assert row is not None
+    assert plan.names() == ["first", "later"]
     assert len(row["returns"]) == 480
+    assert sum(row["returns"][:240]) * 1e-6 == pytest.approx(row["net_of"][0], abs=1e-5)
+
+
+def test_markets_whose_money_has_other_steps_are_added_up_in_a_common_one(ticks: Path, tmp_path: Path) -> None:
+    fine = {"market.tick_size": "0.00001", "market.lot_size": "0.00001", "market.quote_step": "0.0000000001"}
+    given = [{"name": "a", "data": [str(ticks)]}, {"name": "b", "data": [str(floats(tmp_path))], "set": fine}]
+    plan = planned(configured(sweep={"tapes": given}), ["grid.bid.levels=1:2:1"])
+    work = Work(plan.config, tapes.read(plan.config, plan.axes, plan.splits), plan.objectives, plan.periods)
+
+    row = work.row(Task(0, {"grid.bid.levels": 2}))
+
+    assert row is not None
+    quanta = {each.prepared.market.quantum for each in work.stretches}
+    assert len(quanta) == 2
+    assert sum(row["returns"]) * float(work.quantum) == pytest.approx(sum(row["net_of"]), rel=1e-9)
+
+
+def floats(folder: Path) -> Path:
+    """Return a tape in units, which any tick size that divides its prices fits."""
+    lake(folder / "other", 30_000, seed=5)
+    file = folder / "floats.parquet"
+    words = {1: "trade", 2: "quote", 3: "depth"}
+    pl.scan_parquet(folder / "other/**/*.parquet").select(
+        pl.col("ts_ns").alias("ts"),
+        pl.col("kind").replace_strict(words, return_dtype=pl.String),
+        *(pl.col(name) / 100 for name in ("price", "bid", "ask")),
+        *(pl.col(name) / 1000 for name in ("size", "bid_size", "ask_size")),
+        pl.col("side").cast(pl.Int8),
+    ).sink_parquet(file)
+    return file
+
+
+def test_the_worst_of_what_is_to_be_small_is_the_largest(ticks: Path, tmp_path: Path) -> None:
+    other = lake(tmp_path / "other", 40_000, seed=9)
+    given = [{"name": "a", "data": [str(ticks)]}, {"name": "b", "data": [str(other)]}]
+    config = configured(sweep={"tapes": given, "across": "worst", "objective": "-max_drawdown"})
+    plan = planned(config, ["grid.bid.levels=1:2:1"])
+    work = Work(plan.config, tapes.read(plan.config, plan.axes, plan.splits), plan.objectives, plan.periods)
+
+    row = work.row(Task(0, {"grid.bid.levels": 2}))
+
+    assert row is not None
+    assert row["objectives"] == [row["figures"]["max_drawdown"]]
+
+
+def test_an_objective_that_raises_ends_the_sweep_and_is_no_invalid_set(ticks: Path, tmp_path: Path) -> None:
+    file = tmp_path / "mine.py"
+    file.write_text("def odd(summary):\n    return summary['nothing']\n\ndef wild(summary):\n    return float('nan')\n")
+
+    for objective in (f"{file}:odd", "statistics.activity.nope"):
+        work, _ = worked(ticks, objective)
+        with pytest.raises(ConfigError, match=r"sweep\.objective"):
+            work.row(Task(0, SETS[0]))
+    work, _ = worked(ticks, f"{file}:wild")
+    row = work.row(Task(0, SETS[0]))
+    assert row is not None
+    assert (row["state"], row["reason"]) == ("invalid", "wild can't be told: too little happened")
 
 
 def test_a_run_that_breaks_a_constraint_for_good_is_given_up_on_its_way(ticks: Path) -> None:

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from click.core import ParameterSource
 
 from bmv.adapters.cli import lake
-from bmv.adapters.cli.options import JSON, Amount
+from bmv.adapters.cli.options import JSON, Amount, Local, overwriting
 from bmv.ports.errors import UsageError
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ for command in lake.COMMANDS:
 
 # The defaults are those of `bmv.data.synth`, which is too heavy to be imported for a `--help`; a test holds them equal.
 @data.command()
-@click.argument("folder", type=click.Path(path_type=Path))
+@click.argument("folder", type=Local())
 @click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="Another seed, another market.")
 @click.option("--rows", type=click.IntRange(1), default=200_000, show_default=True, help="Trades and quotes.")
 @click.option(
@@ -43,10 +44,12 @@ for command in lake.COMMANDS:
 @click.option("--price", type=Amount(), default="200", show_default=True, help="First fair price, quote per base.")
 @click.option("--size", type=Amount(), default="5", show_default=True, help="Median size shown at the touch, base.")
 @click.option("--thin", is_flag=True, help="A thin market: seldom a row, a wide book.")
-@click.option("--overwrite", is_flag=True, help="Replace days that are there and hold another tape.")
-@click.option("--like", type=click.Path(path_type=Path), help="Make it like this file: of the lake, or of any form.")
+@overwriting("Replace days that are there and hold another tape.")
+@click.option("--like", type=Local(), help="Make it like this file: of the lake, or of any form.")
 @JSON
+@click.pass_context
 def synth(
+    ctx: click.Context,
     folder: Path,
     seed: int,
     rows: int,
@@ -68,8 +71,8 @@ def synth(
     it is the same or --overwrite is given.
 
     --like measures a record and makes a market like it: its price, steps, pace, spread, sizes, volatility, and how
-    trades follow one another and move the price; then it sets both side by side. --price, --size and steps are then
-    those of the record.
+    trades follow one another and move the price; then it sets both side by side, and marks what is more than half off.
+    --price, --size and steps are then those of the record, and so is the symbol if none is given.
 
     \b
     Examples:
@@ -93,10 +96,13 @@ def synth(
         from bmv.data.inspection import looked_at
 
         look = looked_at(like, None, None, None, Options(), max_bad_share=1.0)
+        if ctx.get_parameter_source("symbol") == ParameterSource.DEFAULT:
+            symbol = look.market.symbol
         market = Market(symbol, look.market.tick_size, look.market.lot_size)
         shape = fitted(look.rows, market)
     day = start.replace(tzinfo=UTC).date()
-    paths = write(folder, seed, rows, day, market, shape=shape, overwrite=overwrite)
+    with lake.rows_bar(as_json) as progress:
+        paths = write(folder, seed, rows, day, market, shape=shape, overwrite=overwrite, progress=progress)
     files = [str(file) for file in paths]
     compared = None if look is None else _compared(look.rows, paths, market)
     if as_json:
@@ -110,6 +116,7 @@ def synth(
     click.echo(f"made up: {told}", err=True)
 
 
+OFF = 0.5  # A fact of the made-up market that differs by more than this share of the record's is marked.
 Compared = Mapping[str, Mapping[str, float | None]]
 
 
@@ -121,12 +128,23 @@ def _compared(record: "pl.DataFrame", files: Sequence[Path], market: "Market") -
 
     made = pl.concat([pl.read_parquet(file) for file in files])
     real, synthetic = asdict(facts(record, market)), asdict(facts(made, market))
-    return {name: {"record": real[name], "made_up": synthetic[name]} for name in real}
+    return {
+        name: {"record": real[name], "made_up": synthetic[name], "off": _off(real[name], synthetic[name])}
+        for name in real
+    }
+
+
+def _off(real: float | None, made: float | None) -> bool:
+    """Say whether a fact is far from that of the record; one that the record has not can't be."""
+    return real is not None and (made is None or bool(abs(made - real) > OFF * abs(real)))
 
 
 def _table(compared: Compared) -> str:
     def shown(number: float | None) -> str:
         return "-" if number is None else f"{number:.4g}"
 
-    rows = [(name.replace("_", " "), shown(fact["record"]), shown(fact["made_up"])) for name, fact in compared.items()]
-    return "\n".join(f"{name:<16}{real:>12}{made:>12}" for name, real, made in [("", "record", "made up"), *rows])
+    rows = [("", "record", "made up", "")]
+    for name, fact in compared.items():
+        mark = f"more than {100 * OFF:.0f} % off" if fact["off"] else ""
+        rows.append((name.replace("_", " "), shown(fact["record"]), shown(fact["made_up"]), mark))
+    return "\n".join(f"{name:<16}{real:>12}{made:>12}  {mark}".rstrip() for name, real, made, mark in rows)

@@ -12,11 +12,11 @@ from typing import Any, NamedTuple
 
 import click
 
+from bmv.adapters.cli.options import JSON, Local, overwriting
 from bmv.ports.errors import ConfigError, UsageError
 
 ENVIRONMENT = "BMV_POSTGRES"
 CONFIG = click.argument("config", required=False, type=click.Path(path_type=Path))
-JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON and nothing else.")
 
 
 class Place(NamedTuple):
@@ -113,22 +113,23 @@ def status(config: Path | None, as_json: bool) -> None:
 @db.command()
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 @CONFIG
-@click.option("--force", is_flag=True, help="Write over FILE.")
+@overwriting("Replace FILE.")
 @JSON
-def backup(file: Path, config: Path | None, force: bool, as_json: bool) -> None:
+def backup(file: Path, config: Path | None, overwrite: bool, as_json: bool) -> None:
     """Copy the database into FILE, as it is at this moment; nobody who writes to it waits.
 
     Of Postgres it is what `pg_restore` reads, made by `pg_dump`, which must be installed; of SQLite it is a SQLite
-    file. FILE is there whole or not at all.
+    file. FILE is there whole or not at all. It may stand before or after CONFIG, which is the one that ends in .toml.
 
     \b
     Examples:
       bmv db backup bmv.dump my.toml
-      bmv db backup bmv.dump --force
+      bmv db backup bmv.dump --overwrite
     """
+    file, config = _out_and_config(file, config)
     place = _place(config)
-    if file.exists() and not force:
-        raise UsageError(f"{file}: exists; --force writes over it")
+    if file.exists() and not overwrite:
+        raise UsageError(f"{file}: exists; --overwrite replaces it")
     if place.path:
         from bmv.adapters.sqlite.upkeep import backup as copy
 
@@ -143,7 +144,7 @@ def backup(file: Path, config: Path | None, force: bool, as_json: bool) -> None:
 
 @db.command()
 @CONFIG
-@click.option("--lake", "root", type=click.Path(path_type=Path), default="lake", show_default=True, help="The lake.")
+@click.option("--lake", "root", type=Local(), default="lake", show_default=True, help="The lake.")
 @click.option("--venue", required=True, help="A folder of the lake.")
 @click.option("--symbol", required=True, help="The market, a folder within that.")
 @click.option("--replace", is_flag=True, help="Load days anew whose files have changed since they were loaded.")
@@ -169,6 +170,18 @@ def load(config: Path | None, root: Path, venue: str, symbol: str, replace: bool
     with _rows_bar(as_json, lambda: sum(lake.manifest(day).rows for day in lake.days(venue, symbol))) as progress:
         done = asyncio.run(copy(place.dsn, lake, venue, symbol, replace, progress))
     _tell(as_json, {"place": place.shown, **asdict(done)})
+
+
+def _out_and_config(file: Path, config: Path | None) -> tuple[Path, Path | None]:
+    """Tell the file to write from the configuration, in whichever order they were given."""
+    if file.suffix == ".toml" and file.is_file() and config is not None and config.suffix != ".toml":
+        file, config = config, file
+    if file.suffix == ".toml":
+        raise UsageError(
+            f"{file}: that is the name of a configuration; expected a file to write, as in "
+            f"bmv db backup bmv.dump {file}"
+        )
+    return file, config
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from bmv.adapters.cli.options import Amount, Fee
+from bmv.adapters.cli.options import Amount, Fee, overwriting
 from bmv.ports.errors import UsageError
 
 NAME = "bmv.toml"
@@ -20,7 +20,7 @@ NAME = "bmv.toml"
 @click.option("--lot-size", type=Amount(), help="Step of size, base, in place of the tape's.")
 @click.option("--maker-fee-bps", type=Fee(), help="Fee of a fill that made liquidity, bps; negative is a rebate.")
 @click.option("--taker-fee-bps", type=Fee(), help="Fee of a fill that took liquidity, bps.")
-@click.option("--force", is_flag=True, help="Overwrite a file that exists.")
+@overwriting("Replace a file that exists.")
 def init(
     path: Path,
     tape: Path | None,
@@ -28,7 +28,7 @@ def init(
     lot_size: Decimal | None,
     maker_fee_bps: Decimal | None,
     taker_fee_bps: Decimal | None,
-    force: bool,
+    overwrite: bool,
 ) -> None:
     """Write a commented starter configuration to PATH, a file or a folder (then PATH/bmv.toml).
 
@@ -43,8 +43,8 @@ def init(
     from bmv.adapters.cli.starter import example, guess, text
 
     file = path if path.suffix == ".toml" and not path.is_dir() else path / NAME
-    if file.exists() and not force:
-        raise UsageError(f"{file}: exists; --force overwrites it")
+    if file.exists() and not overwrite:
+        raise UsageError(f"{file}: exists; --overwrite replaces it")
     market = guess(tape, tick_size, lot_size) if tape else example(tick_size, lot_size)
     market = market.charging(maker_fee_bps, taker_fee_bps)
     try:

@@ -1,10 +1,10 @@
-"""`bmv data download|import|list|check|export|convert`: the lake from the command line."""
+"""`bmv data download|import|list|check|export|convert|remove`: the lake from the command line."""
 
 import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from functools import wraps
 from pathlib import Path
@@ -12,16 +12,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bmv.adapters.cli.options import JSON, Amount
+from bmv.adapters.cli.options import JSON, Amount, Local, Place, overwriting
 from bmv.ports.errors import DataError, UsageError
 
 if TYPE_CHECKING:
     from bmv.data.check import Findings
     from bmv.data.importers import Options
     from bmv.data.intake import Intake, Progress
+    from bmv.data.quality import Gap
     from bmv.ports.market import Market
 
-FILE = click.Path(path_type=Path)
+FILE, PLACE = Local(), Place()
 DAY = click.DateTime(["%Y-%m-%d", "%Y%m%d"])
 LAKE = click.option("--lake", "root", type=FILE, default="lake", show_default=True, help="Folder of the lake.")
 TICK = click.option("--tick-size", type=Amount(), help="Step of price, quote per base.")
@@ -89,9 +90,9 @@ def take(
 ) -> None:
     """Let FILES of one market into the lake: read, judged, cut by UTC day, merged with what is there.
 
-    Importing a file twice changes nothing; files that overlap merge. The lake is touched only when every file has been
-    read and found good. Tick and lot size are those given, else of the configuration, else those that the lake has for
-    the market.
+    Importing a file twice changes nothing; files that overlap merge; `bmv data remove` is the way back. The lake is
+    touched only when every file has been read and found good. Tick and lot size are those given, else of the
+    configuration, else those that the lake has for the market, else those that the files state (lake, nautilus).
 
     \b
     Forms (docs/data.md says more of each):
@@ -120,17 +121,21 @@ def take(
     lake = Lake(root)
     known = lake.market(venue, symbol) if symbol else None
     market = _market(known, symbol, tick_size, lot_size, config, files, form, options)
-    with _bar(as_json) as progress:
+    with rows_bar(as_json) as progress:
         done = take_in(files, lake, venue, market, form, options, max_bad_share, progress)
     if as_json:
         click.echo(json.dumps(_as_json(done)))
         return
     for file in done.files:
         told = [f"{file.good:,} of {file.rows:,} rows good", f"{file.fresh:,} new"]
-        told += [f"{count:,} {word}" for word, count in file.bad.items()]
+        told += file.faults()
         told += [f"{file.back:,} moved to their time"] if file.back else []
         told += [f"{file.off_lot:,} sizes rounded down to a lot"] if file.off_lot else []
         click.echo(f"{file.path} ({file.form}): {', '.join(told)}")
+        if file.unused:
+            click.echo(f"  not used: {', '.join(file.unused)}")
+        for warning in file.warnings:
+            click.echo(f"warning: {warning}", err=True)
     for day in done.written:
         click.echo(f"wrote {day.path}: {lake.manifest(day).rows:,} rows")
     if not done.written:
@@ -138,10 +143,12 @@ def take(
 
 
 @click.command("list")
-@LAKE
+@click.option("--lake", "root", type=PLACE, default="lake", show_default=True, help="Folder of the lake, or its URL.")
 @click.option("--venue", help="Only this venue.")
 @click.option("--symbol", help="Only this market.")
-@click.option("--show-timerange", is_flag=True, help="First and last time of each market, and its holes.")
+@click.option(
+    "--show-timerange", is_flag=True, help="First and last time of each market, and its holes, also between days."
+)
 @JSON
 def show(root: Path, venue: str | None, symbol: str | None, show_timerange: bool, as_json: bool) -> None:
     """Say which markets and days the lake holds.
@@ -153,6 +160,7 @@ def show(root: Path, venue: str | None, symbol: str | None, show_timerange: bool
     """
     from itertools import groupby
 
+    from bmv.data.check import between
     from bmv.data.lake import Lake
     from bmv.data.quality import utc
 
@@ -161,29 +169,36 @@ def show(root: Path, venue: str | None, symbol: str | None, show_timerange: bool
     if not days:
         raise DataError(f"{root}: no days{f' of {symbol or venue}' if symbol or venue else ''} in this lake")
     markets = []
+    holes: dict[str, list[Gap]] = {}
     for (place, name), pairs in groupby(days, lambda pair: (pair[0].venue, pair[0].symbol)):
         of = [manifest for _, manifest in pairs]
+        holes[f"{place}/{name}"] = nights = between((m.first_ns, m.last_ns) for m in of)
         markets.append(
             {
                 "venue": place, "symbol": of[-1].symbol, "folder": name, "days": len(of),
                 "first_day": of[0].day, "last_day": of[-1].day, "rows": sum(m.rows for m in of),
                 "bytes": sum(m.bytes for m in of), "tick_size": of[-1].tick_size, "lot_size": of[-1].lot_size,
                 "first_ns": of[0].first_ns, "last_ns": of[-1].last_ns, "gaps": sum(len(m.gaps) for m in of),
+                "between_days": [gap._asdict() for gap in nights],
             }
         )  # fmt: skip
     if as_json:
         click.echo(json.dumps({"lake": str(root), "markets": markets}))
         return
     columns = ["venue", "symbol", "days", "first_day", "last_day", "rows", "MB", "tick_size", "lot_size"]
-    columns += ["from", "to", "gaps"] if show_timerange else []
+    columns += ["from", "to", "gaps", "between"] if show_timerange else []
     for market in markets:
+        market["between"] = len(market["between_days"])
         market |= {"MB": f"{market['bytes'] / 1e6:.1f}", "rows": f"{market['rows']:,}"}
         market |= {"from": utc(market["first_ns"]), "to": utc(market["last_ns"])}
     _table(columns, [[str(market[name]) for name in columns] for market in markets])
+    if show_timerange:
+        for name, nights in holes.items():
+            _tell_nights(name, nights)
 
 
 @click.command("check")
-@click.argument("paths", nargs=-1, required=True, type=FILE)
+@click.argument("paths", nargs=-1, required=True, type=PLACE)
 @TICK
 @LOT
 @FORM
@@ -212,21 +227,33 @@ def check(
       bmv data check lake
       bmv data check BTCUSDT-trades-2025-09-03.zip --tick-size 0.01 --lot-size 0.00001 --json
     """
+    from bmv.data.check import between
     from bmv.data.inspection import inspected
 
     told, unusable = [], []
+    spans = dict[Path, list[tuple[int, int]]]()
     for path in _files(paths):
         try:
-            found = inspected(path, tick_size, lot_size, form, options, max_bad_share)
+            with rows_bar(as_json) as progress:
+                found = inspected(path, tick_size, lot_size, form, options, max_bad_share, progress)
         except DataError as error:
             unusable.append(str(error))
             told.append({"file": str(path), "usable": False, "error": str(error)})
             continue
-        told.append({"file": str(path), "usable": True, **found.as_dict()})
+        refused = {"error": found.refusal} if found.refusal else {}
+        unusable += refused.values()
+        told.append({"file": str(path), "usable": not refused, **refused, **found.as_dict()})
+        if _is_day(path):
+            spans.setdefault(path.parent, []).append((found.findings.first_ns, found.findings.last_ns))
         if not as_json:
             _tell(path, found.findings, found.words())
+    nights = {folder: between(sorted(of)) for folder, of in spans.items()}
     if as_json:
-        click.echo(json.dumps({"files": told}))
+        between_days = [{"folder": str(folder), **gap._asdict()} for folder, gaps in nights.items() for gap in gaps]
+        click.echo(json.dumps({"files": told, "between_days": between_days}))
+    else:
+        for folder, gaps in nights.items():
+            _tell_nights(str(folder), gaps)
     for line in unusable:
         click.echo(f"error: {line}", err=True)
     if unusable:
@@ -234,12 +261,15 @@ def check(
 
 
 @click.command("export")
-@click.argument("path", type=FILE)
+@click.argument("path", type=PLACE)
 @click.argument("out", type=FILE)
 @click.option("--whole", is_flag=True, help="Ticks and lots, as the lake keeps them, in place of units.")
+@overwriting("Replace OUT if it exists.")
 @JSON
-def export(path: Path, out: Path, whole: bool, as_json: bool) -> None:
-    """Write PATH, a day of the lake or a folder of days, as CSV to OUT (.csv or .csv.gz), in order of time.
+def export(path: Path, out: Path, whole: bool, overwrite: bool, as_json: bool) -> None:
+    """Write PATH, a day of the lake or a folder of days of one market, as CSV to OUT (.csv or .csv.gz).
+
+    Rows stand in order of time.
 
     \b
     Examples:
@@ -248,7 +278,8 @@ def export(path: Path, out: Path, whole: bool, as_json: bool) -> None:
     """
     from bmv.data.export import exported
 
-    rows = exported(_files((path,)), out, whole)
+    with rows_bar(as_json) as progress:
+        rows = exported(path, out, whole, overwrite, progress)
     click.echo(json.dumps({"file": str(out), "rows": rows}) if as_json else f"wrote {out}: {rows:,} rows")
 
 
@@ -257,15 +288,17 @@ def export(path: Path, out: Path, whole: bool, as_json: bool) -> None:
 @click.argument("out", type=FILE)
 @FORM
 @reading
+@overwriting("Replace OUT if it exists.")
 @JSON
 def convert(
     file: Path,
     out: Path,
     form: str | None,
     options: "Options",
+    overwrite: bool,
     as_json: bool,
 ) -> None:
-    """Write FILE, of any form, as one Parquet file in units to OUT, which `bmv backtest --data` reads.
+    """Write FILE, of any form, as one Parquet file in units to OUT (.parquet), which `bmv backtest --data` reads.
 
     Nothing is judged or put in order: rows go as they are. For that, and for many files, use `bmv data import`.
 
@@ -274,9 +307,53 @@ def convert(
       bmv data convert BTCUSDT-trades-2025-09-03.zip trades.parquet
     """
     from bmv.data.export import converted
+    from bmv.data.importers import FORMS, chosen
 
-    rows = converted(file, out, form, options)
-    click.echo(json.dumps({"file": str(out), "rows": rows}) if as_json else f"wrote {out}: {rows:,} rows")
+    with rows_bar(as_json) as progress:
+        rows = converted(file, out, form, options, overwrite, progress)
+    unused = list(chosen(FORMS, file, form, options).unused(file, options))
+    if as_json:
+        click.echo(json.dumps({"file": str(out), "rows": rows, "not_used": unused}))
+        return
+    click.echo(f"wrote {out}: {rows:,} rows")
+    if unused:
+        click.echo(f"  not used: {', '.join(unused)}")
+
+
+@click.command("remove")
+@click.argument("root", metavar="LAKE", type=FILE)
+@click.argument("venue")
+@click.argument("symbol")
+@click.option("--day", "asked", type=DAY, multiple=True, help="Only this UTC day; may be repeated.")
+@JSON
+def remove(root: Path, venue: str, symbol: str, asked: tuple[datetime, ...], as_json: bool) -> None:
+    """Take a market, or some days of it, out of LAKE: the way back from an import of the wrong file.
+
+    The files that it was made of are not touched; import the right ones again.
+
+    \b
+    Examples:
+      bmv data remove lake binance BTCUSDT --day 2025-09-03
+      bmv data remove lake binance BTCUSDT
+    """
+    from bmv.data.lake import Lake
+
+    lake = Lake(root)
+    days = lake.days(venue, symbol)
+    if not days:
+        raise DataError(
+            f"{root}: no days of {venue} {symbol} in this lake; `bmv data list --lake {root}` says what it has"
+        )
+    wanted = {moment.date() for moment in asked} or {day.day for day in days}
+    if lacking := sorted(wanted - {day.day for day in days}):
+        raise DataError(f"{root}: {venue} {symbol} has no day {', '.join(map(str, lacking))}")
+    with lake.writing():
+        lake.remove(gone := [day for day in days if day.day in wanted])
+    if as_json:
+        click.echo(json.dumps({"removed": [str(day.path) for day in gone]}))
+        return
+    for day in gone:
+        click.echo(f"removed {day.path}")
 
 
 @click.command("download")
@@ -344,7 +421,7 @@ def _market(
     form: str | None,
     options: "Options",
 ) -> "Market":
-    """Return the market to count in: as given, else as configured, else as the lake knows it."""
+    """Return the market to count in: as given, else configured, else known to the lake, else stated by the files."""
     from bmv.ports.market import Market
 
     if config is not None:
@@ -357,9 +434,19 @@ def _market(
         raise UsageError("which market is it? Give --symbol, or --config")
     if known is not None:
         tick_size, lot_size = tick_size or known.tick_size, lot_size or known.lot_size
+    if (tick_size is None or lot_size is None) and (stated_by := _stated(files, form, options)):
+        tick_size, lot_size = tick_size or stated_by[0], lot_size or stated_by[1]
     if tick_size is None or lot_size is None:
         raise UsageError(f"give --tick-size and --lot-size, or --config{_guess(files[0], form, options)}")
     return Market(symbol, tick_size, lot_size)
+
+
+def _stated(files: tuple[Path, ...], form: str | None, options: "Options") -> tuple[Decimal, Decimal] | None:
+    """Return the steps that the files state; None where one of them does not, or they differ."""
+    from bmv.data.importers import FORMS, chosen
+
+    found = {chosen(FORMS, path, form, options).steps(path) for path in files}
+    return found.pop() if len(found) == 1 else None
 
 
 def _guess(path: Path, form: str | None, options: "Options") -> str:
@@ -385,7 +472,7 @@ def _files(paths: tuple[Path, ...]) -> Iterator[Path]:
 
 
 @contextmanager
-def _bar(quiet: bool) -> Iterator["Progress | None"]:
+def rows_bar(quiet: bool) -> Iterator["Progress | None"]:
     """Show how many rows were read, on a terminal."""
     if quiet or not sys.stderr.isatty():
         yield None
@@ -394,7 +481,11 @@ def _bar(quiet: bool) -> Iterator["Progress | None"]:
     from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
     with Progress(
-        SpinnerColumn(), TextColumn("{task.completed:,} rows"), TimeElapsedColumn(), console=Console(stderr=True)
+        SpinnerColumn(),
+        TextColumn("{task.completed:,} rows"),
+        TimeElapsedColumn(),
+        console=Console(stderr=True),
+        transient=True,
     ) as bar:
         task = bar.add_task("rows", total=None)
         yield lambda rows: bar.advance(task, rows)
@@ -426,7 +517,8 @@ def _as_json(done: "Intake") -> dict[str, Any]:  # Any: it is JSON.
         "files": [
             {
                 "path": str(file.path), "format": file.form, "rows": file.rows, "good": file.good, "new": file.fresh,
-                "moved": file.back, "off_lot": file.off_lot, "bad": file.bad,
+                "moved": file.back, "off_lot": file.off_lot, "bad": file.bad, "bad_at": file.bad_at,
+                "not_used": list(file.unused), "warnings": file.warnings,
             }
             for file in done.files
         ],
@@ -443,9 +535,29 @@ def _tell(path: Path, findings: "Findings", words: list[str]) -> None:
         click.echo(f"  {word}")
 
 
+def _is_day(path: Path) -> bool:
+    """Say whether a file is named by its day, as those of a lake are."""
+    try:
+        date.fromisoformat(path.stem)
+    except ValueError:
+        return False
+    return path.suffix == ".parquet"
+
+
+def _tell_nights(name: str, gaps: "list[Gap]") -> None:
+    """Tell the longest holes between the days of a market, in order of time."""
+    from bmv.data.quality import GAPS_KEPT, utc
+
+    longest = sorted(gaps, key=lambda gap: -gap.length_ns)[:GAPS_KEPT]
+    for gap in sorted(longest):
+        click.echo(f"{name}: no rows between days from {utc(gap.from_ns)} to {utc(gap.to_ns)}")
+    if len(gaps) > GAPS_KEPT:
+        click.echo(f"{name}: and {len(gaps) - GAPS_KEPT:,} shorter holes between days")
+
+
 def _table(columns: list[str], rows: list[list[str]]) -> None:
     widths = [max(len(cell) for cell in column) for column in zip(columns, *rows, strict=True)]
-    numbers = {"days", "rows", "MB", "tick_size", "lot_size", "gaps"}
+    numbers = {"days", "rows", "MB", "tick_size", "lot_size", "gaps", "between"}
     for row in (columns, *rows):
         cells = [
             cell.rjust(width) if name in numbers else cell.ljust(width)
@@ -454,4 +566,4 @@ def _table(columns: list[str], rows: list[list[str]]) -> None:
         click.echo("  ".join(cells).rstrip())
 
 
-COMMANDS = (download, take, show, check, export, convert)
+COMMANDS = (download, take, show, check, export, convert, remove)

@@ -17,14 +17,17 @@ from bmv.ports.errors import BmvError
 INTERRUPTED = 130
 COMMANDS = {
     "init": ("bmv.adapters.cli.init:init", "Write a commented starter configuration."),
-    "config": ("bmv.adapters.cli.config:config", "Check, show or describe a configuration."),
+    "config": (
+        "bmv.adapters.cli.config:config",
+        "Check it, show every key, print its schema: config check|show|schema.",
+    ),
     "backtest": ("bmv.backtest.cli:backtest", "Run a configuration on recorded ticks."),
     "show": ("bmv.backtest.cli:show", "Print the summary of a run."),
     "report": ("bmv.backtest.cli:report", "Write the report of a run anew."),
     "compare": ("bmv.backtest.cli:compare", "Set two runs side by side."),
     "sweep": ("bmv.backtest.sweep.cli:sweep", "Try many sets of values, and judge the best."),
-    "data": ("bmv.adapters.cli.data:data", "Make and look at ticks."),
-    "db": ("bmv.adapters.cli.db:db", "Make, update, look at and copy the database."),
+    "data": ("bmv.adapters.cli.data:data", "Get, check, store and find ticks: data import|list|check|…"),
+    "db": ("bmv.adapters.cli.db:db", "Make, update, fill, look at and copy the database: db init|status|…"),
 }
 ALIASES = {"backtesting": "backtest"}
 

@@ -1,11 +1,56 @@
 """Options that several commands share, spelt once."""
 
+from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
+from os import PathLike
+from pathlib import Path
+from typing import Any
 
 import click
 
+from bmv.data.place import is_url, place
+from bmv.ports.errors import UsageError
+
 JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON and nothing else.")
 SETS = click.option("--set", "sets", multiple=True, metavar="KEY=VALUE", help="Override a key; may be repeated.")
+
+
+class _Renamed(click.Option):
+    """An option whose help names it by its first name only; it still answers to those of before."""
+
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        """Return its line of the help."""
+        return self.opts[0], self.help or ""
+
+
+def overwriting(help: str) -> Callable[[Any], Any]:  # Any: a function that Click makes a command of, or has.
+    """Return the option that lets a command write over what is there."""
+    return click.option("--overwrite", "--force", "overwrite", cls=_Renamed, is_flag=True, help=help)
+
+
+class Local(click.Path):
+    """A path of this machine; what an object store holds is read elsewhere, and written nowhere."""
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path)
+
+    def convert(
+        self, value: str | PathLike[str], param: click.Parameter | None, ctx: click.Context | None
+    ) -> str | bytes | PathLike[str]:
+        """Return `value` as a path, or refuse a URL as wrong use."""
+        if is_url(value):
+            raise UsageError(f"{value}: expected a path of this machine; `bmv data list, check, export` read a URL")
+        return super().convert(value, param, ctx)
+
+
+class Place(click.ParamType[Path]):
+    """A path of this machine, or a URL of an object store that is read as one."""
+
+    name = "path"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        """Return `value` as a path, or refuse a URL that leads nowhere as wrong use."""
+        return place(value if isinstance(value, Path) else str(value))
 
 
 class Exact(click.ParamType[Decimal]):

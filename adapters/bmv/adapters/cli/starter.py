@@ -1,9 +1,7 @@
 """The starter configuration: every key one is likely to turn, with its unit and why one would."""
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import date
 from decimal import ROUND_CEILING, Decimal
 from pathlib import Path
 
@@ -60,17 +58,15 @@ def guess(tape: Path, tick: Decimal | None = None, lot: Decimal | None = None) -
     import polars as pl  # Heavy, and only a starter made from a tape needs it.
 
     from bmv.adapters.parquet.source import find, form_of
+    from bmv.data.lake import refuse_many
     from bmv.data.parquet import readable
 
     files = find([tape])
     first = files[0]
-    words = {}
-    for file in files:
-        with readable(file):
-            words[file] = pl.read_parquet_metadata(str(file))
-    _refuse_many(tape, words)
+    refuse_many(tape, files)
     with readable(first):
-        symbol = words[first].get("bmv.symbol") or first.parent.name or first.stem
+        words = pl.read_parquet_metadata(str(first))
+        symbol = words.get("bmv.symbol") or first.parent.name or first.stem
         lake = form_of(first, pl.read_parquet_schema(str(first)))
         shown = pl.coalesce("price", "bid", "ask").cast(pl.Float64)
         level = pl.scan_parquet(str(first), glob=False).select(shown.filter(shown > 0).median()).collect().item()
@@ -80,27 +76,9 @@ def guess(tape: Path, tick: Decimal | None = None, lot: Decimal | None = None) -
     price = Decimal(str(level)) * (own_tick if lake else 1)
     found = f"found in the numbers of {first.name}: check it against your venue"
     source = f"read from {first.name}" if lake else "as given" if tick and lot else found
-    made_up = words[first].get("bmv.source", "").startswith("synthetic")
+    made_up = words.get("bmv.source", "").startswith("synthetic")
     fees = MADE_UP_FEES if made_up else (None, None)
     return Guess(symbol, tick or own_tick, lot or own_lot, price, source, *fees)
-
-
-def _refuse_many(tape: Path, words: Mapping[Path, Mapping[str, str]]) -> None:
-    """Refuse a folder of several markets: a starter is of one, and which one is for the operator to say."""
-    markets = sorted({name for file, told in words.items() if (name := _market(file, told))})
-    if len(markets) > 1:
-        some = ", ".join(markets[:5]) + (", …" if len(markets) > 5 else "")
-        raise DataError(f"{tape}: holds {len(markets)} markets ({some}); give the folder of one")
-
-
-def _market(file: Path, words: Mapping[str, str]) -> str:
-    """Return what a file says of its market, else the folder of a file named by its day; empty where neither tells."""
-    told = [words[key] for key in ("bmv.venue", "bmv.symbol") if key in words]
-    try:
-        date.fromisoformat(file.stem)
-    except ValueError:
-        return " ".join(told)
-    return " ".join(told) or file.parent.name
 
 
 def _steps(

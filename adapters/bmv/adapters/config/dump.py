@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from decimal import Decimal
 from functools import reduce
 from hashlib import sha256
@@ -14,9 +14,14 @@ from bmv.adapters.config.masking import mask_url
 from bmv.adapters.config.schema import Config
 
 
-def dump(config: Config) -> str:
-    """Return `config` as TOML that loads to an equal configuration; defaults are written out, absent keys are not."""
-    return "\n".join(_table("", config)).lstrip("\n") + "\n"
+def dump(config: Config, without: Collection[str] = ()) -> str:
+    """Return `config` as TOML that loads to an equal configuration; defaults are written out, absent keys are not.
+
+    Args:
+        without: Tables at the top that are left out, for those in whose place their defaults do.
+    """
+    kept = [(name, value) for name, value in config if name not in without]
+    return "\n".join(_lines("", kept)).lstrip("\n") + "\n"
 
 
 def digest(config: Config) -> str:
@@ -43,12 +48,12 @@ def _mask(value: Any) -> Any:  # Any: whatever a key may hold.
     return mask_url(value) if isinstance(value, str) else value
 
 
-def _table(name: str, section: Section) -> list[str]:
+def _lines(name: str, values: Iterable[tuple[str, Any]]) -> list[str]:  # Any: whatever a key may hold.
     plain, inner = list[str](), list[str]()
-    for key, value in section:
+    for key, value in values:
         path = f"{name}.{key}" if name else key
         if isinstance(value, Section) and "model" not in type(value).model_fields:
-            inner += _table(path, value)
+            inner += _lines(path, value)
         elif isinstance(value, Mapping):
             rows = [f"{_key(each)} = {inline(v)}" for each, v in value.items()]
             inner += ["", f"[{path}]", *rows] if rows else []

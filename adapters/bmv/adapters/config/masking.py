@@ -1,10 +1,13 @@
 """What must not be read by whoever looks over a shoulder: passwords and keys that a URL may carry."""
 
 import re
+from urllib.parse import unquote_plus
 
 MASK = "***"
-PASSWORD = re.compile(r"(?<=://)([^/@:]*):[^/@]+(?=@)")
-QUERY = re.compile(r"(?<=[?&])([^=&]*)=[^&]*")
+# Up to the last `@`, wherever it stands: a password may hold `/`, `?` and `#`, which nobody has percent-encoded.
+PASSWORD = re.compile(r"(?<=://)([^/@:]*):.+(?=@)", re.DOTALL)
+QUERY = re.compile(r"(?<=[?&])([^=&]*)=([^&]*)")
+SECRET = re.compile("pass(?!file)|pwd", re.IGNORECASE)  # The name of a password in a query has it in it.
 
 
 def mask_url(text: str) -> str:
@@ -12,17 +15,24 @@ def mask_url(text: str) -> str:
 
     >>> mask_url("https://rpc.example.com/?api-key=abc")
     'https://rpc.example.com/?api-key=***'
-    >>> mask_url("postgresql://me:secret@db/bmv")
+    >>> mask_url("postgresql://me:12#3@db/bmv")
     'postgresql://me:***@db/bmv'
     """
     return QUERY.sub(rf"\1={MASK}", PASSWORD.sub(rf"\1:{MASK}", text)) if "://" in text else text
 
 
 def has_password(text: str) -> bool:
-    """Tell whether a URL carries a password that is not masked.
+    """Tell whether a URL carries a password that is not masked, before its host or in its query.
 
     >>> has_password("postgresql://me:secret@db/bmv"), has_password("postgresql://me@db/bmv")
     (True, False)
+    >>> has_password("postgresql://me@db/bmv?password=secret"), has_password("postgresql://me@db/bmv?password=***")
+    (True, False)
     """
+    if "://" not in text:
+        return False
     found = PASSWORD.search(text)
-    return found is not None and not found.group().endswith(f":{MASK}")
+    if found is not None and not found.group().endswith(f":{MASK}"):
+        return True
+    words = QUERY.findall(text)
+    return any(SECRET.search(unquote_plus(key)) and value not in ("", MASK) for key, value in words)

@@ -10,9 +10,12 @@ from pydantic_core import ErrorDetails
 
 from bmv.adapters.config.fields import Section, keys_of, limits_of, section_of, sections_within, unit_of
 from bmv.adapters.config.masking import mask_url
+from bmv.adapters.config.schema import Choice, Span
 from bmv.ports.errors import ConfigError
 
 SHOWN_MAX = 60  # Letters of a wrong value that a message repeats.
+FORMS: dict[str, list[type[Section]]] = {"the list": [], "the values": [Choice], "the range": [Span]}  # Of an axis.
+AXES = "sweep.parameters."
 KINDS = {
     "int": "a whole number",
     "float": "a number",
@@ -52,12 +55,16 @@ def concerns(problem: str, key: str) -> bool:
 def _line(detail: ErrorDetails, root: type[Section], where: Callable[[str], str]) -> str:
     path, field, section = _walk(detail["loc"], root)
     if detail["type"] == "extra_forbidden":
-        return f"{path}: unknown key{where(path)}{nearest(path, root)}"
+        hint = (
+            f"; known here: {', '.join(Span.model_fields)}, or values" if path.startswith(AXES) else nearest(path, root)
+        )
+        return f"{path}: unknown key{where(path)}{hint}"
     if detail["type"] == "missing":
         return f"{path}: missing; {_about(field)}"
     if detail["type"] in ("union_tag_not_found", "union_tag_invalid"):
         return f"{path}.model{where(path)}: expected one of constant, random, recorded"
-    wanted = f"a table [{path}]" if section else expected(field) if field else detail["msg"]
+    unknown = "a list of values, {low, high, …} or {values, …}" if path.startswith(AXES) else detail["msg"]
+    wanted = f"a table [{path}]" if section else expected(field) if field else unknown
     reason = detail.get("ctx", {}).get("error")
     because = f" ({reason})" if reason else ""
     return f"{path} = {shown(detail['input'])}{where(path)}: expected {wanted}{because}"
@@ -68,6 +75,9 @@ def _walk(loc: tuple[int | str, ...], root: type[Section]) -> tuple[str, FieldIn
     choices, field, path = [root], None, list[str]()
     for part in loc:
         known = next((s.model_fields[str(part)] for s in choices if str(part) in s.model_fields), None)
+        if str(part) in FORMS:
+            choices = FORMS[str(part)]
+            continue
         if known is None and field is not None and _is_tag(str(part), choices):
             continue
         path.append(str(part))

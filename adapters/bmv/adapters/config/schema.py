@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 
 from bmv.adapters.config.fields import Amount, Number, Section, key
 from bmv.core.params import LEVELS_MAX, ORDERS_MAX, RATE_MAX
@@ -252,6 +252,21 @@ class Choice(Section):
     also: list[str] = key("Other keys that take the same value.", [])
 
 
+def _form_of(given: Any) -> str:  # Any: whatever stood in the file.
+    """Return which of the forms of an axis is meant, so that what is wrong with it is said of that form alone."""
+    if isinstance(given, Choice) or (isinstance(given, Mapping) and "values" in given):
+        return "the values"
+    return "the range" if isinstance(given, Span | Mapping) else "the list"
+
+
+SweptBy = Annotated[
+    Annotated[list[Any], Tag("the list")]  # Any: values of whatever key is swept.
+    | Annotated[Choice, Tag("the values")]
+    | Annotated[Span, Tag("the range")],
+    Discriminator(_form_of),
+]
+
+
 class Constraints(Section):
     """What a set must keep to, or it is never chosen. An absent one is off."""
 
@@ -294,7 +309,7 @@ SAMPLERS = ("grid", "random", "sobol", "tpe", "cmaes", "nsga2", "nsga3")
 class Sweep(Section):
     """Many runs over a space of keys. Not read by a single backtest."""
 
-    parameters: dict[str, list[Any] | Choice | Span] = key(  # Any: a value of whatever key is swept.
+    parameters: dict[str, SweptBy] = key(
         "Dotted key → list of values, {low, high, step, factor, log, also}, or {values, also}.", {}
     )
     sampler: Literal["grid", "random", "sobol", "tpe", "cmaes", "nsga2", "nsga3"] = key(

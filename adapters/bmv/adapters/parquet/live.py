@@ -5,60 +5,63 @@
     LAKE/VENUE/SYMBOL/.live/000000000000-000000000006.ticks     a segment made of seven, which are gone
     LAKE/VENUE/SYMBOL/.live/known.json                          the numbers of all rows whose segments are gone
     LAKE/VENUE/SYMBOL/.live/gaps.jsonl                          the holes that were noted, a line each
+    LAKE/VENUE/SYMBOL/.live/2025-09-03-000000000006.recorded    what of a settled day was recorded, not imported
 
 Every file is there whole or not at all, so that a kill leaves one of a few states, and each is understood:
 
 * A segment whose arrivals lie within those of another was made part of it: it is not read, and goes.
 * The rows that segment 7 has of a day are in the day's file if its sources say `settled` 7 or higher, since a day takes
-  all that has arrived of it, and what arrives later has a higher number. They are then not read from the segment, which
-  goes when that is so of all its days.
+  all that has arrived of it, and what arrives later has a higher number; and if they name the numbers of its rows too,
+  since a day may have been copied from another lake. They are then not read from the segment, which goes when that is
+  so of all its days.
 * Before a segment goes for good, `known.json` has the numbers of its rows.
+* What was recorded of a day is the day's own file, by another name, until an import puts rows beside it. Rows of the
+  day that arrive after that are the import's if it has them, and never those that were recorded before: those have
+  other numbers, however equal they look. Where nobody knows any more what was recorded, they are all taken in.
 """
 
 import json
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import date
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import polars as pl
 
+from bmv.adapters.parquet.segments import (
+    FOLDER,
+    RECORDED,
+    Known,
+    Segment,
+    add_gap,
+    first_rows,
+    gaps_in,
+    holds,
+    known_in,
+    link_recorded,
+    listed,
+    listing,
+    recorded_path,
+    recorded_rows,
+    segment_at,
+    settled_in,
+    sources_of,
+    union,
+    write,
+    write_known,
+)
 from bmv.data.files import sync_folder
-from bmv.data.lake import Day, Lake, day_number, manifest_path, market_of
+from bmv.data.lake import DAY_NS, Day, Lake, day_of, market_of, refuse_altered
 from bmv.data.merge import merged
 from bmv.data.parquet import readable
-from bmv.data.recorded import DAY_NS, Runs, joined, lacking
-from bmv.data.schema import LAKE, LAKE_SCHEMA, at_rest, replacing, writable, write_rows
-from bmv.ports.errors import DataError
+from bmv.data.recorded import lacking
+from bmv.data.schema import LAKE, LAKE_SCHEMA, at_rest, writable, write_rows
+from bmv.ports.errors import BmvError, DataError
 from bmv.ports.market import Market
 from bmv.ports.storage import Gap, Ticks
 
-FOLDER, SUFFIX = ".live", ".ticks"
 SMALL_ROWS = 16_384  # Segments of more rows than this stay as they are.
-Stream = tuple[str, int]  # Recorder and epoch.
-Known = dict[Stream, Runs]
-
-
-class Segment(NamedTuple):
-    """A file of rows, in order of time: those of the arrivals `first` to `last`.
-
-    Args:
-        first_ns, last_ns: Times of its first and last row.
-        days: The days that it has rows of, as numbers since 1970-01-01.
-        known: The numbers of its rows.
-    """
-
-    path: Path
-    first: int
-    last: int
-    rows: int
-    first_ns: int
-    last_ns: int
-    days: Sequence[int]
-    known: Known
 
 
 class Live:
@@ -81,7 +84,7 @@ class Live:
         self.known: Known = {}
         self.gaps: list[Gap] = []
         self.next = 0  # Number of the next arrival.
-        self._settled: dict[int, int] = {}  # The last arrival that a day's file has, by day.
+        self._settled: dict[int, tuple[int, Known]] = {}  # By day: the last arrival that its file has, and numbers.
 
     def __repr__(self) -> str:
         rows = sum(segment.rows for segment in self.segments)
@@ -89,16 +92,17 @@ class Live:
 
     def load(self, writing: bool) -> "Live":
         """Find what is there; who writes sweeps what a killed writer left."""
-        told = _said(self.folder / "known.json")
-        self.next = told.get("next", 0)
-        self.known = _known(told.get("known", []))
-        paths, superseded = _listed(self.folder)
-        self.segments = [self._segment(path) for path in paths]
+        self.next, self.known = known_in(self.folder)
+        paths, superseded = listed(self.folder)
+        self.segments = [segment_at(path, self.name, self.market) for path in paths]
         for segment in self.segments:
             self._know(segment.known)
             self.next = max(self.next, segment.last + 1)
-        self.gaps = _gaps(self.folder / "gaps.jsonl", cut=writing)
+        self.gaps = gaps_in(self.folder, cut=writing)
         if writing:
+            for number in self._days_at_rest():
+                with suppress(DataError):  # A damaged day is told by who reads it; what arrives is kept meanwhile.
+                    self.next = max(self.next, self._settled_in(number)[0] + 1)
             for left in [*superseded, *self.folder.glob(".*.tmp")]:
                 left.unlink(missing_ok=True)
             self.sweep()
@@ -121,19 +125,8 @@ class Live:
         """Keep a hole, durably when this returns; the same one twice is one."""
         if gap in self.gaps:
             return
-        path = self.folder / "gaps.jsonl"
         self._make_folder()
-        with writable(path), path.open("ab") as file:
-            size = file.tell()
-            try:
-                file.write(json.dumps(gap._asdict()).encode() + b"\n")
-                file.flush()
-                os.fsync(file.fileno())
-                sync_folder(self.folder)
-            except OSError:
-                with suppress(OSError):
-                    os.truncate(path, size)
-                raise
+        add_gap(self.folder, gap)
         self.gaps.append(gap)
 
     def page(self, start_ns: int, skip: int, end_ns: int, rows: int) -> pl.DataFrame:
@@ -152,29 +145,32 @@ class Live:
             skip = 0
         return pl.DataFrame(schema=LAKE_SCHEMA)
 
-    def settle(self, before: date | None) -> list[Day]:
-        """Move what has arrived of days before `before`, of all days if it is None, into their files; return those.
+    def settle(self, before: date | None) -> tuple[list[Day], list[BmvError]]:
+        """Move what has arrived of days before `before`, of all days if it is None, into their files.
 
-        The caller holds :meth:`~bmv.data.lake.Lake.writing`. A day is in memory while it is settled.
+        The days that changed come back, and what kept others from it: each is settled by itself. The caller holds
+        :meth:`~bmv.data.lake.Lake.writing`. A day is in memory while it is settled.
         """
         days = sorted({day for segment in self.segments for day in segment.days})
-        due = [day for day in days if before is None or day_number(day * DAY_NS) < before]
-        touched = [self._day(number) for number in due if self._settle(number)]
-        self.sweep()
-        return touched
+        touched, errors = list[Day](), list[BmvError]()
+        for number in days:
+            if before is None or day_of(number * DAY_NS) < before:
+                try:
+                    touched += [self._day(number)] if self._settle(number) else []
+                except BmvError as error:
+                    errors.append(error)
+        try:
+            self.sweep()
+        except BmvError as error:
+            errors.append(error)
+        return touched, errors
 
     def sweep(self) -> None:
         """Remove the segments of which every day is settled."""
-        gone = [each for each in self.segments if all(self._settled_at(day) >= each.last for day in each.days)]
+        gone = [each for each in self.segments if not any(self._unsettled(each, day) for day in each.days)]
         if not gone:
             return
-        told = {"next": self.next, "known": _listing(self.known)}
-        path = self.folder / "known.json"
-        half_done = path.with_name(f".{path.name}.tmp")
-        with replacing(path, half_done), half_done.open("w") as file:
-            json.dump(told, file)
-            file.flush()
-            os.fsync(file.fileno())
+        write_known(self.folder, self.next, self.known)
         for segment in gone:
             segment.path.unlink(missing_ok=True)
         self.segments = [segment for segment in self.segments if segment not in gone]
@@ -195,48 +191,77 @@ class Live:
             return False
         day = self._day(number)
         fresh = pl.concat(self._rows(segment, number) for segment in segments).sort("ts_ns", maintain_order=True)
-        whole, sources, maker = fresh, list[Mapping[str, Any]](), dict[str, str]()
+        whole, recorded, sources, maker = fresh, None, list[Mapping[str, Any]](), dict[str, str]()
         if day.path.exists():
             old, sources, maker = self._at_rest(day)
-            # Rows that came from elsewhere may be the same ones; what has arrived is told apart by its numbers.
-            ours = sources and all("settled" in source for source in sources)
-            whole = pl.concat([old, fresh]).sort("ts_ns", maintain_order=True) if ours else merged(old, fresh)[0]
-        source = {"recorded": _listing(_union(each.known for each in segments)), "rows": len(fresh)}
-        source |= {"settled": segments[-1].last, "gaps": [gap._asdict() for gap in self.gaps if _touches(gap, number)]}
-        # A manifest is believed while the size of its file fits, and the new one might have it by chance.
-        with writable(manifest_path(day.path)):
-            manifest_path(day.path).unlink(missing_ok=True)
-        words = maker | {"bmv.venue": day.venue, "bmv.sources": json.dumps([*sources, source])}
+            whole, recorded = self._together(day, old, sources, fresh)
+        last = segments[-1].last
+        source = {"recorded": listing(union(each.known for each in segments)), "rows": len(fresh), "settled": last}
+        source["gaps"] = [gap._asdict() for gap in self.gaps if _touches(gap, number)]
+        sources = [*sources, source]
+        beside = recorded_path(self.folder, day, last)
+        if recorded is not None:
+            write_rows(beside, recorded.lazy(), self.market, {"bmv.sources": json.dumps(_ours(sources))})
+        words = maker | {"bmv.venue": day.venue, "bmv.sources": json.dumps(sources)}
         write_rows(day.path, whole.lazy(), self.market, words)
-        self._settled[number] = segments[-1].last
+        self._settled.pop(number, None)
+        if len(_ours(sources)) == len(sources):
+            link_recorded(day.path, beside)
+        for older in self.folder.glob(f"{day.day.isoformat()}-*{RECORDED}"):
+            if older != beside:
+                older.unlink(missing_ok=True)
         self.lake.manifest(day)
         return True
 
+    def _together(
+        self, day: Day, old: pl.DataFrame, sources: Sequence[Mapping[str, Any]], fresh: pl.DataFrame
+    ) -> tuple[pl.DataFrame, pl.DataFrame | None]:
+        """Return the rows of a day and what has arrived since, and which were recorded; None: all, or nobody knows.
+
+        Rows that came from elsewhere may be the same ones; what has arrived is told apart by its numbers.
+        """
+        ours = _ours(sources)
+        if sources and len(ours) == len(sources):
+            return _in_order(old, fresh), None
+        before: pl.DataFrame | None = old.clear()
+        if ours:
+            last = max(source["settled"] for source in ours)
+            before = recorded_rows(recorded_path(self.folder, day, last), ours)
+        if before is None:
+            return _in_order(old, fresh), None  # A row too many rather than one too few.
+        recorded = _in_order(before, fresh)
+        return merged(old, recorded)[0], recorded
+
     def _at_rest(self, day: Day) -> tuple[pl.DataFrame, list[Mapping[str, Any]], dict[str, str]]:
         """Return the rows of a day, their sources, and what the file says of its maker, if it was made up."""
-        known = market_of(day.path)
-        if (known.tick_size, known.lot_size) != (self.market.tick_size, self.market.lot_size):
-            raise DataError(
-                f"{day.path}: holds ticks of {known.tick_size} and lots of {known.lot_size}; what has arrived of "
-                f"{self.name} is in ticks of {self.market.tick_size} and lots of {self.market.lot_size}"
-            )
+        self._refuse_other_steps(day)
+        refuse_altered(day.path)
         with readable(day.path):
             words = pl.read_parquet_metadata(day.path)
             maker = {key: words[key] for key in ("bmv.source",) if key in words}
-            return pl.read_parquet(day.path, columns=list(LAKE), glob=False), _sources(day.path), maker
+            return pl.read_parquet(day.path, columns=list(LAKE), glob=False), sources_of(day.path), maker
+
+    def _refuse_other_steps(self, day: Day) -> None:
+        known = market_of(day.path)
+        if (known.tick_size, known.lot_size) != (self.market.tick_size, self.market.lot_size):
+            raise DataError(
+                f"{day.path}: holds ticks of {known.tick_size} and lots of {known.lot_size}; {self.name} has "
+                f"{self.market.tick_size} and {self.market.lot_size}"
+            )
 
     def _head(self, number: int, from_ns: int, to_ns: int, rows: int) -> pl.DataFrame:
         """Return the first `rows` rows that a day has in `[from_ns, to_ns)`, by time and then arrival."""
         parts = list[tuple[int, pl.DataFrame]]()
         day = self._day(number)
         if day.path.exists():
-            parts.append((-1, _first(day.path, from_ns, to_ns, rows)))
+            self._refuse_other_steps(day)
+            parts.append((-1, first_rows(day.path, from_ns, to_ns, rows)))
         for segment in sorted(self.segments, key=lambda segment: segment.first_ns):
             if not self._unsettled(segment, number) or segment.last_ns < from_ns or segment.first_ns >= to_ns:
                 continue
             if sum(np.searchsorted(part["ts_ns"].to_numpy(), segment.first_ns) for _, part in parts) >= rows:
                 break
-            parts.append((segment.last, _first(segment.path, from_ns, to_ns, rows)))
+            parts.append((segment.last, first_rows(segment.path, from_ns, to_ns, rows)))
         if not parts:
             return pl.DataFrame(schema=LAKE_SCHEMA)
         parts.sort(key=lambda part: part[0])
@@ -256,19 +281,13 @@ class Live:
         parts = [self._rows(each, day) for each in small for day in each.days if self._unsettled(each, day)]
         rows = pl.concat([pl.DataFrame(schema=LAKE_SCHEMA), *parts]).sort("ts_ns", maintain_order=True)
         self.segments = self.segments[: -len(small)]
-        self._write(small[0].first, small[-1].last, rows, _union(each.known for each in small))
+        self._write(small[0].first, small[-1].last, rows, union(each.known for each in small))
         for segment in small:
             segment.path.unlink(missing_ok=True)
 
     def _write(self, first: int, last: int, rows: pl.DataFrame, known: Known) -> None:
-        days = (rows["ts_ns"] // DAY_NS).unique().sort().to_list()
-        first_ns, last_ns = (rows["ts_ns"][0], rows["ts_ns"][-1]) if len(rows) else (0, 0)
-        path = self.folder / f"{first:012d}-{last:012d}{SUFFIX}"
-        segment = Segment(path, first, last, len(rows), first_ns, last_ns, days, known)
-        words = segment._asdict() | {"market": self.name, "known": _listing(known)}
-        del words["path"]
         self._make_folder()
-        write_rows(path, rows.lazy(), self.market, {"bmv.live": json.dumps(words)})
+        segment = write(self.folder, (first, last), rows, known, self.name, self.market)
         self.segments.append(segment)
         self._know(known)
         self.next = max(self.next, last + 1)
@@ -282,46 +301,29 @@ class Live:
             for above in (*self.folder.parents[:3], self.lake.root.parent):
                 sync_folder(above)
 
-    def _segment(self, path: Path) -> Segment:
-        with readable(path):
-            told = pl.read_parquet_metadata(path)
-        try:
-            words: dict[str, Any] = json.loads(told["bmv.live"])  # Any: it is JSON.
-            market = words.pop("market")
-            words |= {"path": path, "known": _known(words["known"])}
-            segment = Segment(**words)
-        except (KeyError, ValueError, TypeError) as error:
-            raise DataError(f"{path}: its metadata is not that of a segment of ticks: {error}") from error
-        if market != self.name:
-            raise DataError(f"{path}: holds {market}, whose folder is that of {self.name} too; rename one of them")
-        steps = str(self.market.tick_size), str(self.market.lot_size)
-        if (found := (told["bmv.tick_size"], told["bmv.lot_size"])) != steps:
-            raise DataError(
-                f"{path}: holds ticks of {found[0]} and lots of {found[1]}; {self.name} has {steps[0]} and {steps[1]}"
-            )
-        return segment
-
     def _rows(self, segment: Segment, number: int) -> pl.DataFrame:
-        return _first(segment.path, number * DAY_NS, (number + 1) * DAY_NS, segment.rows)
+        return first_rows(segment.path, number * DAY_NS, (number + 1) * DAY_NS, segment.rows)
 
     def _unsettled(self, segment: Segment, number: int) -> bool:
-        return number in segment.days and self._settled_at(number) < segment.last
+        if number not in segment.days:
+            return False
+        last, known = self._settled_in(number)
+        return last < segment.last or not holds(known, segment.known)
 
-    def _settled_at(self, number: int) -> int:
+    def _settled_in(self, number: int) -> tuple[int, Known]:
         if number not in self._settled:
             path = self._day(number).path
-            marks = [source.get("settled", -1) for source in _sources(path)] if path.exists() else []
-            self._settled[number] = max(marks, default=-1)
+            self._settled[number] = settled_in(path) if path.exists() else (-1, {})
         return self._settled[number]
 
     def _day(self, number: int) -> Day:
-        return self.lake.place(self.venue, self.symbol, day_number(number * DAY_NS))
+        return self.lake.place(self.venue, self.symbol, day_of(number * DAY_NS))
 
     def _days_at_rest(self) -> Iterator[int]:
         return ((day.day - date(1970, 1, 1)).days for day in self.lake.days(self.venue, self.symbol))
 
     def _know(self, more: Known) -> None:
-        self.known = _union([self.known, more])
+        self.known = union([self.known, more])
 
 
 def named(name: str) -> tuple[str, str]:
@@ -336,92 +338,14 @@ def named(name: str) -> tuple[str, str]:
     return venue, symbol
 
 
-def unsettled_markets(lake: Lake) -> list[str]:
-    """Return the names of the markets that have segments."""
-    names = set[str]()
-    for folder in lake.root.glob(f"*/*/{FOLDER}"):
-        for segment in sorted(folder.glob(f"*{SUFFIX}"))[:1]:
-            with readable(segment):
-                names.add(json.loads(pl.read_parquet_metadata(segment)["bmv.live"])["market"])
-    return sorted(names)
+def _ours(sources: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:  # Any: it is JSON.
+    """Return those of the sources of a day that were recorded here."""
+    return [source for source in sources if "settled" in source]
 
 
-def _listed(folder: Path) -> tuple[list[Path], list[Path]]:
-    """Return the segments in order of arrival, and those that have become part of another."""
-    found = sorted(folder.glob(f"*{SUFFIX}"))
-    # A listing is no snapshot: what is written and what goes for it while it is made may both be missing.
-    while (again := sorted(folder.glob(f"*{SUFFIX}"))) != found:
-        found = again
-    kept, superseded = list[Path](), list[Path]()
-    reach = -1
-    for path in sorted(found, key=lambda path: (_range(path)[0], -_range(path)[1])):
-        (kept if _range(path)[1] > reach else superseded).append(path)
-        reach = max(reach, _range(path)[1])
-    return kept, superseded
-
-
-def _range(path: Path) -> tuple[int, int]:
-    try:
-        first, last = path.stem.split("-")
-        return int(first), int(last)
-    except ValueError as error:
-        raise DataError(f"{path}: expected a name such as 000000000000-000000000006{SUFFIX}") from error
-
-
-def _first(path: Path, from_ns: int, to_ns: int, rows: int) -> pl.DataFrame:
-    times = pl.col("ts_ns")
-    with readable(path):
-        scan = pl.scan_parquet(path, glob=False).filter((times >= from_ns) & (times < to_ns))
-        return scan.head(rows).select(list(LAKE)).collect()
-
-
-def _sources(path: Path) -> list[Mapping[str, Any]]:  # Any: it is JSON.
-    with readable(path):
-        found: list[Mapping[str, Any]] = json.loads(pl.read_parquet_metadata(path).get("bmv.sources", "[]"))
-    return found
-
-
-def _said(path: Path) -> dict[str, Any]:  # Any: it is JSON.
-    try:
-        told: dict[str, Any] = json.loads(path.read_bytes())
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path}: cannot be read: {error}") from error
-    return told
-
-
-def _gaps(path: Path, cut: bool) -> list[Gap]:
-    """Return the gaps that were noted; the half line of a killed writer is none, and goes if `cut`."""
-    try:
-        told = path.read_bytes()
-    except FileNotFoundError:
-        return []
-    whole = told.rfind(b"\n") + 1
-    if cut and whole < len(told):
-        with writable(path):
-            os.truncate(path, whole)
-    try:
-        return [Gap(**json.loads(line)) for line in told[:whole].splitlines()]
-    except (ValueError, TypeError) as error:
-        raise DataError(f"{path}: a line is not a gap: {error}") from error
+def _in_order(old: pl.DataFrame, fresh: pl.DataFrame) -> pl.DataFrame:
+    return pl.concat([old, fresh]).sort("ts_ns", maintain_order=True)
 
 
 def _touches(gap: Gap, number: int) -> bool:
     return gap.from_ns < (number + 1) * DAY_NS and gap.to_ns > number * DAY_NS
-
-
-def _union(parts: Iterator[Known] | Sequence[Known]) -> Known:
-    made: Known = {}
-    for part in parts:
-        for stream, runs in part.items():
-            made[stream] = joined(made.get(stream, []), runs)
-    return made
-
-
-def _listing(known: Known) -> list[list[Any]]:  # Any: it becomes JSON.
-    return [[source, epoch, runs] for (source, epoch), runs in known.items()]
-
-
-def _known(listing: Sequence[Sequence[Any]]) -> Known:  # Any: it is JSON.
-    return {(source, epoch): [(first, stop) for first, stop in runs] for source, epoch, runs in listing}

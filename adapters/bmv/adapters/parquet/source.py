@@ -1,5 +1,6 @@
 """What a Parquet file of ticks is, before its rows are trusted: its form, its market, its times."""
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -69,8 +70,10 @@ def open_all(paths: Sequence[str | Path], market: Market) -> list[Source]:
     found = find(paths)
     if twice := [path for path, count in Counter(path.resolve() for path in found).items() if count > 1]:
         raise DataError(f"{twice[0]}: given twice")
-    sources = sorted((open_one(path, market) for path in found), key=lambda source: source.first_ns)
+    sources = sorted(map(open_one, found), key=lambda source: source.first_ns)
     _refuse_two_markets(sources)
+    for source in sources:
+        _refuse_other_steps(source, market)
     for one, other in pairwise(sources):
         if other.first_ns < one.last_ns:
             raise DataError(
@@ -80,14 +83,14 @@ def open_all(paths: Sequence[str | Path], market: Market) -> list[Source]:
     return sources
 
 
-def open_one(path: Path, market: Market) -> Source:
+def open_one(path: Path) -> Source:
     """Read what a file says of itself, and the span of its times."""
     footer = refuse_odd_pages(path)
     with readable(path):
         words = pl.read_parquet_metadata(str(path))
         lake = form_of(path, pl.read_parquet_schema(str(path)))
         if lake:
-            _refuse_other_steps(path, words, market)
+            _refuse_other_version(path, words)
         rows, first, last = _span(path, "ts_ns" if lake else "ts", footer)
     if not rows:
         raise DataError(f"{path}: has no rows")
@@ -135,12 +138,18 @@ def _fits(name: str, found: pl.DataType, lake: bool) -> bool:
     return found.is_numeric()
 
 
-def _refuse_other_steps(path: Path, words: Mapping[str, str], market: Market) -> None:
+def _refuse_other_version(path: Path, words: Mapping[str, str]) -> None:
     if (version := words.get("bmv.version")) != VERSION:
         raise DataError(f"{path}: bmv.version in its metadata is {version or 'missing'}; this program reads {VERSION}")
+
+
+def _refuse_other_steps(source: Source, market: Market) -> None:
+    if not source.lake:
+        return
+    path = source.path
     for key, step in (("bmv.tick_size", market.tick_size), ("bmv.lot_size", market.lot_size)):
         try:
-            found = Decimal(words[key])
+            found = Decimal(source.words[key])
         except (KeyError, InvalidOperation):
             raise DataError(f"{path}: {key} is missing from its metadata, so its whole numbers mean nothing") from None
         if found != step:
@@ -153,7 +162,17 @@ def _refuse_two_markets(sources: Sequence[Source]) -> None:
         known = {market: source.path for source in sources if (market := name(source))}
         if len(known) > 1:
             (one, first), (other, second), *_ = sorted(known.items())
-            raise DataError(f"two markets in one run: {one} ({first}) and {other} ({second}); give the data of one")
+            raise DataError(f"two markets in one run: {one} ({first}) and {other} ({second}); give the folder of one")
+
+
+def named_otherwise(sources: Sequence[Source], market: Market) -> str:
+    """Return the market that the files say they are of, where it isn't the one configured; empty where it is.
+
+    However it is spelt: SOL-USDC is SOL/USDC.
+    """
+    told = next(filter(None, map(_symbol, sources)), "")
+    ours, theirs = (re.sub(r"[\W_]", "", name).upper() for name in (market.symbol, told))
+    return "" if theirs in ours or ours in theirs else told
 
 
 def _symbol(source: Source) -> str | None:

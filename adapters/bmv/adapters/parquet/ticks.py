@@ -10,11 +10,12 @@ from typing import IO, TypeVar
 
 import polars as pl
 
-from bmv.adapters.parquet.live import Live, unsettled_markets
+from bmv.adapters.parquet.live import Live
+from bmv.adapters.parquet.segments import market_in, unsettled
 from bmv.data.lake import Day, Lake
 from bmv.data.recorded import refuse_wrong
 from bmv.data.schema import as_told, writable
-from bmv.ports.errors import DataError, StorageError
+from bmv.ports.errors import BmvError, DataError, StorageError
 from bmv.ports.market import Market
 from bmv.ports.market_data import Columns
 from bmv.ports.storage import Gap, Ticks
@@ -91,7 +92,8 @@ class LakeTicks:
 
         Whoever knows what day it is calls it when a day is over; what arrives afterwards the next call moves. None:
         all days, whether they are over or not. Each is moved exactly once, also by a process that is killed meanwhile.
-        `StorageError` where the disk is full, or an import is at work in the lake: then call again later.
+        `StorageError` where the disk is full, or an import is at work in the lake: then call again later. A day that
+        can't be settled, say because its file is in other steps, keeps no other from it: it is told when all are done.
         """
         return await self._done(self._settle, before)
 
@@ -119,14 +121,24 @@ class LakeTicks:
 
     def _settle(self, before: date | None) -> list[Day]:
         self._own()
-        changed = list[Day]()
+        changed, errors = list[Day](), list[BmvError]()
         with self.lake.writing():
-            for name in unsettled_markets(self.lake):
+            for segment in unsettled(self.lake):
+                name = ""
                 try:
-                    changed += self._live(name).settle(before)
+                    name = market_in(segment)
+                    days, failed = self._live(name).settle(before)
+                except BmvError as error:
+                    days, failed = [], [error]
                 except BaseException:
                     self._markets.pop(name, None)
                     raise
+                if failed:
+                    self._markets.pop(name, None)  # What is on the disk counts, and is looked at anew.
+                changed += days
+                errors += failed
+        if errors:
+            raise errors[0] if len(errors) == 1 else type(errors[0])("; ".join(map(str, errors)))
         return changed
 
     def _page(self, market: str, start_ns: int, skip: int, end_ns: int) -> pl.DataFrame:

@@ -34,7 +34,7 @@ def backup(dsn: str, path: Path) -> int:
                 raise BmvError(f"{masked(dsn)}: pg_dump failed: {told}; {path} is as it was")
             file.flush()
             os.fsync(file.fileno())
-            size = file.tell()
+            size = os.fstat(file.fileno()).st_size  # pg_dump writes, and goes back to its head in the end.
         half_done.replace(path)
         return size
     except OSError as error:

@@ -1,52 +1,85 @@
 """Where a database is, as it may be shown: nobody reads a password in what we print."""
 
-from urllib.parse import parse_qsl, quote, quote_plus, unquote, urlencode, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, quote, quote_plus, unquote, unquote_plus, urlencode, urlsplit, urlunsplit
 
 from bmv.ports.errors import ConfigError
 
 MASK = "***"
 SCHEMES = ("postgresql", "postgres")
-SECRET = ("password", "sslpassword")  # Of the query of a DSN.
+SECRET = ("pass", "pwd")  # What the name of a secret in a query has in it, but for that of a file.
+# What else a query may say is shown; a word that nobody knows may be the rest of a password with an `&` in it.
+_PLAIN = (
+    "host hostaddr port user dbname database passfile service options application_name sslmode sslcert sslkey "
+    "sslrootcert sslcrl sslnegotiation ssl_min_protocol_version ssl_max_protocol_version target_session_attrs "
+    "connect_timeout krbsrvname gsslib market source"
+)
+PLAIN = set(_PLAIN.split())
+WRONG = (
+    "expected postgresql://USER@HOST:PORT/DATABASE, found something else (not shown: secrets); "
+    "percent-encode the password: %40 for @, %23 for #, %2F for /, %3F for ?, %20 for a space"
+)
 
 
 def checked(dsn: str) -> str:
     """Return `dsn`, or raise `ConfigError` if it is not the URL of a database.
 
+    A `#`, and an `@` anywhere but before the host, end a password too early: what is left of it would be taken for a
+    host, a port or a database, and be shown.
+
     >>> checked("postgresql://me@db.example/bmv")
     'postgresql://me@db.example/bmv'
     """
-    try:
-        parts = urlsplit(dsn)
-        fits = parts.scheme in SCHEMES and (parts.port is None or parts.port > 0)
-    except ValueError:  # Its text may repeat what stands in the DSN, a password too.
-        fits = False
-    if not fits:
-        raise ConfigError("expected postgresql://USER@HOST:PORT/DATABASE, found something else (not shown: secrets)")
+    if not _fits(dsn):
+        raise ConfigError(WRONG)
     return dsn
 
 
+def _fits(dsn: str) -> bool:
+    if "#" in dsn or any(letter.isspace() or not letter.isprintable() for letter in dsn):
+        return False
+    try:
+        parts = urlsplit(dsn)
+        whole = parts.port is None or parts.port > 0
+    except ValueError:  # Its text may repeat what stands in the DSN, a password too.
+        return False
+    return whole and parts.scheme in SCHEMES and "://" in dsn and "@" not in f"{parts.path}{parts.query}"
+
+
 def is_database(name: object) -> bool:
-    """Say whether `name` is the URL of a database.
+    """Say whether `name` is the URL of a database, a right one or not.
 
     >>> is_database("postgresql://me@db.example/bmv"), is_database("s3://bucket/lake"), is_database("lake")
     (True, False, False)
     """
-    return str(name).partition("://")[0] in SCHEMES and "://" in str(name)
+    scheme, colon, _ = str(name).partition(":")
+    return bool(colon) and scheme.lower() in SCHEMES
 
 
 def masked(dsn: str) -> str:
-    """Return `dsn` without its passwords.
+    """Return `dsn` without its passwords; of one that is not right, nothing.
 
     >>> masked("postgresql://me:p%40ss@db.example/bmv?password=x&host=h")
     'postgresql://me:***@db.example/bmv?password=***&host=h'
     """
+    if not _fits(dsn):
+        return f"{SCHEMES[0]}://{MASK}"
     parts = urlsplit(dsn)
     user, at, place = parts.netloc.rpartition("@")
     name, colon, _ = user.partition(":")
-    words = [(key, MASK if key in SECRET else value) for key, value in parse_qsl(parts.query, keep_blank_values=True)]
+    words = [_shown(*word) for word in parse_qsl(parts.query, keep_blank_values=True)]
     return urlunsplit(
         parts._replace(netloc=f"{name}{colon and f':{MASK}'}{at}{place}", query=urlencode(words, safe="/*"))
     )
+
+
+def _shown(key: str, value: str) -> tuple[str, str]:
+    if _secret(key):
+        return key, MASK
+    return (key, value) if key.lower() in PLAIN else (MASK, MASK)
+
+
+def _secret(key: str) -> bool:
+    return key.lower() not in PLAIN and any(word in key.lower() for word in SECRET)
 
 
 def without_password(dsn: str) -> str:
@@ -57,16 +90,29 @@ def without_password(dsn: str) -> str:
     """
     parts = urlsplit(dsn)
     user, at, place = parts.netloc.rpartition("@")
-    words = [(key, value) for key, value in parse_qsl(parts.query, keep_blank_values=True) if key not in SECRET]
+    words = [(key, value) for key, value in parse_qsl(parts.query, keep_blank_values=True) if not _secret(key)]
     return urlunsplit(parts._replace(netloc=f"{user.partition(':')[0]}{at}{place}", query=urlencode(words, safe="/")))
 
 
 def passwords(dsn: str) -> list[str]:
-    """Return the passwords of `dsn`, as written and as meant."""
-    parts = urlsplit(dsn)
-    found = [parts.netloc.rpartition("@")[0].partition(":")[2]]
-    found += [value for key, value in parse_qsl(parts.query) if key in SECRET]
-    return sorted({form for word in found if word for form in (word, unquote(word), quote(word), quote_plus(word))})
+    """Return the passwords of `dsn`, as written and as meant, and what may be one where it is not right.
+
+    >>> passwords("postgresql://me:12/3@db/bmv"), passwords("postgresql://me@db:5432/bmv")
+    (['12%2F3', '12/3'], [])
+    """
+    # Taken apart by hand, since a password with odd letters makes any parser see something else, or raise.
+    found = [dsn.partition(":")[2].rpartition("@")[0].lstrip("/").partition(":")[2]]
+    for word in dsn.partition("?")[2].split("&"):
+        key, _, value = word.partition("=")
+        found += [value] if _secret(unquote_plus(key)) else []
+    return sorted({form for word in found if word for form in _forms(word)})
+
+
+def _forms(word: str) -> set[str]:
+    """Return a password in every spelling in which a message may have it."""
+    meant = {word, unquote(word), unquote_plus(word)}
+    written = {spell(form) for form in meant for spell in (quote, quote_plus)} | {quote(form, "") for form in meant}
+    return meant | written | {repr(form)[1:-1] for form in meant}
 
 
 def password(dsn: str) -> str | None:
@@ -76,7 +122,7 @@ def password(dsn: str) -> str | None:
     ('p@ss', None)
     """
     parts = urlsplit(dsn)
-    inside = dict(parse_qsl(parts.query)).get("password")
+    inside = {key.lower(): value for key, value in parse_qsl(parts.query)}.get("password")
     return inside or unquote(parts.netloc.rpartition("@")[0].partition(":")[2]) or None
 
 
@@ -86,10 +132,10 @@ def silenced(text: object, dsn: str) -> str:
     >>> silenced("no route to postgresql://me:pw1@db", "postgresql://me:pw1@db")
     'no route to postgresql://me:***@db'
     """
-    line = " ".join(str(text).split())
+    line = str(text)
     for word in sorted(passwords(dsn), key=len, reverse=True):
         line = line.replace(word, MASK)
-    return line
+    return " ".join(line.split())
 
 
 def database(dsn: str) -> str:

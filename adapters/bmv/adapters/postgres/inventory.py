@@ -3,12 +3,18 @@
 from typing import Any
 
 from bmv.adapters.postgres.pool import Connection, Pool
+from bmv.data.lake import DAY_NS
 
+# Partitions are made ahead: a day is one that has a row.
+KEPT = (
+    f"from bmv.tick_day where exists "
+    f"(select from bmv.tick where ts_ns >= day * {DAY_NS} and ts_ns < (day + 1) * {DAY_NS})"
+)
 FIGURES = {
     "bytes": "select pg_database_size(current_database())",
-    "days": "select count(*) from bmv.tick_day",
-    "first_day": "select (date '1970-01-01' + min(day)::int)::text from bmv.tick_day",
-    "last_day": "select (date '1970-01-01' + max(day)::int)::text from bmv.tick_day",
+    "days": f"select count(*) {KEPT}",
+    "first_day": f"select (date '1970-01-01' + min(day)::int)::text {KEPT}",
+    "last_day": f"select (date '1970-01-01' + max(day)::int)::text {KEPT}",
     # Counting hundreds of millions of rows takes minutes; the server's own estimate is a matter of its last vacuum.
     "ticks_about": "select coalesce(sum(greatest(reltuples, 0)), 0)::bigint from pg_class, bmv.tick_day "
     "where pg_class.oid = tick_day.partition",

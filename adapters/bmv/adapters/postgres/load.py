@@ -3,15 +3,19 @@
 A day's file is a stream of its own, whose rows have the numbers that they have in the file. The epoch of the stream is
 the day and the beginning of the file's hash, so that a file that has changed since is noticed, for its numbers mean
 other rows.
+
+All days are marked before the first row of any, and each as done after its last: until then no backtest takes what
+there is of them for the whole.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import date
 from functools import partial
-from typing import Any
 
 import polars as pl
 
+from bmv.adapters.postgres.loads import SOURCE, ask, begin, finish
 from bmv.adapters.postgres.pool import Connection, Pool
 from bmv.adapters.postgres.steps import keep_steps
 from bmv.adapters.postgres.ticks import PostgresTicks
@@ -23,7 +27,6 @@ from bmv.ports.errors import DataError
 from bmv.ports.market_data import Columns
 from bmv.ports.storage import Gap, Ticks
 
-SOURCE = "lake"
 BATCH_ROWS = 10_000
 READ_ROWS = 500_000
 REMOVED_ROWS = 50_000
@@ -61,7 +64,9 @@ async def load(
     store = PostgresTicks(dsn)
     try:
         await keep_steps(store.pool, done.market, market)
-        for day in lake.days(venue, symbol):
+        days = lake.days(venue, symbol)
+        await ask(store.pool, done.market, {_number(day): lake.manifest(day).rows for day in days})
+        for day in days:
             await _load_day(store, lake, day, done, replace, progress or _nobody)
     finally:
         await store.close()
@@ -72,25 +77,16 @@ async def _load_day(
     store: PostgresTicks, lake: Lake, day: Day, done: Loaded, replace: bool, progress: Progress
 ) -> None:
     manifest = lake.manifest(day)
-    number = manifest.first_ns // DAY_NS
-    epoch = number << HASH_BITS | int(sha256(day.path)[: HASH_BITS // 4], 16)
-    known = 0
-    for stream, other, next_seq in await store.pool.fetch(
-        f"find {done.market}", STREAMS, done.market, SOURCE, HASH_BITS, number
-    ):
-        if other == epoch:
-            known = next_seq
-        elif replace:
-            await _remove(store.pool, stream, next_seq)
-            done.replaced += 1
-        else:
-            raise DataError(
-                f"{day.path}: has changed since it was loaded; --replace takes the old rows of that day out of the "
-                "database and loads it anew"
-            )
+    epoch = manifest.first_ns // DAY_NS << HASH_BITS | int(sha256(day.path)[: HASH_BITS // 4], 16)
+    known, others = await _loaded_before(store.pool, day, epoch, done.market, replace)
     done.days += 1
     done.rows += manifest.rows
     progress(min(known, manifest.rows))
+    if await begin(store.pool, done.market, _number(day), epoch, manifest.rows, known):
+        return
+    for stream, rows in others:
+        await _remove(store.pool, stream, rows)
+        done.replaced += 1
     for first in range(known, manifest.rows, READ_ROWS):
         columns = _read(day, first)
         for start in range(0, len(columns.ts_ns), BATCH_ROWS):
@@ -100,6 +96,29 @@ async def _load_day(
             progress(len(batch.ts_ns))
     for gap in manifest.gaps:
         await store.note_gap(Gap(done.market, SOURCE, gap.from_ns, gap.to_ns, "no row in the lake"))
+    await finish(store.pool, done.market, _number(day), epoch)
+
+
+async def _loaded_before(
+    pool: Pool, day: Day, epoch: int, market: str, replace: bool
+) -> tuple[int, list[tuple[int, int]]]:
+    """Return how many rows of a day the database has, and the streams, with their rows, of other files of that day.
+
+    `DataError` where there are such and they are not to be replaced.
+    """
+    found = await pool.fetch(f"find {market}", STREAMS, market, SOURCE, HASH_BITS, epoch >> HASH_BITS)
+    known = sum(next_seq for _, other, next_seq in found if other == epoch)
+    others = [(stream, next_seq) for stream, other, next_seq in found if other != epoch]
+    if others and not replace:
+        raise DataError(
+            f"{day.path}: has changed since it was loaded; --replace takes the old rows of that day out of the "
+            "database and loads it anew"
+        )
+    return known, others
+
+
+def _number(day: Day) -> int:
+    return (day.day - date(1970, 1, 1)).days
 
 
 def _read(day: Day, first: int) -> Columns:
@@ -113,12 +132,13 @@ async def _remove(pool: Pool, stream: int, rows: int) -> None:
     remove = "delete from bmv.tick where stream = $1 and seq >= $2 and seq < $3"
     for first in range(0, rows, REMOVED_ROWS):
         piece = (stream, first, first + REMOVED_ROWS)
-        await pool.run(partial(_said, words=(remove, *piece)), f"remove rows of stream {stream}")
-    await pool.run(partial(_said, words=("delete from bmv.stream where id = $1", stream)), f"remove stream {stream}")
+        await pool.run(partial(_execute, statement=remove, arguments=piece), f"remove rows of stream {stream}")
+    remove = "delete from bmv.stream where id = $1"
+    await pool.run(partial(_execute, statement=remove, arguments=(stream,)), f"remove stream {stream}")
 
 
-async def _said(connection: Connection, words: Sequence[Any]) -> None:  # Any: a statement and what fills its places.
-    await connection.execute(*words)
+async def _execute(connection: Connection, statement: str, arguments: Sequence[int]) -> None:
+    await connection.execute(statement, *arguments)
 
 
 def _nobody(rows: int) -> None:

@@ -5,7 +5,8 @@ that a batch is in before its successor begins, or is refused. What an order may
 (`migrations/0003_trading.sql`, `0004_runs.sql`).
 """
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import asyncpg
@@ -80,8 +81,9 @@ class PostgresRuns:
         refuse_wrong_start(asked)
 
         async def work(connection: Connection) -> Run:
-            async with connection.transaction():
-                return await _begin(connection, asked)
+            with _refusing(f"session {session}"):
+                async with connection.transaction():
+                    return await _begin(connection, asked)
 
         return await self.pool.run(work, f"begin a run in {market}")
 
@@ -90,13 +92,9 @@ class PostgresRuns:
         refuse_wrong(changes)
 
         async def work(connection: Connection) -> None:
-            try:
+            with _refusing(f"run {run.id}, batch {changes.number}"):
                 async with connection.transaction():
                     await _keep(connection, run, changes)
-            except asyncpg.PostgresError as error:
-                if isinstance(error, asyncpg.IntegrityConstraintViolationError) or error.sqlstate.startswith(OURS):
-                    raise Refused(f"run {run.id}, batch {changes.number}: {error}") from None
-                raise
 
         await self.pool.run(work, f"keep batch {changes.number:,} of run {run.id}")
 
@@ -105,14 +103,9 @@ class PostgresRuns:
         refuse_wrong_end(run, ended_ns, exit_code)
 
         async def work(connection: Connection) -> None:
-            async with connection.transaction():
-                query = "select ended_ns, exit_code from bmv.run where id = $1 for update"
-                kept = tuple(await _found(connection, query, run))
-                if kept != (None, None):
-                    refuse_another_end(run, kept, (ended_ns, exit_code))
-                    return
-                update = "update bmv.run set ended_ns = $2, exit_code = $3 where id = $1"
-                await connection.execute(update, run.id, ended_ns, exit_code)
+            with _refusing(f"run {run.id}"):
+                async with connection.transaction():
+                    await _end(connection, run, ended_ns, exit_code)
 
         await self.pool.run(work, f"end run {run.id}")
 
@@ -175,6 +168,17 @@ class PostgresRuns:
         await self.pool.close()
 
 
+@contextmanager
+def _refusing(what: str) -> Iterator[None]:
+    """Turn what a constraint or a trigger of the database says into one line."""
+    try:
+        yield
+    except asyncpg.PostgresError as error:
+        if isinstance(error, asyncpg.IntegrityConstraintViolationError) or error.sqlstate.startswith(OURS):
+            raise Refused(f"{what}: {error.args[0]}") from None  # Its text goes on with the whole row.
+        raise
+
+
 async def _begin(connection: Connection, asked: Run) -> Run:
     # Those who begin take turns; the first of a market would find no row to hold.
     await connection.execute("select pg_advisory_xact_lock(hashtext('bmv.run'))")
@@ -190,6 +194,16 @@ async def _begin(connection: Connection, asked: Run) -> Run:
         beginning(run.session).hash,
     )
     return run._replace(id=await connection.fetchval(BEGIN, *run[1:8]))
+
+
+async def _end(connection: Connection, run: Run, ended_ns: int, exit_code: int) -> None:
+    query = "select ended_ns, exit_code from bmv.run where id = $1 for update"
+    kept = tuple(await _found(connection, query, run))
+    if kept != (None, None):
+        refuse_another_end(run, kept, (ended_ns, exit_code))
+        return
+    update = "update bmv.run set ended_ns = $2, exit_code = $3 where id = $1"
+    await connection.execute(update, run.id, ended_ns, exit_code)
 
 
 async def _keep(connection: Connection, run: Run, changes: Changes) -> None:

@@ -22,9 +22,10 @@ import numpy as np
 import polars as pl
 
 from bmv.adapters.postgres.dsn import checked, is_database, passwords
+from bmv.adapters.postgres.loads import SOURCE, Mark, marks, refuse_unfinished
 from bmv.adapters.postgres.steps import refuse_other_steps
 from bmv.adapters.postgres.ticks import PostgresTicks, where
-from bmv.data.lake import DAY_NS, day_number
+from bmv.data.lake import DAY_NS, day_of
 from bmv.data.schema import LAKE_SCHEMA, at_rest, write_rows
 from bmv.ports.errors import DataError, UsageError
 from bmv.ports.market import Market
@@ -60,9 +61,9 @@ class Recorded:
     def __init__(self, url: str) -> None:
         if not is_database(url):
             raise UsageError(f"expected {FORM}")
-        if passwords(checked(url)):
+        if passwords(url):
             raise UsageError(f"a password in a URL can be read by others: give {FORM}, and PGPASSWORD or ~/.pgpass")
-        parts = urlsplit(url)
+        parts = urlsplit(checked(url))
         words = dict(parse_qsl(parts.query, keep_blank_values=True))
         self.market, self.source = words.pop("market", ""), words.pop("source", None)
         if "/" not in self.market:
@@ -94,6 +95,7 @@ class Recorded:
         try:
             await self._refuse_mixture(store)
             await refuse_other_steps(store.pool, self.market, market)
+            loads = await self._loads(store, from_ns, to_ns)
             files, digest, times = list[Path](), sha256(), list[tuple[int, int]]()
             rows, part = 0, list[Columns]()
             async for batch in store.read(self.market, from_ns, to_ns, self.source):
@@ -106,11 +108,21 @@ class Recorded:
                     part.clear()
             if part:
                 files.append(_written(folder, len(files), part, market))
+            if loads != await self._loads(store, from_ns, to_ns):
+                raise DataError(f"{self.url}: days of {self.market} were loaded while it was read; run it again")
             if not rows:
                 raise await self._nothing(store)
             return Copy(files, rows, times[0][0], times[-1][1], digest.hexdigest())
         finally:
             await store.close()
+
+    async def _loads(self, store: PostgresTicks, from_ns: int, to_ns: int) -> list[Mark]:
+        """Return which days were loaded from a lake, if it is they that are asked for; `DataError` for half a day."""
+        if self.source not in (None, SOURCE):
+            return []
+        found = await marks(store.pool, self.market, from_ns, to_ns)
+        refuse_unfinished(self.url, found)
+        return found
 
     async def _refuse_mixture(self, store: PostgresTicks) -> None:
         query = "select distinct source from bmv.stream where market = $1 and next_seq > 0 order by 1"
@@ -126,7 +138,7 @@ class Recorded:
         """Return what to say where there are no rows."""
         _, days = await store.pool.run(lambda c: where(c, self.market, self.source), f"find {self.market}")
         if days:
-            first, last = (day_number(day * DAY_NS) for day in (days[0], days[-1]))
+            first, last = (day_of(day * DAY_NS) for day in (days[0], days[-1]))
             return DataError(f"{self.url}: no rows in the window; there are some from {first} to {last}")
         query = "select distinct market from bmv.stream where next_seq > 0 order by 1"
         markets = [row[0] for row in await store.pool.fetch("find markets", query)]

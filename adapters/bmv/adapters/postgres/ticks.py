@@ -10,7 +10,8 @@ from numpy import int64
 
 from bmv.adapters.postgres.pool import Connection, Pool
 from bmv.adapters.postgres.wire import Form, Rows, chunks
-from bmv.data.recorded import DAY_NS, END_NS, refuse_wrong
+from bmv.data.lake import DAY_NS
+from bmv.data.recorded import END_NS, refuse_wrong
 from bmv.ports.errors import DataError
 from bmv.ports.market_data import Column, Columns
 from bmv.ports.storage import Gap, Ticks

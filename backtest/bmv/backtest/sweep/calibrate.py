@@ -15,29 +15,20 @@ from pathlib import Path
 from statistics import fmean, stdev
 from typing import NamedTuple
 
-import orjson
 import polars as pl
 
 from bmv.adapters.config import Config, build
-from bmv.backtest.folder import writing
+from bmv.backtest.folder import write_json, writing
 from bmv.backtest.numbers import Json, at
 from bmv.backtest.sweep import api, markets
 from bmv.backtest.sweep.markets import Nature
 from bmv.backtest.sweep.reading import TRIALS
+from bmv.backtest.sweep.validation.verdict import CHECKS
 
 FAIR_MAX = 0.05  # Share of fair markets that may be found worth trading,
 EDGE_MIN = 0.8  # and of those with an edge that must be.
 RESULT = "calibration.json"
 REGISTER = "trials.sqlite"
-CHECKS = (
-    "evidence",
-    "net",
-    "deflated",
-    "overfitting",
-    "holdout",
-    "walk_forward",
-    "plateau",
-)  # As the verdict has them.
 
 SIDE: Json = {"levels": 3, "first_bps": 4, "step_bps": 3, "total_size": 3}
 TABLE: Json = {
@@ -117,7 +108,7 @@ def calibrate(
     result = {"version": 1, "kind": "calibration", "rows": rows, "seconds": round(time.perf_counter() - started, 1)}
     result |= counted(found) | {"markets": found}
     with writing(out):
-        (out / RESULT).write_bytes(orjson.dumps(result, option=orjson.OPT_INDENT_2))
+        write_json(out / RESULT, result)
     return result
 
 

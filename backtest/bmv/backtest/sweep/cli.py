@@ -4,14 +4,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 import orjson
 
 from bmv.adapters.cli.options import JSON, SETS
 from bmv.backtest.cli import ManyPaths, link_latest, new_folder
-from bmv.ports.errors import UsageError
+from bmv.ports.errors import ConfigError, UsageError
 
 if TYPE_CHECKING:
     from bmv.backtest.sweep.api import MakePool, Plan
@@ -22,7 +22,27 @@ SAMPLERS = ("grid", "random", "sobol", "tpe", "cmaes", "nsga2", "nsga3")
 
 SWEEP = click.argument("sweep", type=click.Path(path_type=Path), default=LATEST)
 WORKERS = click.option("--workers", metavar="N|ray://…|auto", help="Threads; or a Ray cluster. Default: one a core.")
-STORAGE = click.option("--storage", metavar="URL", help="Keep the trials in postgresql://… in place of the folder.")
+
+
+def _without_password(context: click.Context, parameter: click.Parameter, url: str | None) -> str | None:
+    """Refuse a storage that is no database, and a password that others could read."""
+    from bmv.adapters.postgres.dsn import is_database, passwords
+
+    if url is None:
+        return None
+    if not is_database(url):
+        raise UsageError("--storage: expected postgresql://USER@HOST/DATABASE")
+    if passwords(url):
+        raise UsageError("--storage: others can read a password there; Postgres reads PGPASSWORD and ~/.pgpass")
+    return url
+
+
+STORAGE = click.option(
+    "--storage",
+    metavar="URL",
+    callback=_without_password,
+    help="Keep the trials in postgresql://… in place of the folder.",
+)
 
 
 class Sweeps(click.Group):
@@ -67,7 +87,7 @@ def sweep() -> None:
 @click.option("--timerange", metavar="A-B", help="UTC, end exclusive: 20250903-20250905, 20250903T1200-, -20250905.")
 @click.option("--param", "params", multiple=True, metavar="KEY=…", help="LOW:HIGH:STEP, :xFACTOR, :log or A,B,C.")
 @click.option("--sampler", type=click.Choice(SAMPLERS), help="How sets are chosen; else that of [sweep], or grid.")
-@click.option("--trials", type=click.IntRange(min=1), help="How many sets; a grid is tried whole.")
+@click.option("--trials", type=click.IntRange(min=1), help="How many sets; a grid is tried whole, others 100.")
 @click.option("--objective", "objectives", multiple=True, metavar="NAME", help="What is made large; - in front: small.")
 @click.option("--seed", type=click.IntRange(min=0), help="Start of the sampler's dice.")
 @SETS
@@ -178,10 +198,10 @@ def export(file: Path, sweep: Path) -> None:
     Example:
       bmv sweep export trials.csv runs/sweep/latest
     """
-    from bmv.backtest.sweep import view
+    from bmv.backtest.sweep import extract
 
     _refuse_no_sweep(sweep)
-    view.export(sweep, file)
+    extract.export(sweep, file)
     click.echo(file)
 
 
@@ -198,12 +218,12 @@ def apply(file: Path, sweep: Path, trial: int | None, overwrite: bool) -> None:
       bmv sweep apply best.toml
       bmv sweep apply other.toml runs/sweep/latest --trial 17
     """
-    from bmv.backtest.sweep import view
+    from bmv.backtest.sweep import extract
 
     _refuse_no_sweep(sweep)
     if file.exists() and not overwrite:
         raise UsageError(f"{file} exists; --overwrite replaces it")
-    chosen = view.apply(sweep, trial, file)
+    chosen = extract.apply(sweep, trial, file)
     click.echo(f"{file}: trial {chosen} of {sweep}")
 
 
@@ -279,18 +299,27 @@ def _kept_or_not(out: Path | None) -> Iterator[Path]:
 
 
 def _go_on(folder: Path, plan: "Plan", crew: Crew, storage: str | None, report: bool, as_json: bool) -> None:
-    from bmv.backtest.sweep import api, view
+    from bmv.backtest.sweep import api, progress, view
     from bmv.backtest.sweep.page import PAGE
 
     try:
-        with view.telling(plan, as_json) as told:
-            api.go_on(folder, plan, crew.threads, told, crew.make_pool, storage, report)
+        with progress.telling(plan, as_json) as told:
+            summary = api.go_on(folder, plan, crew.threads, told, crew.make_pool, storage, report)
     except KeyboardInterrupt:
         click.echo(f"broken off; `bmv sweep resume {folder}` goes on with it", err=True)
         raise
+    _refuse_nothing(summary, folder)
     view.show(folder, 5, as_json)
     if not as_json:
         click.echo(f"sweep   {folder}" + (f"\nreport  {folder / PAGE}" if report else ""))
+
+
+def _refuse_nothing(summary: dict[str, Any], folder: Path) -> None:  # Any: it is JSON.
+    """Raise `ConfigError` where no set could be run: that is no result."""
+    counts = summary["trials"]
+    if counts["invalid"] and not counts["complete"] + counts["pruned"]:
+        told = next((each for each in summary["warnings"] if "could not be run" in each), "")
+        raise ConfigError(f"{folder}: {told or 'no set could be run'}")
 
 
 def _refuse_no_sweep(folder: Path) -> None:

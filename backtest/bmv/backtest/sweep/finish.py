@@ -1,174 +1,216 @@
 """The end of a sweep: the table of its trials, the best of them tried on what was held out, and the verdict."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from decimal import Decimal
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
 
-import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
-from bmv.adapters.config import Config
-from bmv.adapters.config.compile import to_ns
+from bmv.adapters.config import Config, build, dump, masked
+from bmv.backtest.folder import SUMMARY, write_json, writing
 from bmv.backtest.numbers import Json
-from bmv.backtest.register import Register, register_path
-from bmv.backtest.register import Row as Trial
-from bmv.backtest.sweep import tapes as tapes_of
-from bmv.backtest.sweep.objectives import Objective
-from bmv.backtest.sweep.shared import prepare
-from bmv.backtest.sweep.space import Axis
-from bmv.backtest.sweep.study import Row, Study
-from bmv.backtest.sweep.tapes import Split
+from bmv.backtest.sweep.plan import Plan, spelt
+from bmv.backtest.sweep.ranking import Ranking, columns_of, front, rank
+from bmv.backtest.sweep.reading import BESTS, TRIALS, VERSION
+from bmv.backtest.sweep.study import STATES, Study
+from bmv.backtest.sweep.tapes import Split, config_of
 from bmv.backtest.sweep.trial import Made
-from bmv.backtest.sweep.validation.sharpe import sharpe
-from bmv.backtest.sweep.work import Stretch
-from bmv.ports.errors import BmvError
+from bmv.backtest.sweep.tried import Tried
+from bmv.backtest.sweep.validation.verdict import judge
+from bmv.backtest.sweep.work import Task, Work, trading
+from bmv.ports.errors import DataError
 
-BESTS = 5  # Sets whose equity is kept.
-FIGURES = (
-    "events", "orders", "fills", "cancels", "volume", "spread", "inventory", "fees", "net_vs_hold", "max_drawdown",
-    "sharpe", "sampling_s", "markout_bps_5s", "markout_bps_60s", "uptime", "turnover", "end_position", "halted_share",
-)  # fmt: skip
-WHOLE = ("events", "orders", "fills", "cancels")
-PERIODS_LEAST = 16  # Of what is held out.
+BEST = "best.toml"
+UNTRADED = ("sweep", "live", "storage")  # Tables that do not decide how a set trades.
+MADE_UP = "made up"
 
 
-class Ended(NamedTuple):
-    """What the search left, for the parts of the ending.
+def finish(
+    folder: Path, plan: Plan, study: Study, works: tuple[Work, Work], tried: Tried, planned: int, speed: Json
+) -> Json:
+    """Write what a sweep leaves, the table, the best sets and the summary with the verdict; return the summary.
 
     Args:
-        rows: The trials by number.
-        frame: The same as the table that is kept.
-        ranked: Numbers of the complete trials that keep the constraints, the best first; of those that came out alike
-            word for word the first.
+        works: What ran the sets of the search, and what runs them on what was held out.
+        tried: How often these ticks were tried, ever.
+        planned: How many sets the sampler was to propose.
+        speed: How fast they were run, as `summary.json` has it.
     """
-
-    rows: dict[int, Row]
-    frame: pl.DataFrame
-    ranked: list[int]
-
-
-def ended(study: Study, axes: Sequence[Axis], objectives: Sequence[Objective], names: Sequence[str]) -> Ended:
-    """Return what a search left; `names` are those of the tapes."""
-    rows = {int(row["trial"]): row for row in study.rows()}
-    feasible = [row for row in rows.values() if row["state"] == "complete" and keeps(row)]
-    sign = 1 if objectives[0].large else -1
-    in_order = sorted(feasible, key=lambda row: (-sign * row["objectives"][0], row["trial"]))
-    ranked = [row["trial"] for row in {row["digest"]: row for row in reversed(in_order)}.values()][::-1]
-    return Ended(rows, frame_of(rows.values(), axes, objectives, names), ranked)
-
-
-def keeps(row: Row) -> bool:
-    """Return whether a complete trial keeps all constraints."""
-    return all(violation <= 0 for violation in row["violations"])
-
-
-def frame_of(
-    rows: Iterable[Row], axes: Sequence[Axis], objectives: Sequence[Objective], names: Sequence[str]
-) -> pl.DataFrame:
-    """Return the trials as a table, a row each, in the order of their numbers."""
-    rows = list(rows)
-    columns: dict[str, pl.Series] = {}
-
-    def put(name: str, values: Sequence[Any], kind: Any = None) -> None:  # Any: of whatever kind the column is.
-        if name not in columns:
-            columns[name] = pl.Series(name, values, kind)
-
-    put("trial", [row["trial"] for row in rows], pl.Int64)
-    put("state", [row["state"] for row in rows], pl.String)
-    put("reason", [row["reason"] for row in rows], pl.String)
-    for axis in axes:
-        for key in (axis.key, *axis.also):
-            put(key, [row["set"][key] for row in rows], _kind(axis))
-    put("digest", [row["digest"] for row in rows], pl.String)
-    put("net", [row["figures"].get("net") for row in rows], pl.Float64)
-    for n, objective in enumerate(objectives):
-        put(objective.name, [row["objectives"][n] if row["objectives"] else None for row in rows], pl.Float64)
-    put("feasible", [row["state"] == "complete" and keeps(row) for row in rows], pl.Boolean)
-    for name in FIGURES:
-        put(name, [row["figures"].get(name) for row in rows], pl.Int64 if name in WHOLE else pl.Float64)
-    for n, name in enumerate(names if len(names) > 1 else ()):
-        put(f"net.{name}", [row["net_of"][n] if row["net_of"] else None for row in rows], pl.Float64)
-    whole = [row["returns"] if row["state"] == "complete" else None for row in rows]
-    put("returns", whole, pl.List(pl.Int64))
-    return pl.DataFrame(list(columns.values()))
-
-
-def _kind(axis: Axis) -> Any:  # Any: a type of Polars'.
-    if axis.whole:
-        return pl.Int64
-    if axis.ordered:
-        return pl.Float64
-    return pl.Boolean if all(isinstance(value, bool) for value in axis.values) else pl.String
-
-
-def front(rows: Mapping[int, Row], ranked: Sequence[int], objectives: Sequence[Objective]) -> list[int]:
-    """Return the trials than which no other is better in every objective (the Pareto front), by their numbers."""
-    if not ranked:
-        return []
-    signs = np.array([1.0 if each.large else -1.0 for each in objectives])
-    points = np.array([rows[trial]["objectives"] for trial in ranked]) * signs
-    return sorted(trial for trial, point in zip(ranked, points, strict=True) if not _beaten(point, points))
-
-
-def _beaten(point: NDArray[np.float64], points: NDArray[np.float64]) -> bool:
-    """Return whether one of `points` is nowhere worse than `point` and somewhere better."""
-    return bool(((points >= point).all(axis=1) & (points > point).any(axis=1)).any())
-
-
-class Holdout:
-    """The parts of the tapes that the search never saw, read when it has ended."""
-
-    def __init__(self, config: Config, axes: Sequence[Axis], splits: Sequence[Split], periods: int) -> None:
-        held = [(split, window) for split in splits if (window := split.held_out) is not None]
-        history_ns = to_ns(tapes_of.longest_history_s(config, axes))
-        self.stretches = [
-            Stretch(
-                prepare(split.source.name, tapes_of.opened(config, split.source, *window), history_ns),
-                split.source.overrides,
-            )
-            for split, window in held
-        ]
-        share = config.sweep.validation.holdout
-        self.periods = max(PERIODS_LEAST, round(periods * share / (1 - share)))
-
-    def of(self, made: Sequence[Made]) -> Json | None:
-        """Return what a set came to on it, as the verdict wants it; None where nothing is held out."""
-        if not made:
-            return None
-        return {
-            "net": sum(each.figures["net"] for each in made),
-            "fills": sum(each.figures["fills"] for each in made),
-            "max_drawdown": max(each.figures["max_drawdown"] or 0.0 for each in made),
-            "digest": " ".join(each.digest for each in made),
-            "returns": [quanta for each in made for quanta in each.returns],
+    work, behind = works
+    work.stop.clear()  # Closing the pool set it; the best sets are run once more.
+    ranking = rank(study, plan.axes, plan.objectives, plan.names())
+    with writing(folder):
+        ranking.frame.write_parquet(folder / TRIALS)
+        held = _run_bests(folder, ranking, work, behind)
+        columns = columns_of(plan.objectives, plan.axes, len(plan.names()))
+        validation, verdict = _judged(plan, ranking, columns[0], held, tried)
+        warnings = [*_of_tapes(work, behind), *_warnings(plan, work, ranking), *filter(None, [tried.warning])]
+        if any(MADE_UP in warning for warning in warnings):
+            verdict["headline"] = f"On a made-up tape, which means nothing: {verdict['headline']}"
+        summary = {
+            "version": VERSION,
+            "kind": "sweep",
+            "symbol": plan.config.market.symbol,
+            "name": folder.name,
+            "sampler": plan.config.sweep.sampler,
+            "seed": plan.config.sweep.seed,
+            "trials": {"planned": planned} | {state: ranking.how_many(state) for state in STATES},
+            "objectives": [
+                {"name": name, "direction": each.direction} for name, each in zip(columns, plan.objectives, strict=True)
+            ],
+            "parameters": [axis.described() for axis in plan.axes],
+            "best": None if ranking.best is None else _best(ranking, ranking.best, held),
+            "front": front(ranking.rows, ranking.ranked, plan.objectives) if len(plan.objectives) > 1 else [],
+            "validation": validation | {"trials_ever": tried.ever},
+            "verdict": verdict,
+            "warnings": warnings,
+            "tapes": [_tape(split, works) for split in plan.splits],
+            "speed": speed,
+            "quantum": _decimal(work.quantum),
         }
+        write_json(folder / SUMMARY, summary)
+    return summary
 
 
-class Tried(NamedTuple):
-    """What the register knows of the ticks of a sweep.
+def _run_bests(folder: Path, ranking: Ranking, work: Work, behind: Work) -> Json | None:
+    """Run the best sets again, on what was searched and on what was held out; return how the first one did there."""
+    (folder / "best").mkdir(exist_ok=True)
+    held: Json | None = None
+    for place, trial in enumerate(ranking.ranked[:BESTS]):
+        row = ranking.rows[trial]
+        again, after = work.runs(Task(trial, row["set"])), behind.runs(Task(trial, row["set"]))
+        if " ".join(made.digest for made in again) != row["digest"]:
+            raise DataError(
+                f"trial {trial} came out otherwise when it was run again: the record is not of this program"
+            )
+        pl.concat([made.equity for made in _in_order([*again, *after])]).select(
+            "ts_ns", "equity", "drawdown", "position"
+        ).write_parquet(folder / "best" / f"equity-{trial}.parquet")
+        if place == 0:
+            held = _held(behind, after)
+            own = build(**trading(work.config(row["set"], {})))
+            (folder / BEST).write_text(dump(masked(own), without=UNTRADED), "utf-8")
+    return held
 
-    Args:
-        ever: How many different sets were ever run on them, this sweep's included.
-        sharpes: Their Sharpe ratios per period, as far as they are known.
-        warning: Why the register could not be asked; empty if it could.
-    """
 
-    ever: int
-    sharpes: NDArray[np.float64]
-    warning: str = ""
+def _in_order(runs: Sequence[Made]) -> list[Made]:
+    """Return the runs by the time at which they begin."""
+    return sorted(runs, key=lambda made: int(made.equity["ts_ns"][0]) if len(made.equity) else 0)
 
 
-def registered(data: Sequence[str], rows: Iterable[Row]) -> Tried:
-    """Enter the trials into the register that survives sessions, and return what it knows of these ticks."""
-    known: list[Trial] = [
-        (row["digest"], sharpe(np.array(row["returns"], np.int64)), "sweep")
-        for row in rows
-        if row["state"] == "complete"
+def _held(behind: Work, after: Sequence[Made]) -> Json | None:
+    """Return what a set came to on what was held out, as the verdict wants it; None where nothing was."""
+    if not after:
+        return None
+    return {
+        "net": sum(each.figures["net"] for each in after),
+        "fills": sum(each.figures["fills"] for each in after),
+        "max_drawdown": max(each.figures["max_drawdown"] or 0.0 for each in after),
+        "digest": " ".join(each.digest for each in after),
+        "returns": behind.returns(after),
+    }
+
+
+def _judged(plan: Plan, ranking: Ranking, column: str, held: Json | None, tried: Tried) -> tuple[Json, Json]:
+    """Return the figures of the validation and the verdict."""
+    first = plan.objectives[0]
+    return judge(
+        ranking.frame.filter((pl.col("state") != "complete") | pl.col("digest").is_first_distinct()),
+        [axis.described() for axis in plan.axes],
+        column,
+        held,
+        tried.ever,
+        tried.sharpes,
+        plan.config.sweep.validation.model_dump(),
+        direction=first.direction,
+        currency=_currency(plan.config),
+        best=ranking.best,
+    )
+
+
+def _best(ranking: Ranking, trial: int, held: Json | None) -> Json:
+    row = ranking.frame.row(by_predicate=pl.col("trial") == trial, named=True)
+    holdout = held and _without_returns(held)
+    return {"set": ranking.rows[trial]["set"], **_without_returns(row), "holdout": holdout}
+
+
+def _without_returns(figures: Mapping[str, Any]) -> Json:  # Any: figures.
+    return {name: value for name, value in figures.items() if name != "returns"}
+
+
+def _tape(split: Split, works: Iterable[Work]) -> Json:
+    parts = {each.prepared.name: each.prepared for work in works for each in reversed(work.stretches)}
+    prepared = parts[split.source.name]
+    return {
+        "name": split.source.name,
+        "symbol": prepared.market.symbol,
+        "first_ns": split.first_ns,
+        "split_ns": split.split_ns,
+        "last_ns": split.last_ns,
+        "events": prepared.events,
+        "data": list(split.source.data),
+        "searched": None if split.searched is None else spelt(*split.searched),
+        "held_out": None if split.held_out is None else spelt(*split.held_out),
+    }
+
+
+def _of_tapes(work: Work, behind: Work) -> list[str]:
+    """Return what reading the tapes found, each sentence once, with the name of the tape where there are several."""
+    stretches = [*work.stretches, *behind.stretches]
+    several = len({each.prepared.name for each in stretches}) > 1
+    found = [
+        f"{each.prepared.name}: {warning}" if several and MADE_UP not in warning else warning
+        for each in stretches
+        for warning in each.prepared.warnings
     ]
-    register = Register(register_path())
-    try:
-        register.add(data, known)
-        return Tried(register.count(data), register.sharpes(data))
-    except BmvError as error:
-        own = np.array([ratio for _, ratio, _ in known if ratio is not None], np.float64)
-        return Tried(len(known), own, f"earlier trials on these ticks are not counted: {error}")
+    return list(dict.fromkeys(found))
+
+
+def _decimal(amount: Fraction) -> str:
+    return format(Decimal(amount.numerator) / Decimal(amount.denominator), "f")
+
+
+def _currency(config: Config) -> str:
+    """Return the name of the quote, as far as the symbol tells it."""
+    name = config.market.symbol.replace("-", "/").rpartition("/")[2]
+    return name if name and name != config.market.symbol else "quote"
+
+
+def _warnings(plan: Plan, work: Work, ranking: Ranking) -> list[str]:
+    """Say what a reader of the result must know beside the verdict."""
+    found = list(plan.left_out)
+    if not ranking.ranked and ranking.how_many("complete") + ranking.how_many("pruned"):
+        found.append("no set keeps all constraints: loosen them, or widen the ranges")
+    if plan.config.sweep.pruning == "median" and ranking.how_many("pruned"):
+        found.append(
+            f"{ranking.how_many('pruned'):,} sets that began badly were given up (sweep.pruning), so that overfitting "
+            "and walk forward see those only that did not"
+        )
+    if work.at_once:
+        found.append("tapes overlap in time: their periods are added up, as of one portfolio")
+    currencies = {_currency(config_of(plan.config, split.source)) for split in plan.splits}
+    if len(currencies) > 1:
+        found.append(
+            f"the tapes are in {', '.join(sorted(currencies))}, and are added up as if these were worth the same"
+        )
+    reasons = {row["reason"] for row in ranking.rows.values() if row["state"] == "invalid"}
+    if reasons:
+        found.append(
+            f"{ranking.how_many('invalid'):,} sets could not be run, such as: {sorted(reasons)[0].splitlines()[0]}"
+        )
+    if edges := _at_the_edge(plan, ranking):
+        found.append(f"the best set lies at the end of a range: {', '.join(edges)}; beyond it may be a better one")
+    if plan.config.sweep.validation.holdout == 0:
+        found.append("nothing was held out: what the best set does on days it was not chosen on is not known")
+    return found
+
+
+def _at_the_edge(plan: Plan, ranking: Ranking) -> list[str]:
+    """Return the axes at whose end the best set lies, with its values; two values alone are nothing but ends."""
+    if ranking.best is None:
+        return []
+    chosen = ranking.rows[ranking.best]["set"]
+    wide = (axis for axis in plan.axes if axis.ordered and len(axis.values) not in (1, 2))
+    return [f"{axis.key} = {chosen[axis.key]:g}" for axis in wide if chosen[axis.key] in axis.ends]

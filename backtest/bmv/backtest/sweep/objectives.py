@@ -1,12 +1,20 @@
-"""What a sweep makes large or small: figures of a run by name, dotted names of its summary, a user's own function."""
+"""What is asked of a set: what to make large or small, and the constraints that it must keep.
 
-import importlib.util
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
+An objective is a figure of a run by its name, a dotted name of its summary, or a user's own function.
+"""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from bmv.adapters.config.schema import Constraints
+from bmv.backtest import plugin
 from bmv.backtest.numbers import Json
 from bmv.ports.errors import ConfigError
+
+
+class ObjectiveError(ConfigError):
+    """An objective that can be computed of no run: a name that no summary has, a function that raised."""
+
 
 Figures = Mapping[str, Any]  # Any: a figure of a run, or None where it is unknown.
 
@@ -57,8 +65,21 @@ class Objective(NamedTuple):
 
     @property
     def name(self) -> str:
-        """The name of its column."""
+        """What it is called."""
         return self.spelling.rpartition(":")[2] if ".py:" in self.spelling else self.spelling
+
+    def column(self, tapes: int, taken: Collection[str]) -> str:
+        """Return the name of its column, where columns of other names are `taken`.
+
+        A figure by its name is the column of that name, as long as there is one tape; else a column of its own.
+        """
+        same = self.name in NAMED and not self.whole and tapes == 1
+        return self.name if same or self.name not in taken else f"objective.{self.name}"
+
+    @property
+    def direction(self) -> str:
+        """The sign as `summary.json` spells it, and Optuna."""
+        return "maximize" if self.large else "minimize"
 
     def __repr__(self) -> str:
         return f"<Objective {'' if self.large else '-'}{self.spelling}>"
@@ -72,6 +93,23 @@ def objectives_of(spelt: str | Sequence[str]) -> list[Objective]:
     found = [_objective(name.strip()) for name in names]
     if len({objective.name for objective in found}) != len(found):
         raise ConfigError(f"sweep.objective: one is there twice: {', '.join(names)}")
+    return found
+
+
+def violated(constraints: Constraints, figures: Figures) -> list[float]:
+    """Return how far each constraint that is on is broken; 0 or below is kept, and what is unknown breaks it by 1."""
+    found = list[float]()
+
+    def over(value: float | None, limit: float | None, sign: int) -> None:
+        if limit is not None:
+            found.append(1.0 if value is None else sign * (float(value) - float(limit)))
+
+    over(figures.get("max_drawdown"), constraints.max_drawdown, 1)
+    over(figures.get("fills"), constraints.min_fills, -1)
+    position = figures.get("end_position")
+    most = constraints.max_position
+    over(None if position is None else abs(position), None if most is None else float(most), 1)
+    over(figures.get("uptime"), constraints.min_uptime, -1)
     return found
 
 
@@ -93,36 +131,23 @@ def _dotted(summary: Json, name: str) -> float | None:
     found: Any = summary  # Any: what JSON may hold.
     for part in name.split("."):
         if not isinstance(found, Mapping) or part not in found:
-            raise ConfigError(f'sweep.objective = "{name}": a summary has no such figure')
+            raise ObjectiveError(f'sweep.objective = "{name}": a summary has no such figure')
         found = found[part]
     try:
         return None if found is None else float(found)
     except (TypeError, ValueError):
-        raise ConfigError(f'sweep.objective = "{name}": expected a number there, found {found!r:.60}') from None
+        raise ObjectiveError(f'sweep.objective = "{name}": expected a number there, found {found!r:.60}') from None
 
 
 def _function(spelling: str) -> Callable[[Json], float | None]:
     """Return the user's function of a summary."""
-    path, _, name = spelling.rpartition(":")
-    if not Path(path).is_file():
-        raise ConfigError(f'sweep.objective = "{spelling}": there is no file {path}')
-    spec = importlib.util.spec_from_file_location(f"bmv_objective_{Path(path).stem}", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    try:
-        spec.loader.exec_module(module)
-    except Exception as error:
-        raise ConfigError(f'sweep.objective = "{spelling}": {path} can\'t be imported: {error}') from error
-    function = getattr(module, name, None)
-    if not callable(function):
-        raise ConfigError(f'sweep.objective = "{spelling}": {path} has no function {name}')
+    function = plugin.function_at(spelling, "sweep.objective")
 
     def guarded(summary: Json) -> float | None:
         try:
             figure = function(summary)
             return None if figure is None else float(figure)
         except Exception as error:
-            raise ConfigError(f'sweep.objective = "{spelling}" failed: {type(error).__name__}: {error}') from error
+            raise ObjectiveError(f'sweep.objective = "{spelling}" failed: {type(error).__name__}: {error}') from error
 
     return guarded

@@ -12,8 +12,8 @@ from bmv.backtest.numbers import Json, at, finite
 from bmv.backtest.report import NOTHING, chart, document, folded, pair, place
 from bmv.backtest.sheet import Row, in_words
 from bmv.backtest.sweep import sheets, trust
-from bmv.backtest.sweep.accounts import equity
 from bmv.backtest.sweep.drawing import Search, figures
+from bmv.backtest.sweep.equity import equity
 from bmv.backtest.sweep.reading import Sweep, read
 from bmv.backtest.wording import UNKNOWN, instant, percent, plain, significant, span
 

@@ -40,7 +40,7 @@ class Heard(NamedTuple):
     Args:
         figures: The objectives; none if the run did not come to its end.
         violations: How far each constraint is broken; 0 or below is kept.
-        halfway: The first objective where the run was given up, None if it was not.
+        halfway: Net where the run was given up, in quanta, None if it was not.
     """
 
     figures: tuple[float, ...] = ()
@@ -74,10 +74,14 @@ class Proposer:
         self._grid = _grid(axes) if sampler == "grid" else None
         self._left = self.planned
         self._asked = list[Trial]()
+        spaces = {axis.key: _distribution(axis) for axis in axes}
         self._study = optuna.create_study(
             directions=[StudyDirection.MAXIMIZE if large else StudyDirection.MINIMIZE for large in maximise],
             sampler=_sampler(axes, sampler, seed, len(maximise), batch, self.planned),
         )
+
+        if sampler == "sobol":  # Optuna's begins with a point by chance, which is no part of the sequence.
+            self._study.tell(self._study.ask(spaces), [0.0] * len(maximise))
 
     @property
     def learns(self) -> bool:
@@ -116,6 +120,8 @@ class Proposer:
 
 def _planned(axes: Sequence[Axis], sampler: str, trials: int | None) -> int:
     count = size(axes)
+    if sampler in LEARNING and count is not None:
+        return min(trials or TRIALS, count)  # There are no more sets than that to find.
     if sampler != "grid":
         return trials or TRIALS
     if count is None:

@@ -13,7 +13,7 @@ from bmv.ports.errors import DataError, UsageError
 
 TRIALS = "trials.parquet"
 VERSION = 1  # Of the summary of a sweep; another one is another program's.
-DRAWN = 5  # Sets whose equity stands in the folder.
+BESTS = 5  # Sets whose equity stands in the folder.
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -127,7 +127,7 @@ def _equity(folder: Path, summary: Json) -> dict[int, pl.DataFrame]:
     """Return the equity tables that are there, that of the best set first, then as the trials are numbered."""
     best = at(summary, "best", "trial")
     numbers = [int(path.stem.removeprefix("equity-")) for path in folder.glob("equity-*.parquet") if _numbered(path)]
-    first = sorted(numbers, key=lambda number: (number != best, number))[:DRAWN]
+    first = sorted(numbers, key=lambda number: (number != best, number))[:BESTS]
     return {number: _account(folder / f"equity-{number}.parquet") for number in first}
 
 

@@ -10,7 +10,7 @@ from bmv.backtest.sweep.proposer import Heard, Proposer
 from bmv.backtest.sweep.space import Set
 from bmv.backtest.sweep.study import Row, Study
 from bmv.backtest.sweep.trial import CHECKS
-from bmv.backtest.sweep.work import Medians, Task, heard
+from bmv.backtest.sweep.work import Medians, Task
 from bmv.ports.errors import DataError
 
 Told = Callable[[Row], None]  # Called with each trial that has ended, known ones first.
@@ -69,7 +69,7 @@ def _by_batches(proposer: Proposer, study: Study, pool: Pool, told: Told, median
                 _keep({**study[ran[_name(each)]], "trial": trial}, study, told, rows)
         in_order = [rows[trial] for trial in sorted(rows)]
         halfway += [row["halfway"] for row in in_order if row["halfway"]]
-        proposer.hear([heard(row) for row in in_order])
+        proposer.hear([_heard(row) for row in in_order])
         first += len(sets)
 
 
@@ -77,6 +77,15 @@ def _keep(row: Row, study: Study, told: Told, rows: dict[int, Row]) -> None:
     study.add(row)
     told(row)
     rows[row["trial"]] = row
+
+
+def _heard(row: Row) -> Heard:
+    """Return what the sampler is told of a trial."""
+    if row["state"] == "complete":
+        return Heard(tuple(row["objectives"]), tuple(row["violations"]))
+    ends = [each[-1] for each in row["halfway"] if each]
+    halfway = float(sum(ends)) if row["state"] == "pruned" and ends else None
+    return Heard(violations=tuple(row["violations"]), halfway=halfway)
 
 
 def _name(values: Set) -> bytes:

@@ -31,6 +31,7 @@ class Prepared:
         start_ns: Where a run over it starts; None: at the first row, with no seed.
         end_ns: Its end, exclusive; None: that of the data.
         highest: Its highest price, in ticks.
+        warnings: What the reading found that a reader of any result must know, the gravest first.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Prepared:
     start_ns: int | None
     end_ns: int | None
     highest: int
+    warnings: tuple[str, ...] = ()
 
     @property
     def events(self) -> int:
@@ -108,7 +110,8 @@ def prepare(name: str, tape: ParquetTape, history_ns: int) -> Prepared:
     rows = rows[:, :filled]
     for column in (rows, *seeds):
         column.flags.writeable = False
-    return Prepared(name, tape.market, rows, seeds, tape.start_ns, tape.end_ns, highest)
+    warnings = tuple(tape.quality.as_dict()["warnings"])
+    return Prepared(name, tape.market, rows, seeds, tape.start_ns, tape.end_ns, highest, warnings)
 
 
 def _pack(part: "np.ndarray[tuple[int, int], np.dtype[int64]]", batch: Columns) -> None:

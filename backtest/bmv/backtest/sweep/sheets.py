@@ -17,8 +17,9 @@ from bmv.backtest.wording import UNKNOWN, instant, plain, significant
 SHOWN = 20  # Sets in the table.
 WHYS = 6  # Reasons for trials that did not end, the most frequent ones.
 FIGURES: dict[str, tuple[str, Unit]] = {
-    "net": ("Net", "quote"), "net_vs_hold": ("Compared with holding", "quote"), "max_drawdown": ("Max drawdown", "share"),
-    "sharpe": ("Sharpe", "signed"), "fills": ("Fills", "count"), "volume": ("Volume", "base"),
+    "net": ("Net", "quote"), "net_vs_hold": ("Compared with holding", "quote"),
+    "max_drawdown": ("Max drawdown", "share"), "sharpe": ("Sharpe", "signed"),
+    "fills": ("Fills", "count"), "volume": ("Volume", "base"),
     "spread": ("Spread", "quote"), "inventory": ("Inventory", "quote"), "fees": ("Fees", "quote"),
     "markout_bps_5s": ("Markout, 5 s", "bps"), "markout_bps_60s": ("Markout, 60 s", "bps"),
     "adverse_share": ("Given back", "share"), "uptime": ("Two-sided", "share"), "halted_share": ("Halted", "share"),

@@ -46,11 +46,15 @@ class Axis(NamedTuple):
         numbers = all(isinstance(value, int | float) and not isinstance(value, bool) for value in self.values)
         return numbers and list(self.values) == sorted(self.values)
 
+    @property
+    def ends(self) -> tuple[Value, Value]:
+        """The first and the last value."""
+        return (self.values[0], self.values[-1]) if self.values else (self.low, self.high)
+
     def described(self) -> dict[str, Any]:  # Any: it is JSON.
         """Return the axis as `summary.json` tells of it: by its ends and its step, or by its values."""
         kind = "choice" if not self.ordered else "int" if self.whole else "float"
-        ends = (self.values[0], self.values[-1]) if self.values else (self.low, self.high)
-        low, high = ends if self.ordered else (None, None)
+        low, high = self.ends if self.ordered else (None, None)
         numbers = [float(value) for value in self.values] if self.ordered else []
         steps = {round(after - before, 12) for before, after in pairwise(numbers)}
         even = len(steps) == 1
@@ -73,7 +77,10 @@ def axes_of(config: Config, params: Iterable[str] = ()) -> list[Axis]:
         params: As `--param` gives them; one that the configuration names as well takes its place.
     """
     axes = {axis.key: axis for axis in _from_config(config.sweep.parameters)}
-    axes |= {axis.key: axis for axis in map(parsed, params)}
+    spelt = list(map(parsed, params))
+    if len({axis.key for axis in spelt}) < len(spelt):
+        raise UsageError(f"--param: a key is there twice: {', '.join(axis.key for axis in spelt)}")
+    axes |= {axis.key: axis for axis in spelt}
     if not axes:
         raise ConfigError(
             "nothing to sweep: say --param KEY=LOW:HIGH:STEP, or name keys in [sweep.parameters] of the configuration"
@@ -154,9 +161,9 @@ def _from_config(parameters: Mapping[str, Any]) -> Iterable[Axis]:  # Any: a lis
 
 def _axis(key: str, also: tuple[str, ...], given: Span | Choice) -> Axis:
     kinds = {_takes_whole(each) for each in (key, *also)}  # Each key is looked at, whatever the first one is.
-    whole = kinds == {True}
+    whole = True in kinds  # Whole numbers are numbers too.
     if isinstance(given, Choice):
-        return Axis(key, also, _choices(given), whole=whole)
+        return Axis(key, also, _choices(given, whole), whole=whole)
     _refuse_odd(given)
     if given.step is None and given.factor is None:
         _refuse_parts(key, whole, (given.low, given.high))
@@ -167,13 +174,16 @@ def _axis(key: str, also: tuple[str, ...], given: Span | Choice) -> Axis:
     return Axis(key, also, values, log=given.factor is not None, whole=whole)
 
 
-def _choices(given: Choice) -> tuple[Value, ...]:
+def _choices(given: Choice, whole: bool) -> tuple[Value, ...]:
     values = tuple(_plain(each) if isinstance(each, Decimal) else each for each in given.values)
     if any(not isinstance(each, int | float | str | bool) for each in values):
         raise ConfigError("expected numbers, words, true or false")
     if len(set(map(str, values))) != len(values):
         raise ConfigError(f"a value is there twice: {', '.join(map(str, values))}")
-    return values
+    numbers = [value for value in values if isinstance(value, int | float) and not isinstance(value, bool)]
+    if len(numbers) < len(values):
+        return values
+    return tuple(sorted(numbers if whole else map(float, numbers)))
 
 
 def _refuse_odd(span: Span) -> None:

@@ -16,7 +16,7 @@ from typing import Any
 import optuna
 import orjson
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
-from optuna.storages import BaseStorage, JournalStorage
+from optuna.storages import BaseStorage, JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 from optuna.study import StudyDirection
 from optuna.trial import TrialState, create_trial
@@ -24,7 +24,7 @@ from optuna.trial import TrialState, create_trial
 from bmv.adapters.postgres.dsn import is_database, masked, silenced
 from bmv.backtest.sweep.objectives import Objective
 from bmv.backtest.sweep.space import Axis
-from bmv.ports.errors import StorageError, UsageError
+from bmv.ports.errors import BmvError, StorageError, UsageError
 
 JOURNAL = "journal.log"
 ROW, NUMBER = "row", "trial"
@@ -45,10 +45,13 @@ class Study:
         self.url = url
         self._axes = axes
         directions = [StudyDirection.MAXIMIZE if each.large else StudyDirection.MINIMIZE for each in objectives]
-        self._study = optuna.create_study(
-            study_name=name, storage=_storage(url), directions=directions, load_if_exists=True
-        )
-        self._rows = {int(t.user_attrs[NUMBER]): t.user_attrs[ROW] for t in self._study.get_trials(deepcopy=False)}
+        with _asking(url):
+            self._storage = _storage(url)
+            self._study = optuna.create_study(
+                study_name=name, storage=self._storage, directions=directions, load_if_exists=True
+            )
+            known = self._study.get_trials(deepcopy=False)
+        self._rows = {int(trial.user_attrs[NUMBER]): trial.user_attrs[ROW] for trial in known}
 
     def __repr__(self) -> str:
         return f"<Study {self._study.study_name}: {len(self._rows):,} trials>"
@@ -61,6 +64,12 @@ class Study:
 
     def __getitem__(self, trial: int) -> Row:
         return _opened(self._rows[trial])
+
+    def close(self) -> None:
+        """Let go of the storage; what is known stays to be read."""
+        if isinstance(self._storage, RDBStorage):
+            self._storage.remove_session()
+            self._storage.engine.dispose()
 
     def rows(self) -> Iterator[Row]:
         """Yield the trials by their number."""
@@ -83,7 +92,11 @@ class Study:
                 distributions={axis.key: _distribution(axis) for axis in self._axes},
                 user_attrs={NUMBER: trial, "digest": row["digest"], "net": row["figures"].get("net"), ROW: packed},
             )
-        self._study.add_trial(made)
+        try:
+            with _asking(self.url):
+                self._study.add_trial(made)
+        except OSError as error:
+            raise StorageError(f"{self.url}: trial {trial} can't be written: {error.strerror}") from None
         self._rows[trial] = packed
 
 
@@ -105,21 +118,30 @@ class _Nobody(JournalFileOpenLock):
 def _storage(url: str) -> BaseStorage:
     if is_database(url):
         try:
-            return optuna.storages.RDBStorage(f"postgresql+psycopg://{url.partition('://')[2]}")
+            return RDBStorage(f"postgresql+psycopg://{url.partition('://')[2]}")
         except ImportError as error:
             raise UsageError("a study in Postgres needs psycopg: pip install 'bmv[sweeps-postgres]'") from error
-        except Exception as error:
-            raise StorageError(f"{masked(url)}: {type(error).__name__}: {silenced(error, url)}") from None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Of what is experimental: it is pinned, and tested here.
         return JournalStorage(JournalFileBackend(url, lock_obj=_Nobody(url)))
+
+
+@contextmanager
+def _asking(url: str) -> Iterator[None]:
+    """Say of a database that it does not do what it is asked, whatever the words of the libraries between."""
+    try:
+        yield
+    except Exception as error:
+        if isinstance(error, BmvError) or not is_database(url):
+            raise
+        raise StorageError(f"{masked(url)}: {type(error).__name__}: {silenced(error, url)}") from None
 
 
 def _distribution(axis: Axis) -> BaseDistribution:
     """Return the axis with its real values, as the tools that draw a study want them."""
     if axis.values and not axis.ordered:
         return CategoricalDistribution(list(axis.values))
-    low, high = (axis.values[0], axis.values[-1]) if axis.values else (axis.low, axis.high)
+    low, high = axis.ends
     if axis.whole:
         return IntDistribution(int(low), int(high))
     return FloatDistribution(float(low), float(high))

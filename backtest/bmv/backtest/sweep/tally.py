@@ -6,12 +6,14 @@ from contextlib import contextmanager
 
 import orjson
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import Progress
 from rich.table import Table
 from rich.text import Text
 
 from bmv.backtest.numbers import Json
-from bmv.backtest.sweep.calibrate import CHECKS, Told
+from bmv.backtest.sweep.calibrate import Told
+from bmv.backtest.sweep.progress import columns
+from bmv.backtest.sweep.validation.verdict import CHECKS
 from bmv.backtest.wording import UNKNOWN, plain, span
 
 COLUMNS = ("market", "seed", "mean net", "best net", "fills", "DSR", "PBO", "held out", "checks", "worth")
@@ -36,9 +38,7 @@ def _line(found: Json) -> str:
 
 
 def _bar(count: int) -> Iterator[Told]:
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("·"),
-               TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn())  # fmt: skip
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    with Progress(*columns(), console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("markets", total=count)
 
         def told(found: Json) -> None:

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -11,16 +11,20 @@ from bmv.adapters.config import Config, build
 from bmv.adapters.config.compile import to_ns
 from bmv.adapters.parquet.tape import ParquetTape
 from bmv.backtest.cli import span_ns
+from bmv.backtest.numbers import SECOND
 from bmv.backtest.sweep.shared import prepare
 from bmv.backtest.sweep.space import Axis
 from bmv.backtest.sweep.work import Stretch, trading, with_values
 from bmv.backtest.wiring import BacktestContainer
-from bmv.ports.errors import DataError
+from bmv.data.lake import DAY_NS, day_of
+from bmv.data.place import is_url
+from bmv.ports.errors import DataError, UsageError
 
-NS = 1_000_000_000
-DAY_NS = 86_400 * NS
 ROW_BYTES = 48  # Of a tape in memory.
+DAY_LEAST_NS = 60 * SECOND  # A day of less, such as what ran on past midnight, is no tape.
 MEMORY_SHARE = 0.7  # Of what the machine has left.
+
+Window = tuple[int | None, int | None]  # Start and end (exclusive), nanoseconds; None: that of the data.
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,14 +64,18 @@ class Split:
     rows: int
 
     @property
-    def searched(self) -> tuple[int | None, int | None]:
-        """The window of the search, as a backtest takes it."""
-        return self.source.start_ns, self.split_ns if self.split_ns is not None else self.source.end_ns
+    def searched(self) -> Window | None:
+        """The window of the search, as a backtest takes it; None where all of it is held out."""
+        if self.split_ns is not None and self.split_ns <= self.first_ns:
+            return None
+        return self.source.start_ns, self.source.end_ns if self.split_ns is None else self.split_ns
 
     @property
-    def held_out(self) -> tuple[int, int | None] | None:
+    def held_out(self) -> Window | None:
         """The window that the search never sees."""
-        return None if self.split_ns is None else (self.split_ns, self.source.end_ns)
+        if self.split_ns is None:
+            return None
+        return (self.source.start_ns if self.searched is None else self.split_ns), self.source.end_ns
 
 
 def sources_of(config: Config, data: Sequence[str], timerange: str | None) -> list[Source]:
@@ -75,28 +83,72 @@ def sources_of(config: Config, data: Sequence[str], timerange: str | None) -> li
     start_ns, end_ns = span_ns(timerange)
     given = data or ((config.storage.ticks,) if config.storage.ticks and not config.sweep.tapes else ())
     if given:
-        return [Source("tape", tuple(given), start_ns, end_ns)]
+        return [Source("tape", _absolute(given), start_ns, end_ns)]
     if not config.sweep.tapes:
         raise DataError(
             "no ticks given: say --data PATH, or set [storage].ticks or [[sweep.tapes]] in the configuration"
         )
+    if timerange is not None and any(each.timerange for each in config.sweep.tapes):
+        raise UsageError(f"--timerange {timerange}: the tapes of the configuration have their own")
     names = [each.name for each in config.sweep.tapes]
     if len(set(names)) < len(names):
         raise DataError(f"sweep.tapes: a name is there twice: {', '.join(names)}")
-    return [Source(t.name, tuple(t.data), *span_ns(t.timerange or timerange), t.set) for t in config.sweep.tapes]
+    return [Source(t.name, _absolute(t.data), *span_ns(t.timerange or timerange), t.set) for t in config.sweep.tapes]
 
 
-def split_up(config: Config, sources: Sequence[Source]) -> list[Split]:
-    """Look at each tape and say where its search ends; by days where the configuration asks for it."""
-    found = [_split(config, source, config.sweep.validation.holdout) for source in sources]
-    if config.sweep.split == "none":
-        return found
-    return [
-        _split(config, day, config.sweep.validation.holdout)
-        for whole in found
-        for day in _days(whole)
-        if _has_rows(config, day)
+def _absolute(data: Sequence[str]) -> tuple[str, ...]:
+    """Return where the data lie, wherever the sweep is gone on with."""
+    return tuple(each if is_url(each) else str(Path(each).resolve()) for each in data)
+
+
+def split_up(config: Config, sources: Sequence[Source]) -> tuple[list[Split], list[str]]:
+    """Look at each tape and say where its search ends; by days where the configuration asks for it.
+
+    Returns the tapes in the order of their time, and what was left out, in words.
+    """
+    holdout, by_day, left_out = config.sweep.validation.holdout, config.sweep.split == "day", list[str]()
+    found = list[Split]()
+    for source in sources:
+        if by_day:
+            found += _by_day(config, _split(config, source, 0), holdout, left_out)
+        else:
+            found.append(_split(config, source, holdout))
+    found.sort(key=lambda split: split.first_ns)
+    _refuse_leaks(found)
+    return found, left_out
+
+
+def _by_day(config: Config, whole: Split, holdout: float, left_out: list[str]) -> list[Split]:
+    """Return a tape for each UTC day; the last days as they are held out: nothing that is searched lies behind them."""
+    days = [_split(config, day, 0) for day in _days(whole) if _has_rows(config, day)]
+    left_out += [
+        f"{day.source.name} is left out: {(day.last_ns - day.first_ns) / SECOND:.1f} s of it say nothing"
+        for day in days
+        if day.last_ns - day.first_ns < DAY_LEAST_NS
     ]
+    days = [day for day in days if day.last_ns - day.first_ns >= DAY_LEAST_NS]
+    held = ceil(holdout * len(days))
+    if held >= len(days):
+        raise DataError(
+            f"{whole.source.name}: of {len(days)} days {held} would be held out and none searched; "
+            "take more days, or set sweep.validation.holdout = 0"
+        )
+    searched = len(days) - held
+    return [*days[:searched], *(replace(day, split_ns=day.first_ns, rows=0) for day in days[searched:])]
+
+
+def _refuse_leaks(splits: Sequence[Split]) -> None:
+    """Raise `DataError` where what is held out of one tape is searched in another of the same data."""
+    for one in splits:
+        for other in splits:
+            if one is other or one.split_ns is None or not set(one.source.data) & set(other.source.data):
+                continue
+            end_ns = other.last_ns + 1 if other.split_ns is None else other.split_ns
+            if other.first_ns <= one.last_ns and one.split_ns < end_ns:
+                raise DataError(
+                    f"what is held out of the tape {one.source.name} is searched in {other.source.name}: give tapes "
+                    "of the same data time ranges that do not overlap, or set sweep.validation.holdout = 0"
+                )
 
 
 def config_of(config: Config, source: Source) -> Config:
@@ -116,10 +168,21 @@ def opened(config: Config, source: Source, start_ns: int | None, end_ns: int | N
 def read(config: Config, axes: Sequence[Axis], splits: Sequence[Split]) -> list[Stretch]:
     """Read the searched part of each tape into memory; `DataError` where the machine has too little of it."""
     refuse_too_much(splits)
+    parts = [(split.source, window) for split in splits if (window := split.searched) is not None]
+    return _in_memory(config, axes, parts)
+
+
+def read_held_out(config: Config, axes: Sequence[Axis], splits: Sequence[Split]) -> list[Stretch]:
+    """Read the part of each tape that the search never saw; none of a tape of which nothing is held out."""
+    held = [(split.source, window) for split in splits if (window := split.held_out) is not None]
+    return _in_memory(config, axes, held)
+
+
+def _in_memory(config: Config, axes: Sequence[Axis], parts: Sequence[tuple[Source, Window]]) -> list[Stretch]:
     history_ns = to_ns(longest_history_s(config, axes))
     return [
-        Stretch(prepare(s.source.name, opened(config, s.source, *s.searched), history_ns), s.source.overrides)
-        for s in splits
+        Stretch(prepare(source.name, opened(config, source, *window), history_ns), source.overrides)
+        for source, window in parts
     ]
 
 
@@ -157,10 +220,10 @@ def _split(config: Config, source: Source, holdout: float) -> Split:
     split_ns = None
     if holdout > 0:
         at = first_ns + round((last_ns - first_ns) * (1 - holdout))
-        split_ns = at // NS * NS  # So that the command line can say it.
+        split_ns = at // SECOND * SECOND  # So that the command line can say it.
         if not first_ns < split_ns <= last_ns:
             raise DataError(
-                f"{source.name}: {(last_ns - first_ns) / NS:.1f} s are too short to hold {holdout:.0%} of it out; "
+                f"{source.name}: {(last_ns - first_ns) / SECOND:.1f} s are too short to hold {holdout:.0%} of it out; "
                 "take more data, or set sweep.validation.holdout = 0"
             )
     rows = sum(span.stop - span.start for span in tape.window)
@@ -194,8 +257,8 @@ def _days(whole: Split) -> list[Source]:
 
 
 def _day_name(name: str, day: int) -> str:
-    date = datetime.fromtimestamp(day * 86_400, UTC).date().isoformat()
-    return date if name == "tape" else f"{name} {date}"
+    date = day_of(day * DAY_NS)
+    return f"{date}" if name == "tape" else f"{name} {date}"
 
 
 def _has_rows(config: Config, source: Source) -> bool:

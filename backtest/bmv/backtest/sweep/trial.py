@@ -196,9 +196,7 @@ def _traded(fills: NDArray[int64], market: Market) -> dict[str, float | None]:
     return found
 
 
-def _returns(
-    owned: NDArray[int64], ts_ns: NDArray[int64], prepared: Prepared, periods: int
-) -> tuple[int, ...]:  # fmt: skip
+def _returns(owned: NDArray[int64], ts_ns: NDArray[int64], prepared: Prepared, periods: int) -> tuple[int, ...]:
     """Return the change of equity in each of `periods` equal stretches of the tape; they sum to the whole change."""
     if not len(owned):
         return (0,) * periods
@@ -209,7 +207,7 @@ def _returns(
     return tuple(np.diff(owned[at], prepend=owned[0]).tolist())
 
 
-def _summary(container: Any, config: Config, figures: Json) -> Json:  # Any: as above.
+def _summary(container: Any, config: Config, figures: Json) -> Json:  # Any: made at run time.
     """Return what a backtest's summary says, for objectives that need it."""
     loop, market = container.loop(), container.market()
     made = outcome(market, container.params(), loop.state, container.record(), container.sink().whole(), (0.0, 0.0))

@@ -2,15 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from statistics import fmean
+from fractions import Fraction
+from itertools import pairwise
 from threading import Event
 from typing import Any, NamedTuple
 
 from bmv.adapters.config import Config, build
-from bmv.adapters.config.schema import Constraints
 from bmv.backtest import plugin
-from bmv.backtest.sweep.objectives import Objective
-from bmv.backtest.sweep.proposer import Heard
+from bmv.backtest.sweep.combine import across, combined, common_quantum, joined_returns
+from bmv.backtest.sweep.objectives import Objective, ObjectiveError, violated
 from bmv.backtest.sweep.shared import Prepared
 from bmv.backtest.sweep.space import Set
 from bmv.backtest.sweep.study import Row
@@ -19,11 +19,6 @@ from bmv.core.engine import Strategy
 from bmv.core.kernel import is_kernel
 from bmv.ports.errors import ConfigError
 
-ADDED_UP = (
-    "events", "trades", "quotes", "depths", "timers", "orders", "fills", "cancels", "rejected", "requotes", "net",
-    "spread", "inventory", "fees", "net_vs_hold", "volume", "notional", "markout_quote_5s", "markout_quote_60s",
-)  # fmt: skip
-DEEPEST = ("max_drawdown", "max_drawdown_quote")
 WARM_UP = CHECKS // 4  # Checks before which no run is judged by the others: a beginning says little.
 
 Medians = tuple[tuple[float, ...], ...]  # Net (quanta) of earlier sets, for each tape at each check.
@@ -72,6 +67,16 @@ class Work:
             from bmv.backtest.fused import compiled_verb
 
             self._verb = compiled_verb(self._strategy, base.strategy or "")
+        quanta = [stretch.prepared.market.quantum for stretch in stretches]
+        self.quantum = common_quantum(quanta) if quanta else Fraction(1)  # Quote; of the returns of all tapes.
+        self._scales = [int(quantum / self.quantum) for quantum in quanta]
+        ends = sorted((stretch.prepared.first_ns, stretch.prepared.last_ns) for stretch in stretches)
+        self.at_once = any(before[1] > after[0] for before, after in pairwise(ends))  # Tapes overlap in time.
+
+    @property
+    def events(self) -> int:
+        """Rows that one set is told, on all tapes together."""
+        return sum(stretch.prepared.events for stretch in self.stretches)
 
     def row(self, task: Task) -> Row | None:
         """Run a set on all tapes and return what it came to; None when it was told to stop.
@@ -87,14 +92,21 @@ class Work:
                 if self.stop.is_set():
                     return None
                 halfway = [*(each.halfway for each in made), stopped.halfway]
-                return _ended(task, "pruned", str(stopped), halfway)
+                broken = [1.0] if "constraints" in str(stopped) else []
+                return _unfinished(task, "pruned", str(stopped), halfway) | {"violations": broken}
+            except ObjectiveError:
+                raise
             except ConfigError as error:
-                return _ended(task, "invalid", str(error).replace("configuration: ", ""), [])
+                return _unfinished(task, "invalid", str(error).replace("configuration: ", ""), [])
         return self._whole(task, made)
 
     def runs(self, task: Task) -> list[Made]:
         """Run a set on each tape to its end."""
         return [self._made(task, stretch, None) for stretch in self.stretches]
+
+    def returns(self, made: Sequence[Made]) -> list[int]:
+        """Return the change of equity in each period, in common quanta, over all tapes."""
+        return joined_returns([each.returns for each in made], self._scales, self.at_once)
 
     def config(self, task_set: Set, overrides: Mapping[str, Any]) -> Config:  # Any: as above.
         """Return the configuration of a set on a tape."""
@@ -126,10 +138,12 @@ class Work:
         return ""
 
     def _whole(self, task: Task, made: Sequence[Made]) -> Row:
-        figures = _together([each.figures for each in made])
-        objectives = [self._across_tapes([each.objectives[n] for each in made]) for n in range(len(self.objectives))]
+        figures = combined([each.figures for each in made])
+        objectives = [
+            across([each.objectives[n] for each in made], self._across, asked.large)
+            for n, asked in enumerate(self.objectives)
+        ]
         unknown = [each.name for each, value in zip(self.objectives, objectives, strict=True) if value is None]
-        violations = violated(self._constraints, figures)
         return {
             "trial": task.trial,
             "set": task.set,
@@ -137,19 +151,12 @@ class Work:
             "reason": f"{', '.join(unknown)} can't be told: too little happened" if unknown else "",
             "digest": " ".join(each.digest for each in made),
             "objectives": objectives,
-            "violations": violations,
+            "violations": violated(self._constraints, figures),
             "figures": figures,
             "net_of": [each.figures["net"] for each in made],
-            "returns": [quanta for each in made for quanta in each.returns],
+            "returns": self.returns(made),
             "halfway": [each.halfway for each in made],
         }
-
-    def _across_tapes(self, values: Sequence[float | None]) -> float | None:
-        """Return one figure for all tapes; unknown if it is so on any."""
-        known = [value for value in values if value is not None]
-        if len(known) < len(values):
-            return None
-        return fmean(known) if self._across == "mean" else sum(known) if self._across == "sum" else min(known)
 
 
 def trading(config: Config) -> dict[str, Any]:  # Any: tables of plain values.
@@ -170,32 +177,7 @@ def with_values(table: dict[str, Any], values: Mapping[str, Any]) -> dict[str, A
     return made
 
 
-def heard(row: Row) -> Heard:
-    """Return what the sampler is told of a trial."""
-    if row["state"] == "complete":
-        return Heard(tuple(row["objectives"]), tuple(row["violations"]))
-    ends = [each[-1] for each in row["halfway"] if each]
-    return Heard(halfway=float(sum(ends)) if row["state"] == "pruned" and ends else None)
-
-
-def violated(constraints: Constraints, figures: Mapping[str, Any]) -> list[float]:  # Any: numbers, None if unknown.
-    """Return how far each constraint that is on is broken; 0 or below is kept, and what is unknown breaks it by 1."""
-    found = list[float]()
-
-    def over(value: float | None, limit: float | None, sign: int) -> None:
-        if limit is not None:
-            found.append(1.0 if value is None else sign * (float(value) - float(limit)))
-
-    over(figures.get("max_drawdown"), constraints.max_drawdown, 1)
-    over(figures.get("fills"), constraints.min_fills, -1)
-    position = figures.get("end_position")
-    most = constraints.max_position
-    over(None if position is None else abs(position), None if most is None else float(most), 1)
-    over(figures.get("uptime"), constraints.min_uptime, -1)
-    return found
-
-
-def _ended(task: Task, state: str, reason: str, halfway: Sequence[Sequence[int]]) -> Row:
+def _unfinished(task: Task, state: str, reason: str, halfway: Sequence[Sequence[int]]) -> Row:
     return {
         "trial": task.trial,
         "set": task.set,
@@ -209,19 +191,3 @@ def _ended(task: Task, state: str, reason: str, halfway: Sequence[Sequence[int]]
         "returns": [],
         "halfway": halfway,
     }
-
-
-def _together(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:  # Any: as above.
-    """Return the figures of several tapes as one: counts and money added up, the deepest fall, the mean of the rest."""
-    if len(parts) == 1:
-        return dict(parts[0])
-    return {name: _joined(name, [part[name] for part in parts]) for name in parts[0]}
-
-
-def _joined(name: str, values: Sequence[Any]) -> Any:  # Any: as above.
-    known = [value for value in values if value is not None]
-    if not known:
-        return None
-    if name in ADDED_UP:
-        return sum(known)
-    return max(known) if name in DEEPEST else fmean(known)

@@ -22,7 +22,7 @@ def knows(path: Path) -> bool:
 def read(path: Path, options: Options) -> Iterator[pl.DataFrame]:
     """Yield its rows as they are."""
     with readable(path):
-        schema = pl.read_parquet_schema(path)
+        schema = pl.read_parquet_schema(str(path))
     for name, meaning in FLOATS.items():
         if name not in schema:
             raise DataError(f"{path}: column '{name}' is missing; it should be {meaning}")
@@ -34,6 +34,11 @@ def read(path: Path, options: Options) -> Iterator[pl.DataFrame]:
         yield made
 
 
+def unused(path: Path, options: Options) -> list[str]:
+    """Return the columns beside those that the form has."""
+    return [name for name in parquet_columns(path) if name not in FLOATS]
+
+
 def _fits(name: str, kind: pl.DataType) -> bool:
     if kind == pl.Null:
         return name not in ("ts", "kind")
@@ -43,5 +48,5 @@ def _fits(name: str, kind: pl.DataType) -> bool:
 
 
 FLOAT_PARQUET = Form(
-    "floats", "Parquet with ts, kind, side, price, size, bid, bid_size, ask, ask_size in units", knows, read
+    "floats", "Parquet with ts, kind, side, price, size, bid, bid_size, ask, ask_size in units", knows, read, unused
 )

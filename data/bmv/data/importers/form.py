@@ -2,13 +2,16 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from pathlib import Path
 
 import polars as pl
 
+from bmv.data.importers.text import first_line
 from bmv.data.parquet import ROW
 from bmv.ports.errors import DataError, UsageError
 
+SHOWN = 60  # Characters of a line in a message.
 SCHEMA = pl.Schema(
     {
         ROW: pl.Int64(),
@@ -37,6 +40,16 @@ class Options:
     local_time: bool = False
 
 
+def all_used(path: Path, options: Options) -> Sequence[str]:
+    """Return no column: all those of a form that is fixed are accounted for where it is described."""
+    return ()
+
+
+def no_steps(path: Path) -> tuple[Decimal, Decimal] | None:
+    """Return nothing: most forms do not say what their prices and sizes are counted in."""
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class Form:
     """A form of files.
@@ -48,12 +61,16 @@ class Form:
         read: Yields its rows, in the order of the file, in batches of bounded size with the columns of `SCHEMA`; `row`
             is where a row stands in its file. `DataError`, naming file and line, when a cell is not what it should be
             or the file is cut short.
+        unused: Names the columns of a file that are not taken, where its form does not say so of itself.
+        steps: Returns the tick size and the lot size that a file states; None where it does not.
     """
 
     name: str
     about: str
     knows: Callable[[Path], bool]
     read: Callable[[Path, Options], Iterator[pl.DataFrame]]
+    unused: Callable[[Path, Options], Sequence[str]] = all_used
+    steps: Callable[[Path], tuple[Decimal, Decimal] | None] = no_steps
 
 
 def chosen(forms: Sequence[Form], path: Path, name: str | None, options: Options) -> Form:
@@ -73,7 +90,20 @@ def chosen(forms: Sequence[Form], path: Path, name: str | None, options: Options
     for form in forms:
         if form.knows(path):
             return form
-    raise DataError(f"{path}: in none of the forms known; say which with --format")
+    raise DataError(f"{path}: in none of the forms known; {_expected(path)}")
+
+
+def _expected(path: Path) -> str:
+    """Say what a file that no form knows would have to be."""
+    line = first_line(path)
+    if not line or not line.isprintable():
+        return "say which with --format"
+    begins = line if len(line) <= SHOWN else f"{line[:SHOWN]}…"
+    return (
+        f"its first line is {begins!r}; expected the names of its columns there, such as time,price,size,side or "
+        "time,bid,bid_size,ask,ask_size; say which column is which with --column ts=NAME …, or which form it has with "
+        "--format"
+    )
 
 
 def filled(rows: pl.DataFrame) -> pl.DataFrame:

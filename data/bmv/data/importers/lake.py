@@ -1,6 +1,7 @@
 """A day of another lake, or a tape made up, in the lake's own form."""
 
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 
 import polars as pl
@@ -40,4 +41,10 @@ def read(path: Path, options: Options) -> Iterator[pl.DataFrame]:
         yield made
 
 
-LAKE_DAY = Form("lake", "a day of a lake: Parquet in whole ticks and lots, which it names", knows, read)
+def steps(path: Path) -> tuple[Decimal, Decimal] | None:
+    """Return what the file is counted in."""
+    market = market_of(path)
+    return market.tick_size, market.lot_size
+
+
+LAKE_DAY = Form("lake", "a day of a lake: Parquet in whole ticks and lots, which it names", knows, read, steps=steps)

@@ -6,6 +6,7 @@ steps of 1e-9; older versions keep those 8 bytes as integers.
 """
 
 from collections.abc import Iterator, Mapping
+from decimal import Decimal
 from pathlib import Path
 
 import polars as pl
@@ -27,6 +28,7 @@ NONE: dict[pl.DataType, int] = {
     pl.UInt128(): 2**128 - 1,
 }
 ADD, UPDATE, DELETE, CLEAR = 1, 2, 3, 4
+DIGITS_MAX = 16
 
 
 def knows(path: Path) -> bool:
@@ -60,6 +62,17 @@ def read(path: Path, options: Options) -> Iterator[pl.DataFrame]:
                 made = _trades(path, rows) if names == TRADE else _deltas(path, rows)
             made = filled(made)
         yield made
+
+
+def steps(path: Path) -> tuple[Decimal, Decimal] | None:
+    """Return the finest steps that the precision of the file allows; those of the instrument may be multiples."""
+    with readable(path):
+        words = pl.read_parquet_metadata(path)
+    digits = [words.get(name, "") for name in ("price_precision", "size_precision")]
+    if not all(told.isdecimal() and int(told) <= DIGITS_MAX for told in digits):
+        return None
+    price, size = (Decimal(1).scaleb(-int(told)) for told in digits)
+    return price, size
 
 
 def _kind(names: list[str]) -> tuple[str, ...] | None:
@@ -173,5 +186,9 @@ def _words(path: Path, rows: pl.DataFrame, name: str, meanings: dict[int, int]) 
 
 
 NAUTILUS = Form(
-    "nautilus", "NautilusTrader's Parquet catalogue: QuoteTick, TradeTick, OrderBookDelta by price", knows, read
+    "nautilus",
+    "NautilusTrader's Parquet catalogue: QuoteTick, TradeTick, OrderBookDelta by price",
+    knows,
+    read,
+    steps=steps,
 )

@@ -26,6 +26,7 @@ NS_PER = {"s": 1_000_000_000, "ms": 1_000_000, "us": 1_000, "ns": 1}
 OFFSET = r"(?:Z|[+-]\d\d:?\d\d)$"
 HEADER_BYTES_MAX = 1 << 16
 FEW_WORDS = 16
+SEPARATORS = ",;\t|"
 LINE = "\0line"  # No column of a file is called that.
 
 # What the packers of the standard library raise about bytes that they did not pack.
@@ -80,6 +81,15 @@ def first_line(path: Path) -> str:
             return file.readline(HEADER_BYTES_MAX).decode("utf-8-sig").strip()
     except (*DAMAGED, OSError):
         return ""
+
+
+def separator_of(line: str) -> str:
+    """Return what stands between the cells of a text, told by its first line.
+
+    >>> separator_of("time;price;size"), separator_of("price")
+    (';', ',')
+    """
+    return max(SEPARATORS, key=line.count)
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,6 +236,7 @@ def cells(
             path, has_header=names is None, new_columns=names, infer_schema=False, separator=separator, glob=False,
             row_index_name=LINE, row_index_offset=first, empty_string_is_null=True,
         )  # fmt: skip
+        scan = scan if names else scan.rename(str.strip)
         scan = scan.select(LINE, *wanted) if wanted else scan
         for rows in scan.collect_batches(chunk_size=BATCH_ROWS):
             yield Cells(origin, rows.drop(ROW, strict=False).rename({LINE: ROW}))

@@ -28,6 +28,7 @@ DEFAULTS: Mapping[str, Any] = {
     "embargo": 1,
 }
 
+CHECKS = ("evidence", "net", "deflated", "overfitting", "holdout", "walk_forward", "plateau")  # Reasons in order.
 PERIODS_MIN = 30  # With movement; fewer say nothing about their own spread.
 FILLS_MIN = 30
 DSR_MIN = 0.95
@@ -95,18 +96,19 @@ def judge(
         )
         return {"trial": None}, {"worth": False, "headline": text, "reasons": [{"ok": None, "text": text}]}
     tried = max(n_trials_ever, search.everyone.shape[1])
-    checks = {
-        "evidence": _evidence(search),
-        "net": _net(search),
-        "deflated": _deflated(search, tried, sharpes_ever),
-        "overfitting": _overfitting(search, int(options["blocks"])),
-        "holdout": _holdout(search, holdout),
-        "walk_forward": _walk_forward(search, options),
-        "plateau": _plateau(frame, parameters, search, direction),
-    }
-    reasons = [reason for _, reason in checks.values()]
+    checks = (
+        _evidence(search),
+        _net(search),
+        _deflated(search, tried, sharpes_ever),
+        _overfitting(search, int(options["blocks"])),
+        _holdout(search, holdout),
+        _walk_forward(search, options),
+        _plateau(frame, parameters, search, direction),
+    )
+    reasons = [reason for _, reason in checks]
     validation = {"trial": search.row["trial"], "quantum": search.quantum, "settings": options}
-    return validation | {name: found for name, (found, _) in checks.items()}, verdict(search.row["trial"], reasons)
+    validation |= {name: found for name, (found, _) in zip(CHECKS, checks, strict=True)}
+    return validation, verdict(search.row["trial"], reasons)
 
 
 def verdict(trial: int, reasons: Sequence[Reason]) -> Json:
@@ -290,7 +292,8 @@ def _holdout(search: Search, holdout: Mapping[str, Any] | None) -> tuple[Json, R
 def _walk_forward(search: Search, options: Mapping[str, Any]) -> tuple[Json, Reason]:
     metric: Metric = "net" if search.objective == "net" else "sharpe"
     anchored, purge, embargo = bool(options["anchored"]), int(options["purge"]), int(options["embargo"])
-    folds = walk_forward(len(search.returns), int(options["folds"]), anchored, purge, embargo)
+    wanted = int(options["folds"])
+    folds = walk_forward(len(search.returns), wanted, anchored, purge, embargo) if wanted else []
     steps = [(fold, made) for fold in folds if (made := step(search.choice, fold, metric)) is not None]
     found: Json = {
         "metric": metric,

@@ -1,0 +1,59 @@
+"""What is taken out of a sweep folder: its trials as a table, and one set as a configuration."""
+
+from pathlib import Path
+from shlex import quote
+
+import polars as pl
+
+from bmv.adapters import config as configuration
+from bmv.adapters.config import build
+from bmv.backtest.folder import CONFIG, writing
+from bmv.backtest.numbers import at
+from bmv.backtest.sweep.finish import UNTRADED
+from bmv.backtest.sweep.reading import Sweep, read
+from bmv.backtest.sweep.work import trading, with_values
+from bmv.ports.errors import UsageError
+
+
+def export(folder: Path, file: Path) -> None:
+    """Write the trials of a sweep as CSV or Parquet."""
+    trials = read(folder).trials
+    with writing(file.parent):
+        if file.suffix == ".csv":
+            returns = pl.col("returns").list.eval(pl.element().cast(pl.String)).list.join(" ")
+            trials.with_columns(returns).write_csv(file)
+        elif file.suffix == ".parquet":
+            trials.write_parquet(file)
+        else:
+            raise UsageError(f"{file}: expected a name that ends in .csv or .parquet")
+
+
+def apply(folder: Path, trial: int | None, file: Path) -> int:
+    """Write a set of a sweep as a configuration; return its number."""
+    sweep = read(folder)
+    chosen = at(sweep.summary, "best", "trial") if trial is None else trial
+    if chosen is None:
+        raise UsageError(f"{folder}: no set keeps all constraints; --trial N takes one nevertheless")
+    rows = sweep.trials.filter(pl.col("trial") == chosen)
+    if rows.is_empty():
+        raise UsageError(f"{folder}: there is no trial {chosen}; it has {len(sweep.trials):,}, the first is 0")
+    keys = [key for told in sweep.parameters for key in (told["key"], *told["also"])]
+    values = {key: rows[key][0] for key in keys}
+    base = trading(configuration.load(folder / CONFIG, (), {}))
+    text = configuration.dump(configuration.masked(build(**with_values(base, values))), without=UNTRADED)
+    digest = rows["digest"][0]
+    head = [f"Trial {chosen} of {folder.resolve()}: {', '.join(f'{key} = {value}' for key, value in values.items())}."]
+    head += [f"On what was searched its digest is {digest or 'unknown'}:", *again(sweep, file)]
+    with writing(file.parent):
+        file.write_text("".join(f"# {line}\n" for line in head) + text, "utf-8")
+    return int(chosen)
+
+
+def again(sweep: Sweep, file: Path) -> list[str]:
+    """Return the commands by which a configuration is run on what was searched, a line a tape."""
+    return [
+        f"  bmv backtest {file} --data {' '.join(map(quote, tape['data']))}"
+        + (f" --timerange {tape['searched']}" if tape["searched"] else "")
+        for tape in sweep.summary.get("tapes") or []
+        if tape.get("searched") is not None or tape.get("split_ns") is None
+    ]

@@ -1,0 +1,131 @@
+"""What a sweep is made of: its configuration, axes, objectives and tapes, checked before anything is run."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from pydantic import ValidationError
+
+from bmv.adapters.config import Config, build
+from bmv.adapters.config.compile import refuse_without_reference
+from bmv.adapters.config.problems import explain
+from bmv.backtest.numbers import SECOND
+from bmv.backtest.sweep import tapes
+from bmv.backtest.sweep.objectives import Objective, objectives_of
+from bmv.backtest.sweep.proposer import Proposer
+from bmv.backtest.sweep.space import Axis, axes_of
+from bmv.backtest.sweep.tapes import Source, Split
+from bmv.backtest.sweep.work import trading, with_values
+from bmv.ports.errors import ConfigError
+
+Table = dict[str, Any]  # Any: plain values, as a configuration has them.
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a sweep is made of, checked, with nothing read but the ends of its tapes."""
+
+    config: Config
+    axes: list[Axis]
+    objectives: list[Objective]
+    splits: list[Split]
+    left_out: tuple[str, ...] = ()  # Parts of the data that are no tape, in words.
+
+    @property
+    def periods(self) -> int:
+        """Stretches of each tape for the statistics."""
+        return self.config.sweep.validation.periods
+
+    def proposer(self) -> Proposer:
+        """Return what proposes the sets, from the first one on."""
+        s = self.config.sweep
+        large = [objective.large for objective in self.objectives]
+        return Proposer(self.axes, s.sampler, s.seed, s.trials, large, s.batch)
+
+    def names(self) -> list[str]:
+        """Return the names of the tapes that are searched."""
+        return [split.source.name for split in self.splits if split.searched is not None]
+
+
+def planned(config: Config, params: Sequence[str] = (), data: Sequence[str] = (), timerange: str | None = None) -> Plan:
+    """Return the plan of a sweep; what is wrong with it is said before anything is run.
+
+    Args:
+        params: Axes as `--param` spells them, beside or in place of those of the configuration.
+        data: Files or folders, in place of the tapes of the configuration.
+        timerange: The part of them that is swept.
+    """
+    refuse_without_reference(config)
+    axes = axes_of(config, params)
+    objectives = objectives_of(config.sweep.objective)
+    sources = tapes.sources_of(config, data, timerange)
+    whole = _written_out(config, axes, sources)
+    _refuse_odd(whole, axes, objectives, sources)
+    Plan(whole, axes, objectives, []).proposer()  # A sampler that can't do it says so before the tapes are opened.
+    splits, left_out = tapes.split_up(whole, sources)
+    return Plan(whole, axes, objectives, splits, tuple(left_out))
+
+
+def _refuse_odd(
+    config: Config, axes: Sequence[Axis], objectives: Sequence[Objective], sources: Sequence[Source]
+) -> None:
+    """Raise `ConfigError` for what no run needs to show: a value that its key can't take, rules that contradict."""
+    for axis in axes:
+        for value in axis.values or axis.ends:
+            _refuse_value(config, axis, value)
+    swept = {key for axis in axes for key in (axis.key, *axis.also)}
+    for source in sources:
+        if twice := swept & set(source.overrides):
+            raise ConfigError(f"{min(twice)} is swept, and set otherwise on the tape {source.name}: take it out of one")
+    if config.sweep.pruning == "median" and [(each.spelling, each.large) for each in objectives] != [("net", True)]:
+        raise ConfigError('sweep.pruning = "median" goes by net, and the objective is another: take "hopeless"')
+
+
+def _refuse_value(config: Config, axis: Axis, value: Any) -> None:  # Any: as a user spelt it.
+    """Let the schema look at one value of an axis, whatever it does beside others."""
+    changed = with_values(trading(config), dict.fromkeys((axis.key, *axis.also), value))
+    try:
+        Config.model_validate(changed)
+    except ValidationError as error:
+        raise ConfigError(explain(error, Config, lambda key: " (swept)")[0]) from None
+
+
+def _written_out(config: Config, axes: Sequence[Axis], sources: Sequence[Source]) -> Config:
+    """Return the configuration with axes and tapes in it, so that its folder alone tells what was swept."""
+    table = config.model_dump(exclude_none=True)
+    table["sweep"]["parameters"] = {axis.key: _parameter(axis) for axis in axes}
+    table["sweep"]["tapes"] = [_tape(source) for source in sources]
+    return build(**table)
+
+
+def _parameter(axis: Axis) -> Table:
+    also = {"also": list(axis.also)} if axis.also else {}
+    if axis.values and axis.log:  # Steps that are factors, spelt as they were, or resuming would take them for others.
+        low, after = (Decimal(str(value)) for value in axis.values[:2])
+        return {"low": axis.values[0], "high": axis.values[-1], "factor": after / low, **also}
+    if axis.values:
+        return {"values": list(axis.values), **also}
+    return {"low": axis.low, "high": axis.high, "log": axis.log, **also}
+
+
+def _tape(source: Source) -> Table:
+    table: Table = {"name": source.name, "data": list(source.data), "set": dict(source.overrides)}
+    if source.start_ns is None and source.end_ns is None:
+        return table
+    return table | {"timerange": spelt(source.start_ns, source.end_ns)}
+
+
+def spelt(start_ns: int | None, end_ns: int | None) -> str | None:
+    """Return a window as `--timerange` takes it; None for all of the data.
+
+    >>> spelt(None, 1756857600000000000)
+    '-20250903T000000'
+    """
+    return None if start_ns is None and end_ns is None else f"{_instant(start_ns)}-{_instant(end_ns)}"
+
+
+def _instant(ts_ns: int | None) -> str:
+    """Return an instant as `--timerange` spells it."""
+    return "" if ts_ns is None else time.strftime("%Y%m%dT%H%M%S", time.gmtime(ts_ns // SECOND))
