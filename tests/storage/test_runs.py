@@ -265,6 +265,83 @@ def test_a_fill_is_kept_once(open_runs: Any) -> None:
     refused(open_runs, "is kept already", of_every_sort, lambda run: Changes(1, fills=[fill(run, 0, 2)] * 2))
 
 
+def test_an_order_never_trades_more_than_its_size(open_runs: Any) -> None:
+    def of(*sizes: int, seq: int = 0) -> Callable[[Run], list[Any]]:
+        return lambda run: [fill(run, 1, seq + at)._replace(size=size) for at, size in enumerate(sizes)]
+
+    first = orders(0, ("sent", {}))
+    too_many = r"fill \d of order 1 of run \d+: with it \d+ lots have traded of an order of 10"
+
+    refused(open_runs, too_many, lambda run: first(run)._replace(fills=of(500)(run)))
+    refused(open_runs, too_many, lambda run: first(run)._replace(fills=of(6, 5)(run)))
+
+    def six(run: Run) -> Changes:
+        return first(run)._replace(fills=of(6)(run))
+
+    refused(open_runs, too_many, six, lambda run: Changes(1, fills=of(5, seq=1)(run)))
+    assert len(kept(open_runs, six, lambda run: Changes(1, fills=of(4, seq=1)(run)))[1].fills) == 2
+
+
+@pytest.mark.parametrize(
+    ("match", "make"),
+    [
+        ("size is None; expected a whole number", lambda run: Changes(0, [order(run, 1)._replace(size=None)])),
+        ("filled is None; expected a whole number", lambda run: Changes(0, [order(run, 1)._replace(filled=None)])),
+        ("side is 1.0; expected a whole number", lambda run: Changes(0, [order(run, 1)._replace(side=1.0)])),
+        ("state is None; expected a text", lambda run: Changes(0, [order(run, 1)._replace(state=None)])),
+        ("state is 'lost'; expected one of intended", lambda run: Changes(0, [order(run, 1)._replace(state="lost")])),
+        ("signature is b'x'; expected a text", lambda run: Changes(0, fills=[fill(run)._replace(signature=b"x")])),
+        ("asset is None; expected a text", lambda run: Changes(0, balances=[Balance(1, None, 5)])),
+        ("raw is None; expected a whole number", lambda run: Changes(0, balances=[Balance(1, "SOL", None)])),
+        ("why is None; expected a text", lambda run: Changes(0, breaker=[breaker("halt")._replace(why=None)])),
+        ("argument is None; expected a text", lambda run: Changes(0, commands=[OperatorCommand(1, "ann", 1, None)])),
+        ("number is None; expected a whole number", lambda run: Changes(None)),
+    ],
+)
+def test_what_is_no_word_of_a_run_is_refused_alike_by_every_store(open_runs: Any, match: str, make: Any) -> None:
+    refused(open_runs, match, make, error=DataError)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("session", None), ("mode", None), ("market", None), ("code", None), ("config_sha256", None), ("started_ns", None),
+     ("config_sha256", "a" * 32)],
+)  # fmt: skip
+def test_a_run_that_lacks_something_is_not_begun(open_runs: Any, field: str, value: Any) -> None:
+    whole = {"session": "s", "mode": "paper", "market": "m", "code": "c", "config_sha256": bytes(32), "started_ns": 1}
+
+    async def begin(store: RunStore) -> None:
+        with pytest.raises(DataError, match=rf"{field} is .*; expected"):
+            await store.begin(**{**whole, field: value})
+        assert list(await store.runs()) == []
+
+    using(open_runs, begin)
+
+
+def test_an_end_without_a_time_or_a_code_is_refused(open_runs: Any) -> None:
+    async def end(store: RunStore) -> None:
+        run = await begun(store)
+        for ended_ns, exit_code in ((None, 0), (9, None)):
+            with pytest.raises(DataError, match="is None; expected a whole number"):
+                await store.end(run, ended_ns, exit_code)  # type: ignore[arg-type]  # That is what is tried.
+
+    using(open_runs, end)
+
+
+def test_a_refusal_of_the_database_itself_is_one_line_without_the_row(open_runs: Any) -> None:
+    async def twice(store: RunStore) -> str:
+        run = await begun(store)
+        with pytest.raises(Refused) as caught:
+            await store.keep(run, Changes(0, [order(run, 1, "sent", venue_id=77), order(run, 2, "sent", venue_id=77)]))
+        return str(caught.value)
+
+    (told,) = using(open_runs, twice)
+
+    assert len(told.splitlines()) == 1
+    assert "DETAIL" not in told
+    assert "77" not in told
+
+
 def test_a_stale_run_is_refused(open_runs: Any) -> None:
     async def overtaken(store: RunStore) -> None:
         run = await begun(store, "old")

@@ -128,40 +128,43 @@ async def _under_load(cluster: Any, dsn: str, folder: Path, crashes: int) -> Non
     spool = await Spool(store, folder, spill_s=0.1).__aenter__()
     stop = asyncio.Event()
 
-    async def record() -> tuple[int, float]:
-        first, longest_s, loop = 0, 0.0, asyncio.get_running_loop()
+    put = 0
+    put_while_away: list[int] = []
+
+    async def record() -> None:
+        nonlocal put
+        loop = asyncio.get_running_loop()
         began = loop.time()
         while not stop.is_set():
-            due = int(5_000 * (loop.time() - began)) - first
+            due = int(5_000 * (loop.time() - began)) - put
             if due > 0:
-                before = time.perf_counter()
-                assert spool.put(_trades(first, due))
-                longest_s = max(longest_s, time.perf_counter() - before)
-                first += due
+                assert spool.put(_trades(put, due))
+                put += due
             await asyncio.sleep(0.002)
-        return first, longest_s
 
     recorder = asyncio.create_task(record())
     for _ in range(crashes):
         await asyncio.sleep(1)
         await asyncio.to_thread(cluster.stop, "immediate")
+        before = put
         await asyncio.sleep(1)
+        put_while_away.append(put - before)
         assert list(folder.glob("*.segment"))
         await asyncio.to_thread(cluster.start)
     await asyncio.sleep(1)
     stop.set()
-    rows, longest_s = await recorder
+    await recorder
     async with asyncio.timeout(20):
         await spool.flush()
     await spool.close()
     gaps = await store.gaps("sim/SOL", 0, 2**62)
     await store.close()
 
-    assert rows > 4_500 * 2 * crashes
-    assert await numbers(dsn) == list(range(rows))
+    assert put > 4_500 * 2 * crashes
+    assert min(put_while_away) > 0  # Nobody who records waits for the store: it was away all that time.
+    assert await numbers(dsn) == list(range(put))
     assert list(gaps) == []
     assert list(folder.glob("*.segment")) == []
-    assert longest_s < 0.05
 
 
 def _trades(first: int, rows: int) -> Ticks:

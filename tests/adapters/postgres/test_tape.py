@@ -4,9 +4,13 @@ import asyncio
 import gc
 import json
 import os
+import re
+import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Sequence
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +22,8 @@ from bmv.adapters.postgres.load import load as load_lake
 from bmv.adapters.postgres.tape import Recorded
 from bmv.adapters.postgres.ticks import PostgresTicks
 from bmv.backtest import Backtest
-from bmv.data.lake import Lake
-from bmv.data.schema import as_told
+from bmv.data.lake import DAY_NS, Lake, market_of
+from bmv.data.schema import as_told, write_day
 from bmv.ports.errors import DataError, UsageError
 from bmv.ports.market_data import Columns
 from bmv.ports.storage import Ticks
@@ -257,3 +261,106 @@ def test_postgres_is_read_where_a_loop_runs_already(recorded: str) -> None:
         return int(Backtest(DEMO, recorded).run().summary["events"])
 
     assert asyncio.run(notebook()) == ROWS
+
+
+LOAD = ("db", "load", "--lake", "lake", "--venue", "synthetic", "--symbol", "SOL/USDC")
+
+
+def killed_load(lake: Path, postgres: str, ask: Callable[..., Any], until: Callable[[], bool], *words: str) -> None:
+    """Load a lake, and kill that as soon as `until` is true."""
+    command = [sys.executable, "-m", "bmv.adapters.cli", *LOAD, *words]
+    env = {**CLEAN, "BMV_POSTGRES": postgres}
+    with subprocess.Popen(command, cwd=lake.parent, env=env, stderr=subprocess.PIPE) as loading:
+        while loading.poll() is None and not until():
+            time.sleep(0.005)
+        loading.kill()
+
+
+def loaded_rows(ask: Callable[..., Any]) -> int:
+    return int(ask("select count(*) from bmv.tick")[0][0])
+
+
+def slowed(ask: Callable[..., Any]) -> None:
+    """Let every row of bmv.load and bmv.stream that is changed take its time, so that a load can be met half-way."""
+    ask(
+        "create function slow() returns trigger language plpgsql as $$ begin perform pg_sleep(0.2); return new; end $$",
+        "create trigger slow before update on bmv.stream for each row execute function slow()",
+    )
+
+
+def test_a_load_that_was_killed_is_noticed_by_a_backtest_from_postgres(
+    lake: Path, postgres: str, ask: Callable[..., Any], tmp_path: Path
+) -> None:
+    days = Lake(lake).days()
+    slowed(ask)
+    killed_load(lake, postgres, ask, lambda: loaded_rows(ask) > 0)
+    assert 0 < loaded_rows(ask) < ROWS
+
+    refused = bmv("backtest", DEMO, "--data", of_market(postgres), "--no-report", cwd=tmp_path)
+    ask("drop function slow() cascade")
+    told(*LOAD, cwd=lake.parent, BMV_POSTGRES=postgres)
+
+    assert refused.returncode == 4
+    assert re.search(rf"{days[0].day}.* is not loaded to its end; run `bmv db load` again", refused.stderr)
+    assert Backtest(DEMO, of_market(postgres)).run().summary["events"] == ROWS
+
+
+def test_days_that_a_killed_load_never_came_to_are_missed_by_a_backtest_from_postgres(
+    lake: Path, recorded: str, postgres: str, ask: Callable[..., Any]
+) -> None:
+    first, last = Lake(lake).days()[0], Lake(lake).days()[-1]
+    number = (last.day - date(1970, 1, 1)).days
+    ask(
+        f"update bmv.load set done = false, epoch = null where day = {number}",
+        f"delete from bmv.tick where ts_ns >= {number * DAY_NS}",
+        f"delete from bmv.stream where epoch >> 40 = {number}",
+    )
+
+    with pytest.raises(DataError, match=f"{last.day} is not loaded to its end; run `bmv db load` again"):
+        Backtest(DEMO, recorded).run()
+
+    end_ns = ((first.day - date(1970, 1, 1)).days + 1) * DAY_NS
+    assert Backtest(DEMO, recorded, end_ns=end_ns).run().summary["events"] == Lake(lake).manifest(first).rows
+
+
+def test_a_day_that_is_being_replaced_is_not_read_from_postgres_meanwhile(
+    lake: Path, recorded: str, postgres: str, ask: Callable[..., Any], tmp_path: Path
+) -> None:
+    changed = Path(shutil.copytree(lake, tmp_path / "lake"))
+    day = Lake(changed).days()[0]
+    write_day(day.path, as_told(pl.read_parquet(day.path).head(900)), market_of(day.path))
+    was = ask(f"select id from bmv.stream where epoch >> 40 = {(day.day - date(1970, 1, 1)).days}")[0][0]
+    slowed(ask)
+
+    killed_load(
+        changed, postgres, ask, lambda: not ask(f"select 1 from bmv.tick where stream = {was} limit 1"), "--replace"
+    )
+    with pytest.raises(DataError, match=f"{day.day} is not loaded to its end; run `bmv db load` again"):
+        Backtest(DEMO, recorded).run()
+    ask("drop function slow() cascade")
+    told(*LOAD, "--replace", cwd=changed.parent, BMV_POSTGRES=postgres)
+
+    rows = sum(len(pl.read_parquet(each.path)) for each in Lake(changed).days())
+    assert Backtest(DEMO, recorded).run().summary["events"] == rows == loaded_rows(ask)
+
+
+def test_a_day_that_is_replaced_takes_its_gaps_out_of_postgres(
+    lake: Path, postgres: str, ask: Callable[..., Any], tmp_path: Path
+) -> None:
+    changed = Path(shutil.copytree(lake, tmp_path / "lake"))
+    day = Lake(changed).days()[0]
+    rows, market = pl.read_parquet(day.path), market_of(day.path)
+    middle = int(rows["ts_ns"][len(rows) // 2])
+    hole = rows.filter((pl.col("ts_ns") - middle).abs() > 600 * 10**9)
+    write_day(day.path, as_told(hole), market)
+    told(*LOAD, cwd=tmp_path, BMV_POSTGRES=postgres)
+    gaps = f"select from_ns, to_ns from bmv.gap where from_ns <= {middle} and to_ns > {middle} and source = 'lake'"
+    assert [to_ns - from_ns > 1_200 * 10**9 for from_ns, to_ns in ask(gaps)] == [True]
+    keep_others = "insert into bmv.gap values ('synthetic/SOL/USDC', 'one', 1, 2, 'away')"
+    ask(keep_others)
+
+    write_day(day.path, as_told(rows), market)
+    told(*LOAD, "--replace", cwd=tmp_path, BMV_POSTGRES=postgres)
+
+    assert not [gap for gap in ask(gaps) if gap[1] - gap[0] > 1_200 * 10**9]
+    assert ask("select why from bmv.gap where source = 'one'") == [("away",)]

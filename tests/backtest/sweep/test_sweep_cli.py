@@ -118,8 +118,16 @@ def test_the_register_counts_a_set_once_however_often_it_is_swept(place: Place) 
             2,
             "twice",
         ),
-        (["maker.toml", "--data", "lake", "--param", "pivot.window_s=5000,6000", "--out", "odd1"], 3, "could not be run"),
-        (["maker.toml", "--data", "lake", *PARAMS, "--objective", "statistics.activity.nope", "--out", "odd2"], 3, "no such figure"),
+        (
+            ["maker.toml", "--data", "lake", "--param", "pivot.window_s=5000,6000", "--out", "odd1"],
+            3,
+            "could not be run",
+        ),
+        (
+            ["maker.toml", "--data", "lake", *PARAMS, "--objective", "statistics.activity.nope", "--out", "odd2"],
+            3,
+            "no such figure",
+        ),
         (
             ["maker.toml", "--data", "lake", *PARAMS, "--objective", "sharpe", "--set", "sweep.pruning=median"],
             3,

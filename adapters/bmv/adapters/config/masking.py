@@ -5,7 +5,7 @@ from urllib.parse import unquote_plus
 
 MASK = "***"
 # Up to the last `@`, wherever it stands: a password may hold `/`, `?` and `#`, which nobody has percent-encoded.
-PASSWORD = re.compile(r"(?<=://)([^/@:]*):.+(?=@)", re.DOTALL)
+PASSWORD = re.compile(r"(:/+[^/@:]*):.+(?=@)", re.DOTALL)
 QUERY = re.compile(r"(?<=[?&])([^=&]*)=([^&]*)")
 SECRET = re.compile("pass(?!file)|pwd", re.IGNORECASE)  # The name of a password in a query has it in it.
 
@@ -18,7 +18,7 @@ def mask_url(text: str) -> str:
     >>> mask_url("postgresql://me:12#3@db/bmv")
     'postgresql://me:***@db/bmv'
     """
-    return QUERY.sub(rf"\1={MASK}", PASSWORD.sub(rf"\1:{MASK}", text)) if "://" in text else text
+    return QUERY.sub(rf"\1={MASK}", PASSWORD.sub(rf"\1:{MASK}", text)) if ":/" in text else text
 
 
 def has_password(text: str) -> bool:
@@ -29,7 +29,7 @@ def has_password(text: str) -> bool:
     >>> has_password("postgresql://me@db/bmv?password=secret"), has_password("postgresql://me@db/bmv?password=***")
     (True, False)
     """
-    if "://" not in text:
+    if ":/" not in text:
         return False
     found = PASSWORD.search(text)
     if found is not None and not found.group().endswith(f":{MASK}"):

@@ -19,7 +19,6 @@ from bmv.adapters.postgres.loads import SOURCE, ask, begin, finish
 from bmv.adapters.postgres.pool import Connection, Pool
 from bmv.adapters.postgres.steps import keep_steps
 from bmv.adapters.postgres.ticks import PostgresTicks
-from bmv.data.files import sha256
 from bmv.data.lake import DAY_NS, Day, Lake
 from bmv.data.parquet import readable
 from bmv.data.schema import LAKE, as_told
@@ -76,8 +75,8 @@ async def load(
 async def _load_day(
     store: PostgresTicks, lake: Lake, day: Day, done: Loaded, replace: bool, progress: Progress
 ) -> None:
-    manifest = lake.manifest(day)
-    epoch = manifest.first_ns // DAY_NS << HASH_BITS | int(sha256(day.path)[: HASH_BITS // 4], 16)
+    manifest = lake.verified(day)
+    epoch = manifest.first_ns // DAY_NS << HASH_BITS | int(manifest.sha256[: HASH_BITS // 4], 16)
     known, others = await _loaded_before(store.pool, day, epoch, done.market, replace)
     done.days += 1
     done.rows += manifest.rows

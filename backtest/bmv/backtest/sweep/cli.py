@@ -26,7 +26,7 @@ WORKERS = click.option("--workers", metavar="N|ray://…|auto", help="Threads; o
 
 def _without_password(context: click.Context, parameter: click.Parameter, url: str | None) -> str | None:
     """Refuse a storage that is no database, and a password that others could read."""
-    from bmv.adapters.postgres.dsn import is_database, passwords
+    from bmv.adapters.postgres.dsn import checked, is_database, passwords
 
     if url is None:
         return None
@@ -34,7 +34,7 @@ def _without_password(context: click.Context, parameter: click.Parameter, url: s
         raise UsageError("--storage: expected postgresql://USER@HOST/DATABASE")
     if passwords(url):
         raise UsageError("--storage: others can read a password there; Postgres reads PGPASSWORD and ~/.pgpass")
-    return url
+    return checked(url)
 
 
 STORAGE = click.option(
