@@ -51,6 +51,9 @@ def messages(dsn: str) -> list[str]:
 @example("postgresql://me:{}@db/bmv", "12#34hunter2", False)
 @example("postgresql://me:{}@db/bmv", "5432/hunter2", False)
 @example("postgresql://me:{}@db/bmv", "123?hunter2", False)
+@example("postgresql://me@db/bmv?market=a/b&password={}", "&hunter2", False)
+@example("postgresql://me@db/bmv?market=a/b&password={}", "&=hunter2", False)
+@example("postgresql://me@db/bmv?market=a/b&password={}", "1&hunter2=", False)
 def test_no_password_is_ever_in_a_message(form: str, secret: str, encoded: bool) -> None:
     dsn = form.format(quote(secret, safe="") if encoded else secret)
 

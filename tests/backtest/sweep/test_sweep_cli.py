@@ -3,10 +3,13 @@
 import json
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
 from searches import bmv, lake, written
+
+from bmv.adapters.cli.main import main
 
 PARAMS = ("--param", "grid.bid.first_bps,grid.ask.first_bps=2:8:2", "--param", "grid.bid.levels=1:2:1")
 
@@ -140,11 +143,16 @@ def test_the_register_counts_a_set_once_however_often_it_is_swept(place: Place) 
         (["export", "trials.xls"], 2, "expected a name that ends"),
     ],
 )
-def test_a_wrong_use_is_one_sentence_and_its_exit_code(place: Place, words: list[str], code: int, says: str) -> None:
-    told = place.bmv("sweep", *words)
+def test_a_wrong_use_is_one_sentence_and_its_exit_code(
+    place: Place, words: list[str], code: int, says: str, monkeypatch: Any, capsys: Any
+) -> None:
+    monkeypatch.chdir(place.root)
 
-    assert (told.returncode, "Traceback" in told.stderr) == (code, False), told.stderr
-    assert says in told.stderr
+    found = main(["sweep", *words])
+
+    told = capsys.readouterr().err
+    assert (found, "Traceback" in told) == (code, False), told
+    assert says in told
 
 
 def test_a_holdout_that_leaves_nothing_is_refused(place: Place) -> None:

@@ -18,7 +18,21 @@ def mask_url(text: str) -> str:
     >>> mask_url("postgresql://me:12#3@db/bmv")
     'postgresql://me:***@db/bmv'
     """
-    return QUERY.sub(rf"\1={MASK}", PASSWORD.sub(rf"\1:{MASK}", text)) if ":/" in text else text
+    if ":/" not in text:
+        return text
+    place, mark, query = PASSWORD.sub(rf"\1:{MASK}", text).partition("?")
+    return f"{place}{mark}{_masked_query(query)}" if mark else place
+
+
+def _masked_query(query: str) -> str:
+    """Return a query with its values hidden; behind a password, and without a name, what follows may be its rest."""
+    shown, hidden = list[str](), False
+    for word in query.split("&"):
+        name, equals, _ = word.partition("=")
+        hidden = hidden or not equals
+        shown.append(MASK if hidden else f"{name}={MASK}")
+        hidden = hidden or SECRET.search(unquote_plus(name)) is not None
+    return "&".join(dict.fromkeys(shown))
 
 
 def has_password(text: str) -> bool:

@@ -24,7 +24,7 @@ def checked(dsn: str) -> str:
     """Return `dsn`, or raise `ConfigError` if it is not the URL of a database.
 
     A `#`, and an `@` anywhere but before the host, end a password too early: what is left of it would be taken for a
-    host, a port or a database, and be shown.
+    host, a port or a database, and be shown; so would be what follows an `&` in one.
 
     >>> checked("postgresql://me@db.example/bmv")
     'postgresql://me@db.example/bmv'
@@ -42,7 +42,8 @@ def _fits(dsn: str) -> bool:
         whole = parts.port is None or parts.port > 0
     except ValueError:  # Its text may repeat what stands in the DSN, a password too.
         return False
-    return whole and parts.scheme in SCHEMES and "://" in dsn and "@" not in f"{parts.path}{parts.query}"
+    named = all(word.partition("=")[0] and "=" in word for word in parts.query.split("&") if parts.query)
+    return whole and named and parts.scheme in SCHEMES and "://" in dsn and "@" not in f"{parts.path}{parts.query}"
 
 
 def is_database(name: object) -> bool:
@@ -90,7 +91,7 @@ def without_password(dsn: str) -> str:
     """
     parts = urlsplit(dsn)
     user, at, place = parts.netloc.rpartition("@")
-    words = [(key, value) for key, value in parse_qsl(parts.query, keep_blank_values=True) if not _secret(key)]
+    words = [(key, value) for key, value in parse_qsl(parts.query, keep_blank_values=True) if key.lower() in PLAIN]
     return urlunsplit(parts._replace(netloc=f"{user.partition(':')[0]}{at}{place}", query=urlencode(words, safe="/")))
 
 
@@ -105,6 +106,10 @@ def passwords(dsn: str) -> list[str]:
     for word in dsn.partition("?")[2].split("&"):
         key, _, value = word.partition("=")
         found += [value] if _secret(unquote_plus(key)) else []
+    for word in dsn.rpartition("@")[2].partition("?")[2].split("&"):
+        key, _, value = word.partition("=")
+        if unquote_plus(key).lower() not in PLAIN and not _secret(unquote_plus(key)):
+            found += [key, value]  # The rest of a password with an `&` in it.
     return sorted({form for word in found if word for form in _forms(word)})
 
 
@@ -132,7 +137,7 @@ def silenced(text: object, dsn: str) -> str:
     >>> silenced("no route to postgresql://me:pw1@db", "postgresql://me:pw1@db")
     'no route to postgresql://me:***@db'
     """
-    line = str(text)
+    line = str(text).replace(dsn, masked(dsn))  # As a whole first: of one that is not right nobody knows the parts.
     for word in sorted(passwords(dsn), key=len, reverse=True):
         line = line.replace(word, MASK)
     return " ".join(line.split())
