@@ -55,6 +55,7 @@ def test_words_are_choices_and_numbers_in_order_are_not() -> None:
         ("grid.bid.first_bps=0:1e9:0.001", "steps: expected at most"),
         ("grid.bid.first=2:20:2", "did you mean"),
         ("grid.bid.levels=1:2:0.5", "takes whole numbers only"),
+        ("grid.bid.levels=1,2.5,4", "expected whole numbers"),
         ("market.symbol=A,B", "can't be swept"),
         ("live.wallet=a,b", "can't be swept"),
         ("simulation.queue=back,back", "a value is there twice"),

@@ -224,7 +224,7 @@ def apply(file: Path, sweep: Path, trial: int | None, overwrite: bool) -> None:
     if file.exists() and not overwrite:
         raise UsageError(f"{file} exists; --overwrite replaces it")
     chosen = extract.apply(sweep, trial, file)
-    click.echo(f"{file}: trial {chosen} of {sweep}")
+    click.echo(f"{file}: trial {chosen} of {sweep.resolve().name}")
 
 
 class Crew(NamedTuple):

@@ -73,7 +73,7 @@ def _refuse_odd(
 ) -> None:
     """Raise `ConfigError` for what no run needs to show: a value that its key can't take, rules that contradict."""
     for axis in axes:
-        for value in axis.values or axis.ends:
+        for value in axis.ends if axis.ordered else axis.values:  # What a key takes has no holes: the ends tell.
             _refuse_value(config, axis, value)
     swept = {key for axis in axes for key in (axis.key, *axis.also)}
     for source in sources:

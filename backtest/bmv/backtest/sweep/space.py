@@ -183,6 +183,8 @@ def _choices(given: Choice, whole: bool) -> tuple[Value, ...]:
     numbers = [value for value in values if isinstance(value, int | float) and not isinstance(value, bool)]
     if len(numbers) < len(values):
         return values
+    if whole and any(number % 1 for number in numbers):
+        raise ConfigError(f"expected whole numbers, found {', '.join(map(str, values))}")
     return tuple(sorted(numbers if whole else map(float, numbers)))
 
 
