@@ -63,7 +63,7 @@ FILLS = {
     "ts_ns": pl.Int64, "known_ns": pl.Int64, "order_id": pl.Int64, "level": pl.Int64, "side": pl.Int64,
     "price": pl.Float64, "size": pl.Float64, "price_ticks": pl.Int64, "size_lots": pl.Int64, "fee": pl.Float64,
     "liquidity": pl.String, "position": pl.Float64, "cash": pl.Float64, "cause": pl.String, "mid": pl.Float64,
-    **dict.fromkeys(HORIZONS, pl.Float64),
+    "past_quote": pl.Boolean, **dict.fromkeys(HORIZONS, pl.Float64),
 }  # fmt: skip
 ORDERS = {
     "order_id": pl.Int64, "level": pl.Int64, "side": pl.Int64, "price": pl.Float64, "size": pl.Float64,
@@ -73,14 +73,14 @@ ORDERS = {
 }  # fmt: skip
 EQUITY = {
     "ts_ns": pl.Int64, "mid": pl.Float64, "pivot": pl.Float64, "position": pl.Float64, "cash": pl.Float64,
-    "equity": pl.Float64, "drawdown": pl.Float64,
+    "equity": pl.Float64, "drawdown": pl.Float64, "tape_volume": pl.Float64,
 }  # fmt: skip
 BREAKER = {"ts_ns": pl.Int64, "tier": pl.Int64, "cause": pl.String, "equity": pl.Float64}
 
 
 def fills(rows: list[dict[str, Any]]) -> pl.DataFrame:
     """Return fills with what `rows` say; sizes in lots of 0.001, times in seconds (`s`), the rest neutral."""
-    neutral = {"order_id": 1, "level": 0, "fee": 0.0, "liquidity": "maker", "cause": "print"}
+    neutral = {"order_id": 1, "level": 0, "fee": 0.0, "liquidity": "maker", "cause": "print", "past_quote": False}
     told = [neutral | row | {"ts_ns": int(row.get("s", 0) * SECOND)} for row in rows]
     for row in told:
         row["size_lots"] = round(row["size"] * 1000)
@@ -107,7 +107,8 @@ def nothing(**changes: Any) -> Outcome:
         market=MARKET,
         orders=pl.DataFrame(schema=ORDERS),
         fills=pl.DataFrame(schema=FILLS),
-        equity=equity([{"s": 0, "equity": 1000.0, "pivot": 100.0}, {"s": 60, "equity": 1000.0, "pivot": 100.0}]),
+        equity=equity([{"s": 0, "equity": 1000.0, "pivot": 100.0, "tape_volume": 0.0},
+                       {"s": 60, "equity": 1000.0, "pivot": 100.0, "tape_volume": 100.0}]),
         breaker=pl.DataFrame(schema=BREAKER),
         counts={"events": 10, "trades": 10, "quotes": 0, "depths": 0, "orders": 0, "fills": 0, "cancels": 0,
                 "rejected": 0, "timers": 0, "requotes": 0},
@@ -148,7 +149,8 @@ def day(seed: int = 7, fills_wanted: int = 3000, seconds: int = 86_400) -> Outco
             {"ts_ns": ts_ns, "known_ns": ts_ns + 60_000_000, "order_id": number, "level": step, "side": side,
              "price": ticks / 100, "size": lots / 1000, "price_ticks": ticks, "size_lots": lots, "fee": fee,
              "liquidity": "maker", "position": position_lots / 1000, "cash": cash,
-             "cause": "quote" if dice.random() < 0.12 else "print", "mid": mid, **ahead}
+             "cause": "quote" if dice.random() < 0.12 else "print", "mid": mid,
+             "past_quote": False, **ahead}
         )  # fmt: skip
     done = pl.DataFrame(rows, schema=FILLS)
     sheet = _equity_of(done, mids)
@@ -187,7 +189,7 @@ def _equity_of(done: pl.DataFrame, mids: Any) -> pl.DataFrame:
     slow = pl.col("mid").rolling_mean(600, min_samples=1).alias("pivot")
     after = done.select("ts_ns", "position", "cash").set_sorted("ts_ns")
     return (
-        clock.with_columns(slow)
+        clock.with_columns(slow, tape_volume=pl.int_range(pl.len()) * 0.4)
         .join_asof(after, on="ts_ns")
         .with_columns(pl.col("position").fill_null(START_BASE), pl.col("cash").fill_null(START_QUOTE))
         .with_columns(equity=pl.col("cash") + pl.col("position") * pl.col("mid"))

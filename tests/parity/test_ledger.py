@@ -71,3 +71,54 @@ def test_both_drivers_weigh_a_hole_alike() -> None:
     one, other = fused(settings, MemoryTape([], rows)), reference(settings, MemoryTape([], rows))[0]
 
     assert one.outcome.times == other.outcome.times
+
+
+TRADE, QUOTE = 1, 2
+
+
+def past_quotes(after: tuple[int, int], between: list[tuple[int, ...]]) -> list[list[bool]]:
+    """Return of each driver which fills passed a better quote; a print runs through our bid, then a quote comes."""
+    rows = [
+        quote(0, 10_000),
+        (START_NS + SECOND, TRADE, 1, 10_000, 1, 0, 0, 0, 0),
+        quote(2, 10_000),
+        (START_NS + 3 * SECOND, TRADE, -1, 9_990, 1_000, 0, 0, 0, 0),
+        *between,
+        (START_NS + 5 * SECOND, QUOTE, 0, 0, 0, after[0], 10, after[1], 10),
+        quote(6, 10_000),
+    ]
+    one, other = fused(config(), MemoryTape([], rows)), reference(config(), MemoryTape([], rows))[0]
+    return [made.outcome.fills["past_quote"].to_list() for made in (one, other)]
+
+
+def test_a_print_past_a_better_quote_that_outlives_it_is_marked() -> None:
+    assert past_quotes((9_999, 10_001), []) == [[True], [True]]
+
+
+def test_a_print_that_swept_the_better_quotes_away_is_not_marked() -> None:
+    assert past_quotes((9_980, 10_001), []) == [[False], [False]]
+
+
+def test_the_next_quote_decides_and_not_a_print_or_a_later_quote() -> None:
+    another_print = (START_NS + 4 * SECOND, TRADE, 1, 10_000, 1, 0, 0, 0, 0)
+
+    assert [fills[0] for fills in past_quotes((9_980, 10_001), [another_print])] == [False, False]
+
+
+def test_a_print_after_the_last_quote_fills_and_is_not_marked() -> None:
+    rows = [
+        quote(0, 10_000),
+        (START_NS + SECOND, TRADE, 1, 10_000, 1, 0, 0, 0, 0),
+        quote(2, 10_000),
+        (START_NS + 3 * SECOND, TRADE, -1, 9_990, 1_000, 0, 0, 0, 0),
+    ]
+
+    assert ran(rows).fills["past_quote"].to_list() == [False]
+
+
+def test_the_tape_s_volume_is_written_beside_the_equity() -> None:
+    prints = [(START_NS + s * SECOND, TRADE, 1, 10_000, 5, 0, 0, 0, 0) for s in (1, 2, 4)]
+
+    made = ran([quote(0, 10_000), *prints, quote(6, 10_000)]).equity
+
+    assert made["tape_volume"].to_list() == pytest.approx([0, 0.5, 1, 1, 1.5, 1.5, 1.5])

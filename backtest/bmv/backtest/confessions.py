@@ -17,7 +17,7 @@ def confessions(run: Run) -> Html:
     """Return the simplifications behind this run as a list, with the settings that it used."""
     items = [
         ("Our fills take nothing from the tape", "What we trade stays there for others, and nobody reacts to our "
-         "orders. The larger our size beside that of the market, the less is to be believed."),
+         f"orders. The larger our size beside that of the market, the less is to be believed{_share(run)}."),
         ("Our place in the queue is assumed", _queue(run)),
         ("Fills by quotes alone", _by_quotes(run)),
         ("Market data arrives at its own time", "The delay of the feed is 0; it belongs in "
@@ -29,6 +29,16 @@ def confessions(run: Run) -> Html:
     ]  # fmt: skip
     return element("ul", *(element("li", element("b", title), element("span", text)) for title, text in items),
                    css="confess")  # fmt: skip
+
+
+def _share(run: Run) -> str:
+    figures = at(run.summary, "statistics", "participation")
+    share, largest = finite(at(figures, "share")), finite(at(figures, "largest", "share"))
+    if share is None:
+        return ""
+    return f": here it came to {percent(share)} of the volume" + (
+        "" if largest is None else f", and to {percent(largest)} in one hour"
+    )
 
 
 def _queue(run: Run) -> str:

@@ -18,17 +18,18 @@ class Drained(NamedTuple):
     fills: Table
     equity: Table
     equity_pivots: NDArray[float64]
+    equity_volumes: NDArray[float64]
 
 
 def drain(record: Record) -> Drained:
-    """Take out of the record the orders that have ended, the fills with all their horizons, the equity rows.
+    """Take out of the record the orders that have ended, the fills of which all is known, the equity rows.
 
     Orders leave in the order of their ids as far as an open one does not stand before them; when those behind it fill
     half the table, the open ones step aside and the rest leaves. When fills wait for their horizons in such numbers
     that their table is half full, the older half goes as it is: mids that have not come yet stay unknown, and
     `blind_fills` counts them.
     """
-    fills = int(record.markout[-1])
+    fills = min(int(record.markout[-1]), int(record.n_settled))
     if record.n_fills - fills > FILL_ROWS // 2:
         record.blind_fills += record.n_fills // 2 - fills
         fills = record.n_fills // 2
@@ -39,10 +40,12 @@ def drain(record: Record) -> Drained:
         record.fills_rows[:fills].copy(),
         record.equity_rows[: record.n_equity].copy(),
         record.equity_pivots[: record.n_equity].copy(),
+        record.equity_volumes[: record.n_equity].copy(),
     )
     _keep_orders(record, gone)
     _drop(record.fills_rows, fills, record.n_fills)
     record.n_fills -= fills
+    record.n_settled = max(record.n_settled - fills, 0)
     record.markout[:] = np.maximum(record.markout - fills, 0)
     record.n_equity = 0
     return rows
@@ -51,6 +54,7 @@ def drain(record: Record) -> Drained:
 def drain_all(record: Record) -> Drained:
     """Take out everything: the tape is over, and what has not come will not come."""
     record.markout[:] = record.n_fills
+    record.n_settled = record.n_fills
     rows = drain(record)
     left = np.r_[: record.n_orders, ORDER_ROWS : ORDER_ROWS + record.n_survivors]
     orders = np.concatenate([rows.orders, record.orders_rows[left]])

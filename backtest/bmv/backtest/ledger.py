@@ -33,7 +33,8 @@ ORDER_COLUMNS = 11
 BID_AT_TOUCH, ASK_AT_TOUCH = 1, 2  # Of `Record.touch`.
 DONE_END, DONE_FILLED, DONE_CANCELLED, DONE_REJECTED, DONE_EXPIRED = range(5)
 
-# Columns of the fills; the last six are twice the mid at the horizons, 0 where the tape had ended.
+# Columns of the fills; the last six are twice the mid at the horizons, 0 where the tape had ended. `F_PAST` says
+# whether a print filled us although better prices than ours stood on our side of the book.
 (
     F_TS_NS,
     F_KNOWN_NS,
@@ -47,8 +48,10 @@ DONE_END, DONE_FILLED, DONE_CANCELLED, DONE_REJECTED, DONE_EXPIRED = range(5)
     F_POSITION,
     F_CASH,
     F_MID2,
+    F_PAST,
     F_MARKOUT,
-) = range(13)
+) = range(14)
+NOT_PAST, PAST_BEFORE, PAST = range(3)  # Of `F_PAST`: no; before the print, the next quote is awaited; and after it.
 FILL_COLUMNS = F_MARKOUT + N_HORIZONS
 
 # Columns of the equity samples.
@@ -96,12 +99,14 @@ class Record:
     n_fills: int
     n_equity: int
     blind_fills: int  # Fills handed over before all their horizons had come.
+    n_settled: int  # Fills, from row 0 on, whose `F_PAST` no later quote can change.
     n_survivors: int  # Orders older than row 0, in the rows from `ORDER_ROWS` on.
     orders_rows: Annotated[Table, (ORDER_ROWS + ORDERS_MAX, ORDER_COLUMNS)]
     order_pivots: Annotated[FloatTable, (ORDER_ROWS + ORDERS_MAX,)]  # Ticks.
     fills_rows: Annotated[Table, (FILL_ROWS, FILL_COLUMNS)]
     equity_rows: Annotated[Table, (EQUITY_ROWS, EQUITY_COLUMNS)]
     equity_pivots: Annotated[FloatTable, (EQUITY_ROWS,)]  # Ticks.
+    equity_volumes: Annotated[FloatTable, (EQUITY_ROWS,)]  # Lots that the tape had traded by then.
 
     # Counts.
     trades: int
@@ -127,6 +132,8 @@ class Record:
     sum_position2: float
     sum_abs_position: float
     sum_quoted_spread: float
+
+    volume: float  # Lots that the tape traded so far; whole numbers could wrap on a cheap token.
 
 
 def opened(params: Params, sample_ns: int) -> Record:

@@ -25,12 +25,22 @@ def markouts(fills: pl.DataFrame) -> list[Json]:
         A row a group and horizon: `side` (1, -1, or None for both), `level` (None for all), `horizon_s`, `mean_bps`,
         `low_bps`, `high_bps` (None with fewer than two fills) and `n`.
     """
-    each = fills.select(
+    each = _worth(fills)
+    return [row for keys in ((), ("side",), ("side", "level")) for row in _grouped(each, keys)]
+
+
+def overall(fills: pl.DataFrame) -> list[Json]:
+    """Return the markouts of all `fills` together: a row a horizon, as those of :func:`markouts`."""
+    return _grouped(_worth(fills), ())
+
+
+def _worth(fills: pl.DataFrame) -> pl.DataFrame:
+    """Return side, level and markouts in bps of each fill."""
+    return fills.select(
         "side",
         "level",
         *(((pl.col("side") * (pl.col(name) - pl.col("price"))) / pl.col("mid") * BPS).alias(name) for name in HORIZONS),
     )
-    return [row for keys in ((), ("side",), ("side", "level")) for row in _grouped(each, keys)]
 
 
 def _grouped(each: pl.DataFrame, keys: tuple[str, ...]) -> list[Json]:

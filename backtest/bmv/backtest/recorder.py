@@ -40,6 +40,7 @@ from bmv.backtest.ledger import (
     F_MARKOUT,
     F_MID2,
     F_ORDER,
+    F_PAST,
     F_POSITION,
     F_PRICE,
     F_SIDE,
@@ -48,6 +49,7 @@ from bmv.backtest.ledger import (
     FILL_ROWS,
     HORIZONS_NS,
     N_HORIZONS,
+    NOT_PAST,
     O_ACCEPTED_NS,
     O_DECIDED_NS,
     O_DONE,
@@ -60,6 +62,8 @@ from bmv.backtest.ledger import (
     O_SIDE,
     O_SIZE,
     ORDER_ROWS,
+    PAST,
+    PAST_BEFORE,
     Record,
 )
 from bmv.core.accounting import notional, worth
@@ -81,7 +85,7 @@ from bmv.core.state import (
     NEVER_NS,
     State,
 )
-from bmv.ports.messages import Kind, Verb
+from bmv.ports.messages import Kind, Liquidity, Verb
 
 _TRADE = Kind.TRADE.value
 _QUOTE = Kind.QUOTE.value
@@ -92,6 +96,7 @@ _REJECTED = Kind.REJECTED.value
 _EXPIRED = Kind.EXPIRED.value
 _PLACE = Verb.PLACE.value
 _HALT = Tier.HALT.value
+_BY_PRINT = Liquidity.MAKER.value
 
 SAMPLES_PER_GAP = 100_000  # Equity rows of one hole in the tape; of a longer one the first, and one at its end.
 ORDERS_PER_STEP = 2 * LEVELS_MAX + 1
@@ -204,6 +209,7 @@ def write_sample(state: State, record: Record, ts_ns: int) -> None:
     record.equity_rows[at, E_POSITION] = record.position
     record.equity_rows[at, E_CASH] = record.cash
     record.equity_pivots[at] = state.pivot
+    record.equity_volumes[at] = record.volume
     record.n_equity += 1
     record.sampled_ns = ts_ns
 
@@ -271,7 +277,7 @@ def book(params: Params, state: State, venue: Venue, record: Record, first: int)
         if kind == _ACCEPTED:
             record.orders_rows[at, O_ACCEPTED_NS] = row[R_VENUE_NS]
         elif kind == _FILLED:
-            book_fill(params, record, row, at)
+            book_fill(params, venue, record, row, at)
         else:
             record.orders_rows[at, O_DONE_NS] = row[R_VENUE_NS]
             record.orders_rows[at, O_REASON] = row[R_CODE]
@@ -286,7 +292,7 @@ def book(params: Params, state: State, venue: Venue, record: Record, first: int)
 
 
 @kernel
-def book_fill(params: Params, record: Record, row: Table, at: int) -> None:
+def book_fill(params: Params, venue: Venue, record: Record, row: Table, at: int) -> None:
     """Write down one fill, and what it does to the ledger, at the mid before the row that caused it."""
     side = row[R_SIDE]
     size = row[R_SIZE]
@@ -314,6 +320,13 @@ def book_fill(params: Params, record: Record, row: Table, at: int) -> None:
     fills[n, F_POSITION] = record.position
     fills[n, F_CASH] = record.cash
     fills[n, F_MID2] = record.mid2
+    by_print = row[R_CODE] == _BY_PRINT
+    if by_print and quoted_better(venue, side, price):
+        fills[n, F_PAST] = PAST_BEFORE
+    else:
+        fills[n, F_PAST] = NOT_PAST
+        if record.n_settled == n:
+            record.n_settled = n + 1
     for h in range(N_HORIZONS):
         fills[n, F_MARKOUT + h] = 0
     record.n_fills += 1
@@ -342,12 +355,36 @@ def mark(params: Params, state: State, record: Record, mid2: int) -> None:
     record.due_ns = min(record.due_ns, record.next_sample_ns)
 
 
+@inlined
+def quoted_better(venue: Venue, side: int, price: int) -> bool:
+    """Return whether the last quote that was not crossed shows a better price than `price` on our `side`."""
+    return venue.shown_bid > price if side > 0 else 0 < venue.shown_ask < price
+
+
 @kernel
-def count(record: Record, kind: int) -> None:
-    """Count one row of the tape."""
+def settle_past(venue: Venue, record: Record) -> None:
+    """Let a row that shows the book say of the latest fills whether the better prices are still there.
+
+    A print that ran through all better prices leaves none of them. One that they outlive came from elsewhere, late, or
+    in an order of its own: at that instant our order would hardly have been reached.
+    """
+    for i in range(record.n_settled, record.n_fills):
+        fill = record.fills_rows[i]
+        if fill[F_PAST] == PAST_BEFORE:
+            fill[F_PAST] = PAST if quoted_better(venue, fill[F_SIDE], fill[F_PRICE]) else NOT_PAST
+    record.n_settled = record.n_fills
+
+
+@inlined
+def count(venue: Venue, record: Record, kind: int, size: int) -> None:
+    """Count one row of the tape; `size` in lots, of a print."""
     if kind == _TRADE:
         record.trades += 1
-    elif kind == _QUOTE:
+        record.volume += float(size)
+        return
+    if record.n_settled < record.n_fills:
+        settle_past(venue, record)
+    if kind == _QUOTE:
         record.quotes += 1
     else:
         record.depths += 1

@@ -30,6 +30,7 @@ from bmv.backtest.folder import (
 )
 from bmv.backtest.numbers import Json, finite
 from bmv.backtest.outcome import Outcome
+from bmv.backtest.participation import participation_warnings
 from bmv.backtest.stats import breaker_warnings, statistics
 from bmv.data.files import sha256
 
@@ -85,6 +86,7 @@ class Result:
         stats = statistics(o, self.config.model_dump(mode="json"))
         quality = self._tape.quality.as_dict()
         told, grave = quality.pop("warnings"), self._tape.quality.grave
+        of_run = [*breaker_warnings(o), *participation_warnings(stats["participation"])]
         return {
             "version": VERSION,
             "symbol": o.market.symbol,
@@ -104,7 +106,7 @@ class Result:
             "events_per_second": round(o.counts["events"] / o.engine_seconds) if o.engine_seconds > 0 else None,
             "statistics": stats,
             "quality": quality,
-            "warnings": [*told[:grave], *breaker_warnings(o), *told[grave:]],
+            "warnings": [*told[:grave], *of_run, *told[grave:]],
         }
 
     def _money(self, quanta: int) -> str:

@@ -122,7 +122,8 @@ def sections(summary: Json) -> list[Section]:
     def get(*path: str | int) -> float | None:
         return finite(at(stats, *path))
 
-    markout = {row["horizon_s"]: row["mean_bps"] for row in stats.get("markouts", []) if row["side"] is None}
+    markout = _by_horizon(stats.get("markouts"))
+    past, others = (_by_horizon(at(stats, "participation", "past_quote", name)) for name in ("theirs", "others"))
     told = [
         Section("Spread", [
             Row("Quoted", get("spread", "quoted_bps"), "bps", "our best ask − our best bid, while both rested"),
@@ -154,6 +155,17 @@ def sections(summary: Json) -> list[Section]:
             Row("Fills by quotes alone", get("activity", "quote_ratio"), "share", "no print reached the price, a quote "
                 "crossed it"),
         ]),
+        Section("Share of the market", [
+            Row("Of the volume", get("participation", "share"), "share", "ours over all that the tape traded: the "
+                "larger, the less is to be believed"),
+            Row("By prints", get("participation", "by_prints"), "share", "a print reached or passed our price"),
+            Row("By quotes alone", get("participation", "by_quotes"), "share", "a quote crossed our price"),
+            Row("In one hour", get("participation", "largest", "share"), "share", "the largest of any hour"),
+            Row("Past a better quote", get("participation", "past_quote", "share"), "share", "fills by a print that "
+                "left better prices than ours standing on our side"),
+            Row("Markout of those, 5 s", finite(past.get(5.0)), "bps"),
+            Row("Of the others, 5 s", finite(others.get(5.0)), "bps"),
+        ]),
         Section("Inventory", [
             Row("Mean", get("inventory", "mean"), "base", "weighted by time"),
             Row("Standard deviation", get("inventory", "sd"), "base", "weighted by time"),
@@ -184,6 +196,11 @@ def sections(summary: Json) -> list[Section]:
         ]),
     ]  # fmt: skip
     return [Section(section.title, side_by_side(section.rows)) for section in told]
+
+
+def _by_horizon(rows: list[Json] | None) -> dict[float, float | None]:
+    """Return the mean markout of all fills by its horizon in seconds."""
+    return {row["horizon_s"]: row["mean_bps"] for row in rows or [] if row["side"] is None}
 
 
 def volume_decimals(bracket: Json) -> int:

@@ -6,6 +6,7 @@ import polars as pl
 
 from bmv.backtest.markouts import adverse_selection, markouts, pivot_quality, spreads
 from bmv.backtest.numbers import SECOND, Json, finite, ratio
+from bmv.backtest.participation import participation
 from bmv.backtest.quoting import activity, inventory, order_fates, uptime
 from bmv.backtest.returns import drawdown, ratios
 from bmv.backtest.roundtrips import round_trips
@@ -41,6 +42,7 @@ def statistics(outcome: "Outcome", config: Json) -> Json:
         "drawdown": drawdown(equity),
         "ratios": ratios(equity, float(config["data"]["equity_sample_s"])),
         "activity": activity(outcome),
+        "participation": participation(outcome),
         "refusals": refusals(outcome),
         "breaker": breaker_timeline(outcome),
         "why_nothing": why_nothing(outcome),

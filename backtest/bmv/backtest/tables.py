@@ -67,7 +67,7 @@ def outcome(
 ) -> Outcome:
     """Put together what a run leaves; `seconds` are those of loading and of the engine."""
     t = record
-    equity = equity_table(market, rows.equity, rows.equity_pivots)
+    equity = equity_table(market, rows.equity, rows.equity_pivots, rows.equity_volumes)
     pnl = profit(params, record)
     return Outcome(
         market=market,
@@ -187,6 +187,7 @@ def fills_table(market: Market, rows: NDArray[int64]) -> pl.DataFrame:
             "cash": scaled(rows[:, r.F_CASH], market.quantum),
             "cause": rows[:, r.F_CODE],
             "mid": scaled(rows[:, r.F_MID2], half_tick),
+            "past_quote": rows[:, r.F_PAST] == r.PAST,
         }
         | {name: scaled(rows[:, r.F_MARKOUT + h], half_tick) for h, name in enumerate(MARKOUTS)}
     )
@@ -197,8 +198,17 @@ def fills_table(market: Market, rows: NDArray[int64]) -> pl.DataFrame:
     )
 
 
-def equity_table(market: Market, rows: NDArray[int64], pivots: NDArray[float64]) -> pl.DataFrame:
-    """Return the equity samples as in the contract; the drawdown is the fall from the highest sample so far."""
+def equity_table(
+    market: Market, rows: NDArray[int64], pivots: NDArray[float64], volumes: NDArray[float64] | None = None
+) -> pl.DataFrame:
+    """Return the equity samples as in the contract; the drawdown is the fall from the highest sample so far.
+
+    Args:
+        rows: The samples, `(n, EQUITY_COLUMNS)`.
+        pivots: Beside each sample the pivot in ticks, 0.0 for none.
+        volumes: Beside each sample the lots that the tape had traded by then; the table is without them where nobody
+            looks at them.
+    """
     owned = owned_of(market.half, rows)
     peak = np.maximum.accumulate(owned) if len(owned) else owned
     fallen = (peak - owned) / np.where(peak > 0, peak, 1)
@@ -212,6 +222,7 @@ def equity_table(market: Market, rows: NDArray[int64], pivots: NDArray[float64])
             "equity": scaled(owned, market.quantum),
             "drawdown": np.where(peak > 0, fallen, 0.0),
         }
+        | ({} if volumes is None else {"tape_volume": volumes * float(market.lot_size)})
     ).with_columns(pl.when(pl.col("pivot") != 0.0).then(pl.col("pivot")).alias("pivot"))
 
 

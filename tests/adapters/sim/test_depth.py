@@ -1,5 +1,6 @@
 """The venue where the tape has depth: levels, the touch that follows from them, queues and takers."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from venues import BUY, BY_QUOTE, IOC, LIMIT, MAKER, SELL, TAKER, Fill, Floor
@@ -37,6 +38,28 @@ def named(*before: tuple[int, int, int]) -> Floor:
     ]:
         floor.depth(side, price, size)
     return floor
+
+
+@pytest.mark.parametrize("best_first", [True, False])
+def test_a_snapshot_that_repeats_the_touch_does_not_fill_us_a_second_time(best_first: bool) -> None:
+    floor = booked()
+    floor.place(1, BUY, 100, 9, LIMIT)
+    snapshot = [(SELL, 100, 3), (SELL, 103, 5), (BUY, 99, 4)]
+
+    def show() -> list[int]:
+        before = len(floor.fills)
+        floor.clear()
+        for side, price, size in snapshot if best_first else reversed(snapshot):
+            floor.depth(side, price, size)
+        return [fill.size for fill in floor.fills[before:]]
+
+    assert show() == [3]
+    floor.wait(1)
+    assert show() == []
+    floor.wait(1)
+    floor.depth(SELL, 100, 0)
+    floor.wait(1)
+    assert show() == [3]
 
 
 @given(st.lists(ROWS, max_size=80))

@@ -71,6 +71,10 @@ class Floor:
         """Let the whole book be empty."""
         self._row(Kind.DEPTH, 0, 0, 0, 0, 0, 0, 0)
 
+    def wait(self, ns: int) -> None:
+        """Let some time pass."""
+        self.clock.advance(self.clock.now_ns() + ns)
+
     # What we ask for.
 
     def send(self, *batch: Intent) -> None:

@@ -149,10 +149,11 @@ def on_quote(sim: Sim, now_ns: int, bid: int, bid_size: int, ask: int, ask_size:
     venue.bid_size = bid_size
     venue.ask = ask
     venue.ask_size = ask_size
-    if venue.taken_ask_price != ask:
-        venue.taken_ask_price = 0
-    if venue.taken_bid_price != bid:
-        venue.taken_bid_price = 0
+    if now_ns != venue.cleared_ns:  # A snapshot that shows the same touch again brings nothing new to trade with.
+        if venue.taken_ask_price != ask:
+            venue.taken_ask_price = 0
+        if venue.taken_bid_price != bid:
+            venue.taken_bid_price = 0
     if bid < ask or ask == 0:
         if venue.n_book > 0:
             _meet(sim, now_ns)
@@ -238,6 +239,7 @@ def on_depth(sim: Sim, now_ns: int, side: int, price: int, size: int) -> None:
         venue.n_bids = 0
         venue.n_asks = 0
         venue.whole = 1
+        venue.cleared_ns = now_ns
     else:
         before = set_level(venue, side, price, size)
         for i in range(venue.n_book):

@@ -59,6 +59,7 @@ class Venue:
     # Depth, where the tape has it: [bids, asks] x level x [price, size], best first.
     deep: int
     whole: int  # 1 once a row cleared the book: the levels told since are all there are.
+    cleared_ns: int  # When a row last cleared it: the rows of that instant build up what was there.
     n_bids: int
     n_asks: int
     depth: Annotated[Table, (2, DEPTH_MAX, DEPTH_COLUMNS)]
@@ -97,6 +98,7 @@ def opened(seed: int) -> Venue:
     venue = blank(Venue)
     venue.best_ask = FAR_TICKS
     venue.chance = seed
+    venue.cleared_ns = NEVER_NS
     venue.last_arrival_ns = NEVER_NS
     venue.last_report_ns = NEVER_NS
     venue.next_arrival_ns = FAR_NS
