@@ -80,11 +80,13 @@ def _tell(params: Params, state: State, sim: Sim, record: Record, event: Event, 
 
 
 @inlined
-def _book_row(params: Params, state: State, sim: Sim, record: Record, first: int, kind: int, size: int) -> None:
+def _book_row(
+    params: Params, state: State, sim: Sim, record: Record, first: int, kind: int, side: int, price: int, size: int
+) -> None:
     """Write down a row, and what it did at the venue since its report number `first`."""
     if sim.venue.reports_head != first:
         book(params, state, sim.venue, record, first)
-    count(sim.venue, record, kind, size)
+    count(sim.venue, record, kind, side, price, size)
 
 
 @kernel
@@ -164,15 +166,15 @@ def _run(
         row_kind = kind[at]
         if row_kind == _QUOTE:
             quote = happen_quote(sim, now_ns, row_bid, row_bid_size, row_ask, row_ask_size)
-            _book_row(params, state, sim, record, first, _QUOTE, 0)
+            _book_row(params, state, sim, record, first, _QUOTE, 0, 0, 0)
             _tell(params, state, sim, record, quote, strategy, called)
         elif row_kind == _TRADE:
             trade = happen_trade(sim, now_ns, row_side, row_price, row_size)
-            _book_row(params, state, sim, record, first, _TRADE, row_size)
+            _book_row(params, state, sim, record, first, _TRADE, row_side, row_price, row_size)
             _tell(params, state, sim, record, trade, strategy, called)
         else:
             change = happen_depth(sim, now_ns, row_side, row_price, row_size)
-            _book_row(params, state, sim, record, first, _DEPTH, 0)
+            _book_row(params, state, sim, record, first, _DEPTH, 0, 0, 0)
             _tell_apart(params, state, sim, record, change, strategy, called)
         mark(params, state, record, venue.mid2)
         i += 1

@@ -133,6 +133,16 @@ class Record:
     sum_abs_position: float
     sum_quoted_spread: float
 
+    # Prints against the last quote before them that was neither locked nor crossed.
+    met: int  # There was one.
+    met_sided: int  # There was one, and their aggressor was recorded.
+    outside: int  # Above its ask or below its bid.
+    wrong_side: int  # Bought below its mid or sold above it.
+
+    # Of the book that depth makes up, at the end: levels that the other side passed, and how long the two met.
+    levels_passed: int
+    time_crossed: int
+
     volume: float  # Lots that the tape traded so far; whole numbers could wrap on a cheap token.
 
 

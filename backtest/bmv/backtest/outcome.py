@@ -26,6 +26,7 @@ class Outcome:
     net_vs_hold: int  # Quanta.
     digest: str
     times: dict[str, int]  # ns of tape time.
+    fit: dict[str, int]  # Prints against the quotes before them, and levels of depth that were passed.
     sums: dict[str, float]  # Integrals over tape time, in units x ns.
     first_ns: int
     last_ns: int

@@ -376,11 +376,27 @@ def settle_past(venue: Venue, record: Record) -> None:
 
 
 @inlined
-def count(venue: Venue, record: Record, kind: int, size: int) -> None:
-    """Count one row of the tape; `size` in lots, of a print."""
+def set_against_quote(venue: Venue, record: Record, side: int, price: int) -> None:
+    """Count whether a print fits the quote before it; where many do not, the two are of two clocks or two markets."""
+    bid, ask = venue.shown_bid, venue.shown_ask
+    if bid == 0 or ask == 0:
+        return
+    record.met += 1
+    if price > ask or price < bid:
+        record.outside += 1
+    if side != 0:
+        record.met_sided += 1
+        if side * (2 * price - bid - ask) < 0:
+            record.wrong_side += 1
+
+
+@inlined
+def count(venue: Venue, record: Record, kind: int, side: int, price: int, size: int) -> None:
+    """Count one row of the tape; side, price (ticks) and size (lots) are those of a print."""
     if kind == _TRADE:
         record.trades += 1
         record.volume += float(size)
+        set_against_quote(venue, record, side, price)
         return
     if record.n_settled < record.n_fills:
         settle_past(venue, record)
@@ -395,6 +411,8 @@ def finish(params: Params, state: State, venue: Venue, record: Record) -> None:
     """Weigh the rest of the time; write the last sample and the markouts whose horizon the tape just reached."""
     weigh_standing(params, state, venue, record)
     weigh_touch(record, 0)
+    record.levels_passed = venue.levels_passed
+    record.time_crossed = venue.crossed_total_ns
     if record.mid2 == 0:
         return
     look_back(record, record.last_ns + 1)

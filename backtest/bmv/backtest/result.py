@@ -16,6 +16,7 @@ from bmv.adapters.config.schema import RecordedLatency
 from bmv.adapters.parquet.tape import ParquetTape
 from bmv.backtest import identity
 from bmv.backtest.codecache import product_hash
+from bmv.backtest.fit import fit_warnings
 from bmv.backtest.folder import (
     CONFIG,
     EQUITY,
@@ -86,6 +87,7 @@ class Result:
         stats = statistics(o, self.config.model_dump(mode="json"))
         quality = self._tape.quality.as_dict()
         told, grave = quality.pop("warnings"), self._tape.quality.grave
+        of_tape = [*fit_warnings(stats["fit"]), *told[:grave]]
         of_run = [*breaker_warnings(o), *participation_warnings(stats["participation"])]
         return {
             "version": VERSION,
@@ -106,7 +108,7 @@ class Result:
             "events_per_second": round(o.counts["events"] / o.engine_seconds) if o.engine_seconds > 0 else None,
             "statistics": stats,
             "quality": quality,
-            "warnings": [*told[:grave], *of_run, *told[grave:]],
+            "warnings": [*of_tape, *of_run, *told[grave:]],
         }
 
     def _money(self, quanta: int) -> str:

@@ -102,7 +102,7 @@ def _happen(world: World, row: Row) -> None:
     first = world.exchange.reports_made
     event = world.exchange.row(*row)
     world.book(first)
-    recorder.count(world.exchange.sim.venue, world.record, event.kind, event.size)
+    recorder.count(world.exchange.sim.venue, world.record, event.kind, event.side, event.price, event.size)
     world.tell(event)
     recorder.mark(world.engine.params, world.engine.state, world.record, world.exchange.sim.venue.mid2)
 

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from bmv.backtest.fit import fit
 from bmv.backtest.markouts import adverse_selection, markouts, pivot_quality, spreads
 from bmv.backtest.numbers import SECOND, Json, finite, ratio
 from bmv.backtest.participation import participation
@@ -43,6 +44,7 @@ def statistics(outcome: "Outcome", config: Json) -> Json:
         "ratios": ratios(equity, float(config["data"]["equity_sample_s"])),
         "activity": activity(outcome),
         "participation": participation(outcome),
+        "fit": fit(outcome),
         "refusals": refusals(outcome),
         "breaker": breaker_timeline(outcome),
         "why_nothing": why_nothing(outcome),

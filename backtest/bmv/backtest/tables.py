@@ -35,6 +35,7 @@ LIQUIDITY = {
     Liquidity.TAKER.value: "taker",
 }
 CAUSE = {Liquidity.MAKER.value: "print", Liquidity.MAKER_BY_QUOTE.value: "quote", Liquidity.TAKER.value: "take"}
+FIT = ("met", "met_sided", "outside", "wrong_side", "levels_passed")  # Of the record: `Outcome.fit`.
 MARKOUTS = ("mid_0_1s", "mid_1s", "mid_5s", "mid_30s", "mid_60s", "mid_300s")
 
 
@@ -81,6 +82,7 @@ def outcome(
         net_vs_hold=pnl["net"] - int(worth(params.half, t.start_position, t.mid2 - t.start_mid2)),
         digest=text(state.digest),
         times=times(record),
+        fit={name: int(getattr(t, name)) for name in FIT},
         sums=sums(market, record),
         first_ns=int(t.first_ns),
         last_ns=int(t.last_ns),
@@ -110,7 +112,7 @@ def counts(state: State, record: Record) -> dict[str, int]:
 def times(record: Record) -> dict[str, int]:
     """Return for how many ns of tape time each thing held."""
     t = record
-    names = ("pivot", "two_sided", "bid_at_touch", "ask_at_touch", "both_at_touch", "at_limit", "halted")
+    names = ("pivot", "two_sided", "bid_at_touch", "ask_at_touch", "both_at_touch", "at_limit", "halted", "crossed")
     return {"total": int(t.last_ns - t.first_ns)} | {name: int(getattr(t, f"time_{name}")) for name in names}
 
 

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
+from bmv.data.book import Book
 from bmv.data.parquet import ROW
 from bmv.data.quality import GAP_NS, GAPS_KEPT, Gap
 from bmv.data.schema import LAKE, LAKE_SCHEMA
@@ -21,6 +22,11 @@ NEIGHBOURS = 101  # which are so many, itself included.
 OUTLIERS_KEPT = 5
 SHIFTS_MS = (-500, -100, -50, -20, -10, -5, -1, 0, 1, 5, 10, 20, 50, 100, 500)
 SKEW_GAIN = 0.02  # A shift is believed when so many more of the prints then lie at the quote.
+# Shifts that no network makes but wrong clocks do: seconds, and whole hours. They are looked at where prints do not lie
+# at the quote as it is, and believed for more, because so many are tried.
+_FAR_MS: tuple[int, ...] = (1_000, 1_500, 2_000, 3_000, 5_000, 10_000, 30_000, 60_000, *range(3_600_000, 13 * 3_600_000, 3_600_000))
+FAR_SHIFTS_MS: tuple[int, ...] = (*(-ms for ms in _FAR_MS), *_FAR_MS)
+FAR_GAIN, FAR_PRINTS = 0.15, 20  # So many prints must have a quote that far away.
 PRINTS_LOOKED_AT, QUOTES_LOOKED_AT = 200_000, 2_000_000  # For the skew; whichever is reached first.
 FAR_NS = 2**63 - 1
 
@@ -57,6 +63,9 @@ class Findings:
         duplicates: Rows that equal an earlier one of the same time in every column.
         outside: Prints above the ask or below the bid of the quote before.
         wrong_side: Prints with a recorded aggressor that bought at the bid or below, or sold at the ask or above.
+            Both are against the book that depth makes up where there are no quotes.
+        levels_passed: Levels of depth that a price of the other side had passed and no row removed: rows are missing.
+        crossed_ns: For how long the bids and asks of that book met.
         outliers: Prints more than 2 % from the median of the hundred around them.
         first_outliers: The first of them.
         skew_ms: By how much later the quotes should be taken for prints to lie at them most often; 0 when no shift
@@ -76,6 +85,8 @@ class Findings:
     duplicates: int
     outside: int
     wrong_side: int
+    levels_passed: int
+    crossed_ns: int
     outliers: int
     first_outliers: Sequence[Outlier]
     skew_ms: int | None
@@ -95,22 +106,25 @@ def checked(batches: Iterable[pl.DataFrame]) -> Findings:
     Args:
         batches: The rows, cut anywhere; where they have `row`, outliers are told by it, else by their place.
     """
-    tally, twins, against, outliers, skew = Tally(), _Twins(), _Against(), _Outliers(), _Skew()
+    tally, twins, against, outliers, skew, book = Tally(), _Twins(), _Against(), _Outliers(), _Skew(), Book()
     unsized = 0
     for numbered in batches:
         rows = numbered.select(list(LAKE))
         outliers.add(numbered if ROW in numbered.columns else rows.with_row_index(ROW, tally.rows))
-        for one in (tally, twins, against, skew):
+        for one in (tally, twins, against, skew, book):
             one.add(rows)
         unsized += rows.select(_UNSIZED).item()
+    prints = against if tally.counts["quotes"] else book
     return Findings(
         rows=tally.rows,
         first_ns=tally.first_ns,
         last_ns=tally.last_ns,
         unsized=unsized,
         duplicates=twins.count,
-        outside=against.outside,
-        wrong_side=against.wrong_side,
+        outside=prints.outside,
+        wrong_side=prints.wrong_side,
+        levels_passed=book.passed,
+        crossed_ns=book.crossed_ns,
         outliers=outliers.counted(),
         first_outliers=outliers.first(),
         skew_ms=skew.found(),
@@ -269,12 +283,21 @@ class _Skew:
             return None
         shares = {shift: _share_at_quote(self._prints, self._quotes, shift * 1_000_000) for shift in SHIFTS_MS}
         best = max(SHIFTS_MS, key=lambda shift: (shares[shift], -abs(shift)))
+        far = {shift: _share_at_quote(self._prints, self._quotes, shift * 1_000_000) for shift in FAR_SHIFTS_MS}
+        farthest = max(FAR_SHIFTS_MS, key=lambda shift: (far[shift], -abs(shift)))
+        if far[farthest] - shares[best] > FAR_GAIN:
+            return farthest
         return best if shares[best] - shares[0] > SKEW_GAIN else 0
 
 
 def _share_at_quote(prints: pl.DataFrame, quotes: pl.DataFrame, shift_ns: int) -> float:
-    # A print stands against the book before it: a quote of the same instant is what it made of the book.
+    # A print stands against the book before it: a quote of the same instant is what it made of the book. Prints that no
+    # quote can meet any more, because the shift has moved all of them to one side, say nothing of it.
     shifted = quotes.with_columns(pl.col("ts_ns") + shift_ns)
+    within = pl.col("ts_ns").is_between(shifted["ts_ns"][0], shifted["ts_ns"][-1])
+    prints = prints.filter(within) if abs(shift_ns) > SHIFTS_MS[-1] * 1_000_000 else prints
+    if len(prints) < FAR_PRINTS < abs(shift_ns):
+        return 0.0
     met = prints.join_asof(shifted, on="ts_ns", strategy="backward", allow_exact_matches=False, check_sortedness=False)
     at = (pl.col("price") == pl.col("bid")) | (pl.col("price") == pl.col("ask"))
     return float(met.select(at.fill_null(False).mean()).item())

@@ -16,12 +16,13 @@ from bmv.data.intake import Progress, Taken, judge, judge_whole, refusal_of, ref
 from bmv.data.lake import market_of, refuse_altered
 from bmv.data.parquet import ROW, parquet_batches, parquet_columns
 from bmv.data.place import is_url
-from bmv.data.quality import utc
+from bmv.data.quality import CROSSED_MAX, utc
 from bmv.data.schema import LAKE
 from bmv.ports.errors import DataError, UsageError
 from bmv.ports.market import PRICE_TICKS_MAX, SIZE_LOTS_MAX, Market
 
 Read = Callable[[Taken], Iterator[pl.DataFrame]]
+MAKERS_SIDES = 0.75  # Share of the prints on the wrong side: where the clocks are off up to 70 %, rarely more.
 ROWS_LOOKED_AT = 2_000_000  # For a hint; a check looks at all of them.
 
 
@@ -70,7 +71,14 @@ class Inspection:
         ]
         lines += [f"not used: {', '.join(self.taken.unused)}"] if self.taken.unused else []
         lines += [f"bad: {fault}" for fault in self.taken.faults()]
+        lines += _doubts(found)
         counts = (
+            (
+                found.levels_passed,
+                "level",
+                "levels",
+                "of the book passed by the other side and never removed: rows are missing",
+            ),
             (self.taken.back, "row stands", "rows stand", "after a later one"),
             (self.taken.off_lot, "size", "sizes", "off the lot grid"),
             (found.duplicates, "row equals", "rows equal", "an earlier one of the same time"),
@@ -92,13 +100,38 @@ class Inspection:
         lines += [f"no rows from {utc(gap.from_ns)} to {utc(gap.to_ns)}" for gap in found.gaps]
         if found.skew_ms:
             when = "later" if found.skew_ms > 0 else "earlier"
-            lines.append(f"clock skew: prints lie at the quote most often if quotes are {abs(found.skew_ms)} ms {when}")
+            lines.append(f"clock skew: prints lie at the quote most often if quotes are {_shift(found.skew_ms)} {when}")
         return lines
 
     def _strange(self, outlier: Outlier) -> str:
         told = self._outlier(outlier)
         where = self.taken.place(outlier.row)
         return f"a print at {told['price']} where others are near {told['around']}: {utc(outlier.ts_ns)}, {where}"
+
+
+def _doubts(found: Findings) -> list[str]:
+    """Return what makes the record as a whole hard to believe, with what it may be."""
+    doubts = []
+    sided = found.trades - found.unsided
+    if found.quotes and found.crossed > CROSSED_MAX * found.rows:
+        doubts.append("are bid and ask swapped? so many of the quotes are crossed")
+    if sided and found.wrong_side > MAKERS_SIDES * sided:
+        doubts.append(
+            "are the sides those of the maker? so many of the prints are on the wrong side of the quote before"
+        )
+    return doubts
+
+
+def _shift(ms: int) -> str:
+    """Return a shift in its fitting unit.
+
+    >>> _shift(-50), _shift(1500), _shift(3_600_000)
+    ('50 ms', '1.5 s', '1 h')
+    """
+    for per, unit in ((3_600_000, "h"), (1_000, "s")):
+        if abs(ms) >= per:
+            return f"{abs(ms) / per:g} {unit}"
+    return f"{abs(ms)} ms"
 
 
 class Look(NamedTuple):

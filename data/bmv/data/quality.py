@@ -23,6 +23,7 @@ from bmv.ports.messages import UNRECORDED, Kind
 GAP_NS = 60_000_000_000  # A hole between two rows that is longer than this is told in a warning.
 GAPS_KEPT = 10
 GAPS_WARNED = 3
+CROSSED_MAX = 0.05  # Share of the rows; no market recorded has more than one in a thousand.
 PRICES_STRIDE = 64  # Of so many rows the prices of one are looked at; more would be felt in reading.
 PRICES_KNOWN = 20  # Fewer different prices than this say nothing about the grid on which they lie.
 STRETCH = 64  # Rows whose first and last time are looked at before each of them is.
@@ -354,6 +355,8 @@ class Quality:
     def _on_the_tape(self, made_up: str, other: str) -> Iterator[str]:
         if made_up:
             yield f"the tape is made up ({made_up}): what is earned on it means nothing"
+        if self.crossed > CROSSED_MAX * self.told:
+            yield f"{self.crossed / self.told:.1%} of the rows are crossed quotes: are bid and ask swapped?"
         if other:
             yield f"the tape is of {other}"
         if not self.trades:

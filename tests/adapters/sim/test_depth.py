@@ -7,6 +7,7 @@ from venues import BUY, BY_QUOTE, IOC, LIMIT, MAKER, SELL, TAKER, Fill, Floor
 
 from bmv.adapters.sim.queue import UNKNOWN
 from bmv.adapters.sim.venue import DEPTH_MAX
+from bmv.core.state import NEVER_NS
 
 CLEAR = 0
 ROWS = st.tuples(st.sampled_from([BUY, SELL] * 8 + [CLEAR]), st.integers(1, 30), st.integers(0, 3))
@@ -60,6 +61,68 @@ def test_a_snapshot_that_repeats_the_touch_does_not_fill_us_a_second_time(best_f
     floor.depth(SELL, 100, 0)
     floor.wait(1)
     assert show() == [3]
+
+
+def passed(floor: Floor) -> tuple[int, int]:
+    """Return how many levels were found that nobody removed, and for how long bids and asks met, ns."""
+    return floor.exchange.sim.venue.levels_passed, floor.exchange.sim.venue.crossed_total_ns
+
+
+def test_a_level_that_nobody_removed_goes_when_the_other_side_has_passed_it() -> None:
+    floor = booked()
+
+    floor.wait(10)
+    floor.depth(BUY, 102, 5)
+    met = levels(floor, SELL)
+    floor.wait(7)
+    floor.depth(BUY, 90, 1)
+
+    assert met == [(101, 2), (102, 3), (105, 10)]
+    assert levels(floor, SELL) == [(105, 10)]
+    assert levels(floor, BUY)[0] == (102, 5)
+    assert passed(floor) == (2, 7)
+    assert (floor.exchange.sim.venue.bid, floor.exchange.sim.venue.ask) == (102, 105)
+
+
+def test_a_level_removed_within_the_instant_is_not_missed() -> None:
+    floor = booked()
+
+    floor.wait(10)
+    floor.depth(BUY, 101, 5)
+    floor.depth(SELL, 101, 0)
+    floor.wait(7)
+    floor.depth(BUY, 90, 1)
+
+    assert passed(floor) == (0, 0)
+    assert levels(floor, SELL) == [(102, 3), (105, 10)]
+
+
+def test_of_two_sides_that_meet_the_newer_is_believed() -> None:
+    floor = booked()
+
+    floor.wait(10)
+    floor.depth(SELL, 98, 5)
+    floor.wait(7)
+    floor.depth(SELL, 110, 1)
+
+    assert levels(floor, BUY) == [(95, 9)]
+    assert passed(floor) == (2, 7)
+
+
+@given(st.lists(st.tuples(st.integers(0, 1), ROWS), max_size=80))
+def test_a_book_never_stays_crossed_for_longer_than_an_instant(rows: list[tuple[int, tuple[int, int, int]]]) -> None:
+    floor = Floor()
+
+    for wait_ns, (side, price, size) in rows:
+        floor.wait(wait_ns)
+        if side == CLEAR:
+            floor.clear()
+        else:
+            floor.depth(side, price, size)
+        bids, asks = levels(floor, BUY), levels(floor, SELL)
+
+        meets = bool(bids and asks) and bids[0][0] >= asks[0][0]
+        assert floor.exchange.sim.venue.crossed_ns == (floor.clock.now_ns() if meets else NEVER_NS)
 
 
 @given(st.lists(ROWS, max_size=80))

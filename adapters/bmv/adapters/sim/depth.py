@@ -3,6 +3,7 @@
 from bmv.adapters.sim.venue import D_PRICE, D_SIZE, DEPTH_MAX, Venue
 from bmv.core.kernel import kernel
 from bmv.core.params import ASKS, BIDS
+from bmv.core.state import NEVER_NS
 
 
 @kernel
@@ -53,3 +54,50 @@ def set_level(venue: Venue, side: int, price: int, size: int) -> int:
     else:
         venue.n_asks = levels
     return before
+
+
+@kernel
+def settle_crossing(venue: Venue, now_ns: int, side: int) -> None:
+    """Take out what a better price of the other side has passed, unless the rows of one instant do so themselves.
+
+    A feed may name the new best price before it removes what that price traded with: within one instant bids and asks
+    may meet. Where they still do at the next row of a later time a removal is missing: rows were lost, or a recorder
+    came back without a snapshot. An exchange would have matched the two, so the older levels go. Call it after the
+    level of a row of `side` was set; 0 for a row that cleared the book.
+    """
+    if venue.crossed_ns != NEVER_NS and (not _meets(venue) or now_ns > venue.crossed_ns):
+        if _meets(venue):
+            venue.levels_passed += _drop_passed(venue, -venue.crosser)
+        venue.crossed_total_ns += now_ns - venue.crossed_ns
+        venue.crossed_ns = NEVER_NS
+    if venue.crossed_ns == NEVER_NS and _meets(venue):
+        venue.crossed_ns = now_ns
+        venue.crosser = side
+
+
+@kernel
+def _meets(venue: Venue) -> bool:
+    """Return whether the best bid is at the best ask or beyond."""
+    if venue.n_bids == 0 or venue.n_asks == 0:
+        return False
+    return bool(venue.depth[BIDS, 0, D_PRICE] >= venue.depth[ASKS, 0, D_PRICE])
+
+
+@kernel
+def _drop_passed(venue: Venue, side: int) -> int:
+    """Take out the levels of `side` at the other side's best price or beyond; return how many."""
+    row, other = (BIDS, ASKS) if side > 0 else (ASKS, BIDS)
+    levels = venue.n_bids if side > 0 else venue.n_asks
+    best = venue.depth[other, 0, D_PRICE]
+    passed = 0
+    while passed < levels and side * (venue.depth[row, passed, D_PRICE] - best) >= 0:
+        passed += 1
+    levels -= passed
+    for k in range(levels):
+        venue.depth[row, k, D_PRICE] = venue.depth[row, k + passed, D_PRICE]
+        venue.depth[row, k, D_SIZE] = venue.depth[row, k + passed, D_SIZE]
+    if side > 0:
+        venue.n_bids = levels
+    else:
+        venue.n_asks = levels
+    return passed

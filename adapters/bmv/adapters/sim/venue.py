@@ -60,6 +60,10 @@ class Venue:
     deep: int
     whole: int  # 1 once a row cleared the book: the levels told since are all there are.
     cleared_ns: int  # When a row last cleared it: the rows of that instant build up what was there.
+    crossed_ns: int  # Since when its bids and asks meet; NEVER_NS: they don't.
+    crosser: int  # The side whose row made them meet.
+    crossed_total_ns: int  # How long they have met in all.
+    levels_passed: int  # Levels that the other side passed, and no row had removed by the next instant.
     n_bids: int
     n_asks: int
     depth: Annotated[Table, (2, DEPTH_MAX, DEPTH_COLUMNS)]
@@ -99,6 +103,7 @@ def opened(seed: int) -> Venue:
     venue.best_ask = FAR_TICKS
     venue.chance = seed
     venue.cleared_ns = NEVER_NS
+    venue.crossed_ns = NEVER_NS
     venue.last_arrival_ns = NEVER_NS
     venue.last_report_ns = NEVER_NS
     venue.next_arrival_ns = FAR_NS
