@@ -9,17 +9,26 @@ new segment whenever the store is away or the queue is half full, also while the
 that was on its way when the store failed becomes a segment too, with the number that was set aside for it, lower than
 that of any written since. Only when no segment is left does the sender take from memory again.
 
+A busy machine may run neither task for a while, and who puts may never let the loop run. So `put` relies on none of
+them: where memory is full it moves the queue into a segment itself. One thread of its own does all that is done on the
+disk, and `put` waits for it, but for no longer than `wait_s` after that segment was begun. A disk that hangs costs a
+trading loop no more than that, once, and nothing at all if the keeper had begun the segment earlier, as it does when
+memory is half full. A recorder, which may wait but should let its loop run meanwhile, calls `record` in place of `put`.
+
 Nothing is kept twice: a segment goes when the store has acknowledged all of it, and what is sent again the store knows
-by its numbers. Where even the disk has no room, the newest rows are dropped, counted, and noted as gaps. What a killed
-process had in memory and neither store nor disk had yet is lost; its recorder's next epoch begins after the hole.
+by its numbers. Only where memory is full and the disk refuses, or has not answered within `wait_s`, are the newest rows
+dropped: they are counted, and a gap names them by time and by number. What a killed process had in memory and neither
+store nor disk had yet is lost; its recorder's next epoch begins after the hole.
 """
 
 import asyncio
 import fcntl
 import logging
+import math
+import time
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from pathlib import Path
 from typing import IO, NamedTuple, TypeVar
@@ -40,11 +49,26 @@ Done = TypeVar("Done")
 
 
 class Loss(NamedTuple):
-    """Rows of one recorder of a market that found no room, one after the other."""
+    """What one recorder of a market put and found no room: rows that follow one another by number, gaps among them.
+
+    `first_seq` and `rows` are those of `epoch`; without rows only gaps found no room, and `epoch` is -1.
+    """
 
     from_ns: int
     to_ns: int
+    epoch: int
+    first_seq: int
     rows: int
+    why: str
+
+
+class Spill(NamedTuple):
+    """The front of the queue on its way into a segment; it stays in the queue until it is there."""
+
+    number: int
+    entries: Sequence[Entry]
+    began_s: float
+    work: "Future[int | Exception]"  # The size in bytes, or why there is none.
 
 
 class Spool:
@@ -57,7 +81,9 @@ class Spool:
         queue_rows: Most rows in memory (72 bytes each): enough for as long as a segment takes to write.
         spill_bytes: Most bytes of segments on the disk.
         linger_s: How long rows wait for company before they are sent.
-        spill_s: How long rows wait in memory while the store is away; what a killed process loses.
+        spill_s: How long rows wait in memory while the store is away; what a killed process loses. A disk that refused
+            is not asked again before that.
+        wait_s: How long the disk may take over a segment before `put` gives up on it, where memory is full.
         retry_s: Pause before a store that failed is asked again; it doubles up to `retry_max_s`.
     """
 
@@ -69,6 +95,7 @@ class Spool:
         spill_bytes: int = 8 << 30,
         linger_s: float = 0.05,
         spill_s: float = 0.5,
+        wait_s: float = 2.0,
         retry_s: float = 0.1,
         retry_max_s: float = 5.0,
     ) -> None:
@@ -78,6 +105,7 @@ class Spool:
         self.spill_bytes = spill_bytes
         self.linger_s = linger_s
         self.spill_s = spill_s
+        self.wait_s = wait_s
         self.retry_s = retry_s
         self.retry_max_s = retry_max_s
         self.away: str | None = None  # Why the store is not reached, None while it is.
@@ -89,9 +117,10 @@ class Spool:
         self._flight_number = 0  # Of the segment that it becomes if the store fails.
         self._segments: dict[int, int] = {}  # Size in bytes by number.
         self._next = 0  # Number of the next segment.
+        self._spilling: Spill | None = None
+        self._refused_s = -math.inf  # When the disk last refused.
         self._losses: dict[tuple[str, str], Loss] = {}
         self._changed = asyncio.Event()
-        self._order = asyncio.Lock()  # Held by whoever takes from the front of the queue.
         self._disk: ThreadPoolExecutor | None = None  # One thread: what was begun ends before the next begins.
         self._tasks: list[asyncio.Task[None]] = []
         self._lock: IO[bytes] | None = None
@@ -122,22 +151,33 @@ class Spool:
         return not (self._queue or self._flight or self._segments)
 
     def put(self, ticks: Ticks) -> bool:
-        """Take `ticks` to be kept, at once and without waiting; False if there was no room and a gap will say so."""
-        rows = len(ticks.columns.ts_ns)
-        if rows and self._rows + rows > self.queue_rows:
-            self._lose(ticks)
-            return False
-        if rows:
-            self._end_loss((ticks.market, ticks.source))
-            self._queue.append(ticks)
-            self._rows += rows
-            self._changed.set()
-        return True
+        """Take `ticks` to be kept, at once; only where memory is full does this wait, `wait_s` at most, for the disk.
+
+        False if some found no room there either: they are counted in `dropped`, and a gap will name them.
+        """
+        self._refuse_closed()
+        return all([self._put(part) for part in _parts(ticks, self.queue_rows // 2)])
+
+    async def record(self, ticks: Ticks, patience_s: float = 30.0) -> bool:
+        """Do as `put` does, but let the loop run while memory is full, and be patient with a disk that is slow."""
+        self._refuse_closed()
+        whole = True
+        for part in _parts(ticks, self.queue_rows // 2):
+            with suppress(TimeoutError):
+                async with asyncio.timeout(patience_s):
+                    while self._rows + _rows(part) > self.queue_rows:
+                        if not await self._spill(LOOK_S):
+                            await asyncio.sleep(LOOK_S)
+            whole &= self._put(part)
+        return whole
 
     def note_gap(self, gap: Gap) -> None:
-        """Take a hole to be noted, at once and without waiting; it is small and finds room always."""
-        self._queue.append(gap)
-        self._changed.set()
+        """Take a hole to be noted, at once; where there is no room it becomes part of the gap that will say so."""
+        self._refuse_closed()
+        if self._room(1):
+            self._append(gap)
+        else:
+            self._lose(gap)
 
     async def flush(self) -> None:
         """Return when the store has everything that was put; while the store is away that is never."""
@@ -147,6 +187,7 @@ class Spool:
     async def close(self, patience_s: float = 2.0) -> None:
         """Give the store `patience_s` to take the rest, and leave what remains in the folder, for the next to send.
 
+        For the disk this waits as long as it takes: what is not there then is lost.
         `StorageError` if it found no room there either: then it is lost, and the error says how much.
         """
         if self._disk is None:
@@ -160,6 +201,7 @@ class Spool:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._tasks = []
+        self._refused_s = -math.inf  # The disk is asked once more.
         try:
             await self._spill_flight()
             while self._queue and await self._spill():
@@ -197,10 +239,11 @@ class Spool:
 
     async def _send_next(self) -> None:
         """Hand over what is at the front, whatever that is."""
-        async with self._order:
-            if not self._flight and not self._segments:
-                self._flight, self._flight_number = self._taken(), self._next
-                self._next += 1
+        if self._spilling:  # What is at the front becomes a segment, and is sent from there, unless the disk hangs.
+            await self._spill(self._left_s(self._spilling))
+        if not self._flight and not self._segments:
+            self._flight, self._flight_number = self._taken(), self._next
+            self._next += 1
         if self._flight:
             await self._hand_over(self._flight)
             self._flight = ()
@@ -215,7 +258,7 @@ class Spool:
             LOG.error("%s; it is set aside", fault)
         await self._on_disk(path.replace, path.with_suffix(".damaged")) if fault else await self._on_disk(path.unlink)
         self._segments.pop(number)
-        self.full = None  # There is room again.
+        self._refused_s, self.full = -math.inf, None  # There is room again.
 
     async def _hand_over(self, entries: Iterable[Entry]) -> None:
         for each in merged(entries):
@@ -239,65 +282,139 @@ class Spool:
                 await self._spill()
                 spilled_at = loop.time()
 
-    async def _spill(self) -> bool:
-        """Move the front of the queue into a segment; tell whether there was room."""
-        async with self._order:
-            entries, rows = list[Entry](), 0
-            for each in self._queue:
-                if rows >= SEGMENT_ROWS:
-                    break
-                entries.append(each)
-                rows += _rows(each)
-            if not entries:
-                return True
-            # They leave the queue afterwards: whoever is cancelled here, or finds no room, has lost nothing.
-            if not await self._written(self._next, entries):
-                return False
-            self._next += 1
-            self._rows -= rows
-            for _ in entries:
-                self._queue.popleft()
-        return True
+    async def _spill(self, within_s: float | None = None) -> bool:
+        """Move the front of the queue into a segment; tell whether it is there, after `within_s` at most."""
+        spill = self._spilling or self._begun()
+        if spill is None:
+            return not self._queue
+        done, _ = await asyncio.wait([asyncio.wrap_future(spill.work)], timeout=within_s)
+        return bool(done) and self._ended(spill)
+
+    def _spill_now(self) -> bool:
+        """Do the same without the loop, and give the disk no longer than `wait_s` from the beginning of the segment."""
+        spill = self._spilling or self._begun()
+        if spill is None:
+            return False
+        done, _ = wait([spill.work], self._left_s(spill))
+        if not done:
+            self._no_room(f"the disk has not answered for {self.wait_s:g} s")
+            return False
+        return self._ended(spill)
+
+    def _left_s(self, spill: Spill) -> float:
+        """Return how much longer the disk may take over a segment."""
+        return max(0.0, spill.began_s + self.wait_s - time.monotonic())
+
+    def _begun(self) -> Spill | None:
+        """Begin a segment of the front of the queue; None where that is empty, or the disk is not to be asked."""
+        entries, rows = list[Entry](), 0
+        for each in self._queue:
+            if rows >= SEGMENT_ROWS:
+                break
+            entries.append(each)
+            rows += _size(each)
+        if not entries or not self._allowed():
+            return None
+        assert self._disk is not None, "the spool is not open"
+        work = self._disk.submit(_write, self.folder, self._next, entries)
+        self._spilling = Spill(self._next, entries, time.monotonic(), work)
+        self._next += 1
+        return self._spilling
+
+    def _ended(self, spill: Spill) -> bool:
+        """Take the rows of a segment that was written out of the queue, once; tell whether it was."""
+        told = spill.work.result()
+        if self._spilling is spill:
+            self._spilling = None
+            if self._kept(spill.number, told):
+                for each in spill.entries:
+                    if self._queue and self._queue[0] is each:  # Else the sender took it, since the disk was slow.
+                        self._rows -= _size(self._queue.popleft())
+        return isinstance(told, int)
 
     async def _spill_flight(self) -> None:
         """Write what was on its way into the segment set aside for it; without room it stays on its way."""
-        async with self._order:
-            if self._flight and await self._written(self._flight_number, self._flight):
+        if self._flight and self._allowed():
+            told = await self._on_disk(_write, self.folder, self._flight_number, self._flight)
+            if self._kept(self._flight_number, told):
                 self._flight = ()
 
-    async def _written(self, number: int, entries: Sequence[Entry]) -> bool:
+    def _allowed(self) -> bool:
+        """Tell whether the disk may be asked for a segment more."""
         if sum(self._segments.values()) >= self.spill_bytes:
-            self.full = f"{self.spill_bytes:,} bytes of segments are there, which is the most allowed"
+            self._no_room(f"{self.spill_bytes:,} bytes of segments are there, which is the most allowed")
             return False
-        try:
-            # What was put one by one lies together on the disk.
-            self._segments[number] = await self._on_disk(segment.write, self.folder, number, list(merged(entries)))
-        except OSError as error:
-            if self.full is None:
-                LOG.error("%s: no room: %s", self.folder, error)
-            self.full = f"{self.folder}: {error.strerror or error}"
+        return time.monotonic() - self._refused_s >= self.spill_s
+
+    def _kept(self, number: int, told: int | Exception) -> bool:
+        """Take in what came of writing a segment."""
+        if isinstance(told, Exception):
+            self._refused_s = time.monotonic()
+            self._no_room(getattr(told, "strerror", None) or str(told) or type(told).__name__)
             return False
-        self.full = None
+        self._segments[number] = told
+        self._refused_s, self.full = -math.inf, None
         return True
+
+    def _no_room(self, why: str) -> None:
+        if self.full is None:
+            LOG.error("%s: no room: %s", self.folder, why)
+        self.full = why
 
     def _taken(self) -> list[Entry]:
         entries, rows = list[Entry](), 0
         while self._queue and rows < BATCH_ROWS:
             entries.append(self._queue.popleft())
-            rows += _rows(entries[-1])
+            rows += _size(entries[-1])
         self._rows -= rows
         return entries
 
-    def _lose(self, ticks: Ticks) -> None:
-        times, key = ticks.columns.ts_ns, (ticks.market, ticks.source)
-        before = self._losses.get(key, Loss(int(times[0]) - 1, int(times[0]), 0))
-        self._losses[key] = Loss(before.from_ns, max(before.to_ns, int(times[-1]) + 1), before.rows + len(times))
-        self.dropped += len(times)
+    def _put(self, ticks: Ticks) -> bool:
+        key = ticks.market, ticks.source
+        if not self._room(_rows(ticks) + (key in self._losses)):
+            self._lose(ticks)
+            return False
+        self._end_loss(key)
+        self._append(ticks)
+        return True
+
+    def _room(self, rows: int) -> bool:
+        """Make room for so many rows where there is none; tell whether there is."""
+        while self._rows + rows > self.queue_rows:
+            if not self._spill_now():
+                return False
+        return True
+
+    def _append(self, entry: Entry) -> None:
+        self._queue.append(entry)
+        self._rows += _size(entry)
+        self._changed.set()
+
+    def _lose(self, entry: Entry) -> None:
+        """Count what found no room; what follows it by number is part of the same loss."""
+        key, lost = (entry.market, entry.source), self._lost(entry)
+        before = self._losses.get(key)
+        if before is not None and before.rows and lost.rows and not _goes_on(before, lost):
+            self._end_loss(key)
+            before = None
+        if before is None:
+            LOG.error("%s: ticks of %s by %s are dropped: %s", self.folder, *key, self.full)
+        self._losses[key] = lost if before is None else _one(before, lost)
+        self.dropped += lost.rows
+
+    def _lost(self, entry: Entry) -> Loss:
+        if isinstance(entry, Gap):
+            return Loss(entry.from_ns, entry.to_ns, -1, 0, 0, entry.why)
+        times, rows = entry.columns.ts_ns, _rows(entry)
+        return Loss(int(times.min()) - 1, int(times.max()) + 1, entry.epoch, entry.first_seq, rows, str(self.full))
 
     def _end_loss(self, stream: tuple[str, str]) -> None:
         if loss := self._losses.pop(stream, None):
-            why = f"no room in memory nor on the disk: {loss.rows:,} rows dropped"
-            self.note_gap(Gap(*stream, loss.from_ns, loss.to_ns, why))
+            self._append(Gap(*stream, loss.from_ns, loss.to_ns, _why(loss)))
+
+    def _refuse_closed(self) -> None:
+        if self._disk is None:
+            raise StorageError(f"{self.folder}: the spool is not open, and keeps nothing; use it as `async with` does")
 
     def _open(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -363,6 +480,44 @@ def _length(run: Sequence[Ticks]) -> int:
 
 def _rows(entry: Entry) -> int:
     return len(entry.columns.ts_ns) if isinstance(entry, Ticks) else 0
+
+
+def _size(entry: Entry) -> int:
+    """Return how much of the memory an entry takes, in rows."""
+    return _rows(entry) if isinstance(entry, Ticks) else 1
+
+
+def _parts(ticks: Ticks, most_rows: int) -> Iterator[Ticks]:
+    """Yield `ticks` in pieces that memory can hold; none for no rows."""
+    for at in range(0, _rows(ticks), max(1, most_rows)):
+        columns = Columns(*(column[at : at + max(1, most_rows)] for column in ticks.columns))
+        yield ticks._replace(first_seq=ticks.first_seq + at, columns=columns)
+
+
+def _goes_on(before: Loss, lost: Loss) -> bool:
+    return before.epoch == lost.epoch and before.first_seq + before.rows == lost.first_seq
+
+
+def _one(before: Loss, lost: Loss) -> Loss:
+    """Join two losses of one recorder, one of which may have no rows."""
+    told = lost if lost.rows and not before.rows else before
+    from_ns, to_ns = min(before.from_ns, lost.from_ns), max(before.to_ns, lost.to_ns)
+    return told._replace(from_ns=from_ns, to_ns=to_ns, rows=before.rows + lost.rows)
+
+
+def _why(loss: Loss) -> str:
+    if not loss.rows:
+        return loss.why
+    numbers = f"numbers {loss.first_seq} to {loss.first_seq + loss.rows - 1} of epoch {loss.epoch}"
+    return f"no room in memory nor on the disk ({loss.why}): {loss.rows:,} rows dropped, {numbers}"
+
+
+def _write(folder: Path, number: int, entries: Sequence[Entry]) -> int | Exception:
+    """Write a segment and return its size in bytes, or what stood in the way: whoever waits for it decides."""
+    try:
+        return segment.write(folder, number, list(merged(entries)))  # What was put one by one lies together there.
+    except Exception as error:
+        return error
 
 
 def _read(path: Path) -> tuple[list[Entry], DataError | None]:
