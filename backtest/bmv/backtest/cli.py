@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from bmv.adapters.cli.options import JSON, SETS
+from bmv.adapters.cli.options import JSON, SETS, Local
 from bmv.ports.errors import BmvError, DataError, UsageError
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ INSTANT = r"(\d{8})(?:T(\d{2})(\d{2})(\d{2})?)?"
 TIMERANGE = re.compile(rf"(?P<start>{INSTANT})?-(?P<end>{INSTANT})?")
 NS_PER_S = 1_000_000_000
 
-RUN = click.argument("run", type=click.Path(path_type=Path), default=LATEST)
+RUN = click.argument("run", type=Local(), default=LATEST)
 
 
 class ManyPaths(click.Command):
@@ -45,16 +45,16 @@ class ManyPaths(click.Command):
 
 
 @click.command(cls=ManyPaths)
-@click.argument("config")
+@click.argument("config", type=Local())
 @click.option("--data", multiple=True, metavar="PATH...", help="Tapes, folders, or a database; else [storage].ticks.")
 @click.option("--timerange", metavar="A-B", help="UTC, end exclusive: 20250903-20250905, 20250903T1200-, -20250905.")
 @click.option("--engine", type=click.Choice(["fused", "reference"]), default="fused", show_default=True)
 @SETS
-@click.option("--out", type=click.Path(path_type=Path), help="Run folder; else runs/backtest/<time>-<symbol>-<hash>.")
+@click.option("--out", type=Local(), help="Run folder; else runs/backtest/<time>-<symbol>-<hash>.")
 @click.option("--no-report", is_flag=True, help="Do not write report.html.")
 @JSON
 def backtest(
-    config: str,
+    config: Path,
     data: tuple[str, ...],
     timerange: str | None,
     engine: Literal["fused", "reference"],
@@ -134,8 +134,8 @@ def report(run: Path) -> None:
 
 
 @click.command()
-@click.argument("a", type=click.Path(path_type=Path))
-@click.argument("b", type=click.Path(path_type=Path))
+@click.argument("a", type=Local())
+@click.argument("b", type=Local())
 @JSON
 def compare(a: Path, b: Path, as_json: bool) -> None:
     """Set the runs A and B side by side.

@@ -12,9 +12,9 @@ import polars as pl
 from bmv.data.importers import FORMS, Options, chosen
 from bmv.data.lake import market_of, refuse_many
 from bmv.data.parquet import ROW, maker, parquet_batches
-from bmv.data.place import ticks_below
 from bmv.data.schema import FLOATS, LAKE, replacing
 from bmv.data.steps import KINDS
+from bmv.data.walk import files_below
 from bmv.ports.errors import DataError, UsageError
 from bmv.ports.market import Market
 
@@ -34,7 +34,7 @@ def exported(
     if not out.name.endswith((".csv", ".csv.gz")):
         raise UsageError(f"{out}: expected a name that ends in .csv or .csv.gz")
     _refuse_there(out, overwrite)
-    days = ticks_below(asked)
+    days = files_below(asked)
     refuse_many(asked, days)
     rows = 0
     half_done = out.with_name(f".{out.name}.{os.getpid()}.tmp")

@@ -24,9 +24,10 @@ from bmv.data.files import sha256, sync_folder
 from bmv.data.merge import merged
 from bmv.data.pages import refuse_odd_pages
 from bmv.data.parquet import parquet_batches, readable
-from bmv.data.place import is_url, unreachable
+from bmv.data.place import is_url
 from bmv.data.quality import Gap
 from bmv.data.schema import LAKE, LAKE_SCHEMA, day_path, manifest_path, replacing, writable, write_rows
+from bmv.data.walk import NO_DAY, Folder, Stray, day_named, leads_nowhere, look, warn_of
 from bmv.ports.errors import DataError, StorageError
 from bmv.ports.market import Market
 
@@ -81,14 +82,20 @@ class Lake:
 
     def days(self, venue: str | None = None, symbol: str | None = None) -> list[Day]:
         """Return the days there are, of all markets or of some, ordered by market and day."""
-        found = []
-        for folder in (folder for place in _inside(self.root) for folder in _inside(place)):
-            for path in _inside(folder):
-                day = _day_of(path)
-                place = Day(path, folder.parent.name, folder.name, day or date.min)
-                if day is not None and _is(place.venue, venue) and _is(place.symbol, symbol):
-                    found.append(place)
+        found, strays = list[Day](), list[Stray]()
+        for above in self._folders(self.root, venue, strays):
+            for folder in self._folders(above, symbol, strays):
+                inside = look(folder)
+                strays += _strays_of(inside, top=False)
+                found += [Day(path, above.name, folder.name, day_named(path) or date.min) for path in inside.days]
+        warn_of(strays, self.root)
         return found
+
+    def _folders(self, above: Path, asked: str | None, strays: list[Stray]) -> list[Path]:
+        """Return the folders in another that are asked for; what else lies there that could be taken is a stray."""
+        inside = look(above)
+        strays += _strays_of(inside, top=True)
+        return [folder for folder in inside.folders if _is(folder.name, asked)]
 
     def place(self, venue: str, symbol: str, day: date) -> Day:
         """Return where a day of a market lies, or would lie."""
@@ -135,6 +142,7 @@ class Lake:
 
         The caller holds :meth:`writing`.
         """
+        refuse_nowhere(day.path)
         old, sources, makers = pl.DataFrame(schema=LAKE_SCHEMA), list[Mapping[str, Any]](), ""
         if day.path.exists():
             _refuse_other_steps(day.path, market)
@@ -189,6 +197,12 @@ class Lake:
                 yield half_done
             finally:
                 shutil.rmtree(half_done, ignore_errors=True)
+
+
+def refuse_nowhere(path: Path) -> None:
+    """Raise `DataError` where a day is a link that leads nowhere: what it led to may come back."""
+    if nowhere := leads_nowhere(path):
+        raise DataError(f"{path}: {nowhere}; bring back what it leads to, or remove the link")
 
 
 def both_makers(one: str, other: str) -> str:
@@ -308,7 +322,7 @@ def _market_named(path: Path) -> str:
     with readable(path):
         words = pl.read_parquet_metadata(str(path))
     told = " ".join(words[key] for key in ("bmv.venue", "bmv.symbol") if key in words)
-    return told or (path.parent.name if _day_of(path) else "")
+    return told or (path.parent.name if day_named(path) else "")
 
 
 def market_of(path: Path) -> Market:
@@ -324,22 +338,7 @@ def _is(found: str, asked: str | None) -> bool:
     return asked is None or found == asked.replace("/", "-")
 
 
-def _inside(folder: Path) -> list[Path]:
-    """Return what lies in a folder, hidden things aside; nothing where it is none, or is gone by now."""
-    try:
-        return sorted(path for path in folder.iterdir() if path.name[:1] not in ("", "."))
-    except (FileNotFoundError, NotADirectoryError):
-        return []
-    except Exception as error:
-        if not is_url(folder):
-            raise
-        raise unreachable(folder, error) from error
-
-
-def _day_of(path: Path) -> date | None:
-    if path.suffix != ".parquet":
-        return None
-    try:
-        return date.fromisoformat(path.stem)
-    except ValueError:
-        return None
+def _strays_of(inside: Folder, *, top: bool) -> list[Stray]:
+    """Return what of a folder is passed over: above the days of markets every file, beside them every folder too."""
+    others = [*inside.files, *inside.days] if top else [*inside.files, *inside.folders]
+    return [*inside.strays, *(Stray(path, NO_DAY) for path in others)]

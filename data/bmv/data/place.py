@@ -35,28 +35,6 @@ def is_url(name: object) -> bool:
     return "://" in str(name)
 
 
-def ticks_below(path: Path) -> list[Path]:
-    """Return the Parquet files that a path means: itself, or all `*.parquet` below a folder, sorted.
-
-    `DataError` where there are none, or the store that holds them can't be asked.
-    """
-    try:
-        if path.is_dir():
-            inside = sorted(file for file in path.rglob("*.parquet") if file.is_file() and file.name[0] != ".")
-            if not inside:
-                raise DataError(f"{path}: no *.parquet files in this folder")
-            return inside
-        if path.exists():
-            return [path]
-    except DataError:
-        raise
-    except Exception as error:
-        if not is_url(path):
-            raise
-        raise unreachable(path, error) from error
-    raise DataError(f"{path}: no such file or folder")
-
-
 def unreachable(path: Path, error: Exception) -> DataError:
     """Say what a store said: each fails in its own words, for no network, no such bucket, no key to it."""
     return DataError(f"{path}: the object store can't be read: {type(error).__name__}: {error}")

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from bmv.adapters.cli.options import JSON, SETS
+from bmv.adapters.cli.options import JSON, SETS, Local
 from bmv.ports.errors import ConfigError
 
 
@@ -15,7 +15,7 @@ def config() -> None:
 
 
 @config.command()
-@click.argument("file")
+@click.argument("file", type=Local())
 @SETS
 @JSON
 @click.pass_context
@@ -39,7 +39,7 @@ def check(ctx: click.Context, file: str, sets: tuple[str, ...], as_json: bool) -
 
 
 @config.command()
-@click.argument("file")
+@click.argument("file", type=Local())
 @SETS
 @JSON
 def show(file: str, sets: tuple[str, ...], as_json: bool) -> None:

@@ -12,11 +12,11 @@ from typing import Any, NamedTuple
 
 import click
 
-from bmv.adapters.cli.options import JSON, Local, overwriting
+from bmv.adapters.cli.options import JSON, Journal, Local, overwriting
 from bmv.ports.errors import ConfigError, UsageError
 
 ENVIRONMENT = "BMV_POSTGRES"
-CONFIG = click.argument("config", required=False, type=click.Path(path_type=Path))
+CONFIG = click.argument("config", required=False, type=Journal(), metavar="[CONFIG|URL]")
 
 
 class Place(NamedTuple):
@@ -31,15 +31,16 @@ class Place(NamedTuple):
 def db() -> None:
     """Make, update, fill, look at and copy the database.
 
-    Which one, `[storage] journal` of CONFIG says (postgresql:… or sqlite:…), or without CONFIG the environment variable
-    BMV_POSTGRES. A password is never given on the command line: it comes from BMV_POSTGRES, PGPASSWORD or ~/.pgpass.
+    Which one, `[storage] journal` of CONFIG says (postgresql:… or sqlite:…), or such a URL in place of CONFIG, or
+    without either the environment variable BMV_POSTGRES. A password is never given on the command line: it comes from
+    BMV_POSTGRES, PGPASSWORD or ~/.pgpass.
     """
 
 
 @db.command()
 @CONFIG
 @JSON
-def init(config: Path | None, as_json: bool) -> None:
+def init(config: Path | str | None, as_json: bool) -> None:
     """Make the database if it is not there, and its tables.
 
     \b
@@ -64,7 +65,7 @@ def init(config: Path | None, as_json: bool) -> None:
 @db.command()
 @CONFIG
 @JSON
-def migrate(config: Path | None, as_json: bool) -> None:
+def migrate(config: Path | str | None, as_json: bool) -> None:
     """Bring the tables up to date; every step is applied whole or not at all.
 
     A database that has steps which this program does not know, or one that was edited since, is refused (exit 3).
@@ -85,7 +86,7 @@ def migrate(config: Path | None, as_json: bool) -> None:
 @db.command()
 @CONFIG
 @JSON
-def status(config: Path | None, as_json: bool) -> None:
+def status(config: Path | str | None, as_json: bool) -> None:
     """Tell which steps the tables have and lack, and how much is in them.
 
     The number of ticks is the server's own estimate, as of its last vacuum.
@@ -111,11 +112,11 @@ def status(config: Path | None, as_json: bool) -> None:
 
 
 @db.command()
-@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@click.argument("file", type=Local())
 @CONFIG
 @overwriting("Replace FILE.")
 @JSON
-def backup(file: Path, config: Path | None, overwrite: bool, as_json: bool) -> None:
+def backup(file: Path, config: Path | str | None, overwrite: bool, as_json: bool) -> None:
     """Copy the database into FILE, as it is at this moment; nobody who writes to it waits.
 
     Of Postgres it is what `pg_restore` reads, made by `pg_dump`, which must be installed; of SQLite it is a SQLite
@@ -149,7 +150,7 @@ def backup(file: Path, config: Path | None, overwrite: bool, as_json: bool) -> N
 @click.option("--symbol", required=True, help="The market, a folder within that.")
 @click.option("--replace", is_flag=True, help="Load days anew whose files have changed since they were loaded.")
 @JSON
-def load(config: Path | None, root: Path, venue: str, symbol: str, replace: bool, as_json: bool) -> None:
+def load(config: Path | str | None, root: Path, venue: str, symbol: str, replace: bool, as_json: bool) -> None:
     """Copy the ticks that a lake has of a market into the database, for a backtest from there, or for SQL.
 
     Loading twice changes nothing, and a load that was broken off goes on where it was. The database knows the market as
@@ -172,9 +173,9 @@ def load(config: Path | None, root: Path, venue: str, symbol: str, replace: bool
     _tell(as_json, {"place": place.shown, **asdict(done)})
 
 
-def _out_and_config(file: Path, config: Path | None) -> tuple[Path, Path | None]:
+def _out_and_config(file: Path, config: Path | str | None) -> tuple[Path, Path | str | None]:
     """Tell the file to write from the configuration, in whichever order they were given."""
-    if file.suffix == ".toml" and file.is_file() and config is not None and config.suffix != ".toml":
+    if file.suffix == ".toml" and file.is_file() and isinstance(config, Path) and config.suffix != ".toml":
         file, config = config, file
     if file.suffix == ".toml":
         raise UsageError(
@@ -198,23 +199,25 @@ def _rows_bar(quiet: bool, count: Callable[[], int]) -> Iterator[Callable[[int],
         yield lambda rows: bar.update(task, advance=rows)
 
 
-def _place(config: Path | None) -> Place:
+def _place(config: Path | str | None) -> Place:
     """Return where the journal is; `ConfigError` if nobody says."""
     from bmv.adapters.postgres.dsn import checked, masked
 
     journal = _journal(config)
     scheme, _, rest = journal.partition(":")
     if scheme == "sqlite":
-        path = (config.parent if config else Path()) / rest
+        path = (config.parent if isinstance(config, Path) else Path()) / rest
         return Place(None, path, f"sqlite:{path}")
     return Place(checked(journal), None, masked(journal))
 
 
-def _journal(config: Path | None) -> str:
+def _journal(config: Path | str | None) -> str:
     if config is None:
         if named := os.environ.get(ENVIRONMENT):
             return named
         raise ConfigError(f"which database? name a configuration, or set {ENVIRONMENT}=postgresql://USER@HOST/DATABASE")
+    if isinstance(config, str):
+        return config
     from bmv.adapters.config import load
 
     journal = load(config).storage.journal

@@ -5,17 +5,15 @@ from pathlib import Path
 
 import click
 
-from bmv.adapters.cli.options import Amount, Fee, overwriting
+from bmv.adapters.cli.options import Amount, Fee, Local, overwriting
 from bmv.ports.errors import UsageError
 
 NAME = "bmv.toml"
 
 
 @click.command()
-@click.argument("path", type=click.Path(path_type=Path), default=Path(NAME))
-@click.option(
-    "--data", "tape", type=click.Path(path_type=Path), metavar="TAPE", help="Read symbol, tick and lot size from it."
-)
+@click.argument("path", type=Local(), default=Path(NAME))
+@click.option("--data", "tape", type=Local(), metavar="TAPE", help="Read symbol, tick and lot size from it.")
 @click.option("--tick-size", type=Amount(), help="Step of price, quote per base, in place of the tape's.")
 @click.option("--lot-size", type=Amount(), help="Step of size, base, in place of the tape's.")
 @click.option("--maker-fee-bps", type=Fee(), help="Fee of a fill that made liquidity, bps; negative is a rebate.")

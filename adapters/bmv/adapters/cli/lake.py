@@ -4,7 +4,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import date, datetime
+from datetime import datetime
 from decimal import Decimal
 from functools import wraps
 from pathlib import Path
@@ -229,6 +229,7 @@ def check(
     """
     from bmv.data.check import between
     from bmv.data.inspection import inspected
+    from bmv.data.walk import day_named
 
     told, unusable = [], []
     spans = dict[Path, list[tuple[int, int]]]()
@@ -243,7 +244,7 @@ def check(
         refused = {"error": found.refusal} if found.refusal else {}
         unusable += refused.values()
         told.append({"file": str(path), "usable": not refused, **refused, **found.as_dict()})
-        if _is_day(path):
+        if day_named(path):
             spans.setdefault(path.parent, []).append((found.findings.first_ns, found.findings.last_ns))
         if not as_json:
             _tell(path, found.findings, found.words())
@@ -465,10 +466,10 @@ def _guess(path: Path, form: str | None, options: "Options") -> str:
 
 
 def _files(paths: tuple[Path, ...]) -> Iterator[Path]:
-    from bmv.data.place import ticks_below
+    from bmv.data.walk import files_below
 
     for path in paths:
-        yield from ticks_below(path)
+        yield from files_below(path)
 
 
 @contextmanager
@@ -533,15 +534,6 @@ def _tell(path: Path, findings: "Findings", words: list[str]) -> None:
     click.echo(f"{path}: {findings.rows:,} rows from {utc(findings.first_ns)} to {utc(findings.last_ns)}")
     for word in words:
         click.echo(f"  {word}")
-
-
-def _is_day(path: Path) -> bool:
-    """Say whether a file is named by its day, as those of a lake are."""
-    try:
-        date.fromisoformat(path.stem)
-    except ValueError:
-        return False
-    return path.suffix == ".parquet"
 
 
 def _tell_nights(name: str, gaps: "list[Gap]") -> None:

@@ -12,6 +12,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 import click
 
+from bmv.adapters.cli.door import masked_output, refuse_passwords
 from bmv.ports.errors import BmvError
 
 INTERRUPTED = 130
@@ -88,8 +89,15 @@ def root() -> None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line `argv` (the process's own if absent) and return its exit code; never raises."""
+    words = sys.argv[1:] if argv is None else list(argv)
+    with masked_output(words):
+        return _ended(words)
+
+
+def _ended(words: list[str]) -> int:
     try:
-        code = root.main(args=argv, prog_name="bmv", standalone_mode=False)
+        refuse_passwords(words)
+        code = root.main(args=words, prog_name="bmv", standalone_mode=False)
         sys.stdout.flush()
     except click.Abort:
         click.echo("interrupted", err=True)

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from bmv.adapters.postgres.dsn import is_database
 from bmv.data.place import is_url, place
 from bmv.ports.errors import UsageError
 
@@ -29,7 +30,7 @@ def overwriting(help: str) -> Callable[[Any], Any]:  # Any: a function that Clic
 
 
 class Local(click.Path):
-    """A path of this machine; what an object store holds is read elsewhere, and written nowhere."""
+    """A path of this machine; what an object store or a database holds is read elsewhere, and written nowhere."""
 
     def __init__(self) -> None:
         super().__init__(path_type=Path)
@@ -38,9 +39,27 @@ class Local(click.Path):
         self, value: str | PathLike[str], param: click.Parameter | None, ctx: click.Context | None
     ) -> str | bytes | PathLike[str]:
         """Return `value` as a path, or refuse a URL as wrong use."""
-        if is_url(value):
-            raise UsageError(f"{value}: expected a path of this machine; `bmv data list, check, export` read a URL")
+        if is_url(value) or is_database(value):
+            raise UsageError(
+                f"{value}: expected a path of this machine, found a URL; `bmv data list, check, export` and "
+                "`bmv backtest --data` read one"
+            )
         return super().convert(value, param, ctx)
+
+
+class Journal(click.ParamType[Path | str]):
+    """A configuration, or the place of a journal itself as one would name it."""
+
+    name = "path"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> Path | str:
+        """Return a place of a journal as it is, a configuration as a path, or refuse another URL as wrong use."""
+        text = str(value)
+        if is_database(text) or text.startswith("sqlite:"):
+            return text
+        if is_url(text):
+            raise UsageError(f"{text}: expected a configuration, or a URL as postgresql://USER@HOST/DATABASE")
+        return Path(text)
 
 
 class Place(click.ParamType[Path]):

@@ -1,8 +1,9 @@
 """What a configuration whose keys are each in range may still get wrong: found at the door, all of it at once."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from itertools import pairwise
+from typing import Any
 
 from bmv.adapters.config.compile import (
     BPS,
@@ -138,16 +139,21 @@ def _tier_problems(breaker: Breaker) -> Iterator[str]:
 
 
 def _secret_problems(config: Config) -> Iterator[str]:
-    live = config.live
-    urls = {
-        "storage.ticks": config.storage.ticks,
-        "storage.journal": config.storage.journal,
-        "live.websocket": live.websocket,
-    }
-    urls |= {f"live.endpoints[{i}]": url for i, url in enumerate(live.endpoints)}
-    for key, url in urls.items():
-        if url and has_password(url):
-            yield f"{key} = {shown(url)}: holds a password; take it out (Postgres reads PGPASSWORD and ~/.pgpass)"
+    for key, text in _texts(config.model_dump(exclude_none=True)):
+        if has_password(text):
+            yield f"{key} = {shown(text)}: holds a password; take it out (Postgres reads PGPASSWORD and ~/.pgpass)"
+
+
+def _texts(value: Any, key: str = "") -> Iterator[tuple[str, str]]:  # Any: whatever a key may hold.
+    """Yield every text in a configuration with its dotted key."""
+    if isinstance(value, str):
+        yield key, value
+    elif isinstance(value, Mapping):
+        for name, inner in value.items():
+            yield from _texts(inner, f"{key}.{name}" if key else str(name))
+    elif isinstance(value, list | tuple):
+        for at, inner in enumerate(value):
+            yield from _texts(inner, f"{key}[{at}]")
 
 
 def _side_problems(config: Config, name: str, market: Market) -> Iterator[str]:

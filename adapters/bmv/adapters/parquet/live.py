@@ -52,7 +52,7 @@ from bmv.adapters.parquet.segments import (
     write_known,
 )
 from bmv.data.files import sync_folder
-from bmv.data.lake import DAY_NS, Day, Lake, day_of, market_of, refuse_altered
+from bmv.data.lake import DAY_NS, Day, Lake, day_of, market_of, refuse_altered, refuse_nowhere
 from bmv.data.merge import merged
 from bmv.data.parquet import readable
 from bmv.data.recorded import lacking
@@ -192,6 +192,7 @@ class Live:
         day = self._day(number)
         fresh = pl.concat(self._rows(segment, number) for segment in segments).sort("ts_ns", maintain_order=True)
         whole, recorded, sources, maker = fresh, None, list[Mapping[str, Any]](), dict[str, str]()
+        refuse_nowhere(day.path)
         if day.path.exists():
             old, sources, maker = self._at_rest(day)
             whole, recorded = self._together(day, old, sources, fresh)

@@ -92,9 +92,9 @@ def segment_at(path: Path, name: str, market: Market) -> Segment:
 
 def listed(folder: Path) -> tuple[list[Path], list[Path]]:
     """Return the segments in order of arrival, and those that have become part of another."""
-    found = sorted(folder.glob(f"*{SUFFIX}"))
+    found = _segments(folder)
     # A listing is no snapshot: what is written and what goes for it while it is made may both be missing.
-    while (again := sorted(folder.glob(f"*{SUFFIX}"))) != found:
+    while (again := _segments(folder)) != found:
         found = again
     kept, superseded = list[Path](), list[Path]()
     reach = -1
@@ -102,6 +102,11 @@ def listed(folder: Path) -> tuple[list[Path], list[Path]]:
         (kept if _arrivals(path)[1] > reach else superseded).append(path)
         reach = max(reach, _arrivals(path)[1])
     return kept, superseded
+
+
+def _segments(folder: Path) -> list[Path]:
+    """Return the files of a folder that are named as segments, but for what a file manager leaves beside them."""
+    return sorted(path for path in folder.glob(f"*{SUFFIX}") if not path.name.startswith("._"))
 
 
 def _arrivals(path: Path) -> tuple[int, int]:
@@ -115,7 +120,7 @@ def _arrivals(path: Path) -> tuple[int, int]:
 def unsettled(lake: Lake) -> list[Path]:
     """Return the first segment of each market that has any, in the order of their folders."""
     folders = sorted(lake.root.glob(f"*/*/{FOLDER}"))
-    return [segment for folder in folders for segment in sorted(folder.glob(f"*{SUFFIX}"))[:1]]
+    return [segment for folder in folders for segment in _segments(folder)[:1]]
 
 
 def market_in(path: Path) -> str:

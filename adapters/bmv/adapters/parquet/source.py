@@ -4,7 +4,6 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
 from decimal import Decimal, InvalidOperation
 from itertools import pairwise
 from pathlib import Path
@@ -13,10 +12,11 @@ import polars as pl
 
 from bmv.data.pages import Footer, refuse_odd_pages
 from bmv.data.parquet import readable
-from bmv.data.place import place, ticks_below
+from bmv.data.place import place
 from bmv.data.quality import utc
 from bmv.data.schema import FLOATS, LAKE, VERSION
 from bmv.data.steps import in_steps
+from bmv.data.walk import day_named, files_below
 from bmv.ports.errors import DataError
 from bmv.ports.market import Market
 
@@ -59,7 +59,7 @@ class Source:
 
 def find(paths: Sequence[str | Path]) -> list[Path]:
     """Return the Parquet files that `paths` name: files as given, folders with all `*.parquet` below them, sorted."""
-    found = [file for path in map(place, paths) for file in ticks_below(path)]
+    found = [file for path in map(place, paths) for file in files_below(path)]
     if not found:
         raise DataError("no data given: name Parquet files, or folders that hold them")
     return found
@@ -181,8 +181,4 @@ def _symbol(source: Source) -> str | None:
 
 def _folder(source: Source) -> str | None:
     """Return `VENUE/SYMBOL` (or `VENUE_SYMBOL`) of a file named by its day, None for a file named otherwise."""
-    try:
-        date.fromisoformat(source.path.stem)
-    except ValueError:
-        return None
-    return "/".join(source.path.resolve().parent.parts[-2:])
+    return "/".join(source.path.absolute().parent.parts[-2:]) if day_named(source.path) else None

@@ -156,7 +156,10 @@ class Spool:
         False if some found no room there either: they are counted in `dropped`, and a gap will name them.
         """
         self._refuse_closed()
-        return all([self._put(part) for part in _parts(ticks, self.queue_rows // 2)])
+        whole = True
+        for part in _parts(ticks, self.queue_rows // 2):
+            whole &= self._put(part)
+        return whole
 
     async def record(self, ticks: Ticks, patience_s: float = 30.0) -> bool:
         """Do as `put` does, but let the loop run while memory is full, and be patient with a disk that is slow."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 import orjson
 
-from bmv.adapters.cli.options import JSON, SETS
+from bmv.adapters.cli.options import JSON, SETS, Local
 from bmv.backtest.cli import ManyPaths, link_latest, new_folder
 from bmv.ports.errors import ConfigError, UsageError
 
@@ -20,7 +20,7 @@ SWEEPS = Path("runs/sweep")
 LATEST = SWEEPS / "latest"
 SAMPLERS = ("grid", "random", "sobol", "tpe", "cmaes", "nsga2", "nsga3")
 
-SWEEP = click.argument("sweep", type=click.Path(path_type=Path), default=LATEST)
+SWEEP = click.argument("sweep", type=Local(), default=LATEST)
 WORKERS = click.option("--workers", metavar="N|ray://…|auto", help="Threads; or a Ray cluster. Default: one a core.")
 
 
@@ -82,7 +82,7 @@ def sweep() -> None:
 
 
 @sweep.command(cls=ManyPaths)
-@click.argument("config")
+@click.argument("config", type=Local())
 @click.option("--data", multiple=True, metavar="PATH...", help="Tapes or folders of them; else [[sweep.tapes]].")
 @click.option("--timerange", metavar="A-B", help="UTC, end exclusive: 20250903-20250905, 20250903T1200-, -20250905.")
 @click.option("--param", "params", multiple=True, metavar="KEY=…", help="LOW:HIGH:STEP, :xFACTOR, :log or A,B,C.")
@@ -93,11 +93,11 @@ def sweep() -> None:
 @SETS
 @WORKERS
 @STORAGE
-@click.option("--out", type=click.Path(path_type=Path), help="Folder; else runs/sweep/<time>-<symbol>-<hash>.")
+@click.option("--out", type=Local(), help="Folder; else runs/sweep/<time>-<symbol>-<hash>.")
 @click.option("--no-report", is_flag=True, help="Do not write sweep.html.")
 @JSON
 def run(
-    config: str,
+    config: Path,
     data: tuple[str, ...],
     timerange: str | None,
     params: tuple[str, ...],
@@ -189,7 +189,7 @@ def show(sweep: Path, top: int, as_json: bool) -> None:
 
 
 @sweep.command()
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file", type=Local())
 @SWEEP
 def export(file: Path, sweep: Path) -> None:
     """Write the trials of SWEEP, a row each, to FILE (.csv or .parquet).
@@ -206,7 +206,7 @@ def export(file: Path, sweep: Path) -> None:
 
 
 @sweep.command()
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file", type=Local())
 @SWEEP
 @click.option("--trial", type=click.IntRange(min=0), help="Its number; the best one if absent.")
 @click.option("--overwrite", is_flag=True, help="Replace FILE.")
@@ -253,7 +253,7 @@ def _crew(spelt: str | None) -> Crew:
     "--seed", type=click.IntRange(min=0), default=1, show_default=True, help="Of the first; the others follow."
 )
 @click.option("--workers", type=click.IntRange(min=1), help="Threads. Default: one a core.")
-@click.option("--out", type=click.Path(path_type=Path), help="Folder for tapes and sweeps; else nothing is kept.")
+@click.option("--out", type=Local(), help="Folder for tapes and sweeps; else nothing is kept.")
 @JSON
 @click.pass_context
 def calibrate(
