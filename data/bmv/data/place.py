@@ -20,6 +20,8 @@ def place(name: str | Path) -> Path:
         return Path(name)
     if os.environ.get("AWS_ENDPOINT_URL", "").startswith("http://"):
         os.environ.setdefault("AWS_ALLOW_HTTP", "true")  # Polars asks for leave where other tools of S3 do not.
+    if str(name).startswith(("postgresql:", "postgres:")):
+        raise UsageError(f"{name}: expected a path or a URL of an object store, found one of a database")
     try:
         from upath import UPath
     except ImportError as error:
