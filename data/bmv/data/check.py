@@ -24,7 +24,8 @@ SHIFTS_MS = (-500, -100, -50, -20, -10, -5, -1, 0, 1, 5, 10, 20, 50, 100, 500)
 SKEW_GAIN = 0.02  # A shift is believed when so many more of the prints then lie at the quote.
 # Shifts that no network makes but wrong clocks do: seconds, and whole hours. They are looked at where prints do not lie
 # at the quote as it is, and believed for more, because so many are tried.
-_FAR_MS: tuple[int, ...] = (1_000, 1_500, 2_000, 3_000, 5_000, 10_000, 30_000, 60_000, *range(3_600_000, 13 * 3_600_000, 3_600_000))
+_HOURS_MS = range(3_600_000, 13 * 3_600_000, 3_600_000)
+_FAR_MS: tuple[int, ...] = (1_000, 1_500, 2_000, 3_000, 5_000, 10_000, 30_000, 60_000, *_HOURS_MS)
 FAR_SHIFTS_MS: tuple[int, ...] = (*(-ms for ms in _FAR_MS), *_FAR_MS)
 FAR_GAIN, FAR_PRINTS = 0.15, 20  # So many prints must have a quote that far away.
 PRINTS_LOOKED_AT, QUOTES_LOOKED_AT = 200_000, 2_000_000  # For the skew; whichever is reached first.
