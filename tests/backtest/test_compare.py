@@ -78,6 +78,19 @@ def test_the_table_names_the_key_that_differs(run_dir: Path, changed: Path, caps
     assert "+7.0000" in said
 
 
+def test_a_run_without_ratios_is_told_beside_one_that_has_them(
+    run_dir: Path, changed: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    summary = orjson.loads((changed / "summary.json").read_bytes())
+    summary["statistics"]["ratios"] |= dict.fromkeys(("sharpe", "sortino", "calmar")) | {"reason": "nothing was traded"}
+    (changed / "summary.json").write_bytes(orjson.dumps(summary))
+
+    compare(run_dir, changed, as_json=False)
+
+    assert "b: no Sharpe, Sortino or Calmar ratio: nothing was traded" in capsys.readouterr().out
+    assert differences(run_dir, changed)["no_ratios"][0] is None
+
+
 def test_a_folder_that_is_no_run_is_refused(run_dir: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no folder"):
         compare(run_dir, tmp_path / "nowhere", as_json=True)

@@ -46,6 +46,15 @@ def test_every_figure_has_its_place_on_the_page(page: str) -> None:
     assert all(f'id="chart-{name}"' in page for name in figures)
 
 
+def test_a_page_without_ratios_says_why(tmp_path: Path) -> None:
+    outcome = nothing()
+    run_dir = write_run(tmp_path / "run", outcome, statistics(outcome, CONFIG))
+
+    shell = without_program(write(run_dir).read_text("utf-8"))
+
+    assert "no Sharpe, Sortino or Calmar ratio: nothing was traded" in shell
+
+
 def test_the_page_stays_small(page: str) -> None:
     assert len(page.encode()) < 8_000_000
 

@@ -49,6 +49,14 @@ def test_the_table_fits_into_eighty_columns_and_one_screen(run_dir: Path) -> Non
     assert len(lines) <= 55
 
 
+def test_a_run_without_ratios_says_so_in_words(capsys: pytest.CaptureFixture[str]) -> None:
+    outcome = nothing(times={"total": 60_000_000_000})
+
+    Console().print(summary_table(summary_of(outcome, statistics(outcome, CONFIG))))
+
+    assert "no Sharpe, Sortino or Calmar ratio: nothing was traded" in capsys.readouterr().out
+
+
 def test_a_run_that_did_nothing_says_why(capsys: pytest.CaptureFixture[str]) -> None:
     outcome = nothing(times={"total": 60_000_000_000})
 

@@ -7,6 +7,7 @@ from synthetic import equity
 from bmv.backtest.returns import drawdown, ratios, sampled
 
 MINUTE = 60
+DAY_MINUTES = 1440
 
 
 def path(*values: float, step_s: float = 1.0) -> list[dict[str, float]]:
@@ -37,39 +38,61 @@ def test_equity_that_only_rises_was_never_under_water() -> None:
 
 
 def test_sharpe_is_the_mean_return_by_its_deviation_times_the_root_of_a_year() -> None:
-    returns = np.tile([0.01, -0.005], 20)
+    returns = np.tile([0.001, -0.0005], DAY_MINUTES // 2)
     table = equity(path(*(100 * np.cumprod(np.append(1, 1 + returns))), step_s=MINUTE))
 
-    found = ratios(table, 60)
+    found = ratios(table, 60, fills=9)
 
     year = 365 * 86_400 / 60
-    assert (found["sampling_s"], found["n"]) == (60, 40)
-    assert found["sharpe"] == pytest.approx(0.0025 / returns.std(ddof=1) * year**0.5)
-    assert found["sortino"] == pytest.approx(0.0025 / (0.005**2 / 2) ** 0.5 * year**0.5)
+    assert (found["sampling_s"], found["n"]) == (60, DAY_MINUTES)
+    assert found["sharpe"] == pytest.approx(0.00025 / returns.std(ddof=1) * year**0.5)
+    assert found["sortino"] == pytest.approx(0.00025 / (0.0005**2 / 2) ** 0.5 * year**0.5)
+    assert found["calmar"] == pytest.approx(0.00025 * year / 0.0005)
 
 
-def test_a_short_tape_is_sampled_as_the_table_is() -> None:
-    found = ratios(equity(path(*(100 + np.arange(40) % 3))), 1)
+def test_a_table_sampled_seldom_gives_returns_as_seldom() -> None:
+    found = ratios(equity(path(*(100 + np.arange(49) % 3), step_s=1800)), 1800, fills=9)
 
-    assert (found["sampling_s"], found["n"]) == (1, 39)
+    assert (found["sampling_s"], found["n"]) == (1800, 48)
 
 
-def test_too_few_returns_give_no_ratio_but_the_reason() -> None:
-    found = ratios(equity(path(100, 101, 102)), 1)
+@pytest.mark.parametrize(
+    ("minutes", "step_s", "fills", "reason"),
+    [
+        (DAY_MINUTES, MINUTE, 0, "nothing was traded"),
+        (100 / 60, 1, 9, "1 min 40 s of tape are less than a day"),
+        (390, MINUTE, 9, "6 h 30 min of tape are less than a day"),
+        (DAY_MINUTES - 2, MINUTE, 9, "23 h 58 min of tape are less than a day"),
+        (DAY_MINUTES, 3600, 9, "24 returns are fewer than 30"),
+    ],
+)
+def test_no_ratio_is_made_from_nothing(minutes: float, step_s: int, fills: int, reason: str) -> None:
+    rises = 100 + np.arange(round(minutes * 60 / step_s) + 1) * 0.01 + np.arange(round(minutes * 60 / step_s) + 1) % 2
 
-    assert (found["sharpe"], found["sortino"]) == (None, None)
-    assert "too short" in found["reason"]
+    found = ratios(equity(path(*rises, step_s=step_s)), step_s, fills)
+
+    assert [found[name] for name in ("sharpe", "sortino", "calmar")] == [None, None, None]
+    assert found["reason"] == reason
+
+
+def test_a_day_as_it_is_recorded_from_its_first_row_to_its_last_has_ratios() -> None:
+    found = ratios(equity(path(*(100 + np.arange(86_390) % 7))), 1, fills=9)
+
+    assert found["sharpe"] is not None
+    assert found["calmar"] is not None
 
 
 def test_equity_that_never_moves_has_no_ratio() -> None:
-    found = ratios(equity(path(*[100.0] * 50)), 1)
+    found = ratios(equity(path(*[100.0] * (DAY_MINUTES + 1), step_s=MINUTE)), 1, fills=1)
 
     assert (found["sharpe"], found["sortino"]) == (None, None)
     assert found["reason"] == "equity never moved"
 
 
 def test_equity_without_a_fall_has_a_sharpe_and_no_sortino() -> None:
-    found = ratios(equity(path(*(100 * 1.001 ** np.arange(50) + np.arange(50) % 2 * 0.01))), 1)
+    steps = np.arange(DAY_MINUTES + 1)
+
+    found = ratios(equity(path(*(100 * 1.001**steps + steps % 2 * 0.01), step_s=MINUTE)), 60, fills=9)
 
     assert found["sharpe"] > 0
     assert found["sortino"] is None

@@ -10,7 +10,7 @@ from rich.text import Text
 from bmv.backtest import identity
 from bmv.backtest.folder import config_text, manifest_of, parsed, summary_of
 from bmv.backtest.numbers import Json
-from bmv.backtest.sheet import Row, headline, in_words, sections
+from bmv.backtest.sheet import Row, headline, in_words, no_ratios, sections
 from bmv.backtest.wording import UNKNOWN
 
 
@@ -29,7 +29,8 @@ def compare(a: Path, b: Path, as_json: bool) -> None:
 def differences(a: Path, b: Path) -> Json:
     """Return both runs' figures and what sets them apart.
 
-    Keys: `same_digest`, `same_data`, `strategies` (what the manifests say of them), `warnings`, `figures` (`section`,
+    Keys: `same_digest`, `same_data`, `strategies` (what the manifests say of them), `warnings`, `no_ratios` (why
+    either has no ratios, None where it has), `figures` (`section`,
     `label`, `unit`, `a`, `b`, `difference` = b - a, None where either is not known) and `config` (dotted key:
     [in a, in b], None where it is not set).
     """
@@ -44,6 +45,7 @@ def differences(a: Path, b: Path) -> Json:
         "same_data": same_data,
         "strategies": [manifest_of(run_dir).get("strategy", UNKNOWN) for run_dir in (a, b)],
         "warnings": [] if same_data else ["The runs did not read the same data: results of different markets."],
+        "no_ratios": [no_ratios(summary.get("statistics", {})) for summary in summaries],
         "figures": _figures(*summaries),
         "config": {
             key: [configs[0].get(key), configs[1].get(key)]
@@ -102,6 +104,8 @@ def difference_table(difference: Json, a: Path, b: Path) -> RenderableType:
     if ours != theirs:
         parts.append(Text(f"strategies: {identity.described(ours)} | {identity.described(theirs)}"))
     parts.append(_figure_table(difference))
+    parts += [Text(f"{name}: {reason}", style="dim") for name, reason in zip("ab", difference["no_ratios"], strict=True)
+              if reason]  # fmt: skip
     if difference["config"]:
         parts.append(_config_table(difference["config"]))
     else:

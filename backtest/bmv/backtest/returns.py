@@ -52,24 +52,26 @@ def _longest_underwater_s(ts: NDArray[np.int64], above: NDArray[np.intp]) -> flo
     return float(np.diff(ts[marks])[below].max(initial=0)) / SECOND
 
 
-def ratios(equity: pl.DataFrame, sample_s: float) -> Json:
+def ratios(equity: pl.DataFrame, sample_s: float, fills: int) -> Json:
     """Set what was earned against its spread.
 
     Returns are changes of equity, as a fraction, between samples `sampling_s` apart: one minute, or the sampling of
-    the equity table where the tape is too short for 30 of those. `sharpe` is their mean by their standard deviation,
-    `sortino` by the root of the mean square of the falls; both against a return of 0, times the root of the samples
-    in 365 days. `calmar` is the mean return of 365 days by the deepest drawdown, None for less than a day. All are
-    None, with the reason, with fewer than 30 returns or where equity never moved.
+    the equity table where that is longer. `sharpe` is their mean by their standard deviation, `sortino` by the root of
+    the mean square of the falls; both against a return of 0, times the root of the samples in 365 days. `calmar` is the
+    mean return of 365 days by the deepest drawdown. All are None, with the reason, where :func:`no_ratio` says so, where
+    equity never moved and where it was not above zero throughout.
 
     Args:
         equity: Columns as `equity.parquet`.
         sample_s: Sampling of that table, seconds.
+        fills: How many there were in the run.
     """
-    missing = {"sharpe": None, "sortino": None, "calmar": None, "sampling_s": None, "n": 0}
+    step_s = max(STEP_S, sample_s)
     span_s = float(equity["ts_ns"][-1] - equity["ts_ns"][0]) / SECOND if len(equity) else 0.0
-    step_s = STEP_S if span_s >= RETURNS_MIN * STEP_S else max(sample_s, 1e-3)
-    if span_s < RETURNS_MIN * step_s:
-        return missing | {"reason": f"{span_s:.0f} s of equity are too short for {RETURNS_MIN} returns"}
+    periods = int(span_s / step_s)
+    missing = {"sharpe": None, "sortino": None, "calmar": None, "sampling_s": None, "n": 0}
+    if reason := no_ratio(fills, span_s, periods):
+        return missing | {"reason": reason}
     values = sampled(equity, step_s)
     if values.min() <= 0:
         return missing | {"reason": "equity was not above zero throughout"}
@@ -80,11 +82,36 @@ def ratios(equity: pl.DataFrame, sample_s: float) -> Json:
     return {
         "sharpe": finite(average / sd * year**0.5) if moved else None,
         "sortino": finite(average / downside * year**0.5) if downside > 1e-15 else None,
-        "calmar": ratio(average * year, equity["drawdown"].max()) if span_s >= DAY_S else None,
+        "calmar": ratio(average * year, equity["drawdown"].max()),
         "sampling_s": step_s,
         "n": len(returns),
         "reason": (None if moved else "equity never moved") or _caution(span_s),
     }
+
+
+def no_ratio(fills: int, span_s: float, periods: int) -> str | None:
+    """Say why a run has no ratio of earnings to risk, whichever ratio it is; None where it may have one.
+
+    A year's figure made of an hour, of a dozen returns, or of what merely lay there, is a number from nothing. A day
+    that was recorded begins at its first row and ends at its last, so a day may lack a minute.
+
+    Args:
+        fills: How many there were.
+        span_s: Time from the first sample of equity to the last, seconds.
+        periods: Returns that the ratio would be made of.
+
+    >>> no_ratio(0, 172_800, 2880), no_ratio(12, 3600, 60)
+    ('nothing was traded', '1 h of tape are less than a day')
+    >>> no_ratio(12, 86_399, 24), no_ratio(12, 86_399, 1439)
+    ('24 returns are fewer than 30', None)
+    """
+    if not fills:
+        return "nothing was traded"
+    if span_s < DAY_S - STEP_S:
+        return f"{span(span_s)} of tape are less than a day"
+    if periods < RETURNS_MIN:
+        return f"{periods} returns are fewer than {RETURNS_MIN}"
+    return None
 
 
 def sampled(equity: pl.DataFrame, step_s: float) -> NDArray[np.float64]:

@@ -110,9 +110,21 @@ def headline(summary: Json) -> list[Row]:
 def sampling(stats: Json) -> str:
     """Say how the ratios were sampled."""
     step_s, n = at(stats, "ratios", "sampling_s"), at(stats, "ratios", "n")
-    reason = at(stats, "ratios", "reason")
+    reason = no_ratios(stats) or at(stats, "ratios", "reason")
     how = f"{n:,} returns of {span(step_s)}, × √ of those in 365 days" if step_s else ""
     return "; ".join(filter(None, (how, reason)))
+
+
+def no_ratios(stats: Json) -> str | None:
+    """Say in words that a run has no ratios, and why; None where it has them.
+
+    >>> no_ratios({"ratios": {"sharpe": None, "reason": "nothing was traded"}})
+    'no Sharpe, Sortino or Calmar ratio: nothing was traded'
+    """
+    reason = at(stats, "ratios", "reason")
+    if not reason or any(at(stats, "ratios", name) is not None for name in ("sharpe", "sortino", "calmar")):
+        return None
+    return f"no Sharpe, Sortino or Calmar ratio: {reason}"
 
 
 def sections(summary: Json) -> list[Section]:
@@ -185,8 +197,9 @@ def sections(summary: Json) -> list[Section]:
             Row("Unmatched", get("round_trips", "unmatched"), "base", "bought and not sold (below 0: the reverse)"),
         ]),
         Section("Risk", [
-            Row("Sortino", get("ratios", "sortino"), "signed", "as Sharpe, against falls only"),
-            Row("Calmar", get("ratios", "calmar"), "signed", "mean return of 365 days by the max drawdown"),
+            Row("Sortino", get("ratios", "sortino"), "signed", no_ratios(stats) or "as Sharpe, against falls only"),
+            Row("Calmar", get("ratios", "calmar"), "signed", no_ratios(stats) or "mean return of 365 days by the max "
+                "drawdown"),
             Row("Max drawdown", get("drawdown", "max_quote"), "amount", "peak to trough"),
             Row("Time to trough", get("drawdown", "fall_s"), "seconds"),
             Row("Time to recover", get("drawdown", "recovery_s"), "seconds", at(stats, "drawdown", "reason") or ""),

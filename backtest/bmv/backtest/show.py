@@ -11,7 +11,7 @@ from rich.text import Text
 
 from bmv.backtest.folder import summary_of
 from bmv.backtest.numbers import SECOND, Json, at, finite
-from bmv.backtest.sheet import Row, headline, in_words, profit_parts, sections, volume_decimals
+from bmv.backtest.sheet import Row, headline, in_words, no_ratios, profit_parts, sections, volume_decimals
 from bmv.backtest.wording import currencies, instant, moneys, plain, span
 
 
@@ -34,6 +34,8 @@ def summary_table(summary: Json) -> RenderableType:
     if why := at(summary, "statistics", "why_nothing"):
         parts.append(Panel("\n".join(map(_plain, why)), title="why nothing", border_style="yellow", title_align="left"))
     parts.append(_columns(summary, symbol))
+    if lacking := no_ratios(summary.get("statistics", {})):
+        parts.append(Text(lacking, style="dim"))
     if bracket := summary.get("bracket"):
         parts.append(_bracket(bracket, symbol))
     parts += [Text(f"! {warning}", style="yellow") for warning in summary.get("warnings", [])]

@@ -41,7 +41,7 @@ def statistics(outcome: "Outcome", config: Json) -> Json:
         "adverse_selection": adverse_selection(fills),
         "pivot": pivot_quality(equity),
         "drawdown": drawdown(equity),
-        "ratios": ratios(equity, float(config["data"]["equity_sample_s"])),
+        "ratios": ratios(equity, float(config["data"]["equity_sample_s"]), len(fills)),
         "activity": activity(outcome),
         "participation": participation(outcome),
         "fit": fit(outcome),

@@ -136,6 +136,8 @@ def test_the_register_counts_a_set_once_however_often_it_is_swept(place: Place) 
             3,
             "goes by net",
         ),
+        (["maker.toml", "--data", "lake", *PARAMS, "--objective", "sharpe"], 3, "are less than a day"),
+        (["maker.toml", "--data", "lake", *PARAMS, "--objective", "statistics.ratios.calmar"], 3, "another objective"),
         (["nothing.toml", "--data", "lake", *PARAMS], 3, "no such file"),
         (["resume", "nowhere"], 2, "is not the folder of a sweep"),
         (["apply", "maker.toml"], 2, "exists"),

@@ -14,7 +14,7 @@ from searches import configured, lake
 from bmv.backtest.api import Backtest
 from bmv.backtest.register import Register
 from bmv.backtest.sweep import api
-from bmv.backtest.sweep.objectives import objectives_of
+from bmv.backtest.sweep.objectives import objectives_of, unknown
 from bmv.backtest.sweep.ranking import front
 from bmv.data.lake import DAY_NS
 from bmv.ports.errors import DataError
@@ -193,6 +193,24 @@ def test_without_folds_a_sweep_ends_and_says_that_there_was_no_walk(ticks: Path,
     summary, _, _ = swept(tmp_path, ticks, validation={"folds": 0})
 
     assert any(reason["ok"] is None and "walk-forward" in reason["text"] for reason in summary["verdict"]["reasons"])
+
+
+def test_sets_without_ratios_are_said_to_have_none_and_why(ticks: Path, tmp_path: Path) -> None:
+    summary, trials, _ = swept(tmp_path, ticks)
+
+    assert trials["sharpe"].null_count() == len(trials)
+    (told,) = (each for each in summary["warnings"] if "no set has a Sharpe ratio" in each)
+    assert told.endswith("of tape are less than a day")
+
+
+def test_a_set_that_trades_nothing_has_no_ratio_of_earnings_to_risk() -> None:
+    (asked,) = objectives_of("net_per_drawdown")
+    figures = {"net": 3.0, "max_drawdown_quote": 0.0, "no_ratio": "nothing was traded"}
+
+    value = asked.of(figures)
+
+    assert value is None
+    assert unknown([asked], [value], figures) == "net_per_drawdown can't be told: nothing was traded"
 
 
 def test_a_made_up_tape_is_told_beside_the_verdict(ticks: Path, tmp_path: Path) -> None:

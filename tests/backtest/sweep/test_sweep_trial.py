@@ -89,6 +89,7 @@ def test_the_figures_of_a_trial_are_those_of_its_summary(ticks: Path) -> None:
     }
     assert found["max_drawdown"] == summary["max_drawdown"]
     assert found["sharpe"] == summary["sharpe"]
+    assert found["no_ratio"] == stats["ratios"]["reason"]
     assert found["net_vs_hold"] == float(summary["net_vs_hold"])
     assert found["uptime"] == stats["uptime"]["two_sided"]
     assert found["turnover"] == pytest.approx(stats["activity"]["turnover"], rel=1e-12)

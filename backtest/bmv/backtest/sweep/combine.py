@@ -68,6 +68,8 @@ def _joined(name: str, values: Sequence[Any]) -> Any:  # Any: as above.
     known = [value for value in values if value is not None]
     if not known:
         return None
+    if name == "no_ratio":  # A reason in words.
+        return known[0] if len(known) == len(values) else None
     if name in ADDED_UP:
         return sum(known)
     return max(known) if name in DEEPEST else fmean(known)

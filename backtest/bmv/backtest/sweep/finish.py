@@ -200,6 +200,9 @@ def _warnings(plan: Plan, work: Work, ranking: Ranking) -> list[str]:
         found.append(
             f"{ranking.how_many('invalid'):,} sets could not be run, such as: {sorted(reasons)[0].splitlines()[0]}"
         )
+    lacking = [row["figures"].get("no_ratio") for row in ranking.rows.values() if row["state"] == "complete"]
+    if lacking and all(lacking):
+        found.append(f"no set has a Sharpe ratio, or another of earnings to risk: {lacking[0]}")
     if edges := _at_the_edge(plan, ranking):
         found.append(f"the best set lies at the end of a range: {', '.join(edges)}; beyond it may be a better one")
     if plan.config.sweep.validation.holdout == 0:

@@ -20,11 +20,14 @@ Figures = Mapping[str, Any]  # Any: a figure of a run, or None where it is unkno
 
 
 def _net_per_drawdown(figures: Figures) -> float | None:
-    """Return the net profit per unit of the deepest fall; a run that never fell counts a fall of a millionth."""
-    fall = figures["max_drawdown_quote"]
-    return (
-        None if fall is None else float(figures["net"]) / max(float(fall), 1e-6 * max(abs(float(figures["net"])), 1.0))
-    )
+    """Return the net profit per unit of the deepest fall; a run that never fell counts a fall of a millionth.
+
+    It is a ratio, and so known only of a run that may have one (:func:`bmv.backtest.returns.no_ratio`).
+    """
+    fall, net = figures["max_drawdown_quote"], float(figures["net"])
+    if fall is None or figures["no_ratio"] is not None:
+        return None
+    return net / max(float(fall), 1e-6 * max(abs(net), 1.0))
 
 
 def _markout_adjusted(figures: Figures) -> float | None:
@@ -45,6 +48,9 @@ NAMED: dict[str, Callable[[Figures], float | None]] = {
     "fees": lambda figures: figures["fees"],
     "uptime": lambda figures: figures["uptime"],
 }
+
+
+RATIOS = ("net_per_drawdown", "sharpe", "sortino", "statistics.ratios.")  # How their names begin.
 
 
 class Objective(NamedTuple):
@@ -77,6 +83,11 @@ class Objective(NamedTuple):
         return self.name if same or self.name not in taken else f"objective.{self.name}"
 
     @property
+    def is_ratio(self) -> bool:
+        """Whether it sets earnings against risk, which few runs are long enough for."""
+        return self.spelling.startswith(RATIOS)
+
+    @property
     def direction(self) -> str:
         """The sign as `summary.json` spells it, and Optuna."""
         return "maximize" if self.large else "minimize"
@@ -94,6 +105,16 @@ def objectives_of(spelt: str | Sequence[str]) -> list[Objective]:
     if len({objective.name for objective in found}) != len(found):
         raise ConfigError(f"sweep.objective: one is there twice: {', '.join(names)}")
     return found
+
+
+def unknown(objectives: Sequence[Objective], values: Sequence[float | None], figures: Figures) -> str:
+    """Say which objectives of a run are not known, and why; empty where all are."""
+    told = [
+        f"{each.name} can't be told: {(each.is_ratio and figures['no_ratio']) or 'too little happened'}"
+        for each, value in zip(objectives, values, strict=True)
+        if value is None
+    ]
+    return "; ".join(told)
 
 
 def violated(constraints: Constraints, figures: Figures) -> list[float]:

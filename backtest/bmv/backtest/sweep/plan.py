@@ -12,6 +12,7 @@ from bmv.adapters.config import Config, build
 from bmv.adapters.config.compile import refuse_without_reference
 from bmv.adapters.config.problems import explain
 from bmv.backtest.numbers import SECOND
+from bmv.backtest.returns import RETURNS_MIN, no_ratio
 from bmv.backtest.sweep import tapes
 from bmv.backtest.sweep.objectives import Objective, objectives_of
 from bmv.backtest.sweep.proposer import Proposer
@@ -65,7 +66,20 @@ def planned(config: Config, params: Sequence[str] = (), data: Sequence[str] = ()
     _refuse_odd(whole, axes, objectives, sources)
     Plan(whole, axes, objectives, []).proposer()  # A sampler that can't do it says so before the tapes are opened.
     splits, left_out = tapes.split_up(whole, sources)
+    _refuse_no_ratio(objectives, splits)
     return Plan(whole, axes, objectives, splits, tuple(left_out))
+
+
+def _refuse_no_ratio(objectives: Sequence[Objective], splits: Sequence[Split]) -> None:
+    """Raise `ConfigError` where an objective is a ratio, and a tape is so short that no set on it has one."""
+    for objective in (each for each in objectives if each.is_ratio):
+        for split in (each for each in splits if each.searched is not None):
+            span_s = ((split.split_ns or split.last_ns) - split.first_ns) / SECOND
+            if reason := no_ratio(1, span_s, RETURNS_MIN):
+                raise ConfigError(
+                    f'sweep.objective = "{objective.spelling}": no set has that ratio: {reason} (what is searched of '
+                    f"{split.source.name}); take more ticks, or another objective, such as net"
+                )
 
 
 def _refuse_odd(

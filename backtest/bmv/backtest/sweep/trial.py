@@ -161,15 +161,17 @@ def _figures(container: Any, config: Config, equity: pl.DataFrame) -> dict[str, 
     pnl, spent = profit(params, record), times(record)
     held = worth(params.half, record.start_position, record.mid2 - record.start_mid2)
     traded = _traded(sink.fills(), market)
-    fallen, earned = drawdown(equity), ratios(equity, float(config.data.equity_sample_s))
+    happened = counts(loop.state, record)
+    fallen, earned = drawdown(equity), ratios(equity, float(config.data.equity_sample_s), happened["fills"])
     mean_equity = float(equity["equity"].to_numpy().mean()) if len(equity) else None
     return {
-        **counts(loop.state, record),
+        **happened,
         **{name: _money(market, pnl[name]) for name in ("net", "spread", "inventory", "fees")},
         "net_vs_hold": _money(market, pnl["net"] - int(held)),
         "max_drawdown": fallen["max"],
         "max_drawdown_quote": fallen["max_quote"],
         **{name: earned[name] for name in ("sharpe", "sortino", "sampling_s")},
+        "no_ratio": earned["reason"] if earned["sharpe"] is None else None,
         **traded,
         "turnover": ratio(traded["notional"], mean_equity),
         "uptime": ratio(spent["two_sided"], spent["total"]),

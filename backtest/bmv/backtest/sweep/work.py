@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from bmv.adapters.config import Config, build
 from bmv.backtest import plugin
 from bmv.backtest.sweep.combine import across, combined, common_quantum, joined_returns
-from bmv.backtest.sweep.objectives import Objective, ObjectiveError, violated
+from bmv.backtest.sweep.objectives import Objective, ObjectiveError, unknown, violated
 from bmv.backtest.sweep.shared import Prepared
 from bmv.backtest.sweep.space import Set
 from bmv.backtest.sweep.study import Row
@@ -143,12 +143,12 @@ class Work:
             across([each.objectives[n] for each in made], self._across, asked.large)
             for n, asked in enumerate(self.objectives)
         ]
-        unknown = [each.name for each, value in zip(self.objectives, objectives, strict=True) if value is None]
+        reason = unknown(self.objectives, objectives, figures)
         return {
             "trial": task.trial,
             "set": task.set,
-            "state": "invalid" if unknown else "complete",
-            "reason": f"{', '.join(unknown)} can't be told: too little happened" if unknown else "",
+            "state": "invalid" if reason else "complete",
+            "reason": reason,
             "digest": " ".join(each.digest for each in made),
             "objectives": objectives,
             "violations": violated(self._constraints, figures),
