@@ -217,6 +217,60 @@ def test_what_a_strategy_raises_is_one_line_that_blames_the_strategy(
     assert len(said.splitlines()) == 1
 
 
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        ("import sys\nsys.exit()", "SystemExit (mine.py, line "),
+        ("raise SystemExit(0)", "SystemExit: 0 (mine.py, line "),
+        ("import asyncio\nraise asyncio.CancelledError('stop')", "CancelledError: stop (mine.py, line "),
+        ("raise type('Odd', (BaseException,), {})('mine')", "Odd: mine (mine.py, line "),
+    ],
+)
+def test_a_strategy_that_ends_the_program_has_failed(
+    body: str, told: str, engine: str, tape: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, said = spoken(tape, written(tmp_path, body, compiled=False), capsys, "--engine", engine)
+
+    assert code == 1
+    assert said.startswith(f"error: the strategy failed: {told}")
+    assert len(said.splitlines()) == 1
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("text", ["raise SystemExit\n", "import sys\nsys.exit(0)\n", "def __getattr__(name):\n    exit()\n"])
+def test_a_file_that_ends_the_program_as_it_is_imported_has_failed(
+    text: str, engine: str, tape: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "mine.py").write_text(text, "utf-8")
+
+    code, said = spoken(tape, f"{tmp_path / 'mine.py'}:mine", capsys, "--engine", engine)
+
+    assert code == 1
+    assert "stopped as it was imported: SystemExit" in said
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("where", ["call", "import"])
+def test_an_interrupt_stays_an_interrupt(where: str, engine: str, tape: Path, tmp_path: Path) -> None:
+    strategy = written(tmp_path, "raise KeyboardInterrupt", compiled=False)
+    if where == "import":
+        (tmp_path / "mine.py").write_text("raise KeyboardInterrupt\n", "utf-8")
+
+    with pytest.raises(KeyboardInterrupt):
+        run(tape, strategy, engine)
+
+
+@pytest.mark.parametrize("error", ["RuntimeError('odd')", "AssertionError('odd')"])
+def test_whatever_machine_code_raises_is_blamed_on_the_strategy(
+    error: str, tape: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, said = spoken(tape, written(tmp_path, f"raise {error}", compiled=True), capsys)
+
+    assert code == 1
+    assert said.startswith(f"error: the strategy failed: {error.partition('(')[0]}: odd (in machine code")
+
+
 def test_an_index_is_checked_in_a_marked_helper_too(
     tape: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -2,14 +2,14 @@
 
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
-from bmv.adapters.config import Config, build, load
+from bmv.adapters.config import Config, a_kind, configured
 from bmv.adapters.config.compile import refuse_without_reference, to_ns
 from bmv.adapters.parquet.tape import ParquetTape
 from bmv.backtest import identity, plugin
@@ -17,7 +17,7 @@ from bmv.backtest.numbers import Json
 from bmv.backtest.outcome import Outcome
 from bmv.backtest.result import Result
 from bmv.backtest.tables import outcome
-from bmv.backtest.wiring import BacktestContainer, Data, named
+from bmv.backtest.wiring import BacktestContainer, Data, listed, named
 from bmv.core.engine import Strategy
 from bmv.core.state import W_SIDE, State
 from bmv.data.place import is_url
@@ -35,7 +35,8 @@ class Backtest:
     To make one reads the configuration file, if it is given one; tape and strategy file are opened by `run`.
 
     Args:
-        config: A configuration, or the path of its file.
+        config: A configuration, the path of its file, or a mapping like the file's, judged by the same rules. Relative
+            paths in a mapping are relative to the working directory.
         data: Parquet files or folders of them, in either form of the tick contract; or the URL of one market in
             Postgres, `postgresql://USER@HOST/DATABASE?market=VENUE/SYMBOL`. A `Recorded` of such a URL asks the
             database once for all runs that it is given to.
@@ -47,14 +48,15 @@ class Backtest:
             elsewhere than in `memory` stays; a file is imported anew for each.
 
     Raises:
+        UsageError: An argument is of no kind that is taken, or the compiler that `fused` needs is switched off.
         ConfigError: The configuration or the function can't be run; on `run`, when that is so of a strategy's file.
         DataError: On `run`, when the data can't be used.
     """
 
     def __init__(
         self,
-        config: Config | str | Path,
-        data: Sequence[Data] | Data,
+        config: Config | Mapping[str, Any] | str | Path,  # Any: what TOML may hold.
+        data: Iterable[Data] | Data,
         start_ns: int | None = None,
         end_ns: int | None = None,
         engine: EngineName = "fused",
@@ -62,9 +64,12 @@ class Backtest:
     ) -> None:
         if engine not in ("fused", "reference"):
             raise UsageError(f"engine {engine!r}: expected 'fused' or 'reference'")
+        if engine == "fused":
+            plugin.refuse_without_compiler("the engine `fused`", ', or take the engine `reference` (slower, same result)')
+        _refuse_odd_window(start_ns, end_ns)
         self.config = _configured(config, strategy)
         self.engine = engine
-        self.paths: list[Data] = list(data) if isinstance(data, Sequence) and not isinstance(data, str) else [data]
+        self.paths = listed(data)
         self.start_ns = start_ns
         self.end_ns = end_ns
         self._data = named(self.paths)
@@ -73,6 +78,8 @@ class Backtest:
 
     def run(self, progress: ShareDone | None = None) -> Result:
         """Let the tape happen, from the beginning each time; return what came of it."""
+        if progress is not None and not callable(progress):
+            raise UsageError(f"progress: expected a function of the share done, or None, found {a_kind(progress)}")
         _refuse_other_forms(self._data)
         strategy, known = self._strategy()
         c = BacktestContainer(
@@ -100,28 +107,38 @@ class Backtest:
         return None, None
 
     def _again(self, queue: str) -> Outcome:
-        """Return the same run under another queue model."""
+        """Return the same run under another queue model; both engines come to the same, so the faster one makes it."""
         simulation = self.config.simulation.model_copy(update={"queue": queue})
         config = self.config.model_copy(update={"simulation": simulation})
-        return Backtest(config, self._data, self.start_ns, self.end_ns, "fused", self._function).run().outcome
+        engine: EngineName = "fused" if plugin.compiles() else "reference"
+        return Backtest(config, self._data, self.start_ns, self.end_ns, engine, self._function).run().outcome
 
     def __repr__(self) -> str:
         return f"<Backtest {self.config.market.symbol} | {self.engine}>"
 
 
-def _configured(config: Config | str | Path, strategy: Strategy | str | None) -> Config:
+def _configured(config: object, strategy: object) -> Config:
     """Return the configuration of a run that `strategy` decides, if it is given.
 
     Where it is a function, the configuration names none: it would name one that did not run.
     """
     if strategy is None:
-        return config if isinstance(config, Config) else load(config)
+        return configured(config)
     if isinstance(strategy, str):
-        if isinstance(config, Config):
-            return build(**config.model_dump(exclude_none=True) | {"strategy": strategy})
-        return load(config, [f"strategy={strategy}"])
-    found = config if isinstance(config, Config) else load(config, grid_optional=True)
-    return found.model_copy(update={"strategy": None})
+        return configured(config, [f"strategy={strategy}"])
+    return configured(config, grid_optional=True).model_copy(update={"strategy": None})
+
+
+def _refuse_odd_window(start_ns: object, end_ns: object) -> None:
+    """Raise `UsageError` where an end of the run is no whole number of nanoseconds, or the end is not behind the start."""
+    for name, value in (("start_ns", start_ns), ("end_ns", end_ns)):
+        if value is not None and (isinstance(value, bool) or not hasattr(value, "__index__")):
+            raise UsageError(
+                f"{name}: expected a whole number of nanoseconds since 1970, UTC, or None, found {a_kind(value)}; of a "
+                "datetime with its time zone, int(moment.timestamp()) * 10**9 is one"
+            )
+    if start_ns is not None and end_ns is not None and start_ns >= end_ns:  # type: ignore[operator]  # Looked at above.
+        raise UsageError(f"start_ns, end_ns: expected the start before the end, found {start_ns} and {end_ns}")
 
 
 def _refuse_other_forms(paths: Sequence[Data]) -> None:

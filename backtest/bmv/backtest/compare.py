@@ -7,6 +7,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from bmv.adapters.cli.streams import say_json
 from bmv.backtest import identity
 from bmv.backtest.folder import config_text, manifest_of, parsed, summary_of
 from bmv.backtest.numbers import Json
@@ -21,7 +22,7 @@ def compare(a: Path, b: Path, as_json: bool) -> None:
     """
     difference = differences(a, b)
     if as_json:
-        print(orjson.dumps(difference, option=orjson.OPT_INDENT_2).decode())
+        say_json(orjson.dumps(difference, option=orjson.OPT_INDENT_2))
     else:
         Console().print(difference_table(difference, a, b))
 

@@ -274,7 +274,9 @@ class Fused:
                     self._callback,
                 ),
             )
-        except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
             if self.params.strategy != COMPILED:
                 raise
             raise plugin.StrategyError.compiled(error) from error

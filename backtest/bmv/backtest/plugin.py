@@ -31,7 +31,7 @@ from bmv.core.engine import Strategy
 from bmv.core.kernel import is_kernel
 from bmv.core.params import COMPILED, INTERPRETED, LEVELS_MAX, PIVOT_GRID, Params
 from bmv.core.state import State
-from bmv.ports.errors import BmvError, ConfigError
+from bmv.ports.errors import BmvError, ConfigError, UsageError
 
 CALL = types.int64(types.int64)
 _C_CALL = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_int64)
@@ -53,15 +53,31 @@ class WrongCount(ValueError):
 
 
 class StrategyError(BmvError):
-    """The user's strategy raised; the message has its own words and where it stood."""
+    """The user's strategy, or another function of theirs, raised; the message has its own words and where it stood.
+
+    Whatever it raised: `sys.exit()` in it is a failure of it too, and not the end of the program. `KeyboardInterrupt`
+    alone is the operator's.
+    """
 
     @classmethod
-    def compiled(cls, error: Exception) -> "StrategyError":
+    def compiled(cls, error: BaseException) -> "StrategyError":
         """Return what to tell of an `error` that machine code raised."""
         if isinstance(error, WrongCount):
             return cls(_miscounted(*error.args))
-        where = "in machine code; --engine reference shows where"
-        return cls(f"the strategy failed: {type(error).__name__}: {error} ({where})")
+        return cls(f"the strategy failed: {_in_short(error)} (in machine code; --engine reference shows where)")
+
+
+def compiles() -> bool:
+    """Return whether Numba compiles; `NUMBA_DISABLE_JIT` switches it off."""
+    return not numba.config.DISABLE_JIT  # type: ignore[attr-defined]  # Numba makes its settings as it goes.
+
+
+def refuse_without_compiler(what: str, otherwise: str) -> None:
+    """Raise `UsageError` where Numba's compiler is switched off: `what` is nothing without it, `otherwise` is advice."""
+    if not compiles():
+        raise UsageError(
+            f"NUMBA_DISABLE_JIT is set, and {what} needs the compiler that it switches off: unset it{otherwise}"
+        )
 
 
 def load(spelling: str) -> Strategy:
@@ -85,9 +101,13 @@ def function_at(spelling: str, key: str) -> Callable[..., Any]:  # Any: a user's
     module = importlib.util.module_from_spec(spec)
     try:
         spec.loader.exec_module(module)
+        function: object = getattr(module, name, None)
     except Exception as error:
-        raise ConfigError(f"{key} = {spelling!r}: {path} can't be imported: {_where(error)}") from error
-    function: object = getattr(module, name, None)
+        raise ConfigError(f"{key} = {spelling!r}: {path} can't be imported: {where(error)}") from error
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        raise StrategyError(f"{key} = {spelling!r}: {path} stopped as it was imported: {where(error)}") from error
     if not callable(function):
         functions = sorted(n for n, f in vars(module).items() if callable(f) and not n.startswith("_"))
         raise ConfigError(f"{key} = {spelling!r}: {path} has no function {name}; it has {', '.join(functions)}")
@@ -140,6 +160,10 @@ def compile_verb(strategy: Strategy, signature: Any, spelling: str) -> Any:  # A
             f"strategy = {spelling!r} is marked @kernel and does not compile: {_cause(error, strategy)}. "
             "Remove the mark to run it as plain Python."
         ) from error
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        raise StrategyError(f"strategy = {spelling!r} stopped as it was compiled: {where(error)}") from error
     finally:
         numba.config.BOUNDSCHECK = checked  # type: ignore[attr-defined]  # As above.
 
@@ -202,10 +226,10 @@ def guarded(strategy: Strategy | None) -> Strategy | None:
     def call(params: Params, state: State, memory: Any, wanted: Any) -> int:  # Any: tables of numbers.
         try:
             return checked(params, state, memory, wanted)
-        except StrategyError:
+        except (StrategyError, KeyboardInterrupt):
             raise
-        except Exception as error:
-            raise StrategyError(f"the strategy failed: {_where(error)}") from error
+        except BaseException as error:
+            raise StrategyError(f"the strategy failed: {where(error)}") from error
 
     return call
 
@@ -232,12 +256,11 @@ class Callback(WrapperAddressProtocol):
 
     def check(self) -> None:
         """Raise what the function raised, if it did."""
-        if isinstance(self.error, StrategyError):
+        if self.error is None:
+            return
+        if isinstance(self.error, StrategyError | KeyboardInterrupt):
             raise self.error
-        if isinstance(self.error, Exception):
-            raise StrategyError(f"the strategy failed: {_where(self.error)}") from self.error
-        if self.error is not None:
-            raise self.error
+        raise StrategyError(f"the strategy failed: {where(self.error)}") from self.error
 
     def __wrapper_address__(self) -> int:
         address = ctypes.cast(self._c_function, ctypes.c_void_p).value
@@ -307,8 +330,13 @@ def _file_line(lines: list[str]) -> str:
     return ""
 
 
-def _where(error: BaseException) -> str:
+def _in_short(error: BaseException) -> str:
+    """Return an error by its name and its words, if it has any."""
+    return f"{type(error).__name__}: {error}".removesuffix(": ")
+
+
+def where(error: BaseException) -> str:
     """Return an error in one line, with the file and line of its origin."""
     frames = traceback.extract_tb(error.__traceback__)
     place = f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""
-    return f"{type(error).__name__}: {error}{place}"
+    return f"{_in_short(error)}{place}"

@@ -1,5 +1,6 @@
 """What a backtest hands back: tables, a summary, figures, and the run folder they are kept in."""
 
+import os
 import platform
 from collections.abc import Callable
 from functools import cached_property
@@ -34,6 +35,7 @@ from bmv.backtest.outcome import Outcome
 from bmv.backtest.participation import participation_warnings
 from bmv.backtest.stats import breaker_warnings, statistics
 from bmv.data.files import sha256
+from bmv.ports.errors import UsageError
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -174,6 +176,8 @@ class Result:
 
     def save(self, folder: str | Path, report: bool = True) -> Path:
         """Write the run folder, the report last; return its path. `manifest.json` is what makes a folder a run."""
+        if not isinstance(folder, str | os.PathLike):
+            raise UsageError(f"folder: expected the path of one, found {configuration.a_kind(folder)}")
         folder = Path(folder)
         refuse_unwritable(folder)  # Before the bracket, which takes two runs more.
         manifest = self.manifest()  # Refuses ticks that are not those that were recorded.

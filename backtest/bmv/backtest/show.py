@@ -9,6 +9,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from bmv.adapters.cli.streams import say_json
 from bmv.backtest.folder import summary_of
 from bmv.backtest.numbers import SECOND, Json, at, finite
 from bmv.backtest.sheet import Row, headline, in_words, no_ratios, profit_parts, sections, volume_decimals
@@ -22,7 +23,7 @@ def show(run_dir: Path, as_json: bool) -> None:
     """
     summary = summary_of(run_dir)
     if as_json:
-        print(orjson.dumps(summary, option=orjson.OPT_INDENT_2).decode())
+        say_json(orjson.dumps(summary, option=orjson.OPT_INDENT_2))
     else:
         Console().print(summary_table(summary))
 

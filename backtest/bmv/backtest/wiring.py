@@ -1,12 +1,12 @@
 """The container of the simulated world: a backtest is this set of providers, and swapping a part is one override."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Union
 
 from dependency_injector import containers, providers
 
-from bmv.adapters.config import Config, compile
+from bmv.adapters.config import Config, a_kind, compile
 from bmv.adapters.parquet.tape import ParquetTape
 from bmv.adapters.postgres.dsn import is_database
 from bmv.adapters.sim.clock import SimClock
@@ -26,6 +26,24 @@ if TYPE_CHECKING:
     from bmv.backtest.fused import Fused
 
 Data = Union[str, Path, "Recorded"]  # A file, a folder, a URL, or what asks a database.
+
+
+def listed(data: object) -> list[Data]:
+    """Return what a caller in Python gives as data, one part or several; `UsageError` where it is no data."""
+    several = isinstance(data, Iterable) and not isinstance(data, str | Path | bytes | Mapping) and not _is_frame(data)
+    parts = list(data) if several and isinstance(data, Iterable) else [data]
+    for part in parts:
+        if not isinstance(part, str | Path) and not is_database(part):
+            advice = "; write it to a file first, by write_parquet or to_parquet" if _is_frame(part) else ""
+            raise UsageError(
+                "data: expected the path of a Parquet file or of a folder of them, the URL of a market in Postgres, or a "
+                f"list of these, found {a_kind(part)}{advice}"
+            )
+    return parts
+
+
+def _is_frame(data: object) -> bool:
+    return hasattr(data, "write_parquet") or hasattr(data, "to_parquet")
 
 
 def named(data: Sequence[Data]) -> list[Data]:

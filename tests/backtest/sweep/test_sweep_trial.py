@@ -12,6 +12,7 @@ from searches import TABLE, configured, lake
 
 from bmv.adapters.config import Config, build
 from bmv.backtest.api import Backtest
+from bmv.backtest.plugin import StrategyError
 from bmv.backtest.stats import markouts
 from bmv.backtest.sweep import tapes
 from bmv.backtest.sweep.api import planned
@@ -155,6 +156,46 @@ def test_a_strategy_in_machine_code_is_compiled_once_and_is_the_same_run(ticks: 
     assert row is not None
     assert row["digest"] == Backtest(config, ticks, *plan.splits[0].searched).run().digest
     assert work._verb is not None
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [("None", "None"), ("'12'", "'12'"), ("float('inf')", "inf"), ("float('nan')", "nan"), ("[1.0]", r"\[1.0\]"), ("10**400", "1000")],
+)
+def test_an_objective_that_answers_no_finite_number_is_named_with_its_answer(
+    answer: str, told: str, ticks: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "mine.py").write_text(f"def score(summary):\n    return {answer}\n")
+    work, _ = worked(ticks, f"{tmp_path / 'mine.py'}:score")
+
+    with pytest.raises(StrategyError, match=rf"mine\.py:score returned {told}.*; expected a finite number"):
+        work.row(Task(0, SETS[0]))
+
+
+@pytest.mark.parametrize("answer", ["Decimal('0.5')", "Fraction(1, 2)", "float64(0.5)"])
+def test_a_number_of_any_kind_is_an_objective(answer: str, ticks: Path, tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(
+        "from decimal import Decimal\nfrom fractions import Fraction\nfrom numpy import float64\n"
+        f"def score(summary):\n    return {answer}\n"
+    )
+    work, _ = worked(ticks, f"{tmp_path / 'mine.py'}:score")
+
+    row = work.row(Task(0, SETS[0]))
+
+    assert row is not None
+    assert row["objectives"] == [0.5]
+
+
+@pytest.mark.parametrize("whose", ["strategy", "objective"])
+def test_what_ends_the_program_in_a_worker_fails_the_sweep(whose: str, ticks: Path, tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text("import sys\ndef mine(*words):\n    sys.exit()\n")
+    named = f"{tmp_path / 'mine.py'}:mine"
+    work, _ = worked(ticks, named) if whose == "objective" else worked(ticks, strategy=named)
+    pool = Threads(work, 1)
+
+    with pytest.raises(StrategyError, match=r"failed: SystemExit \(mine\.py, line 3\)"):
+        list(pool.rows([Task(0, SETS[0])]))
+    pool.close()
 
 
 def test_a_set_that_is_no_configuration_is_told_and_not_run(ticks: Path) -> None:

@@ -13,6 +13,7 @@ from importlib.metadata import PackageNotFoundError, version
 import click
 
 from bmv.adapters.cli.door import masked_output, refuse_passwords
+from bmv.adapters.cli.streams import make_legible
 from bmv.ports.errors import BmvError
 
 INTERRUPTED = 130
@@ -89,6 +90,7 @@ def root() -> None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line `argv` (the process's own if absent) and return its exit code; never raises."""
+    make_legible()
     words = sys.argv[1:] if argv is None else list(argv)
     with masked_output(words):
         return _ended(words)

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
 from decimal import Decimal
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from pydantic import ValidationError
@@ -60,6 +60,8 @@ def load_with_origins(
     path: str | Path, sets: Iterable[str] = (), env: Mapping[str, str] | None = None, *, grid_optional: bool = False
 ) -> Loaded:
     """Return what :func:`load` does, with the origin of each value."""
+    if not isinstance(path, str | os.PathLike):
+        raise UsageError(f"path: expected that of a TOML file, found {a_kind(path)}; build(**table) takes a mapping")
     path = Path(path)
     table = _read(path)
     given = dict.fromkeys(_leaves(table), "file")
@@ -87,6 +89,73 @@ def build(**sections: Any) -> Config:  # Any: tables of plain values, as TOML wo
     1
     """
     return _validated(deepcopy(sections), "configuration", {})
+
+
+def configured(config: object, sets: Iterable[str] = (), *, grid_optional: bool = False) -> Config:
+    """Return the configuration that a caller in Python means.
+
+    Args:
+        config: A `Config`, the path of a TOML file, or a mapping like the file's, which is judged by the same rules and
+            named `configuration` in refusals. Relative paths in a mapping are relative to the working directory, and the
+            environment has no say in it.
+        sets: Overrides as `--set` takes them.
+        grid_optional: As :func:`load` takes it.
+
+    Raises:
+        UsageError: It is none of these.
+        ConfigError: It can't be run.
+    """
+    if isinstance(config, str | os.PathLike):
+        return load(os.fspath(config), sets, grid_optional=grid_optional)
+    if isinstance(config, Config):
+        if not (sets := list(sets)):
+            return config
+        table = config.model_dump(exclude_none=True)
+    elif isinstance(config, Mapping):
+        table = _as_toml(config, "")
+    else:
+        raise UsageError(
+            f"config: expected a Config, the path of a TOML file, or a mapping like that file's, found {a_kind(config)}"
+        )
+    for key, value in _from_sets(sets):
+        _put(table, key, value, f"--set {key}")
+    if grid_optional:
+        table["grid"] = with_empty_sides(table.get("grid", {}))
+    return _validated(table, "configuration", {}, grid_optional)
+
+
+def a_kind(value: object) -> str:
+    """Return what `value` is, in words for a refusal.
+
+    >>> a_kind(None), a_kind(3), a_kind([])
+    ('None', 'an int', 'a list')
+    """
+    if value is None:
+        return "None"
+    name = type(value).__name__
+    return f"{'an' if name[0] in 'aeiouAEIOU' else 'a'} {name}"
+
+
+def _as_toml(table: Mapping[Any, Any], path: str) -> Table:  # Any: whatever a caller has.
+    """Return a mapping as TOML would have given it: tables and lists of our own, paths as text, numbers as Python's."""
+    plain: Table = {}
+    for name, value in table.items():
+        if not isinstance(name, str):
+            raise ConfigError(f"configuration: {path or 'it'} has the key {name!r:.60}: expected a string")
+        plain[name] = _plain_value(value, f"{path}.{name}" if path else name)
+    return plain
+
+
+def _plain_value(value: Any, path: str) -> Any:  # Any: as above.
+    if isinstance(value, Mapping):
+        return _as_toml(value, path)
+    if isinstance(value, list | tuple):
+        return [_plain_value(each, path) for each in value]
+    if isinstance(value, PurePath):
+        return str(value)
+    if type(value).__module__ == "numpy" and hasattr(value, "tolist"):  # A number of numpy's, or an array of them.
+        return value.tolist()
+    return value
 
 
 def env_name(key: str) -> str:

@@ -41,8 +41,9 @@ MakePool = Callable[[Work], Pool]
 HOLDOUT_PERIODS_MIN = 16
 
 
-def begin(folder: Path, plan: Plan) -> None:
+def begin(folder: str | Path, plan: Plan) -> None:
     """Make the folder of a sweep, in which nothing has been run yet."""
+    folder = Path(folder)
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
         (folder / CONFIG).write_text(configuration.dump(configuration.masked(plan.config)), "utf-8")
@@ -99,7 +100,7 @@ def _files(plan: Plan) -> list[Json]:
 
 
 def go_on(
-    folder: Path, plan: Plan, workers: int | None = None, told: Told | None = None, make_pool: MakePool | None = None,
+    folder: str | Path, plan: Plan, workers: int | None = None, told: Told | None = None, make_pool: MakePool | None = None,
     storage: str | None = None, report: bool = True,
 ) -> Json:  # fmt: skip
     """Run what the sweep in `folder` lacks, and end it; return its summary.
@@ -110,7 +111,7 @@ def go_on(
         make_pool: Makes other workers than threads.
         storage: Where the trials are kept in place of the folder's journal: `postgresql://…`.
     """
-    told = told or _nobody
+    folder, told = Path(folder), told or _nobody
     kept = storage or str(folder / JOURNAL)
     with leading(folder), closing(Study(kept, _study_name(folder), plan.axes, plan.objectives)) as study:
         proposer = plan.proposer()

@@ -10,6 +10,7 @@ import click
 import orjson
 
 from bmv.adapters.cli.options import JSON, SETS, Local
+from bmv.adapters.cli.streams import say_json
 from bmv.backtest.cli import ManyPaths, link_latest, new_folder
 from bmv.ports.errors import ConfigError, UsageError
 
@@ -281,7 +282,7 @@ def calibrate(
     with _kept_or_not(out) as folder, tally.telling(len(asked), as_json) as told:
         result = calibrate(folder, asked, workers, told, keep=out is not None)
     if as_json:
-        click.echo(orjson.dumps({name: told for name, told in result.items() if name != "markets"}))
+        say_json(orjson.dumps({name: told for name, told in result.items() if name != "markets"}))
     else:
         tally.show(result)
     if not result["ok"]:

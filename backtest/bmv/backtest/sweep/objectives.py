@@ -4,11 +4,17 @@ An objective is a figure of a run by its name, a dotted name of its summary, or 
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
+from decimal import Decimal
+from math import isfinite
+from numbers import Real
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from bmv.adapters.config.schema import Constraints
 from bmv.backtest import plugin
 from bmv.backtest.numbers import Json
+from bmv.backtest.plugin import StrategyError
 from bmv.ports.errors import ConfigError
 
 
@@ -166,9 +172,22 @@ def _function(spelling: str) -> Callable[[Json], float | None]:
 
     def guarded(summary: Json) -> float | None:
         try:
-            figure = function(summary)
-            return None if figure is None else float(figure)
+            answer: object = function(summary)
         except Exception as error:
             raise ObjectiveError(f'sweep.objective = "{spelling}" failed: {type(error).__name__}: {error}') from error
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
+            raise StrategyError(f'sweep.objective = "{spelling}" failed: {plugin.where(error)}') from error
+        return _number(answer, spelling)
 
     return guarded
+
+
+def _number(answer: object, spelling: str) -> float:
+    """Return a function's answer as a float; `StrategyError` where it is no finite number, as text never is."""
+    with suppress(OverflowError):  # Of a whole number beyond any float.
+        if isinstance(answer, Real | Decimal) and isfinite(number := float(answer)):
+            return number
+    path, _, name = spelling.rpartition(":")
+    raise StrategyError(f"{Path(path).name}:{name} returned {answer!r:.60}; expected a finite number")

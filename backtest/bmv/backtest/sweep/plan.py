@@ -1,16 +1,18 @@
 """What a sweep is made of: its configuration, axes, objectives and tapes, checked before anything is run."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
-from bmv.adapters.config import Config, build
+from bmv.adapters.config import Config, a_kind, build, configured
 from bmv.adapters.config.compile import refuse_without_reference
 from bmv.adapters.config.problems import explain
+from bmv.backtest import plugin
 from bmv.backtest.numbers import SECOND
 from bmv.backtest.returns import RETURNS_MIN, no_ratio
 from bmv.backtest.sweep import tapes
@@ -19,7 +21,8 @@ from bmv.backtest.sweep.proposer import Proposer
 from bmv.backtest.sweep.space import Axis, axes_of
 from bmv.backtest.sweep.tapes import Source, Split
 from bmv.backtest.sweep.work import trading, with_values
-from bmv.ports.errors import ConfigError
+from bmv.backtest.wiring import listed
+from bmv.ports.errors import ConfigError, UsageError
 
 Table = dict[str, Any]  # Any: plain values, as a configuration has them.
 
@@ -50,24 +53,44 @@ class Plan:
         return [split.source.name for split in self.splits if split.searched is not None]
 
 
-def planned(config: Config, params: Sequence[str] = (), data: Sequence[str] = (), timerange: str | None = None) -> Plan:
+def planned(
+    config: Config | Mapping[str, Any] | str | Path,  # Any: what TOML may hold.
+    params: Sequence[str] | str = (),
+    data: Iterable[str | Path] | str | Path = (),
+    timerange: str | None = None,
+) -> Plan:
     """Return the plan of a sweep; what is wrong with it is said before anything is run.
 
     Args:
+        config: A configuration, the path of its file, or a mapping like the file's, judged by the same rules. Relative
+            paths in a mapping are relative to the working directory.
         params: Axes as `--param` spells them, beside or in place of those of the configuration.
         data: Files or folders, in place of the tapes of the configuration.
         timerange: The part of them that is swept.
     """
+    plugin.refuse_without_compiler("a sweep", "")
+    config = configured(config)
     refuse_without_reference(config)
-    axes = axes_of(config, params)
+    axes = axes_of(config, _texts("params", params))
     objectives = objectives_of(config.sweep.objective)
-    sources = tapes.sources_of(config, data, timerange)
+    if timerange is not None and not isinstance(timerange, str):
+        raise UsageError(f"timerange: expected text such as 20250903-20250905, or None, found {a_kind(timerange)}")
+    sources = tapes.sources_of(config, [str(each) for each in listed(data)], timerange)
     whole = _written_out(config, axes, sources)
     _refuse_odd(whole, axes, objectives, sources)
     Plan(whole, axes, objectives, []).proposer()  # A sampler that can't do it says so before the tapes are opened.
     splits, left_out = tapes.split_up(whole, sources)
     _refuse_no_ratio(objectives, splits)
     return Plan(whole, axes, objectives, splits, tuple(left_out))
+
+
+def _texts(name: str, given: object) -> list[str]:
+    """Return axes as a caller in Python spells them, one or several."""
+    parts = [given] if isinstance(given, str) or not isinstance(given, Iterable) else list(given)
+    for part in parts:
+        if not isinstance(part, str):
+            raise UsageError(f"{name}: expected text such as grid.bid.first_bps=2:20:2, or a list, found {a_kind(part)}")
+    return parts
 
 
 def _refuse_no_ratio(objectives: Sequence[Objective], splits: Sequence[Split]) -> None:

@@ -19,6 +19,7 @@ from rich.progress import (
 )
 from rich.text import Text
 
+from bmv.adapters.cli.streams import say_json
 from bmv.backtest.numbers import Json
 from bmv.backtest.sweep.api import Plan, Told
 from bmv.backtest.sweep.marks import short
@@ -42,7 +43,7 @@ def _lines(what: str, content: Json) -> None:
     if what == "trial":
         told = {"trial": content["trial"], "state": content["state"], **content["set"]}
         told |= {"digest": content["digest"], "net": content["figures"].get("net"), "objectives": content["objectives"]}
-        print(orjson.dumps(told).decode(), flush=True)
+        say_json(orjson.dumps(told))
 
 
 def _nothing(what: str, content: Json) -> None:

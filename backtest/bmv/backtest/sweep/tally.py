@@ -10,6 +10,7 @@ from rich.progress import Progress
 from rich.table import Table
 from rich.text import Text
 
+from bmv.adapters.cli.streams import say_json
 from bmv.backtest.numbers import Json
 from bmv.backtest.sweep.calibrate import Told
 from bmv.backtest.sweep.progress import columns
@@ -26,7 +27,7 @@ NATURES = {"fair": "fair", "edge": "with an edge"}
 def telling(count: int, as_json: bool) -> Iterator[Told]:
     """Give what hears of each market: a line of JSON each, a bar on a terminal, or a plain line in a pipe."""
     if as_json:
-        yield lambda found: print(orjson.dumps(found).decode(), flush=True)
+        yield lambda found: say_json(orjson.dumps(found))
     elif not sys.stderr.isatty():
         yield lambda found: print(_line(found), file=sys.stderr, flush=True)
     else:

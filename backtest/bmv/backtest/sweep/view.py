@@ -10,6 +10,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from bmv.adapters.cli.streams import say_json
 from bmv.backtest.folder import MANIFEST, SUMMARY, json_at
 from bmv.backtest.numbers import Json, at, finite
 from bmv.backtest.sweep.marks import short
@@ -28,7 +29,7 @@ def show(folder: Path, top: int, as_json: bool) -> None:
     if not (folder / SUMMARY).is_file():
         raise UsageError(f"{folder}: this sweep has not ended; `bmv sweep resume {folder}` goes on with it")
     if as_json:
-        print(orjson.dumps(json_at(folder / SUMMARY)).decode())
+        say_json(orjson.dumps(json_at(folder / SUMMARY)))
         return
     Console(width=None if sys.stdout.isatty() else WIDTH).print(_found(read(folder), top))
 
@@ -95,7 +96,7 @@ def list_sweeps(manifests: Sequence[Path], as_json: bool) -> None:
     told = [_told(path.parent) for path in manifests if path.parent.name != "latest"]
     rows = [row for row in told if row is not None]
     if as_json:
-        print(orjson.dumps(rows, option=orjson.OPT_INDENT_2).decode())
+        say_json(orjson.dumps(rows, option=orjson.OPT_INDENT_2))
         return
     if not rows:
         click.echo("no sweeps below runs/sweep")
