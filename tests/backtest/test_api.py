@@ -155,7 +155,9 @@ def test_the_compiled_engine_without_a_compiler_says_which_engine_needs_none(tap
     env = {**environ, "NUMBA_DISABLE_JIT": "1"}
 
     def bmv(*more: object) -> subprocess.CompletedProcess[str]:
-        return subprocess.run([*words, *map(str, more)], cwd=tmp_path, env=env, capture_output=True, text=True, check=False)
+        return subprocess.run(
+            [*words, *map(str, more)], cwd=tmp_path, env=env, capture_output=True, text=True, check=False
+        )
 
     fused = bmv("backtest", DEMO, "--data", tape)
     sweep = bmv("sweep", DEMO, "--data", tape, "--param", AXIS)

@@ -1,15 +1,21 @@
 """A run on a terminal."""
 
+import re
+from decimal import Decimal
 from io import StringIO
 from pathlib import Path
 
 import orjson
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from rich.console import Console
 from synthetic import CONFIG, nothing, summary_of
 
+from bmv.backtest.sheet import in_words, sections
 from bmv.backtest.show import show, summary_table
 from bmv.backtest.stats import statistics
+from bmv.backtest.wording import UNKNOWN
 from bmv.ports.errors import BmvError, DataError, UsageError
 
 
@@ -47,6 +53,36 @@ def test_the_table_fits_into_eighty_columns_and_one_screen(run_dir: Path) -> Non
     lines = console.export_text().splitlines()
     assert max(map(len, lines)) <= 80
     assert len(lines) <= 55
+
+
+@pytest.mark.parametrize("width", [40, 80, 200])
+@given(amount=st.floats(0, 1e19), money=st.integers(-(2**63), 2**63))
+@settings(max_examples=15)
+def test_no_number_of_a_summary_is_cut(width: int, amount: float, money: int, run_dir: Path) -> None:
+    summary = orjson.loads((run_dir / "summary.json").read_bytes()) | {"symbol": "MEMECOIN/USDC"}
+    summary["statistics"]["inventory"] |= {"max": amount, "min": -amount}
+    summary["statistics"]["round_trips"] |= {"profit": money / 1e6, "unmatched": amount}
+    summary["pnl"]["net"] = summary["bracket"]["front"]["net"] = f"{Decimal(money) / 10**6:f}"
+    summary["bracket"]["front"]["volume"] = amount
+    console = Console(width=width, file=StringIO(), record=True)
+
+    console.print(summary_table(summary))
+
+    shown = console.export_text()
+    words = [in_words(row, "MEMECOIN/USDC") for section in sections(summary) for row in section.rows]
+    assert "…" not in shown
+    assert max(map(len, shown.splitlines())) <= width
+    assert all(word in shown.split() for each in words if each != UNKNOWN for word in each.split())
+
+
+def test_a_token_of_a_hundred_millionth_is_shown_whole(run_dir: Path) -> None:
+    summary = orjson.loads((run_dir / "summary.json").read_bytes())
+    summary["statistics"]["inventory"] |= {"max": 410e9, "min": 409e9, "mean": 4.095e11}
+    console = Console(width=80, file=StringIO(), record=True)
+
+    console.print(summary_table(summary))
+
+    assert re.search(r"Largest +410e9 SOL", console.export_text())
 
 
 def test_a_run_without_ratios_says_so_in_words(capsys: pytest.CaptureFixture[str]) -> None:

@@ -238,7 +238,9 @@ def test_a_strategy_that_ends_the_program_has_failed(
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-@pytest.mark.parametrize("text", ["raise SystemExit\n", "import sys\nsys.exit(0)\n", "def __getattr__(name):\n    exit()\n"])
+@pytest.mark.parametrize(
+    "text", ["raise SystemExit\n", "import sys\nsys.exit(0)\n", "def __getattr__(name):\n    exit()\n"]
+)
 def test_a_file_that_ends_the_program_as_it_is_imported_has_failed(
     text: str, engine: str, tape: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

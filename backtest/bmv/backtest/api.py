@@ -65,7 +65,9 @@ class Backtest:
         if engine not in ("fused", "reference"):
             raise UsageError(f"engine {engine!r}: expected 'fused' or 'reference'")
         if engine == "fused":
-            plugin.refuse_without_compiler("the engine `fused`", ', or take the engine `reference` (slower, same result)')
+            plugin.refuse_without_compiler(
+                "the engine `fused`", ", or take the engine `reference` (slower, same result)"
+            )
         _refuse_odd_window(start_ns, end_ns)
         self.config = _configured(config, strategy)
         self.engine = engine
@@ -130,7 +132,7 @@ def _configured(config: object, strategy: object) -> Config:
 
 
 def _refuse_odd_window(start_ns: object, end_ns: object) -> None:
-    """Raise `UsageError` where an end of the run is no whole number of nanoseconds, or the end is not behind the start."""
+    """Raise `UsageError` where an end of the run is no whole number (ns), or the end is not behind the start."""
     for name, value in (("start_ns", start_ns), ("end_ns", end_ns)):
         if value is not None and (isinstance(value, bool) or not hasattr(value, "__index__")):
             raise UsageError(

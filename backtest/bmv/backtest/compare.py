@@ -4,10 +4,10 @@ from pathlib import Path
 
 import orjson
 from rich.console import Console, Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from bmv.adapters.cli.streams import say_json
+from bmv.adapters.cli.tables import Column, Grid
 from bmv.backtest import identity
 from bmv.backtest.folder import config_text, manifest_of, parsed, summary_of
 from bmv.backtest.numbers import Json
@@ -114,28 +114,23 @@ def difference_table(difference: Json, a: Path, b: Path) -> RenderableType:
     return Group(*parts)
 
 
-def _figure_table(difference: Json) -> Table:
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-    table.add_column("")
-    for name in ("a", "b", "b − a"):
-        table.add_column(name, justify="right", no_wrap=True)
+def _figure_table(difference: Json) -> Grid:
+    table = Grid([Column("", "left"), *map(Column, ("a", "b", "b − a"))])
     title = ""
     for row in difference["figures"]:
         if row["section"] != title:
             title = row["section"]
-            table.add_row(Text(title, style="bold cyan"))
+            table.add(Text(title, style="bold cyan"))
         symbol = difference["symbols"][0]
         cells = (in_words(Row("", row[name], row["unit"]), symbol) for name in ("a", "b", "difference"))
-        table.add_row(f"  {row['label']}", *cells)
+        table.add(f"  {row['label']}", *cells)
     return table
 
 
-def _config_table(config: Json) -> Table:
-    table = Table(title="Configuration", title_justify="left", title_style="bold cyan", box=None, header_style="dim")
-    for name in ("key", "a", "b"):
-        table.add_column(name, overflow="fold")
+def _config_table(config: Json) -> Grid:
+    table = Grid([Column(name, "left") for name in ("key", "a", "b")], "Configuration")
     for key, (ours, theirs) in config.items():
-        table.add_row(Text(key), Text(_setting(ours)), Text(_setting(theirs)))
+        table.add(key, _setting(ours), _setting(theirs))
     return table
 
 

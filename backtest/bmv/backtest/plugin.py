@@ -73,7 +73,7 @@ def compiles() -> bool:
 
 
 def refuse_without_compiler(what: str, otherwise: str) -> None:
-    """Raise `UsageError` where Numba's compiler is switched off: `what` is nothing without it, `otherwise` is advice."""
+    """Raise `UsageError` where Numba's compiler is switched off and `what` needs it; `otherwise` is advice."""
     if not compiles():
         raise UsageError(
             f"NUMBA_DISABLE_JIT is set, and {what} needs the compiler that it switches off: unset it{otherwise}"

@@ -58,8 +58,8 @@ def ratios(equity: pl.DataFrame, sample_s: float, fills: int) -> Json:
     Returns are changes of equity, as a fraction, between samples `sampling_s` apart: one minute, or the sampling of
     the equity table where that is longer. `sharpe` is their mean by their standard deviation, `sortino` by the root of
     the mean square of the falls; both against a return of 0, times the root of the samples in 365 days. `calmar` is the
-    mean return of 365 days by the deepest drawdown. All are None, with the reason, where :func:`no_ratio` says so, where
-    equity never moved and where it was not above zero throughout.
+    mean return of 365 days by the deepest drawdown. All are None, with the reason, where :func:`no_ratio` says so,
+    where equity never moved and where it was not above zero throughout.
 
     Args:
         equity: Columns as `equity.parquet`.

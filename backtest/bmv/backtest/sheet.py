@@ -3,7 +3,17 @@
 from typing import Literal, NamedTuple
 
 from bmv.backtest.numbers import Json, at, finite
-from bmv.backtest.wording import UNKNOWN, base_decimals, currencies, money_decimals, percent, plain, significant, span
+from bmv.backtest.wording import (
+    UNKNOWN,
+    base_decimals,
+    brief,
+    currencies,
+    money_decimals,
+    percent,
+    plain,
+    significant,
+    span,
+)
 
 Unit = Literal["quote", "base", "amount", "bps", "share", "part", "count", "seconds", "number", "signed"]
 
@@ -44,26 +54,26 @@ def in_words(row: Row, symbol: str = "") -> str:
     base, quote = currencies(symbol)
     match row.unit:
         case "quote":
-            return f"{plain(value, money_decimals(abs(value)), sign=True)} {quote}"
+            return f"{brief(plain(value, money_decimals(abs(value)), sign=True), value, sign=True)} {quote}"
         case "amount":
-            return f"{_amount(value)} {quote}"
+            return f"{brief(_amount(value), value)} {quote}"
         case "base":
             if row.decimals is not None:
-                return f"{plain(value, row.decimals)} {base}"
-            return f"{significant(value, BASE_DIGITS)} {base}"
+                return f"{brief(plain(value, row.decimals), value)} {base}"
+            return f"{brief(significant(value, BASE_DIGITS), value)} {base}"
         case "bps":
-            return f"{plain(value, 2)} bps"
+            return f"{brief(plain(value, 2), value)} bps"
         case "share":
             return percent(value)
         case "part":
             return percent(value) if 0 <= value <= 1 else "more than all" if value > 1 else "nothing"
         case "count":
-            return plain(value, 0)
+            return brief(plain(value, 0), value)
         case "seconds":
             return span(value)
         case "signed":
-            return plain(value, 2, sign=True)
-    return significant(value, 3)
+            return brief(plain(value, 2, sign=True), value, sign=True)
+    return brief(significant(value, 3), value)
 
 
 def _amount(value: float) -> str:

@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from bmv.adapters.cli.streams import say_json
+from bmv.adapters.cli.tables import Column, Grid
 from bmv.backtest.folder import summary_of
 from bmv.backtest.numbers import SECOND, Json, at, finite
 from bmv.backtest.sheet import Row, headline, in_words, no_ratios, profit_parts, sections, volume_decimals
@@ -83,26 +84,26 @@ def _columns(summary: Json, symbol: str) -> RenderableType:
 def _block(title: str, rows: list[Row], symbol: str) -> Table:
     table = Table(title=title, title_justify="left", title_style="bold cyan", box=None, show_header=False, padding=0)
     table.add_column(width=21)
-    table.add_column(justify="right", width=15, no_wrap=True)
+    table.add_column(justify="right", min_width=15, overflow="fold")  # It wraps between number and unit.
     for row in rows:
         table.add_row(row.label, in_words(row, symbol))
     return table
 
 
-def _bracket(bracket: Json, symbol: str) -> Table:
+def _bracket(bracket: Json, symbol: str) -> Grid:
     """Return what came out at the two ends of where we may have stood, first in the queue and last, and in the run."""
-    table = Table(title="Bracket of belief (* this run)", title_justify="left", title_style="bold cyan", box=None)
-    for name in ("queue", "net", "volume", "fills", "drawdown", "digest"):
-        table.add_column(name, justify="left" if name in ("queue", "digest") else "right", header_style="dim")
+    names = ("queue", "net", "volume", "fills", "drawdown", "digest")
+    columns = [Column(name, "left" if name in ("queue", "digest") else "right") for name in names]
+    table = Grid(columns, "Bracket of belief (* this run)")
     decimals = volume_decimals(bracket)
     for queue, run in bracket.items():
         if isinstance(run, dict):
             net, volume, fills, fall = (finite(run.get(name)) for name in ("net", "volume", "fills", "max_drawdown"))
-            table.add_row(f"{queue} *" if run.get("own") else queue,
-                          in_words(Row("", net, "quote"), symbol),
-                          in_words(Row("", volume, "base", "", decimals), symbol),
-                          in_words(Row("", fills, "count")), in_words(Row("", fall, "share")),
-                          str(run.get("digest", "")))  # fmt: skip
+            table.add(f"{queue} *" if run.get("own") else queue,
+                      in_words(Row("", net, "quote"), symbol),
+                      in_words(Row("", volume, "base", "", decimals), symbol),
+                      in_words(Row("", fills, "count")), in_words(Row("", fall, "share")),
+                      str(run.get("digest", "")))  # fmt: skip
     return table
 
 

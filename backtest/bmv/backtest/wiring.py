@@ -28,16 +28,16 @@ if TYPE_CHECKING:
 Data = Union[str, Path, "Recorded"]  # A file, a folder, a URL, or what asks a database.
 
 
-def listed(data: object) -> list[Data]:
-    """Return what a caller in Python gives as data, one part or several; `UsageError` where it is no data."""
+def listed(data: Any) -> list[Data]:  # Any: whatever a caller in Python has.
+    """Return what a caller gives as data, one part or several; `UsageError` where it is no data."""
     several = isinstance(data, Iterable) and not isinstance(data, str | Path | bytes | Mapping) and not _is_frame(data)
-    parts = list(data) if several and isinstance(data, Iterable) else [data]
+    parts: list[Data] = list(data) if several else [data]
     for part in parts:
         if not isinstance(part, str | Path) and not is_database(part):
             advice = "; write it to a file first, by write_parquet or to_parquet" if _is_frame(part) else ""
             raise UsageError(
-                "data: expected the path of a Parquet file or of a folder of them, the URL of a market in Postgres, or a "
-                f"list of these, found {a_kind(part)}{advice}"
+                "data: expected the path of a Parquet file or of a folder of them, the URL of a market in Postgres, or "
+                f"a list of these, found {a_kind(part)}{advice}"
             )
     return parts
 

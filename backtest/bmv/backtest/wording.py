@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from decimal import Decimal
 
 from bmv.backtest.numbers import SECOND, finite
 
@@ -11,22 +12,53 @@ MINUS = "−"
 CONTRACTS = ("PERP", "PERPETUAL", "SWAP", "FUTURE", "FUTURES", "SPOT")  # What stands in symbols and is no currency.
 
 
-def plain(value: float, decimals: int = 2, *, sign: bool = False) -> str:
-    """Return `value` with thousands apart.
+EXACT_MAX = 1e15  # From here on a float does not hold every whole number, and more digits would mean nothing.
+SMALL = 1e-9  # Below it, zeros after the point are counted, not read.
+ROOM = 13  # Characters that a figure may take where it stands in a column: those of `1,000,000,000`.
 
-    >>> plain(-12345.678), plain(3, 0, sign=True), plain(-0.001)
-    ('−12,345.68', '+3', '0.00')
+
+def plain(value: float, decimals: int = 2, *, sign: bool = False) -> str:
+    """Return `value` with thousands apart; beyond what a float holds to the unit, with an exponent.
+
+    >>> plain(-12345.678), plain(3, 0, sign=True), plain(-0.001), plain(-4.1e17)
+    ('−12,345.68', '+3', '0.00', '−410e15')
     """
+    if abs(value) >= EXACT_MAX:
+        return engineering(value, sign=sign)
     rounded = round(value, decimals) + 0.0
     return f"{rounded:{'+' if sign and rounded else ''},.{decimals}f}".replace("-", MINUS)
+
+
+def engineering(value: float, *, sign: bool = False) -> str:
+    """Return `value` in six digits with an exponent of three, six, nine …
+
+    >>> engineering(410e9), engineering(-1234567890.0), engineering(2e-12), engineering(999_999_900)
+    ('410e9', '−1.23457e9', '2e−12', '1e9')
+    """
+    digits, _, exponent = f"{value:{'+' if sign else ''}.5e}".partition("e")
+    shift = int(exponent) % 3
+    mantissa = f"{Decimal(digits).scaleb(shift):{'+' if sign else ''}f}"
+    mantissa = mantissa.rstrip("0").rstrip(".") if "." in mantissa else mantissa
+    return f"{mantissa}e{int(exponent) - shift}".replace("-", MINUS)
+
+
+def brief(text: str, value: float, *, sign: bool = False) -> str:
+    """Return `text`, which says `value`, or a shorter way to say it where that is longer than `ROOM`.
+
+    >>> brief("410,000,000,000", 410e9), brief("2,569.1", 2569.1)
+    ('410e9', '2,569.1')
+    """
+    return text if len(text) <= ROOM else engineering(value, sign=sign)
 
 
 def significant(value: float, digits: int = 6) -> str:
     """Return `value` with at most so many digits that mean something.
 
-    >>> significant(0.00012345678), significant(61234.5678), significant(1234567.0)
-    ('0.000123457', '61,234.6', '1,234,567')
+    >>> significant(0.00012345678), significant(61234.5678), significant(1234567.0), significant(1e-12)
+    ('0.000123457', '61,234.6', '1,234,567', '1e−12')
     """
+    if value and not SMALL <= abs(value) < EXACT_MAX:
+        return engineering(value)
     whole = len(str(int(abs(value)))) if abs(value) >= 1 else 0
     leading = 0 if whole or not value else max(0, -int(f"{value:e}".split("e")[1]) - 1)
     text = plain(value, min(max(digits - whole, 0) + leading, 15))
@@ -40,7 +72,7 @@ def percent(fraction: float) -> str:
     ('12.3 %', '0.012 %')
     """
     value = fraction * 100
-    return f"{plain(value, 1) if abs(value) >= 1 or not value else significant(value, 2)} %"
+    return f"{brief(plain(value, 1), value) if abs(value) >= 1 or not value else significant(value, 2)} %"
 
 
 def span(seconds: float) -> str:
@@ -58,7 +90,7 @@ def span(seconds: float) -> str:
     for large, small, name, lesser in ((86_400, 3600, "d", "h"), (3600, 60, "h", "min"), (60, 1, "min", "s")):
         if seconds >= large:
             whole, rest = divmod(seconds, large)
-            return f"{whole:,.0f} {name} {rest // small:.0f} {lesser}".removesuffix(f" 0 {lesser}")
+            return f"{plain(whole, 0)} {name} {rest // small:.0f} {lesser}".removesuffix(f" 0 {lesser}")
     return f"{seconds:.3g} s"
 
 

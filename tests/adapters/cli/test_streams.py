@@ -34,7 +34,13 @@ MAIN_PATHS = [
     "sweep list", "sweep resume s", "sweep export trials.csv s", "sweep apply best.toml s",
     "db init db.toml", "db status db.toml", "db migrate db.toml", "db backup copy.sqlite db.toml",
 ]  # fmt: skip
-MISUSES = ["nope", "backtest none–such.toml", "config check demo.toml --set pivot.windöw_s=−3", "show nöwhere", "data list --lake n─e"]
+MISUSES = [
+    "nope",
+    "backtest none–such.toml",
+    "config check demo.toml --set pivot.windöw_s=−3",
+    "show nöwhere",
+    "data list --lake n─e",
+]
 DEMO = Path(__file__).parents[3] / "docs" / "examples" / "demo.toml"
 
 

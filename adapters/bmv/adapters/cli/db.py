@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import click
 
 from bmv.adapters.cli.options import JSON, Journal, Local, overwriting
+from bmv.adapters.cli.tables import say
 from bmv.ports.errors import ConfigError, UsageError
 
 ENVIRONMENT = "BMV_POSTGRES"
@@ -232,7 +233,7 @@ def _tell(as_json: bool, told: dict[str, Any]) -> None:  # Any: it becomes JSON.
         return
     width = max(map(len, told))
     for name, value in told.items():
-        click.echo(f"{name.replace('_', ' '):<{width}}  {_shown(value)}")
+        say(f"{name.replace('_', ' '):<{width}}  {_shown(value)}", "  ")
 
 
 def _shown(value: object) -> str:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bmv.adapters.cli.options import JSON, Amount, Local, Place, overwriting
+from bmv.adapters.cli.tables import Column, say, say_table
 from bmv.ports.errors import DataError, UsageError
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from bmv.ports.market import Market
 
 FILE, PLACE = Local(), Place()
+NUMBERS = {"days", "rows", "MB", "tick_size", "lot_size", "gaps", "between"}  # Columns of `list`.
 DAY = click.DateTime(["%Y-%m-%d", "%Y%m%d"])
 LAKE = click.option("--lake", "root", type=FILE, default="lake", show_default=True, help="Folder of the lake.")
 TICK = click.option("--tick-size", type=Amount(), help="Step of price, quote per base.")
@@ -131,7 +133,7 @@ def take(
         told += file.faults()
         told += [f"{file.back:,} moved to their time"] if file.back else []
         told += [f"{file.off_lot:,} sizes rounded down to a lot"] if file.off_lot else []
-        click.echo(f"{file.path} ({file.form}): {', '.join(told)}")
+        say(f"{file.path} ({file.form}): {', '.join(told)}", "  ")
         if file.unused:
             click.echo(f"  not used: {', '.join(file.unused)}")
         for warning in file.warnings:
@@ -191,7 +193,8 @@ def show(root: Path, venue: str | None, symbol: str | None, show_timerange: bool
         market["between"] = len(market["between_days"])
         market |= {"MB": f"{market['bytes'] / 1e6:.1f}", "rows": f"{market['rows']:,}"}
         market |= {"from": utc(market["first_ns"]), "to": utc(market["last_ns"])}
-    _table(columns, [[str(market[name]) for name in columns] for market in markets])
+    sides = [Column(name, "right" if name in NUMBERS else "left") for name in columns]
+    say_table(sides, [[str(market[name]) for name in columns] for market in markets])
     if show_timerange:
         for name, nights in holes.items():
             _tell_nights(name, nights)
@@ -531,9 +534,9 @@ def _as_json(done: "Intake") -> dict[str, Any]:  # Any: it is JSON.
 def _tell(path: Path, findings: "Findings", words: list[str]) -> None:
     from bmv.data.quality import utc
 
-    click.echo(f"{path}: {findings.rows:,} rows from {utc(findings.first_ns)} to {utc(findings.last_ns)}")
+    say(f"{path}: {findings.rows:,} rows from {utc(findings.first_ns)} to {utc(findings.last_ns)}", "  ")
     for word in words:
-        click.echo(f"  {word}")
+        say(f"  {word}", "    ")
 
 
 def _tell_nights(name: str, gaps: "list[Gap]") -> None:
@@ -542,20 +545,9 @@ def _tell_nights(name: str, gaps: "list[Gap]") -> None:
 
     longest = sorted(gaps, key=lambda gap: -gap.length_ns)[:GAPS_KEPT]
     for gap in sorted(longest):
-        click.echo(f"{name}: no rows between days from {utc(gap.from_ns)} to {utc(gap.to_ns)}")
+        say(f"{name}: no rows between days from {utc(gap.from_ns)} to {utc(gap.to_ns)}")
     if len(gaps) > GAPS_KEPT:
-        click.echo(f"{name}: and {len(gaps) - GAPS_KEPT:,} shorter holes between days")
-
-
-def _table(columns: list[str], rows: list[list[str]]) -> None:
-    widths = [max(len(cell) for cell in column) for column in zip(columns, *rows, strict=True)]
-    numbers = {"days", "rows", "MB", "tick_size", "lot_size", "gaps", "between"}
-    for row in (columns, *rows):
-        cells = [
-            cell.rjust(width) if name in numbers else cell.ljust(width)
-            for name, cell, width in zip(columns, row, widths, strict=True)
-        ]
-        click.echo("  ".join(cells).rstrip())
+        say(f"{name}: and {len(gaps) - GAPS_KEPT:,} shorter holes between days")
 
 
 COMMANDS = (download, take, show, check, export, convert, remove)

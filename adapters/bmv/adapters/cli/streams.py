@@ -1,8 +1,8 @@
 """What is printed, on a terminal that can't write all of it: each character it lacks becomes one that it has.
 
-Old consoles, some services and Windows write ASCII, Latin-1 or cp1252. The command gives its two streams an error handler
-at its door, so that nothing which prints has to know, libraries included. Files are written in UTF-8 whatever the streams
-are.
+Old consoles, some services and Windows write ASCII, Latin-1 or cp1252. The command gives its two streams an error
+handler at its door, so that nothing which prints has to know, libraries included. Files are written in UTF-8 whatever
+the streams are.
 """
 
 import codecs
@@ -18,7 +18,8 @@ ASCII = "bmv_ascii"
 
 ALIKE = {
     "−": "-", "–": "-", "—": "-", "‐": "-", "‑": "-", "×": "x", "·": ".", "…": "...", "→": "->", "←": "<-", "±": "+-",
-    "≤": "<=", "≥": ">=", "≠": "!=", "≈": "~", "√": "sqrt ", "∞": "inf", "µ": "u", "μ": "u", "°": " deg", "✓": "v", "✗": "x",
+    "≤": "<=", "≥": ">=", "≠": "!=", "≈": "~", "√": "sqrt ", "∞": "inf", "µ": "u", "μ": "u", "°": " deg",
+    "✓": "v", "✗": "x",
     "‹": "<", "›": ">", "“": '"', "”": '"', "„": '"', "‘": "'", "’": "'", "«": '"', "»": '"', "•": "*", "\u00a0": " ",
     "█": "#", "▏": "|", "╸": "-", "╺": "-",
 }  # fmt: skip
@@ -92,7 +93,7 @@ def make_legible() -> None:
 
 
 def say_json(written: bytes) -> None:
-    """Print JSON; where standard output is not UTF-8, other characters than ASCII by their numbers, so that none is lost.
+    """Print JSON; where standard output is not UTF-8, what is not ASCII by its number, so that nothing is lost.
 
     Args:
         written: The JSON as UTF-8, without an end of line.

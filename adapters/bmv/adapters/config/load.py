@@ -95,9 +95,9 @@ def configured(config: object, sets: Iterable[str] = (), *, grid_optional: bool 
     """Return the configuration that a caller in Python means.
 
     Args:
-        config: A `Config`, the path of a TOML file, or a mapping like the file's, which is judged by the same rules and
-            named `configuration` in refusals. Relative paths in a mapping are relative to the working directory, and the
-            environment has no say in it.
+        config: A `Config`, the path of a TOML file, or a mapping like the file's, which is judged by the same rules
+            and named `configuration` in refusals. Relative paths in a mapping are relative to the working directory,
+            and the environment has no say in it.
         sets: Overrides as `--set` takes them.
         grid_optional: As :func:`load` takes it.
 

@@ -100,8 +100,8 @@ def _files(plan: Plan) -> list[Json]:
 
 
 def go_on(
-    folder: str | Path, plan: Plan, workers: int | None = None, told: Told | None = None, make_pool: MakePool | None = None,
-    storage: str | None = None, report: bool = True,
+    folder: str | Path, plan: Plan, workers: int | None = None, told: Told | None = None,
+    make_pool: MakePool | None = None, storage: str | None = None, report: bool = True,
 ) -> Json:  # fmt: skip
     """Run what the sweep in `folder` lacks, and end it; return its summary.
 

@@ -6,7 +6,7 @@ An objective is a figure of a run by its name, a dotted name of its summary, or 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from decimal import Decimal
-from math import isfinite
+from math import isinf, isnan
 from numbers import Real
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -184,10 +184,13 @@ def _function(spelling: str) -> Callable[[Json], float | None]:
     return guarded
 
 
-def _number(answer: object, spelling: str) -> float:
-    """Return a function's answer as a float; `StrategyError` where it is no finite number, as text never is."""
+def _number(answer: object, spelling: str) -> float | None:
+    """Return a function's answer as a float, None for NaN: it is what a division by nothing leaves.
+
+    Anything else that is no finite number, as text never is, is a mistake of the function: `StrategyError`.
+    """
     with suppress(OverflowError):  # Of a whole number beyond any float.
-        if isinstance(answer, Real | Decimal) and isfinite(number := float(answer)):
-            return number
+        if isinstance(answer, Real | Decimal) and not isinf(number := float(answer)):
+            return None if isnan(number) else number
     path, _, name = spelling.rpartition(":")
     raise StrategyError(f"{Path(path).name}:{name} returned {answer!r:.60}; expected a finite number")

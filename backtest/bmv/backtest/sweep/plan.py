@@ -84,12 +84,14 @@ def planned(
     return Plan(whole, axes, objectives, splits, tuple(left_out))
 
 
-def _texts(name: str, given: object) -> list[str]:
+def _texts(name: str, given: Any) -> list[str]:  # Any: whatever a caller in Python has.
     """Return axes as a caller in Python spells them, one or several."""
-    parts = [given] if isinstance(given, str) or not isinstance(given, Iterable) else list(given)
+    parts: list[str] = [given] if isinstance(given, str) or not isinstance(given, Iterable) else list(given)
     for part in parts:
         if not isinstance(part, str):
-            raise UsageError(f"{name}: expected text such as grid.bid.first_bps=2:20:2, or a list, found {a_kind(part)}")
+            raise UsageError(
+                f"{name}: expected text such as grid.bid.first_bps=2:20:2, or a list, found {a_kind(part)}"
+            )
     return parts
 
 

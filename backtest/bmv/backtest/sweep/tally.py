@@ -7,10 +7,10 @@ from contextlib import contextmanager
 import orjson
 from rich.console import Console
 from rich.progress import Progress
-from rich.table import Table
 from rich.text import Text
 
 from bmv.adapters.cli.streams import say_json
+from bmv.adapters.cli.tables import Column, Grid
 from bmv.backtest.numbers import Json
 from bmv.backtest.sweep.calibrate import Told
 from bmv.backtest.sweep.progress import columns
@@ -61,17 +61,15 @@ def show(result: Json) -> None:
     console.print(f"{span(result['seconds'])}, {result['rows']:,} rows a market", style="dim", highlight=False)
 
 
-def _table(found: Sequence[Json]) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    for name in COLUMNS:
-        table.add_column(name, justify="right" if name not in ("market", "checks") else "left")
+def _table(found: Sequence[Json]) -> Grid:
+    table = Grid([Column(name, "left" if name in ("market", "checks") else "right") for name in COLUMNS])
     for each in found:
         figures = (("net_mean", 2), ("net", 2), ("fills", 0), ("dsr", 3), ("pbo", 2), ("holdout_net", 2))
         cells = [_cell(each[name], decimals) for name, decimals in figures]
         checks = "".join("✗" if name in each["failed"] else "✓" for name in CHECKS)
         right = each["worth"] == (each["nature"] == "edge")
         worth = Text("yes" if each["worth"] else "no", style="green" if right else "red")
-        table.add_row(each["nature"], str(each["seed"]), *cells, checks, worth)
+        table.add(each["nature"], str(each["seed"]), *cells, checks, worth)
     return table
 
 

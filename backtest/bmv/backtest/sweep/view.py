@@ -7,10 +7,10 @@ from pathlib import Path
 import click
 import orjson
 from rich.console import Console, Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from bmv.adapters.cli.streams import say_json
+from bmv.adapters.cli.tables import Column, Grid
 from bmv.backtest.folder import MANIFEST, SUMMARY, json_at
 from bmv.backtest.numbers import Json, at, finite
 from bmv.backtest.sweep.marks import short
@@ -72,16 +72,14 @@ def _where(summary: Json) -> str:
     return f"These figures are of what was searched{window}, without what was held out."
 
 
-def _table(sweep: Sweep, top: int) -> Table:
+def _table(sweep: Sweep, top: int) -> Grid:
     keys = [str(told["key"]) for told in sweep.parameters]
     objectives = sweep.objectives
     shown = [name for name in SHOWN if name in sweep.trials.columns and name not in objectives]
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    for name in ("trial", *map(short, keys), *objectives, *shown):
-        table.add_column(name, justify="right")
+    table = Grid([Column(name) for name in ("trial", *map(short, keys), *objectives, *shown)])
     for row in sweep.ranked().head(top).iter_rows(named=True):
         style = "" if row["feasible"] else "dim"
-        table.add_row(*(_cell(row[name]) for name in ("trial", *keys, *objectives, *shown)), style=style)
+        table.add(*(_cell(row[name]) for name in ("trial", *keys, *objectives, *shown)), style=style)
     return table
 
 
@@ -101,12 +99,11 @@ def list_sweeps(manifests: Sequence[Path], as_json: bool) -> None:
     if not rows:
         click.echo("no sweeps below runs/sweep")
         return
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    for name in ("sweep", "symbol", "sampler", "trials", "best net", "worth trading"):
-        table.add_column(name, no_wrap=name == "sweep")
+    names = ("sweep", "symbol", "sampler", "trials", "best net", "worth trading")
+    table = Grid([Column(name, "left") for name in names])
     for row in rows:
         name = Path(row["folder"]).name
-        table.add_row(name, row["symbol"], row["sampler"], _cell(row["trials"]), _cell(row["best_net"]), row["verdict"])
+        table.add(name, row["symbol"], row["sampler"], _cell(row["trials"]), _cell(row["best_net"]), row["verdict"])
     Console(width=None if sys.stdout.isatty() else WIDTH).print(table)
 
 
