@@ -107,7 +107,9 @@ class Requote(Section):
     """When resting orders are replaced, and when they are close enough to stay."""
 
     threshold_bps: Number = key("Move of the centre that makes a new grid.", 5.0, unit="bps", ge=0, lt=10_000)
-    tolerance_bps: Number = key("An order this close to the wanted price stays.", 1.0, unit="bps", ge=0, lt=10_000)
+    tolerance_bps: Number = key(
+        "An order this close to the wanted price, in bps of that price, stays.", 1.0, unit="bps", ge=0, lt=10_000
+    )
     tolerance_size: Number = key(
         "An order whose remaining size is this close to the wanted size stays.", 0.1, unit="fraction", ge=0, le=1
     )
@@ -152,7 +154,7 @@ class Risk(Section):
         "Furthest an order may be from the last trade.", None, unit="bps", gt=0, le=100_000
     )
     stale_after_s: Number | None = key(
-        "Market data older than this is not quoted on.", None, unit="s", gt=0, le=30 * DAY_S
+        "Market data of this age or older is not quoted on.", None, unit="s", gt=0, le=30 * DAY_S
     )
     stale_after_slots: int | None = key(
         "Market data more slots behind than this is not quoted on (live).", None, unit="slots", ge=1, le=1_000_000
