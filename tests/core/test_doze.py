@@ -34,6 +34,8 @@ SETTINGS = st.fixed_dictionaries(
         "min_interval_ns": st.sampled_from([0, SECOND // 100, 5 * SECOND]),
         "price_skew": st.sampled_from([0.0, 0.05]),
         "reference_weight": st.sampled_from([0.0, 0.3]),
+        "max_last_trade": st.sampled_from([0.0, 0.002]),
+        "start_cash": st.sampled_from([0, 1_500_000, 10_000_000]),
     }
 )
 

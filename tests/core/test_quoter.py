@@ -265,6 +265,77 @@ def test_new_orders_never_cross_our_own_dying_ones() -> None:
     assert after_the_news == ["#3 bid 1000 x 5"]
 
 
+# Who comes first under a cap.
+
+FOUR = [(0.01, 5), (0.02, 5), (0.03, 5), (0.04, 5)]
+BOTH_SIDES = ["#1 bid 990 x 5", "#2 bid 980 x 5", "#3 ask 1010 x 5", "#4 ask 1020 x 5"]
+
+
+@pytest.mark.parametrize(
+    ("cap", "asked"),
+    [
+        ({"max_orders_per_minute": 4}, BOTH_SIDES),
+        ({"max_open_orders": 4}, BOTH_SIDES),
+        ({"max_total_notional": 5 * 2 * (990 + 1010 + 980 + 1020)}, BOTH_SIDES),
+        ({"max_orders_per_minute": 1}, ["#1 bid 990 x 5"]),
+        ({"max_orders_per_minute": 3}, ["#1 bid 990 x 5", "#2 bid 980 x 5", "#3 ask 1010 x 5"]),
+        # What one side has no use for is for the other.
+        ({"max_orders_per_minute": 4, "start_position": 0, "target": 0}, [f"#{k + 1} bid {990 - 10 * k} x 5" for k in range(4)]),
+        ({"max_orders_per_minute": 4, "start_cash": 0}, [f"#{k + 1} ask {1010 + 10 * k} x 5" for k in range(4)]),
+    ],
+)  # fmt: skip
+def test_under_a_cap_the_nearest_levels_of_both_sides_come_first(cap: dict[str, int], asked: list[str]) -> None:
+    desk = Desk(bids=FOUR, asks=FOUR, **cap)
+
+    assert desk.trade(0, 1000, 10) == asked
+
+
+def test_without_a_cap_a_batch_stands_as_ever_bids_before_asks() -> None:
+    desk = Desk(bids=FOUR, asks=FOUR)
+
+    asked = [line.split(" x")[0] for line in desk.trade(0, 1000, 10)]
+
+    bids = [f"#{k + 1} bid {990 - 10 * k}" for k in range(4)]
+    assert asked == bids + [f"#{k + 5} ask {1010 + 10 * k}" for k in range(4)]
+
+
+def test_under_a_cap_of_cancels_the_nearest_orders_of_both_sides_go_first() -> None:
+    desk = Desk(bids=FOUR, asks=FOUR, max_cancels_per_minute=4, threshold=0.01)
+    desk.trade(0, 1000, 10)
+    desk.accept(0, *range(1, 9))
+
+    asked = desk.trade(1, 1040, 10)
+
+    cancels = [line for line in asked if line.startswith("cancel")]
+    assert cancels == ["cancel #1", "cancel #2", "cancel #5", "cancel #6"]
+    assert desk.refused(Refusal.CANCEL_RATE) == 4
+
+
+def test_an_order_that_stayed_for_want_of_a_cancel_goes_when_one_is_to_be_had() -> None:
+    desk = Desk(bids=FOUR, asks=FOUR, max_cancels_per_minute=4, threshold=0.01)
+    desk.trade(0, 1000, 10)
+    desk.accept(0, *range(1, 9))
+    for order in desk_cancels(desk.trade(1, 1040, 10)):
+        desk.cancelled(1.1, order)
+    desk.timer(2)
+
+    woken_at = desk.wakes_at
+    asked = desk.timer()
+
+    assert woken_at == 61.0
+    assert desk_cancels(asked) == [3, 4, 7, 8]
+
+
+def desk_cancels(asked: list[str]) -> list[int]:
+    return [int(line.removeprefix("cancel #")) for line in asked if line.startswith("cancel")]
+
+
+def test_a_users_rows_are_served_as_they_are_written() -> None:
+    desk = Scripted(max_orders_per_minute=2)
+
+    assert desk.want(ask(1, 1020, 5), ask(0, 1010, 5), bid(0, 990, 5)) == ["#1 ask 1020 x 5", "#2 ask 1010 x 5"]
+
+
 wants = st.lists(
     st.tuples(
         st.sampled_from([1, -1]),

@@ -1,9 +1,12 @@
 """When a decision is due: what asks for a grid, what holds it back, and how long the engine may sleep until then.
 
-A grid is laid when something asks for it (:func:`grid_due`) and nothing holds it back (:func:`held_until_ns`). To look
-at each event would cost more than all the rest, and hardly any event makes anything due. So every decision ends by
-saying how far the centre may move, and until when, before anything can be due (:func:`set_wake`). Until then an event
-is known as idle by a few comparisons (:func:`nothing_due`), and even the pivot may be left alone: see
+A grid is laid when something asks for it (:func:`grid_due`) and nothing holds it back (:func:`held_until_ns`). A level
+that is missing does not ask by itself: now and then it is time to look if it could be had (:func:`look_due`), and a
+grid is laid only if that rehearsal serves a level that the last one left missing.
+
+To decide at each event would cost more than all the rest, and hardly any event makes anything due. So every decision
+ends by saying how far the centre may move, and until when, before anything can be due (:func:`set_wake`). Until then an
+event is known as idle by a few comparisons (:func:`nothing_due`), and even the pivot may be left alone: see
 :mod:`bmv.core.doze`. These short cuts decide nothing: what they can't answer for falls through to a decision, which
 may find that nothing is due.
 
@@ -16,10 +19,15 @@ What asks for a grid::
     grid_centre  a grid                         a withdrawal               where the centre was; 0: the next is a first
     grid_pivot   a grid                                                    where the pivot was, for a user's strategy
     filled       a fill                         a grid                     a fill waits for its grid
-    missing      rejects, expiries, the quoter  a requote                  a wanted level does not rest in full
-    blocked      a level kept from the market   a grid                     market data may let it in
-    stirred      a fill, an end, news           a requote                  something may have helped since
-    retry_ns     a rate limit that refused      a requote                  when that limit frees, which helps as well
+    missing      rejects, expiries, the quoter  a requote                  a wanted level does not rest in full:
+    lacks                                                                  which, by side and level
+    stirred      an end, news                   a requote, a look          something may have let it in since
+    blocked      a row the market keeps out     a grid, a look             market data may let it in: a price of its own
+    far                                                                    for rows too far from trade or reference,
+    low_bid                                                                a best ask above this, or a best bid below
+    high_ask                                                               that, moved with the centre since
+    drawn_centre a grid, a look                                            this one
+    retry_ns     a rate limit that refused      a requote, a look          when that limit frees, which helps as well
     oldest_ns    the quoter                                                when the oldest live order was decided
 
 What holds it back::
@@ -43,9 +51,9 @@ What lets the engine sleep::
     doze_ns      doze                                                      until then the pivot may stay behind,
     slack        doze                           a price never seen before  and for so many lots of trades
 
-The calm ends with every event that is no market data, with market data while a level is blocked (which stirs as well),
-with a trip of the breaker, and with each decision until that sets it again. It never begins where the distance of the
-pivot from the reference is limited: no hold holds back what that asks for.
+The calm ends with every event that is no market data, with market data while a level is blocked, with a trip of the
+breaker, and with each decision until that sets it again. It never begins where the distance of the pivot from the
+reference is limited: no hold holds back what that asks for.
 """
 
 from bmv.core.doze import doze
@@ -67,10 +75,32 @@ def nothing_due(params: Params, state: State) -> bool:
 
 @kernel
 def grid_due(params: Params, state: State) -> bool:
-    """Return whether a grid is due, now that none is held back."""
-    if state.filled != 0 or _moved(params, state) or _aged(params, state):
+    """Return whether a grid is due, now that none is held back, whatever is missing."""
+    return state.filled != 0 or _moved(params, state) or _aged(params, state)
+
+
+@kernel
+def look_due(params: Params, state: State) -> bool:
+    """Return whether it is time to look if a level that is missing could now be had."""
+    if state.missing == 0:
+        return False
+    return state.stirred != 0 or state.now_ns >= state.retry_ns or (state.blocked != 0 and _freed(params, state))
+
+
+@kernel
+def _freed(params: Params, state: State) -> bool:
+    """Return whether the market has moved so far that a level which waits for it may be let in.
+
+    The rows that gave way have moved with the centre, those of a user's strategy have not.
+    """
+    moved = 1.0
+    if params.strategy == PIVOT_GRID:
+        moved = state.centre / state.drawn_centre
+        if state.far != 0 and abs(state.centre - state.drawn_centre) > 1.0 + params.tolerance * state.centre:
+            return True
+    if state.low_bid > 0 and (state.ask == 0 or float(state.ask) > float(state.low_bid) * moved):
         return True
-    return state.missing != 0 and (state.stirred != 0 or state.now_ns >= state.retry_ns)
+    return state.high_ask > 0 and (state.bid == 0 or float(state.bid) < float(state.high_ask) * moved)
 
 
 @kernel

@@ -11,20 +11,34 @@ from bmv.core.accounting import notional, worth
 from bmv.core.breaker import DAY_NS, Cause, Tier, note_trip, set_trip_level, trip
 from bmv.core.digest import hear, text
 from bmv.core.doze import doze
-from bmv.core.due import grid_due, held_until_ns, interval_ends_ns, nothing_due, set_wake
-from bmv.core.grid import NUDGE, drop_malformed, ladder, lean, round_sizes, slide_post_only
+from bmv.core.due import grid_due, held_until_ns, interval_ends_ns, look_due, nothing_due, set_wake
+from bmv.core.grid import (
+    NUDGE,
+    drop_malformed,
+    keep_written,
+    ladder,
+    lean,
+    round_sizes,
+    slide_post_only,
+    take_written,
+)
 from bmv.core.history import History, seed
 from bmv.core.kernel import inlined, kernel
 from bmv.core.mid import mark_quote, mark_trade
 from bmv.core.params import COMPILED, PIVOT_GRID, Params
 from bmv.core.pivot import blend, dynamic_vwap, learn, roll
-from bmv.core.quoter import cancel_all, find, place, requote, shed, strike
+from bmv.core.quoter import cancel_all, find, note_lack, place, rehearse, requote, shed, strike
 from bmv.core.risk import Refusal, allow, withdrawal
 from bmv.core.state import (
+    AN_END,
     DYING,
     FAR_NS,
+    LACKING,
     LEFT,
+    LEVEL,
+    NEWS,
     OPEN,
+    SIDE,
     STAGE,
     W_FULL,
     W_LEVEL,
@@ -61,6 +75,7 @@ _BY_OPERATOR = Cause.OPERATOR.value
 _REARMED = Cause.REARM.value
 _IOC = Tif.IOC.value
 _REDUCE_ONLY = True
+_CATCH_UP = True
 
 
 @inlined
@@ -104,9 +119,10 @@ def look(state: State, event: Event) -> None:
     """Take in market data: the touch, the mid, the last trade."""
     state.market_ns = event.ts_ns
     if state.blocked != 0:
-        state.stirred = 1
         state.calm = 0
     if event.kind == _TRADE:
+        if state.far != 0 and event.price != state.last_price:
+            stir(state)
         state.last_price = event.price
         mark_trade(state, event.price)
         return
@@ -115,6 +131,13 @@ def look(state: State, event: Event) -> None:
     state.ask = event.ask
     state.ask_size = event.ask_size
     mark_quote(state, event.bid, event.ask)
+
+
+@kernel
+def stir(state: State) -> None:
+    """Note that something happened that may let in a level that is absent."""
+    if state.stirred == 0:
+        state.stirred = AN_END
 
 
 @inlined
@@ -138,7 +161,6 @@ def settle(params: Params, state: State, event: Event) -> None:
         state.lean = lean(params, state.position)
         state.behind = 1
         state.filled = 1
-        state.stirred = 1
         state.fill_due_ns = event.ts_ns + params.fill_delay_ns
         if at >= 0:
             state.orders[at, LEFT] -= event.size
@@ -148,17 +170,19 @@ def settle(params: Params, state: State, event: Event) -> None:
         if at >= 0 and state.orders[at, STAGE] != DYING:
             state.orders[at, STAGE] = OPEN
     else:
-        state.stirred = 1
-        if event.kind != _CANCELLED:
-            state.missing = 1
+        stir(state)
         if at >= 0:
+            if event.kind != _CANCELLED:
+                note_lack(state, state.orders[at, SIDE], state.orders[at, LEVEL], LACKING)
             strike(state, at)
 
 
 @kernel
 def heed(params: Params, state: State, event: Event) -> None:
     """Take in what is neither market data nor a report: reference price, balance, feed, operator."""
-    state.stirred = 1
+    if event.kind == _BALANCE and event.size == state.position and event.fee == state.cash:
+        return
+    state.stirred = NEWS
     if event.kind == _REFERENCE:
         state.reference = event.price
     elif event.kind == _BALANCE:
@@ -231,8 +255,11 @@ def decide(params: Params, state: State, kind: int, compiled: Any, interpreted: 
     if shedding:
         state.shed = 1
         n = shed(params, state)
-    if n == 0 and state.now_ns >= held_until_ns(params, state) and grid_due(params, state):
-        n = lay(params, state, compiled, interpreted)
+    if n == 0 and state.now_ns >= held_until_ns(params, state):
+        if grid_due(params, state):
+            n = lay(params, state, not _CATCH_UP, compiled, interpreted)
+        elif look_due(params, state) and would_serve(params, state):
+            n = lay(params, state, _CATCH_UP, compiled, interpreted)
     set_wake(params, state)
     if shedding:
         state.calm = 0  # A grid that had to stand back for it is looked at with the next event.
@@ -279,18 +306,18 @@ def flatten(params: Params, state: State) -> int:
     state.wanted[0, W_SIZE] = size
     state.wanted[0, W_FULL] = size
     state.wanted[0, W_TIF] = _IOC
-    return place(params, state, 0, _REDUCE_ONLY, 0)
+    return place(params, state, 0, _REDUCE_ONLY)
 
 
 @kernel
-def lay(params: Params, state: State, compiled: Any, interpreted: Any) -> int:
+def lay(params: Params, state: State, catch_up: bool, compiled: Any, interpreted: Any) -> int:
     """Lay a grid: want it, allow what may be of it, ask for what is missing; return the number of intents."""
     n_wanted = want(params, state, compiled, interpreted)
     if n_wanted < 0:
         return 0
     reduce_only = state.tier >= _REDUCE
     allow(params, state, n_wanted, reduce_only)
-    return requote(params, state, n_wanted, reduce_only)
+    return requote(params, state, n_wanted, reduce_only, catch_up)
 
 
 @kernel
@@ -300,24 +327,56 @@ def want(params: Params, state: State, compiled: Any, interpreted: Any) -> int:
     state.grid_centre = state.centre
     state.grid_pivot = state.pivot
     state.filled = 0
-    state.blocked = 0
     state.requotes += 1
-    if params.strategy == PIVOT_GRID:
-        n_wanted = ladder(params, state)
-        n_wanted = slide_post_only(state, n_wanted)
-        round_sizes(state, n_wanted)
-    else:
+    if params.strategy != PIVOT_GRID:
         if params.strategy == COMPILED:
-            n_wanted = compiled(params, state, state.memory, state.wanted)
+            n_written = compiled(params, state, state.memory, state.wanted)
         else:
-            n_wanted = interpreted(0)
-        if n_wanted < 0:
+            n_written = interpreted(0)
+        if n_written < 0:
+            unblock(state)
             state.stirred = 0
             state.retry_ns = FAR_NS
             return -1
-        n_wanted = slide_post_only(state, drop_malformed(params, state, n_wanted))
+        keep_written(state, drop_malformed(params, state, n_written))
+    return draw(params, state)
+
+
+@kernel
+def draw(params: Params, state: State) -> int:
+    """Write what would be wanted now into `state.wanted`, before any limit; return how many rows.
+
+    A user's strategy is not asked: its rows are those that it wrote last.
+    """
+    unblock(state)
+    if params.strategy == PIVOT_GRID:
+        n_wanted = slide_post_only(state, ladder(params, state))
+        round_sizes(state, n_wanted)
+    else:
+        take_written(state)
+        n_wanted = slide_post_only(state, state.n_written)
     state.n_wanted = n_wanted
     return n_wanted
+
+
+@kernel
+def unblock(state: State) -> None:
+    """Forget which rows wait for the market, before others are drawn."""
+    state.blocked = 0
+    state.far = 0
+    state.low_bid = 0
+    state.high_ask = 0
+    state.n_owed = 0
+    state.drawn_centre = state.centre
+
+
+@kernel
+def would_serve(params: Params, state: State) -> bool:
+    """Return whether a grid laid now would place a level that is missing, or more of it than rests."""
+    n_wanted = draw(params, state)
+    reduce_only = state.tier >= _REDUCE
+    allow(params, state, n_wanted, reduce_only)
+    return rehearse(params, state, n_wanted, reduce_only)
 
 
 def endow(params: Params, state: State) -> None:

@@ -5,7 +5,7 @@ from math import ceil, floor
 from bmv.core.kernel import kernel
 from bmv.core.params import ASKS, BIDS, LEVELS_MAX, RUNG_OFFSET, RUNG_SIZE, Params
 from bmv.core.risk import Refusal
-from bmv.core.state import W_LEVEL, W_PRICE, W_SIDE, W_SIZE, W_TIF, WRITTEN_COLUMNS, State
+from bmv.core.state import LACKING, W_LEVEL, W_PRICE, W_SIDE, W_SIZE, W_TIF, WRITTEN_COLUMNS, State
 from bmv.ports.market import NOTIONAL_MAX, PRICE_TICKS_MAX, SIZE_LOTS_MAX
 from bmv.ports.messages import Tif
 
@@ -77,7 +77,8 @@ def slide_post_only(state: State, n: int) -> int:
     """Slide post-only rows that would take to one tick short of the other side; return how many rows are left.
 
     A bid goes to best ask − 1, an ask to best bid + 1. Of rows slid to one tick only the first, the nearest, stays.
-    `state.blocked` tells that a row had to go and waits for the market to move. A price below one tick goes.
+    A row that had to go waits for the market to move: it is written down in `state.owed`, and how far the other side
+    has to go for the first of them in `state.low_bid` and `state.high_ask`. A price below one tick goes.
     """
     kept = 0
     slid_bid = False
@@ -88,13 +89,15 @@ def slide_post_only(state: State, n: int) -> int:
         if state.wanted[i, W_TIF] == _POST_ONLY:
             if side > 0 and state.ask > 0 and price >= state.ask:
                 if slid_bid:
-                    state.blocked = 1
+                    _owe(state, i)
+                    state.low_bid = price if state.low_bid == 0 else min(state.low_bid, price)
                     continue
                 slid_bid = True
                 price = state.ask - 1
             elif side < 0 and state.bid > 0 and price <= state.bid:
                 if slid_ask:
-                    state.blocked = 1
+                    _owe(state, i)
+                    state.high_ask = max(state.high_ask, price)
                     continue
                 slid_ask = True
                 price = state.bid + 1
@@ -106,6 +109,15 @@ def slide_post_only(state: State, n: int) -> int:
         state.wanted[kept, W_PRICE] = price
         kept += 1
     return kept
+
+
+@kernel
+def _owe(state: State, row: int) -> None:
+    state.blocked = 1
+    state.owed[state.n_owed, 0] = state.wanted[row, W_SIDE]
+    state.owed[state.n_owed, 1] = state.wanted[row, W_LEVEL]
+    state.owed[state.n_owed, 2] = LACKING
+    state.n_owed += 1
 
 
 @kernel
@@ -126,6 +138,23 @@ def drop_malformed(params: Params, state: State, n: int) -> int:
             state.wanted[kept, c] = state.wanted[i, c]
         kept += 1
     return kept
+
+
+@kernel
+def keep_written(state: State, n: int) -> None:
+    """Keep the first `n` rows as a user's strategy wrote them: what it wants until it is asked again."""
+    state.n_written = n
+    for i in range(n):
+        for c in range(WRITTEN_COLUMNS):
+            state.written[i, c] = state.wanted[i, c]
+
+
+@kernel
+def take_written(state: State) -> None:
+    """Write the rows that a user's strategy wanted last into `state.wanted` once more."""
+    for i in range(state.n_written):
+        for c in range(WRITTEN_COLUMNS):
+            state.wanted[i, c] = state.written[i, c]
 
 
 @kernel

@@ -8,22 +8,25 @@ replacement to wait in its turn, for ever.
 
 from bmv.core.digest import say
 from bmv.core.kernel import kernel
-from bmv.core.params import RATE_MAX, Params
+from bmv.core.params import LEVELS_MAX, PIVOT_GRID, RATE_MAX, Params
 from bmv.core.risk import (
+    ALL,
+    LIVE,
+    STANDING,
     Refusal,
+    cancels_left,
     crosses_own,
     dying_lots,
-    may_cancel,
     note_cancel,
     refusal,
-    room_now,
-    room_soon,
+    room,
     shortage,
 )
 from bmv.core.state import (
     DECIDED_NS,
     DYING,
     FAR_NS,
+    HELD,
     I_LEVEL,
     I_ORDER,
     I_PRICE,
@@ -32,19 +35,25 @@ from bmv.core.state import (
     I_TIF,
     I_TS_NS,
     I_VERB,
+    LACKING,
+    LEAVING,
     LEFT,
     LEVEL,
+    NEWS,
     ORDER,
     ORDER_COLUMNS,
     PRICE,
     SENT,
+    SERVED,
     SIDE,
     STAGE,
     TIF,
     W_FULL,
     W_KEPT,
     W_LEVEL,
+    W_PLACE,
     W_PRICE,
+    W_REFUSED,
     W_SIDE,
     W_SIZE,
     W_TIF,
@@ -56,6 +65,7 @@ _PLACE = Verb.PLACE.value
 _CANCEL = Verb.CANCEL.value
 _CANCEL_ALL = Verb.CANCEL_ALL.value
 _IOC = Tif.IOC.value
+_CANCEL_RATE = Refusal.CANCEL_RATE.value
 _OWN_ORDER = Refusal.OWN_ORDER.value
 _REFERENCE_DISTANCE = Refusal.REFERENCE_DISTANCE.value
 _LAST_TRADE_DISTANCE = Refusal.LAST_TRADE_DISTANCE.value
@@ -124,28 +134,126 @@ def cancel(state: State, order: int, n: int) -> int:
 
 
 @kernel
-def _keep_or_cancel(params: Params, state: State, n_wanted: int) -> int:
-    """Claim a row for every live order that serves; ask for the end of the others. Return the number of intents."""
-    n = 0
+def plan(params: Params, state: State, n_wanted: int, reduce_only: bool, catch_up: bool, below: int) -> int:
+    """Decide what becomes of every live order and every wanted row; return how many orders stay for want of a cancel.
+
+    Each live order is kept for one row or leaves. Each row that none is kept for gets lots to be placed (`W_PLACE`) or
+    a reason why there are none (`W_REFUSED`). Nothing is asked for or counted: a plan is carried out or dropped.
+
+    Args:
+        catch_up: Whether the grid is for what the last one left undone: then orders that it held go first.
+        below: Which orders take up room: those of a stage below this, see :mod:`bmv.core.risk`.
+    """
+    state.retry_ns = FAR_NS
+    held = _plan_cancels(params, state, n_wanted, catch_up)
+    orders = state.n_orders
+    bids = _leading_bids(params, state, n_wanted)
+    planned = 0
+    for turn in range(n_wanted):
+        row = _in_turn(turn, bids, n_wanted)
+        if state.wanted[row, W_KEPT] == 0 and state.wanted[row, W_FULL] >= max(1, params.min_size):
+            planned += _plan_row(params, state, row, reduce_only, planned, below)
+    state.n_orders = orders
+    return held
+
+
+@kernel
+def _plan_cancels(params: Params, state: State, n_wanted: int, catch_up: bool) -> int:
+    """Claim a row for every live order that serves and let the others leave; return how many of those have to stay."""
+    leaving = 0
     for i in range(state.n_orders):
-        if state.orders[i, STAGE] == DYING:
+        if state.orders[i, STAGE] >= DYING:
             continue
         row = _row_of(state, i, n_wanted)
         if row >= 0 and _fits(params, state, i, row):
             state.wanted[row, W_KEPT] = 1
-            if state.wanted[row, W_SIZE] < state.wanted[row, W_FULL]:
-                state.missing = 1
-        elif may_cancel(params, state):
-            n = cancel(state, i, n)
         else:
-            state.missing = 1
-            if row >= 0:
-                state.wanted[row, W_KEPT] = 1  # Its order stays, for want of a cancel.
-    return n
+            state.orders[i, STAGE] += LEAVING
+            leaving += 1
+    held = leaving - cancels_left(params, state, leaving)
+    for _ in range(held):
+        _hold(params, state, n_wanted, catch_up)
+    return held
 
 
 @kernel
-def _place(params: Params, state: State, row: int, size: int, n: int) -> int:
+def _hold(params: Params, state: State, n_wanted: int, catch_up: bool) -> None:
+    """Let the last in turn of the orders that leave stay after all: the nearest of both sides go first.
+
+    The levels of a user's strategy mean nothing to us: there the oldest go first.
+    """
+    at = -1
+    last = -1
+    for i in range(state.n_orders):
+        side = state.orders[i, SIDE]
+        level = state.orders[i, LEVEL]
+        turn = 0
+        if params.strategy == PIVOT_GRID:
+            turn = 2 * level + (1 if side < 0 else 0)
+        if not catch_up or _lack_of(state, side, level) != HELD:
+            turn += 4 * LEVELS_MAX
+        if state.orders[i, STAGE] >= LEAVING and turn >= last:
+            at = i
+            last = turn
+    state.orders[at, STAGE] -= LEAVING
+    row = _row_of(state, at, n_wanted)
+    if row >= 0:
+        state.wanted[row, W_KEPT] = 1
+    state.owed[state.n_owed, 0] = state.orders[at, SIDE]
+    state.owed[state.n_owed, 1] = state.orders[at, LEVEL]
+    state.owed[state.n_owed, 2] = HELD
+    state.n_owed += 1
+
+
+@kernel
+def _leading_bids(params: Params, state: State, n_wanted: int) -> int:
+    """Return how many bids come first; of a user's strategy all rows: those are served in the order of writing."""
+    if params.strategy != PIVOT_GRID:
+        return n_wanted
+    bids = 0
+    while bids < n_wanted and state.wanted[bids, W_SIDE] > 0:
+        bids += 1
+    return bids
+
+
+@kernel
+def _in_turn(turn: int, bids: int, n: int) -> int:
+    """Return the row whose turn it is: nearest bid, nearest ask, next bid, and so on; then what is left of one side."""
+    pairs = min(bids, n - bids)
+    if turn >= 2 * pairs:
+        return turn - pairs if bids > pairs else turn
+    return turn // 2 + (bids if turn % 2 == 1 else 0)
+
+
+@kernel
+def _plan_row(params: Params, state: State, row: int, reduce_only: bool, planned: int, below: int) -> int:
+    """Plan what is to be placed for the wanted `row` beside `planned` others; return 1 if anything is.
+
+    It joins the open orders at once, so that the rows after it see it.
+    """
+    wanted = state.wanted
+    price = wanted[row, W_PRICE]
+    size = min(wanted[row, W_SIZE], room(params, state, row, reduce_only, LIVE))
+    if size < max(1, params.min_size) or size > room(params, state, row, reduce_only, below):
+        wanted[row, W_REFUSED] = shortage(params, state, row, reduce_only, below)
+        return 0
+    code = _OWN_ORDER
+    if not crosses_own(state, wanted[row, W_SIDE], price, below):
+        code = refusal(params, state, price, size, planned, below)
+    if code != 0:
+        wanted[row, W_REFUSED] = code
+        if code in (_REFERENCE_DISTANCE, _LAST_TRADE_DISTANCE):
+            state.blocked = 1
+            state.far = 1
+        return 0
+    wanted[row, W_PLACE] = size
+    _append(state, row)
+    return 1
+
+
+@kernel
+def _append(state: State, row: int) -> None:
+    """Write the order that is to be placed for `row` behind the open ones."""
     wanted = state.wanted
     orders = state.orders
     at = state.n_orders
@@ -153,16 +261,25 @@ def _place(params: Params, state: State, row: int, size: int, n: int) -> int:
     orders[at, SIDE] = wanted[row, W_SIDE]
     orders[at, LEVEL] = wanted[row, W_LEVEL]
     orders[at, PRICE] = wanted[row, W_PRICE]
-    orders[at, LEFT] = size
+    orders[at, LEFT] = wanted[row, W_PLACE]
     orders[at, DECIDED_NS] = state.now_ns
-    orders[at, STAGE] = SENT
+    orders[at, STAGE] = DYING if wanted[row, W_TIF] == _IOC else SENT
     orders[at, TIF] = wanted[row, W_TIF]
-    if wanted[row, W_TIF] == _IOC:
-        orders[at, STAGE] = DYING
-    else:
+    state.n_orders += 1
+
+
+@kernel
+def _carry_out_row(state: State, row: int, n: int) -> int:
+    """Ask for what is planned for `row`, or count why nothing is; return the number of intents."""
+    wanted = state.wanted
+    if wanted[row, W_PLACE] == 0:
+        state.refusals[wanted[row, W_REFUSED]] += 1
+        return n
+    at = state.n_orders
+    _append(state, row)
+    if wanted[row, W_TIF] != _IOC:
         state.n_live += 1
         state.oldest_ns = min(state.oldest_ns, state.now_ns)
-    state.n_orders += 1
     state.next_order += 1
     state.placed_ns[state.placed % RATE_MAX] = state.now_ns
     state.placed += 1
@@ -170,57 +287,122 @@ def _place(params: Params, state: State, row: int, size: int, n: int) -> int:
         state,
         n,
         _PLACE,
-        orders[at, ORDER],
-        orders[at, SIDE],
-        orders[at, PRICE],
-        size,
-        orders[at, LEVEL],
+        state.orders[at, ORDER],
+        wanted[row, W_SIDE],
+        wanted[row, W_PRICE],
+        wanted[row, W_PLACE],
+        wanted[row, W_LEVEL],
         wanted[row, W_TIF],
     )
 
 
 @kernel
-def place(params: Params, state: State, row: int, reduce_only: bool, n: int) -> int:
-    """Ask for the wanted `row` as far as risk allows; return the number of intents.
-
-    What is refused is counted by its code, and the row remembered as missing.
-    """
-    side = state.wanted[row, W_SIDE]
-    price = state.wanted[row, W_PRICE]
-    size = min(state.wanted[row, W_SIZE], room_soon(params, state, row, reduce_only))
-    if size < state.wanted[row, W_FULL]:
-        state.missing = 1
-    if size < max(1, params.min_size) or size > room_now(params, state, row, reduce_only):
-        state.missing = 1
-        state.refusals[shortage(params, state, row, reduce_only)] += 1
-        return n
-    code = _OWN_ORDER if crosses_own(state, side, price) else refusal(params, state, price, size)
-    if code != 0:
-        state.refusals[code] += 1
-        state.missing = 1
-        if code in (_REFERENCE_DISTANCE, _LAST_TRADE_DISTANCE):
-            state.blocked = 1
-        return n
-    return _place(params, state, row, size, n)
+def place(params: Params, state: State, row: int, reduce_only: bool) -> int:
+    """Ask for the wanted `row` alone as far as risk allows; return the number of intents."""
+    orders = state.n_orders
+    state.wanted[row, W_PLACE] = 0
+    _plan_row(params, state, row, reduce_only, 0, ALL)
+    state.n_orders = orders
+    return _carry_out_row(state, row, 0)
 
 
 @kernel
-def requote(params: Params, state: State, n_wanted: int, reduce_only: bool) -> int:
+def requote(params: Params, state: State, n_wanted: int, reduce_only: bool, catch_up: bool) -> int:
     """Bring what is open to what is wanted and allowed; write the intents, cancels first, and return how many.
 
-    Every live order is either kept for one row or cancelled: orders in = orders out.
+    Every live order is either kept for one row or cancelled: orders in = orders out. Who comes first under a cap is
+    for the plan; in the batch the orders stand as they always did, bids before asks.
+
+    Args:
+        catch_up: Whether this grid is for what the last one left undone, and nothing else.
     """
-    state.missing = state.blocked
-    state.stirred = 0
-    state.retry_ns = FAR_NS
     live = state.n_live
-    n = _keep_or_cancel(params, state, n_wanted)
+    state.refusals[_CANCEL_RATE] += plan(params, state, n_wanted, reduce_only, catch_up, ALL)
+    state.stirred = 0
+    state.missing = 0
+    state.lacks[:, :] = SERVED
+    n = 0
+    for i in range(state.n_orders):
+        if state.orders[i, STAGE] >= LEAVING:
+            n = cancel(state, i, n)
     assert live == state.n_live + n
     for row in range(n_wanted):
-        if state.wanted[row, W_KEPT] == 0 and state.wanted[row, W_FULL] >= max(1, params.min_size):
-            n = place(params, state, row, reduce_only, n)
+        n = _serve(params, state, row, n)
+    for i in range(state.n_owed):
+        note_lack(state, state.owed[i, 0], state.owed[i, 1], state.owed[i, 2])
     find_oldest(state)
     return n
+
+
+@kernel
+def _serve(params: Params, state: State, row: int, n: int) -> int:
+    """Carry out what is planned for `row`, and note if it comes short; return the number of intents."""
+    wanted = state.wanted
+    if wanted[row, W_KEPT] != 0:
+        short = wanted[row, W_SIZE] < wanted[row, W_FULL]
+    elif wanted[row, W_FULL] >= max(1, params.min_size):
+        n = _carry_out_row(state, row, n)
+        short = wanted[row, W_PLACE] < wanted[row, W_FULL]
+    else:
+        return n
+    if short:
+        note_lack(state, wanted[row, W_SIDE], wanted[row, W_LEVEL], LACKING)
+    return n
+
+
+@kernel
+def note_lack(state: State, side: int, level: int, what: int) -> None:
+    """Note that a level that was wanted does not rest in full, or is held where it should not be."""
+    state.missing = 1
+    state.lacks[0 if side > 0 else 1, level + 1] = what
+
+
+@kernel
+def rehearse(params: Params, state: State, n_wanted: int, reduce_only: bool) -> bool:
+    """Return whether a grid laid now would serve a level that is missing; no word is said, and nothing counted.
+
+    A level of which nothing rests is served if anything is placed for it, at once or when the cancels of the same grid
+    are known to have ended. One that rests in part is served by more than rests, and only after news of limits or
+    balances: the centre's drift alone makes it cheaper by a lot now and then, and that is for the threshold.
+    One that is held is served by its cancel.
+    """
+    plan(params, state, n_wanted, reduce_only, True, STANDING)
+    helps = _helps(state, n_wanted)
+    for i in range(state.n_orders):
+        if state.orders[i, STAGE] >= LEAVING:
+            state.orders[i, STAGE] -= LEAVING
+    state.stirred = 0
+    return helps
+
+
+@kernel
+def _helps(state: State, n_wanted: int) -> bool:
+    for i in range(state.n_orders):
+        if state.orders[i, STAGE] >= LEAVING and _lack_of(state, state.orders[i, SIDE], state.orders[i, LEVEL]) == HELD:
+            return True
+    for row in range(n_wanted):
+        side = state.wanted[row, W_SIDE]
+        level = state.wanted[row, W_LEVEL]
+        size = state.wanted[row, W_PLACE]
+        if size > 0 and _lack_of(state, side, level) == LACKING:
+            rests = _resting_lots(state, side, level)
+            if rests == 0 or (state.stirred == NEWS and size > rests):
+                return True
+    return False
+
+
+@kernel
+def _lack_of(state: State, side: int, level: int) -> int:
+    return int(state.lacks[0 if side > 0 else 1, level + 1])
+
+
+@kernel
+def _resting_lots(state: State, side: int, level: int) -> int:
+    lots = 0
+    for i in range(state.n_orders):
+        if state.orders[i, STAGE] != DYING and state.orders[i, SIDE] == side and state.orders[i, LEVEL] == level:
+            lots += state.orders[i, LEFT]
+    return lots
 
 
 @kernel
@@ -243,7 +425,7 @@ def shed(params: Params, state: State) -> int:
             asks -= left
         else:
             n = cancel(state, i, n)
-            state.missing = 1  # A smaller one may be allowed.
+            note_lack(state, state.orders[i, SIDE], state.orders[i, LEVEL], LACKING)  # Less may be allowed.
     find_oldest(state)
     return n
 

@@ -1,8 +1,8 @@
 """What is allowed: whether anything may rest at all, the limits on each order, and how much all of them leave.
 
 Every refusal is a value with a code, counted in `State.refusals`. An order counts against every limit until its end is
-known, a dying one too. So there are two answers to how much may be placed: what the limits leave now, beside the dying
-orders, and what they will leave soon, when those are gone.
+known, a dying one too. So how much may be placed depends on which orders are counted, those of a stage under `below`:
+now, beside all that are open; or soon, when the dying ones are gone.
 """
 
 from enum import IntEnum
@@ -10,10 +10,11 @@ from enum import IntEnum
 from bmv.core.accounting import fee, notional
 from bmv.core.breaker import Tier
 from bmv.core.kernel import kernel
-from bmv.core.params import RATE_MAX, Params
+from bmv.core.params import ORDERS_MAX, RATE_MAX, Params
 from bmv.core.record import Table
 from bmv.core.state import (
     DYING,
+    LEAVING,
     LEFT,
     NEVER_NS,
     PRICE,
@@ -22,7 +23,9 @@ from bmv.core.state import (
     TIF,
     W_FULL,
     W_KEPT,
+    W_PLACE,
     W_PRICE,
+    W_REFUSED,
     W_SIDE,
     W_SIZE,
     W_TIF,
@@ -61,7 +64,6 @@ _POSITION = Refusal.POSITION.value
 _BALANCE = Refusal.BALANCE.value
 _REDUCE_ONLY = Refusal.REDUCE_ONLY.value
 _ORDER_RATE = Refusal.ORDER_RATE.value
-_CANCEL_RATE = Refusal.CANCEL_RATE.value
 _REFERENCE = Refusal.REFERENCE_DISTANCE.value
 _LAST_TRADE = Refusal.LAST_TRADE_DISTANCE.value
 _OPEN_ORDERS = Refusal.OPEN_ORDERS.value
@@ -75,7 +77,11 @@ _HALTED = Refusal.HALTED.value
 _PAUSED = Refusal.PAUSED.value
 _HALT = Tier.HALT.value
 _POST_ONLY = Tif.POST_ONLY.value
-_WITH_DYING, _WITHOUT_DYING = True, False  # Whether the orders count of which only the end is awaited.
+
+# Which orders count, by their stage: those below it.
+LIVE = DYING  # As soon as all that is dying or leaves is gone.
+STANDING = LEAVING  # As soon as what leaves by the plan in hand is gone.
+ALL = LEAVING + DYING  # Now.
 
 
 @kernel
@@ -100,22 +106,29 @@ def withdrawal(params: Params, state: State) -> int:
 
 
 @kernel
-def rate_frees_ns(sent: int, times_ns: Table, limit: int) -> int:
-    """Return when one more may be sent under `limit` a minute; `times_ns` is the ring of the latest `RATE_MAX`."""
-    if limit == 0 or sent < limit:
+def rate_frees_ns(now_ns: int, planned: int, sent: int, times_ns: Table, limit: int) -> int:
+    """Return when one more may be sent under `limit` a minute, beside `planned` that are about to be.
+
+    `times_ns` is the ring of the latest `RATE_MAX` that were sent.
+    """
+    if limit == 0 or sent + planned < limit:
         return NEVER_NS
-    return int(times_ns[(sent - limit) % RATE_MAX]) + MINUTE_NS
+    if planned >= limit:
+        return now_ns + MINUTE_NS
+    return int(times_ns[(sent + planned - limit) % RATE_MAX]) + MINUTE_NS
 
 
 @kernel
-def may_cancel(params: Params, state: State) -> bool:
-    """Return whether one more cancel that only tidies may be sent; a cancel that risk asks for is never held back."""
-    frees_ns = rate_frees_ns(state.cancelled, state.cancelled_ns, params.max_cancels_per_minute)
-    if state.now_ns < frees_ns:
-        state.refusals[_CANCEL_RATE] += 1
-        state.retry_ns = min(state.retry_ns, frees_ns)
-        return False
-    return True
+def cancels_left(params: Params, state: State, wanted: int) -> int:
+    """Return how many of `wanted` cancels that only tidy may be sent now; what risk asks for is never held back."""
+    for planned in range(wanted):
+        frees_ns = rate_frees_ns(
+            state.now_ns, planned, state.cancelled, state.cancelled_ns, params.max_cancels_per_minute
+        )
+        if state.now_ns < frees_ns:
+            state.retry_ns = min(state.retry_ns, frees_ns)
+            return planned
+    return wanted
 
 
 @kernel
@@ -131,20 +144,20 @@ def _beyond(price: int, anchor: int, fraction: float) -> bool:
 
 
 @kernel
-def refusal(params: Params, state: State, price: int, size: int) -> int:
-    """Return why an order of `size` lots at `price` ticks may not be sent now, 0 when it may."""
-    if state.n_orders >= params.max_open_orders:
+def refusal(params: Params, state: State, price: int, size: int, planned: int, below: int) -> int:
+    """Return why an order of `size` lots at `price` ticks may not be sent beside `planned` others, 0 when it may."""
+    if _open_orders(state, below) >= params.max_open_orders or state.n_orders >= ORDERS_MAX:
         return _OPEN_ORDERS
     amount = notional(params.half, price, size)
     if params.max_order_notional > 0 and amount > params.max_order_notional:
         return _ORDER_NOTIONAL
-    if params.max_total_notional > 0 and amount + _open_notional(params, state) > params.max_total_notional:
+    if params.max_total_notional > 0 and amount + _open_notional(params, state, below) > params.max_total_notional:
         return _TOTAL_NOTIONAL
     if _beyond(price, state.reference, params.max_reference):
         return _REFERENCE
     if _beyond(price, state.last_price, params.max_last_trade):
         return _LAST_TRADE
-    frees_ns = rate_frees_ns(state.placed, state.placed_ns, params.max_orders_per_minute)
+    frees_ns = rate_frees_ns(state.now_ns, planned, state.placed, state.placed_ns, params.max_orders_per_minute)
     if state.now_ns < frees_ns:
         state.retry_ns = min(state.retry_ns, frees_ns)
         return _ORDER_RATE
@@ -152,18 +165,34 @@ def refusal(params: Params, state: State, price: int, size: int) -> int:
 
 
 @kernel
-def _open_notional(params: Params, state: State) -> int:
+def _open_orders(state: State, below: int) -> int:
+    if below == ALL:
+        return state.n_orders
+    count = 0
+    for i in range(state.n_orders):
+        if state.orders[i, STAGE] < below:
+            count += 1
+    return count
+
+
+@kernel
+def _open_notional(params: Params, state: State, below: int) -> int:
     total = 0
     for i in range(state.n_orders):
-        total += notional(params.half, state.orders[i, PRICE], state.orders[i, LEFT])
+        if state.orders[i, STAGE] < below:
+            total += notional(params.half, state.orders[i, PRICE], state.orders[i, LEFT])
     return total
 
 
 @kernel
-def crosses_own(state: State, side: int, price: int) -> bool:
-    """Return whether an order at `price` would trade with one of ours, dying ones included."""
+def crosses_own(state: State, side: int, price: int, below: int) -> bool:
+    """Return whether an order at `price` would trade with one of ours."""
     for i in range(state.n_orders):
-        if state.orders[i, SIDE] == -side and side * (price - state.orders[i, PRICE]) >= 0:
+        if (
+            state.orders[i, SIDE] == -side
+            and state.orders[i, STAGE] < below
+            and side * (price - state.orders[i, PRICE]) >= 0
+        ):
             return True
     return False
 
@@ -195,7 +224,7 @@ def position_room(params: Params, state: State, side: int, reduce_only: bool) ->
 def allow(params: Params, state: State, n: int, reduce_only: bool) -> None:
     """Cut the wanted sizes, farthest first, to what the limits and the balances allow once the dying orders are gone.
 
-    That they are gone is for :func:`room_now` to see to.
+    That they are gone is for :func:`room` to see to.
     """
     cash = state.cash
     bids = position_room(params, state, 1, reduce_only)
@@ -204,6 +233,8 @@ def allow(params: Params, state: State, n: int, reduce_only: bool) -> None:
         size = state.wanted[i, W_SIZE]
         state.wanted[i, W_FULL] = size
         state.wanted[i, W_KEPT] = 0
+        state.wanted[i, W_PLACE] = 0
+        state.wanted[i, W_REFUSED] = 0
         if state.wanted[i, W_SIDE] > 0:
             cost = lot_cost(params, state.wanted[i, W_PRICE], state.wanted[i, W_TIF])
             size = max(0, min(size, min(bids, cash // cost)))
@@ -216,59 +247,51 @@ def allow(params: Params, state: State, n: int, reduce_only: bool) -> None:
 
 
 @kernel
-def room_soon(params: Params, state: State, row: int, reduce_only: bool) -> int:
-    """Return how many lots of the wanted `row` may be placed once the dying orders are gone."""
+def room(params: Params, state: State, row: int, reduce_only: bool, below: int) -> int:
+    """Return how many lots of the wanted `row` may be placed beside the orders whose stage is under `below`."""
     side = state.wanted[row, W_SIDE]
-    return min(_room(params, state, side, reduce_only, _WITHOUT_DYING), _funds(params, state, row, _WITHOUT_DYING))
+    return min(_room(params, state, side, reduce_only, below), _funds(params, state, row, below))
 
 
 @kernel
-def room_now(params: Params, state: State, row: int, reduce_only: bool) -> int:
-    """Return how many lots of the wanted `row` may be placed beside the dying orders, whose end is not known."""
+def shortage(params: Params, state: State, row: int, reduce_only: bool, below: int) -> int:
+    """Return which limit leaves the least room for the wanted `row`, as a refusal."""
     side = state.wanted[row, W_SIDE]
-    return min(_room(params, state, side, reduce_only, _WITH_DYING), _funds(params, state, row, _WITH_DYING))
-
-
-@kernel
-def shortage(params: Params, state: State, row: int, reduce_only: bool) -> int:
-    """Return which limit leaves the least room now for the wanted `row`, as a refusal."""
-    side = state.wanted[row, W_SIDE]
-    if _funds(params, state, row, _WITH_DYING) < _room(params, state, side, reduce_only, _WITH_DYING):
+    if _funds(params, state, row, below) < _room(params, state, side, reduce_only, below):
         return _BALANCE
     return _REDUCE_ONLY if reduce_only else _POSITION
 
 
 @kernel
-def _room(params: Params, state: State, side: int, reduce_only: bool, dying: bool) -> int:
-    """Return how many more lots of `side` the limits on the position allow; `dying`: beside the dying orders too."""
-    return position_room(params, state, side, reduce_only) - _open_lots(state, side, dying)
+def _room(params: Params, state: State, side: int, reduce_only: bool, below: int) -> int:
+    """Return how many more lots of `side` the limits on the position allow."""
+    return position_room(params, state, side, reduce_only) - _open_lots(state, side, below)
 
 
 @kernel
-def _funds(params: Params, state: State, row: int, dying: bool) -> int:
-    """Return how many lots of the wanted `row` the balance pays for; `dying`: beside the dying orders too."""
+def _funds(params: Params, state: State, row: int, below: int) -> int:
+    """Return how many lots of the wanted `row` the balance pays for."""
     if state.wanted[row, W_SIDE] > 0:
         cost = lot_cost(params, state.wanted[row, W_PRICE], state.wanted[row, W_TIF])
-        return (state.cash - _committed(params, state, dying)) // cost
-    return state.position - _open_lots(state, -1, dying)
+        return (state.cash - _committed(params, state, below)) // cost
+    return state.position - _open_lots(state, -1, below)
 
 
 @kernel
-def _open_lots(state: State, side: int, dying: bool) -> int:
-    """Return the lots of the open orders of `side`; `dying`: those of which only the end is awaited as well."""
+def _open_lots(state: State, side: int, below: int) -> int:
     lots = 0
     for i in range(state.n_orders):
-        if state.orders[i, SIDE] == side and (dying or state.orders[i, STAGE] != DYING):
+        if state.orders[i, SIDE] == side and state.orders[i, STAGE] < below:
             lots += state.orders[i, LEFT]
     return lots
 
 
 @kernel
-def _committed(params: Params, state: State, dying: bool) -> int:
-    """Return the quanta that the open bids may still cost; `dying`: those of which only the end is awaited as well."""
+def _committed(params: Params, state: State, below: int) -> int:
+    """Return the quanta that the open bids may still cost."""
     cost = 0
     for i in range(state.n_orders):
-        if state.orders[i, SIDE] > 0 and (dying or state.orders[i, STAGE] != DYING):
+        if state.orders[i, SIDE] > 0 and state.orders[i, STAGE] < below:
             cost += state.orders[i, LEFT] * lot_cost(params, state.orders[i, PRICE], state.orders[i, TIF])
     return cost
 

@@ -25,14 +25,22 @@ H_TS_NS, H_PRICE, H_SIZE = range(HISTORY_COLUMNS)
 # Columns of `State.orders`: what we believe is open, in the order it was asked for.
 ORDER_COLUMNS = 8
 ORDER, SIDE, LEVEL, PRICE, LEFT, DECIDED_NS, STAGE, TIF = range(ORDER_COLUMNS)
-# Values of STAGE. A dying order counts as open until its end is known; an immediate-or-cancel one is born dying.
-SENT, OPEN, DYING = range(3)
+# Values of STAGE. Those below DYING are live. A dying order counts as open until its end is known; an
+# immediate-or-cancel one is born dying. LEAVING is added to the stage of a live order while a plan is made that cancels
+# it: it becomes dying if the plan is carried out, and what it was before if the plan is dropped.
+SENT, OPEN, DYING, LEAVING = range(4)
 
-# Columns of `State.wanted`. A strategy writes the first five; the last two are the engine's: the size before any limit
-# cut it, and 1 once an order is kept for the row.
+# Columns of `State.wanted`. A strategy writes the first five; the others are the engine's: the size before any limit
+# cut it, 1 once an order is kept for the row, the lots to be placed for it, and why none are, as a `Refusal`.
 WRITTEN_COLUMNS = 5
-WANTED_COLUMNS = 7
-W_SIDE, W_LEVEL, W_PRICE, W_SIZE, W_TIF, W_FULL, W_KEPT = range(WANTED_COLUMNS)
+WANTED_COLUMNS = 9
+W_SIDE, W_LEVEL, W_PRICE, W_SIZE, W_TIF, W_FULL, W_KEPT, W_PLACE, W_REFUSED = range(WANTED_COLUMNS)
+
+# Values of `State.lacks`, by side (bids, asks) and level plus one (a strategy may want orders of level -1): whether the
+# last grid wanted more there than rests, or an order stayed that should have gone, for want of a cancel.
+SERVED, LACKING, HELD = range(3)
+# Values of `State.stirred`: what may let in a level that is absent; what may also let a level have more than it has.
+AN_END, NEWS = 1, 2
 
 # Columns of `State.intents`: the fields of an :class:`~bmv.ports.messages.Intent`, in their order.
 INTENT_COLUMNS = 8
@@ -116,13 +124,22 @@ class State:
     grid_ns: int  # When it was laid.
     fill_due_ns: int  # No grid before this, after a fill.
     filled: int  # 1: a fill waits for its grid.
-    missing: int  # 1: a wanted level does not rest in full.
-    blocked: int  # 1: it waits for the market to move.
-    stirred: int  # 1: something happened that may allow it now.
+    missing: int  # 1: a wanted level does not rest in full; `lacks` says which.
+    lacks: Annotated[Table, (2, 2 * LEVELS_MAX + 1)]  # SERVED, LACKING, or HELD: its order stays for want of a cancel.
+    stirred: int  # AN_END or NEWS: something happened that may allow it now.
     retry_ns: int  # A rate limit frees at this time.
+    blocked: int  # 1: it waits for the market to move, for one of the next three reasons.
+    far: int  # 1: it is too far from the last trade or from the reference.
+    low_bid: int  # The lowest bid and the highest ask that gave way to a nearer one slid to the same tick; 0: none.
+    high_ask: int
+    drawn_centre: float  # The centre when these were found.
     n_wanted: int
     wanted: Annotated[Table, (2 * LEVELS_MAX, WANTED_COLUMNS)]
     want_size: Annotated[FloatTable, (2 * LEVELS_MAX,)]
+    n_owed: int
+    owed: Annotated[Table, (ORDERS_MAX + 2 * LEVELS_MAX, 3)]  # Side, level and value for `lacks`, of the plan in hand.
+    n_written: int
+    written: Annotated[Table, (2 * LEVELS_MAX, WRITTEN_COLUMNS)]  # The orders that a user's strategy wanted last.
     intents: Annotated[Table, (ORDERS_MAX + 2 * LEVELS_MAX, INTENT_COLUMNS)]
 
     # Risk.
