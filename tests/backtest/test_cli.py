@@ -7,7 +7,10 @@ import click
 import pytest
 
 from bmv.adapters.config import build
-from bmv.backtest.cli import backtest, clear, link_latest, new_folder, progress_bar, refuse_strange_folder, span_ns
+from bmv.backtest.cli import backtest, link_latest, new_folder, progress_bar, refuse_strange_folder, span_ns
+from bmv.backtest.folder import FILES, writing
+from bmv.backtest.sweep.cli import refuse_strange_folder as refuse_strange_folder_of_sweep
+from bmv.data.whole import whole_folder
 from bmv.ports.errors import UsageError
 
 DAY = 86_400_000_000_000
@@ -76,19 +79,29 @@ def test_only_an_absent_or_empty_folder_or_a_run_is_written_to(tmp_path: Path) -
 def test_a_place_where_no_folder_can_be_is_wrong_use_before_and_after_the_run(below: str, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
 
-    for touch in (refuse_strange_folder, clear):
+    def write(folder: Path) -> None:
+        with writing(folder), whole_folder(folder, FILES):
+            pass
+
+    for touch in (refuse_strange_folder, write):
         with pytest.raises(UsageError, match="no run folder can be written there") as told:
             touch(tmp_path / below)
         assert "\n" not in str(told.value)
 
 
-def test_files_of_an_earlier_run_do_not_stay(tmp_path: Path) -> None:
-    for name in ("manifest.json", "report.html", "notes.txt"):
-        (tmp_path / name).write_text("old")
+def test_a_sweep_is_not_written_over_by_a_run(tmp_path: Path) -> None:
+    for name in ("manifest.json", "journal.log"):
+        (tmp_path / name).write_text("{}")
 
-    clear(tmp_path)
+    with pytest.raises(UsageError, match="holds a sweep; nothing was written"):
+        refuse_strange_folder(tmp_path)
 
-    assert [each.name for each in tmp_path.iterdir()] == ["notes.txt"]
+
+def test_what_a_killed_writer_left_in_a_folder_does_not_make_it_a_strange_one(tmp_path: Path) -> None:
+    (tmp_path / ".bmv-draft-x").mkdir()
+
+    refuse_strange_folder(tmp_path)
+    refuse_strange_folder_of_sweep(tmp_path)
 
 
 def test_each_run_has_its_own_folder_and_latest_is_the_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -102,7 +115,7 @@ def test_each_run_has_its_own_folder_and_latest_is_the_last(tmp_path: Path, monk
 
     for _ in range(2):
         folder = new_folder(config, now)
-        clear(folder)
+        folder.mkdir(parents=True)
         link_latest(folder)
 
     first, second = sorted(p.name for p in Path("runs/backtest").iterdir() if not p.is_symlink())

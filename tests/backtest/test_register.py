@@ -13,7 +13,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bmv.backtest.register import Register, Row, register_path
+from bmv.backtest.register import OwnRegister, Register, Row
+from bmv.backtest.userfolders import trials_path
 from bmv.ports.errors import ConfigError, DataError, StorageError
 
 MONDAY, TUESDAY, SUNDAY = "a" * 64, "b" * 64, "c" * 64
@@ -198,11 +199,11 @@ def test_another_process_that_never_ends_is_given_up(register: Register) -> None
 
 def test_the_environment_moves_the_register(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("BMV_TRIALS", str(tmp_path / "mine.sqlite"))
-    assert register_path() == tmp_path / "mine.sqlite"
+    assert trials_path() == tmp_path / "mine.sqlite"
 
     monkeypatch.delenv("BMV_TRIALS")
-    assert register_path().name == "trials.sqlite"
-    assert "bmv" in register_path().parts
+    assert trials_path().name == "trials.sqlite"
+    assert "bmv" in trials_path().parts
 
 
 def test_a_register_says_where_it_lies(register: Register) -> None:

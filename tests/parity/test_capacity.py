@@ -25,7 +25,7 @@ Rows = list[tuple[int, ...]]
 @pytest.fixture(scope="module")
 def machine_code() -> None:
     """Have the loop compiled before anybody looks at the clock: that alone may take longer than the patience."""
-    import_module("bmv.backtest.fused")
+    import_module("bmv.backtest.fused").machine_code()
 
 
 @pytest.fixture(autouse=True)

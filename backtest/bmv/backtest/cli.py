@@ -93,7 +93,6 @@ def backtest(
     run = Backtest(loaded, data=list(paths), start_ns=start_ns, end_ns=end_ns, engine=engine)
     with progress_bar(quiet=as_json) as progress:
         result = _told_in_full(run, progress)
-    clear(folder)
     result.save(folder, report=not no_report)
     count_trial(folder, result.digest)
     if out is None:
@@ -192,14 +191,16 @@ def _instant_ns(text: str | None, timerange: str) -> int | None:
 
 def refuse_strange_folder(folder: Path) -> None:
     """Raise `UsageError` unless `folder` is absent, empty or a run, so that nothing else is ever overwritten."""
-    from bmv.backtest.folder import MANIFEST, refuse_unwritable, writing
+    from bmv.backtest.folder import JOURNAL, MANIFEST, entries, refuse_unwritable, writing
 
     with writing(folder):
-        good = folder.is_dir() and (not any(folder.iterdir()) or (folder / MANIFEST).is_file())
+        good = folder.is_dir() and (not entries(folder) or (folder / MANIFEST).is_file())
         if not good and (folder.exists() or folder.is_symlink()):
             raise UsageError(
                 f"--out {folder}: is neither empty nor a run (a folder with {MANIFEST}); nothing was written"
             )
+        if good and (folder / JOURNAL).exists():
+            raise UsageError(f"--out {folder}: holds a sweep; nothing was written")
     refuse_unwritable(folder)
 
 
@@ -214,16 +215,6 @@ def new_folder(config: "Config", now: datetime | None = None, place: Path = RUNS
     return next(place / each for each in names if not (place / each).exists())
 
 
-def clear(folder: Path) -> None:
-    """Make `folder`, and take away the files of an earlier run in it, so that none of them seems to be of this one."""
-    from bmv.backtest.folder import FILES, writing
-
-    with writing(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        for name in FILES:
-            (folder / name).unlink(missing_ok=True)
-
-
 def link_latest(folder: Path) -> None:
     """Let `latest` beside `folder` point at it; a file system without links goes without."""
     fresh = folder.with_name(f".{LATEST.name}-{os.getpid()}")
@@ -235,13 +226,17 @@ def link_latest(folder: Path) -> None:
 def count_trial(folder: Path, digest: str) -> None:
     """Enter a run into the register of trials, by which a sweep of the same ticks knows how often they were tried."""
     from bmv.backtest.folder import manifest_of
-    from bmv.backtest.register import Register, register_path
+    from bmv.backtest.register import OwnRegister
+    from bmv.backtest.userfolders import TRIALS
 
     data = [str(file["sha256"]) for file in manifest_of(folder)["data"]]
     try:
-        Register(register_path()).add(data, [(digest, None, "backtest")])
+        OwnRegister().add(data, [(digest, None, "backtest")])
     except (BmvError, OSError) as error:
-        click.echo(f"warning: this run is not counted among the trials on its ticks: {error}", err=True)
+        click.echo(
+            f"warning: this run is not counted among the trials on its ticks: {error}; {TRIALS} names another place",
+            err=True,
+        )
 
 
 @contextmanager

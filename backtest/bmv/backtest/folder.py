@@ -3,16 +3,19 @@
 import errno
 import os
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import orjson
 import polars as pl
+from polars.exceptions import PolarsError
 
 from bmv.backtest.numbers import Json
+from bmv.data.schema import of_system
+from bmv.data.whole import is_draft, whole_file
 from bmv.ports.errors import DataError, StorageError, UsageError
 
 MANIFEST = "manifest.json"  # A folder that holds it is a run, and may be overwritten.
@@ -20,7 +23,8 @@ CONFIG = "config.resolved.toml"
 SUMMARY = "summary.json"
 ORDERS, FILLS, EQUITY = "orders.parquet", "fills.parquet", "equity.parquet"
 REPORT = "report.html"
-FILES = (MANIFEST, CONFIG, SUMMARY, ORDERS, FILLS, EQUITY, REPORT)
+JOURNAL = "journal.log"  # Of a sweep.
+FILES = (MANIFEST, CONFIG, ORDERS, FILLS, EQUITY, REPORT, SUMMARY)  # A folder without the last one is no whole run.
 # A place that can't be a run folder; anything else that goes wrong in writing, such as a full disk, is the store's.
 MISPLACED = (errno.ENOTDIR, errno.EEXIST, errno.EISDIR, errno.ENOENT, errno.EACCES, errno.EPERM, errno.EROFS,
              errno.ENAMETOOLONG, errno.ELOOP)  # fmt: skip
@@ -64,13 +68,17 @@ def read(run_dir: Path) -> Run:
 
 
 @contextmanager
-def writing(run_dir: Path) -> Iterator[None]:
-    """Turn what keeps a run folder from being written into one line: a `UsageError` where the place is at fault."""
+def writing(place: Path, what: str = "run folder") -> Iterator[None]:
+    """Turn what keeps `place` from being written into one line: a `UsageError` where the place is at fault."""
     try:
         yield
     except OSError as error:
         fault = UsageError if error.errno in MISPLACED else StorageError
-        raise fault(f"{run_dir}: no run folder can be written there: {error.strerror or error}") from error
+        raise fault(f"{place}: no {what} can be written there: {error.strerror or error}") from error
+    except PolarsError as error:
+        if (cause := of_system(error)) is None:
+            raise
+        raise StorageError(f"{place}: no {what} can be written there: {cause}") from error
 
 
 def refuse_unwritable(run_dir: Path) -> None:
@@ -137,11 +145,31 @@ def json_at(path: Path) -> Json:
     return cast(Json, found)
 
 
-def write_json(path: Path, content: Json) -> None:
-    """Write a JSON file, whole or not at all."""
-    half_done = path.with_name(f".{path.name}.tmp")
-    half_done.write_bytes(orjson.dumps(content, option=orjson.OPT_INDENT_2 | orjson.OPT_SERIALIZE_NUMPY))
-    half_done.replace(path)
+Content = str | pl.DataFrame | Mapping[str, Any]  # Any: it is JSON.
+
+
+def put(path: Path, content: Content) -> None:
+    """Write a file of a run or a sweep: a text, a table as Parquet or CSV as the name says, anything else as JSON.
+
+    The file may be cut off: `path` lies in a draft, or :func:`put_whole` is what you want.
+    """
+    if isinstance(content, str):
+        path.write_text(content, "utf-8")
+    elif isinstance(content, pl.DataFrame):
+        content.write_csv(path) if path.suffix == ".csv" else content.write_parquet(path)
+    else:
+        path.write_bytes(orjson.dumps(content, option=orjson.OPT_INDENT_2 | orjson.OPT_SERIALIZE_NUMPY))
+
+
+def put_whole(path: Path, content: Content) -> None:
+    """Write a file as :func:`put` does, whole or not at all."""
+    with whole_file(path) as half_done:
+        put(half_done, content)
+
+
+def entries(folder: Path) -> list[Path]:
+    """Return what lies in a folder, the drafts of writers aside."""
+    return [entry for entry in folder.iterdir() if not is_draft(entry)]
 
 
 def table_at(path: Path) -> pl.DataFrame:

@@ -9,9 +9,10 @@ another one changes.
 """
 
 from collections.abc import Callable
-from typing import Any, cast
+from threading import Lock
+from typing import Any, NamedTuple, cast
 
-from numba import from_dtype, njit, types, uintp
+from numba import from_dtype, types, uintp
 
 from bmv.adapters.sim.arrival import arrive
 from bmv.adapters.sim.exchange import TooManyReports
@@ -50,8 +51,6 @@ _TRADE = Kind.TRADE.value
 _DEPTH = Kind.DEPTH.value
 
 TAPE_OVER, NEED_ROOM = range(2)
-
-codecache.use()
 
 _I8 = types.int64
 _STATE: Any = from_dtype(layout(State))  # Any: Numba is hardly typed.
@@ -120,7 +119,6 @@ def _steps_left(state: State, venue: Venue, record: Record) -> int:
     return min(min(steps_left(record), report_room(venue) // REPORTS_PER_ROW), room(state) - 1)
 
 
-@njit(_RUN, cache=True, error_model="numpy", nogil=True)  # type: ignore[untyped-decorator]  # Numba's.
 def _run(
     params: Any,
     state: Any,
@@ -181,10 +179,32 @@ def _run(
     return TAPE_OVER, i
 
 
-@njit(STRATEGY.signature, cache=True)
 def _no_verb(params: Any, state: Any, memory: Any, wanted: Any) -> int:
     """Stand where a compiled strategy would, for runs that have none."""
     return -1
+
+
+class Code(NamedTuple):
+    """The loop as machine code, and what stands where a compiled strategy would. Any: Numba is hardly typed."""
+
+    run: Any
+    no_verb: Any
+
+
+PARTS = (
+    codecache.Part(_run, _RUN, {"error_model": "numpy", "nogil": True}),
+    codecache.Part(_no_verb, STRATEGY.signature, {}),
+)
+_loading = Lock()
+_loaded = list[Code]()
+
+
+def machine_code() -> Code:
+    """Load the loop, or compile it, which takes half a minute; once a process, whoever asks first."""
+    with _loading:
+        if not _loaded:
+            _loaded.append(Code(*codecache.machine_code(PARTS)))
+        return _loaded[0]
 
 
 def compiled_verb(strategy: Strategy, spelling: str) -> Any:  # Any: as above.
@@ -230,14 +250,17 @@ class Fused:
         self.state = fresh()
         self._history = History(self.state)
         self._sink = sink
+        self._loop: Any = None  # Any: machine code, once it runs.
         self._callback = NOBODY if strategy is None else plugin.Callback(_decider(strategy, params, self.state))
-        self._verb = _no_verb
+        self._verb: Any = None  # Any: as above. None: nothing was compiled for this run.
         if params.strategy == COMPILED and strategy is not None:
             self._verb = verb or compiled_verb(strategy, spelling)
         endow(params, self.state)
 
     def run(self, tape: Tape, progress: Progress) -> None:
         """Let a tape happen, from its seed to the last report."""
+        code = machine_code()
+        self._loop, self._verb = code.run, self._verb or code.no_verb
         self._seed(tape.seed(int(self.params.history_ns)))
         for columns in tape.batches():
             self._happen(columns)
@@ -262,7 +285,7 @@ class Fused:
         try:
             return cast(
                 tuple[int, int],
-                _run(
+                self._loop(
                     compiled(self.params),
                     compiled(self.state),
                     compiled(self.sim.params),

@@ -6,19 +6,19 @@ know of all the trials, those of last week included.
 
 import hashlib
 import json
-import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from math import isfinite
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from platformdirs import user_data_path
 
-from bmv.adapters.sqlite.file import Form, transaction
-from bmv.ports.errors import DataError
+from bmv.adapters.sqlite.file import Busy, Form, transaction
+from bmv.backtest.userfolders import TRIALS, moved, notice, private_folder, trials_path
+from bmv.ports.errors import ConfigError, DataError, StorageError
 
+Done = TypeVar("Done")
 Source = Literal["sweep", "backtest"]
 Row = tuple[str, float | None, Source]  # Digest of a set, its Sharpe ratio per period if known, where it was run.
 
@@ -89,10 +89,52 @@ class Register:
         return np.array([sharpe for sharpe, _ in found], np.float64)
 
 
-def register_path() -> Path:
-    """Return where this user's register lies; `BMV_TRIALS` moves it."""
-    told = os.environ.get("BMV_TRIALS")
-    return Path(told).expanduser() if told else user_data_path("bmv") / "trials.sqlite"
+class OwnRegister:
+    """The register of this user; where that can't be written, a private one is, and a line says so.
+
+    `note` says it too, once it is so: what the other register knows is not counted.
+    """
+
+    def __init__(self) -> None:
+        self.register = Register(trials_path())
+        self.note = ""
+
+    def __repr__(self) -> str:
+        return f"<OwnRegister {self.register.path}>"
+
+    def add(self, data: Sequence[str], rows: Iterable[Row]) -> None:
+        """Keep trials, as :meth:`Register.add` does."""
+        kept = list(rows)
+        self._done(lambda register: register.add(data, kept))
+
+    def count(self, data: Sequence[str]) -> int:
+        """Return how many sets were ever run, as :meth:`Register.count` does."""
+        return self._done(lambda register: register.count(data))
+
+    def sharpes(self, data: Sequence[str]) -> NDArray[np.float64]:
+        """Return their ratios, as :meth:`Register.sharpes` does."""
+        return self._done(lambda register: register.sharpes(data))
+
+    def _done(self, work: Callable[[Register], Done]) -> Done:
+        try:
+            if str(self.register.path).startswith("~"):
+                raise ConfigError(f"{self.register.path}: no home folder is known")
+            return work(self.register)
+        except (ConfigError, StorageError) as error:
+            private = None if self.note or isinstance(error, Busy) else private_folder()
+            if private is None:
+                raise
+            return self._elsewhere(Register(private / "trials.sqlite"), work, error)
+
+    def _elsewhere(self, other: Register, work: Callable[[Register], Done], error: Exception) -> Done:
+        try:
+            done = work(other)
+        except (ConfigError, StorageError, DataError):
+            raise error from None
+        self.note = moved(self.register.path, str(error).removeprefix(f"{self.register.path}: "), other.path, TRIALS)
+        self.register = other
+        notice(self.note)
+        return done
 
 
 def _finite(sharpe: float | None) -> float | None:

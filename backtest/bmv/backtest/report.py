@@ -10,7 +10,7 @@ import orjson
 from bmv.backtest import markup
 from bmv.backtest.confessions import confessions
 from bmv.backtest.figures import figures
-from bmv.backtest.folder import REPORT, Run, read, writing
+from bmv.backtest.folder import REPORT, Run, put_whole, read, writing
 from bmv.backtest.markup import Html, html
 from bmv.backtest.numbers import Json
 from bmv.backtest.sheet import headline, sections
@@ -29,8 +29,8 @@ def write(run_dir: Path) -> Path:
     Raises `UsageError` or `DataError` as :func:`bmv.backtest.folder.read`.
     """
     path, page = run_dir / REPORT, render(read(run_dir))
-    with writing(run_dir):
-        path.write_text(page, "utf-8")
+    with writing(path, "report"):
+        put_whole(path, page)
     return path
 
 

@@ -8,7 +8,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import orjson
 import polars as pl
 
 from bmv.adapters import config as configuration
@@ -21,12 +20,17 @@ from bmv.backtest.fit import fit_warnings
 from bmv.backtest.folder import (
     CONFIG,
     EQUITY,
+    FILES,
     FILLS,
     MANIFEST,
     ORDERS,
+    REPORT,
     SUMMARY,
     VERSION,
+    Content,
     Run,
+    put,
+    read,
     refuse_unwritable,
     writing,
 )
@@ -35,6 +39,7 @@ from bmv.backtest.outcome import Outcome
 from bmv.backtest.participation import participation_warnings
 from bmv.backtest.stats import breaker_warnings, statistics
 from bmv.data.files import sha256
+from bmv.data.whole import whole_folder
 from bmv.ports.errors import UsageError
 
 if TYPE_CHECKING:
@@ -175,25 +180,25 @@ class Result:
         return {key: model for key, model in models.items() if isinstance(model, RecordedLatency)}
 
     def save(self, folder: str | Path, report: bool = True) -> Path:
-        """Write the run folder, the report last; return its path. `manifest.json` is what makes a folder a run."""
+        """Write the run folder and return its path: it is whole or not there, and an older run in it is replaced.
+
+        Other files in the folder stay.
+        """
         if not isinstance(folder, str | os.PathLike):
             raise UsageError(f"folder: expected the path of one, found {configuration.a_kind(folder)}")
         folder = Path(folder)
         refuse_unwritable(folder)  # Before the bracket, which takes two runs more.
         manifest = self.manifest()  # Refuses ticks that are not those that were recorded.
         summary = self.summary | ({"bracket": self.bracket} if report else {})
-        with writing(folder):
-            folder.mkdir(parents=True, exist_ok=True)
-            _write_json(folder / MANIFEST, manifest)
-            (folder / CONFIG).write_text(self._config_text(), "utf-8")
-            self.orders.write_parquet(folder / ORDERS)
-            self.fills.write_parquet(folder / FILLS)
-            self.equity.write_parquet(folder / EQUITY)
-            _write_json(folder / SUMMARY, summary)
-        if report:
-            from bmv.backtest import report as page
+        tables = {ORDERS: self.orders, FILLS: self.fills, EQUITY: self.equity}
+        files: dict[str, Content] = {MANIFEST: manifest, CONFIG: self._config_text(), **tables, SUMMARY: summary}
+        with writing(folder), whole_folder(folder, FILES) as draft:
+            for name, content in files.items():
+                put(draft / name, content)
+            if report:
+                from bmv.backtest import report as page
 
-            page.write(folder)
+                put(draft / REPORT, page.render(read(draft)))
         return folder
 
     def _config_text(self) -> str:
@@ -206,7 +211,3 @@ class Result:
 
     def __repr__(self) -> str:
         return f"<Result {self.outcome!r}>"
-
-
-def _write_json(path: Path, content: Json) -> None:
-    path.write_bytes(orjson.dumps(content, option=orjson.OPT_INDENT_2 | orjson.OPT_SERIALIZE_NUMPY))

@@ -77,8 +77,9 @@ def _tape(
 def _loop(
     params: Params, venue: Sim, record: ledger.Record, sink: Memory, strategy: Strategy | None, spelling: str
 ) -> "Fused":
-    from bmv.backtest.fused import Fused  # Its machine code is loaded, or made, when it is imported.
+    from bmv.backtest.fused import Fused, machine_code
 
+    machine_code()  # Before anybody looks at the clock.
     return Fused(params, venue, record, sink, strategy, spelling)
 
 

@@ -1,7 +1,6 @@
 """Ticks out of the lake, for people and programs that read other things."""
 
 import gzip
-import os
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
@@ -12,9 +11,10 @@ import polars as pl
 from bmv.data.importers import FORMS, Options, chosen
 from bmv.data.lake import market_of, refuse_many
 from bmv.data.parquet import ROW, maker, parquet_batches
-from bmv.data.schema import FLOATS, LAKE, replacing
+from bmv.data.schema import FLOATS, LAKE, writable
 from bmv.data.steps import KINDS
 from bmv.data.walk import files_below
+from bmv.data.whole import whole_file
 from bmv.ports.errors import DataError, UsageError
 from bmv.ports.market import Market
 
@@ -37,8 +37,7 @@ def exported(
     days = files_below(asked)
     refuse_many(asked, days)
     rows = 0
-    half_done = out.with_name(f".{out.name}.{os.getpid()}.tmp")
-    with replacing(out, half_done), _opened(half_done, out.suffix == ".gz") as file:
+    with writable(out), whole_file(out) as half_done, _opened(half_done, out.suffix == ".gz") as file:
         for day in days:
             market = market_of(day)
             for part in parquet_batches(day, list(LAKE)):
@@ -72,8 +71,7 @@ def converted(
     if not any(len(part) for part in parts):
         raise DataError(f"{path}: has no rows")
     whole = pl.concat(parts)
-    half_done = out.with_name(f".{out.name}.{os.getpid()}.tmp")
-    with replacing(out, half_done):
+    with writable(out), whole_file(out) as half_done:
         words = {"bmv.source": made_by} if (made_by := maker(path)) else None
         whole.select(list(FLOATS)).write_parquet(half_done, compression="zstd", metadata=words)
     return len(whole)
@@ -102,5 +100,4 @@ def _decimal(name: str, step: Decimal) -> pl.Expr:
 
 
 def _opened(path: Path, packed: bool) -> IO[bytes]:
-    path.parent.mkdir(parents=True, exist_ok=True)
     return cast(IO[bytes], gzip.open(path, "wb")) if packed else path.open("wb")

@@ -14,7 +14,7 @@ import polars as pl
 from polars.exceptions import PolarsError
 from polars.io.plugins import register_io_source
 
-from bmv.data.files import sync_folder
+from bmv.data.files import sync, sync_folder
 from bmv.ports.errors import StorageError, UsageError
 from bmv.ports.market import Market
 from bmv.ports.market_data import Columns
@@ -129,6 +129,7 @@ def replacing(path: Path, half_done: Path) -> Iterator[None]:
         with writable(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             yield
+            sync(half_done)
             half_done.replace(path)
             sync_folder(path.parent)
     finally:
@@ -143,11 +144,15 @@ def writable(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise StorageError(f"{path}: cannot be written: {error.strerror or error}") from error
-    except PolarsError as error:  # Polars hands on what the system said as the end of a text of its own.
-        if "os error" not in str(error):
+    except PolarsError as error:
+        if (cause := of_system(error)) is None:
             raise
-        cause = str(error).rsplit(": ", 1)[-1]
         raise StorageError(f"{path}: cannot be written: {cause}") from error
+
+
+def of_system(error: PolarsError) -> str | None:
+    """Return what the system said, which Polars hands on as the end of its own text; None where it said nothing."""
+    return str(error).rsplit(": ", 1)[-1] if "os error" in str(error) else None
 
 
 def frames(batches: Iterable[Columns]) -> Iterator[pl.DataFrame]:

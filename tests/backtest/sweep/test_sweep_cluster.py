@@ -17,6 +17,7 @@ from searches import BOTH, bmv, command, configured, environment, lake, written
 
 from bmv.adapters.config import Config
 from bmv.backtest import codecache
+from bmv.backtest.fused import machine_code
 from bmv.backtest.sweep import api
 from bmv.backtest.sweep.cluster import Cluster, ClusterError, pool
 from bmv.backtest.sweep.work import Work
@@ -51,6 +52,7 @@ def ticks(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def place() -> Iterator[Path]:
     """Where all that is made beside the sweeps lies, compiled code too; its name is short, since sockets lie below it."""
     folder = Path(tempfile.mkdtemp(prefix="bmv-ray-"))
+    machine_code()  # Kept from now on.
     shutil.copytree(codecache.folder(), folder / "cache" / "machine-code" / codecache.folder().name)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RAY_TMPDIR", str(folder))

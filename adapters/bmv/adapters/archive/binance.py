@@ -13,7 +13,9 @@ from typing import Literal
 
 import httpx
 
-from bmv.data.files import sha256
+from bmv.data.files import sha256, sync
+from bmv.data.schema import writable
+from bmv.data.whole import whole_file
 from bmv.ports.errors import BmvError, DataError, UsageError
 
 URL = "https://data.binance.vision"
@@ -81,12 +83,15 @@ class Archive:
 
         `ArchiveError` when the archive can't be reached; the part that came stays, and is gone on with next time.
         """
-        folder.mkdir(parents=True, exist_ok=True)
+        with writable(folder):
+            folder.mkdir(parents=True, exist_ok=True)
         for number, name in enumerate(names(symbol, kind, first, last)):
             if number:
                 self._sleep(self._pause_s)
             where = f"{self._url}/data/{FOLDERS[market]}/daily/{kind}/{symbol}/{name}"
-            yield self._one(where, folder / name, progress)
+            with writable(folder / name):
+                fetched = self._one(where, folder / name, progress)
+            yield fetched
 
     def _one(self, where: str, path: Path, progress: Progress) -> Fetched:
         checksum = path.with_name(path.name + ".CHECKSUM")
@@ -100,8 +105,10 @@ class Archive:
         for _ in range(2):  # A part of an older version of the file is only found out by its sum: then all anew, once.
             self._patiently(lambda: self._stream(where, part, progress))
             if sha256(part) == stated:
+                sync(part)
                 part.replace(path)
-                checksum.write_text(answer.text)
+                with whole_file(checksum) as half_done:  # Which also makes the name of the file beside it last.
+                    half_done.write_text(answer.text)
                 return Fetched(path, "fetched")
             part.unlink()
         raise DataError(f"{where}: its SHA-256 is not the {stated} that the archive states; nothing was kept")

@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from bmv.adapters.cli.options import Amount, Fee, Local, overwriting
+from bmv.data.whole import whole_file
 from bmv.ports.errors import UsageError
 
 NAME = "bmv.toml"
@@ -46,8 +47,8 @@ def init(
     market = guess(tape, tick_size, lot_size) if tape else example(tick_size, lot_size)
     market = market.charging(maker_fee_bps, taker_fee_bps)
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text(market), encoding="utf-8")
+        with whole_file(file) as half_done:
+            half_done.write_text(text(market), encoding="utf-8")
     except OSError as error:
         raise UsageError(f"{file}: can't be written: {error.strerror}") from None
     click.echo(f"wrote {file}: {market.symbol}, tick {market.tick:f}, lot {market.lot:f} ({market.source})")

@@ -6,6 +6,7 @@ import subprocess
 from pathlib import Path
 
 from bmv.adapters.postgres.dsn import masked, password, silenced, without_password
+from bmv.data.whole import whole_file
 from bmv.ports.errors import BmvError, StorageError
 
 CONNECTS_WITHIN_S = 10
@@ -17,10 +18,9 @@ def backup(dsn: str, path: Path) -> int:
     It is a snapshot: what is written meanwhile is not in it, and nobody who writes waits. An older file of that name
     is replaced when the new one is complete, and may be read by its owner only.
     """
-    half_done = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     words = ["--format=custom", "--schema=bmv", "--no-owner", "--no-privileges", "--no-password"]
     try:
-        with open(half_done, "wb", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
+        with whole_file(path, 0o600) as half_done, half_done.open("wb") as file:
             done = subprocess.run(
                 [pg_dump(), *words, f"--dbname={without_password(dsn)}"],
                 stdin=subprocess.DEVNULL,
@@ -32,15 +32,9 @@ def backup(dsn: str, path: Path) -> int:
             if done.returncode:
                 told = silenced(done.stderr.decode(errors="replace"), dsn)
                 raise BmvError(f"{masked(dsn)}: pg_dump failed: {told}; {path} is as it was")
-            file.flush()
-            os.fsync(file.fileno())
-            size = os.fstat(file.fileno()).st_size  # pg_dump writes, and goes back to its head in the end.
-        half_done.replace(path)
-        return size
+            return os.fstat(file.fileno()).st_size  # pg_dump writes, and goes back to its head in the end.
     except OSError as error:
         raise StorageError(f"{path}: cannot be written: {error.strerror}") from None
-    finally:
-        half_done.unlink(missing_ok=True)
 
 
 def pg_dump() -> Path:

@@ -21,6 +21,10 @@ PAUSE_S = 0.01
 Done = TypeVar("Done")
 
 
+class Busy(StorageError):
+    """Another process writes to the file, for longer than anybody wants to wait."""
+
+
 class Form(NamedTuple):
     """What a file is.
 
@@ -134,7 +138,7 @@ def told(path: Path, form: Form = JOURNAL) -> Iterator[None]:
                 f"{path}: cannot be opened as {form.name}: is its folder there, and may it be written?"
             ) from None
         if code == sqlite3.SQLITE_BUSY:
-            raise StorageError(f"{path}: another process writes and does not end ({error})") from None
+            raise Busy(f"{path}: another process writes and does not end ({error})") from None
         raise StorageError(f"{path}: cannot be written: {error}; what was acknowledged is kept") from None
     except sqlite3.IntegrityError as error:
         raise Refused(f"{path}: {error}") from None

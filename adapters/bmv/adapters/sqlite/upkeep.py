@@ -1,11 +1,12 @@
 """A journal in SQLite made, counted, and copied whole while it is written to."""
 
-import os
 import sqlite3
 from pathlib import Path
 from typing import Any
 
 from bmv.adapters.sqlite.file import opened, told
+from bmv.data.schema import writable
+from bmv.data.whole import whole_file
 from bmv.ports.errors import DataError
 
 DEADLINE_S = 5.0
@@ -32,23 +33,15 @@ def inventory(path: Path) -> dict[str, Any]:  # Any: it is JSON.
 
 def backup(path: Path, to: Path) -> int:
     """Write a snapshot of the journal at `path` into the file `to`, whole or not at all; return its bytes."""
-    half_done = to.with_name(f".{to.name}.{os.getpid()}.tmp")
-    try:
-        with told(_there(path)):
-            source = opened(path, DEADLINE_S)
-            copy = sqlite3.connect(half_done)
-            try:
-                source.backup(copy)
-                copy.execute("pragma journal_mode = delete")  # One file, without a log beside it.
-            finally:
-                copy.close()
-                source.close()
-        half_done.chmod(0o600)
-        with half_done.open("rb") as file:
-            os.fsync(file.fileno())
-        half_done.replace(to)
-    finally:
-        half_done.unlink(missing_ok=True)
+    with writable(to), whole_file(to, 0o600) as half_done, told(_there(path)):
+        source = opened(path, DEADLINE_S)
+        copy = sqlite3.connect(half_done)
+        try:
+            source.backup(copy)
+            copy.execute("pragma journal_mode = delete")  # One file, without a log beside it.
+        finally:
+            copy.close()
+            source.close()
     return to.stat().st_size
 
 

@@ -11,9 +11,10 @@ from pathlib import Path
 from bmv.adapters import config as configuration
 from bmv.adapters.config.schema import RecordedLatency
 from bmv.backtest.codecache import product_hash
-from bmv.backtest.folder import CONFIG, MANIFEST, json_at, write_json, writing
+from bmv.backtest.folder import CONFIG, MANIFEST, json_at, put, writing
+from bmv.backtest.fused import machine_code
 from bmv.backtest.numbers import Json
-from bmv.backtest.sweep import page, tapes
+from bmv.backtest.sweep import tapes
 from bmv.backtest.sweep.finish import finish
 from bmv.backtest.sweep.plan import Plan, planned
 from bmv.backtest.sweep.pool import Pool, Threads
@@ -23,6 +24,7 @@ from bmv.backtest.sweep.study import JOURNAL, Row, Study, leading
 from bmv.backtest.sweep.tried import Entries
 from bmv.backtest.sweep.work import Work
 from bmv.data.files import sha256 as sha256_of
+from bmv.data.whole import whole_folder
 from bmv.ports.errors import DataError
 
 __all__ = ["PACKAGES", "MakePool", "Plan", "Told", "begin", "go_on", "planned", "resumed"]
@@ -42,12 +44,11 @@ HOLDOUT_PERIODS_MIN = 16
 
 
 def begin(folder: str | Path, plan: Plan) -> None:
-    """Make the folder of a sweep, in which nothing has been run yet."""
-    folder = Path(folder)
-    with writing(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / CONFIG).write_text(configuration.dump(configuration.masked(plan.config)), "utf-8")
-        write_json(folder / MANIFEST, _manifest(plan))
+    """Make the folder of a sweep, in which nothing has been run yet: whole or not there."""
+    folder, manifest = Path(folder), _manifest(plan)
+    with writing(folder, "sweep"), whole_folder(folder, (CONFIG, MANIFEST)) as draft:
+        put(draft / CONFIG, configuration.dump(configuration.masked(plan.config)))
+        put(draft / MANIFEST, manifest)
 
 
 def resumed(folder: Path) -> Plan:
@@ -120,6 +121,7 @@ def go_on(
         manifest = json_at(folder / MANIFEST)
         entries = Entries([str(file["sha256"]) for file in manifest["data"]], str(manifest["config"]))
         told("begun", {"planned": proposer.planned, "known": len(study), "events": work.events})
+        machine_code()
         started = time.perf_counter()
 
         def ended(row: Row) -> None:
@@ -139,9 +141,7 @@ def go_on(
             "events_sets_per_second": round(work.events * count / seconds) if seconds > 0 else None,
             "workers": used,
         }
-        summary = finish(folder, plan, study, (work, behind), entries.tried(), proposer.planned, speed)
-        if report:
-            page.write(folder)
+        summary = finish(folder, plan, study, (work, behind), entries.tried(), proposer.planned, speed, report)
     told("ended", summary)
     return summary
 

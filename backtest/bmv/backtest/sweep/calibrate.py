@@ -18,7 +18,7 @@ from typing import NamedTuple
 import polars as pl
 
 from bmv.adapters.config import Config, build
-from bmv.backtest.folder import write_json, writing
+from bmv.backtest.folder import put_whole, writing
 from bmv.backtest.numbers import Json, at
 from bmv.backtest.sweep import api, markets
 from bmv.backtest.sweep.markets import Nature
@@ -107,8 +107,8 @@ def calibrate(
                 shutil.rmtree(out / case.name)
     result = {"version": 1, "kind": "calibration", "rows": rows, "seconds": round(time.perf_counter() - started, 1)}
     result |= counted(found) | {"markets": found}
-    with writing(out):
-        write_json(out / RESULT, result)
+    with writing(out / RESULT, "result"):
+        put_whole(out / RESULT, result)
     return result
 
 

@@ -301,7 +301,7 @@ def _kept_or_not(out: Path | None) -> Iterator[Path]:
 
 def _go_on(folder: Path, plan: "Plan", crew: Crew, storage: str | None, report: bool, as_json: bool) -> None:
     from bmv.backtest.sweep import api, progress, view
-    from bmv.backtest.sweep.page import PAGE
+    from bmv.backtest.sweep.reading import PAGE
 
     try:
         with progress.telling(plan, as_json) as told:
@@ -330,7 +330,9 @@ def _refuse_no_sweep(folder: Path) -> None:
 
 def refuse_strange_folder(folder: Path) -> None:
     """Raise `UsageError` unless `folder` is absent or empty: a sweep is never overwritten."""
-    if folder.is_dir() and not any(folder.iterdir()):
+    from bmv.backtest.folder import entries
+
+    if folder.is_dir() and not entries(folder):
         return
     if (folder / "manifest.json").is_file():
         raise UsageError(

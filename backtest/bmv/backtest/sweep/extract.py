@@ -7,7 +7,7 @@ import polars as pl
 
 from bmv.adapters import config as configuration
 from bmv.adapters.config import build
-from bmv.backtest.folder import CONFIG, writing
+from bmv.backtest.folder import CONFIG, put_whole, writing
 from bmv.backtest.numbers import at
 from bmv.backtest.sweep.finish import UNTRADED
 from bmv.backtest.sweep.reading import Sweep, read
@@ -18,14 +18,12 @@ from bmv.ports.errors import UsageError
 def export(folder: Path, file: Path) -> None:
     """Write the trials of a sweep as CSV or Parquet."""
     trials = read(folder).trials
-    with writing(file.parent):
-        if file.suffix == ".csv":
-            returns = pl.col("returns").list.eval(pl.element().cast(pl.String)).list.join(" ")
-            trials.with_columns(returns).write_csv(file)
-        elif file.suffix == ".parquet":
-            trials.write_parquet(file)
-        else:
-            raise UsageError(f"{file}: expected a name that ends in .csv or .parquet")
+    if file.suffix not in (".csv", ".parquet"):
+        raise UsageError(f"{file}: expected a name that ends in .csv or .parquet")
+    if file.suffix == ".csv":
+        trials = trials.with_columns(pl.col("returns").list.eval(pl.element().cast(pl.String)).list.join(" "))
+    with writing(file, "file"):
+        put_whole(file, trials)
 
 
 def apply(folder: Path, trial: int | None, file: Path) -> int:
@@ -44,8 +42,8 @@ def apply(folder: Path, trial: int | None, file: Path) -> int:
     digest = rows["digest"][0]
     head = [f"Trial {chosen} of {folder.resolve()}: {', '.join(f'{key} = {value}' for key, value in values.items())}."]
     head += [f"On what was searched its digest is {digest or 'unknown'}:", *again(sweep, file)]
-    with writing(file.parent):
-        file.write_text("".join(f"# {line}\n" for line in head) + text, "utf-8")
+    with writing(file, "file"):
+        put_whole(file, "".join(f"# {line}\n" for line in head) + text)
     return int(chosen)
 
 

@@ -9,41 +9,45 @@ from typing import Any
 import polars as pl
 
 from bmv.adapters.config import Config, build, dump, masked
-from bmv.backtest.folder import SUMMARY, write_json, writing
+from bmv.backtest.folder import SUMMARY, put, writing
 from bmv.backtest.numbers import Json
 from bmv.backtest.sweep.plan import Plan, spelt
 from bmv.backtest.sweep.ranking import Ranking, columns_of, front, rank
-from bmv.backtest.sweep.reading import BESTS, TRIALS, VERSION
+from bmv.backtest.sweep.reading import ACCOUNTS, BEST, BESTS, PAGE, RESULTS, TRIALS, VERSION, read
 from bmv.backtest.sweep.study import STATES, Study
 from bmv.backtest.sweep.tapes import Split, config_of
 from bmv.backtest.sweep.trial import Made
 from bmv.backtest.sweep.tried import Tried
 from bmv.backtest.sweep.validation.verdict import judge
 from bmv.backtest.sweep.work import Task, Work, trading
+from bmv.data.whole import whole_part
 from bmv.ports.errors import DataError
 
-BEST = "best.toml"
 UNTRADED = ("sweep", "live", "storage")  # Tables that do not decide how a set trades.
 MADE_UP = "made up"
 
 
 def finish(
-    folder: Path, plan: Plan, study: Study, works: tuple[Work, Work], tried: Tried, planned: int, speed: Json
-) -> Json:
+    folder: Path, plan: Plan, study: Study, works: tuple[Work, Work], tried: Tried, planned: int, speed: Json,
+    report: bool,
+) -> Json:  # fmt: skip
     """Write what a sweep leaves, the table, the best sets and the summary with the verdict; return the summary.
+
+    All of it is there or none: the summary comes last, and is away while an older one's files are replaced.
 
     Args:
         works: What ran the sets of the search, and what runs them on what was held out.
         tried: How often these ticks were tried, ever.
         planned: How many sets the sampler was to propose.
         speed: How fast they were run, as `summary.json` has it.
+        report: Whether `sweep.html` is written too.
     """
     work, behind = works
     work.stop.clear()  # Closing the pool set it; the best sets are run once more.
     ranking = rank(study, plan.axes, plan.objectives, plan.names())
-    with writing(folder):
-        ranking.frame.write_parquet(folder / TRIALS)
-        held = _run_bests(folder, ranking, work, behind)
+    with writing(folder, "result of a sweep"), whole_part(folder, RESULTS) as draft:
+        put(draft / TRIALS, ranking.frame)
+        held = _run_bests(draft, ranking, work, behind)
         columns = columns_of(plan.objectives, plan.axes, len(plan.names()))
         validation, verdict = _judged(plan, ranking, columns[0], held, tried)
         warnings = [*_of_tapes(work, behind), *_warnings(plan, work, ranking), *filter(None, [tried.warning])]
@@ -70,13 +74,17 @@ def finish(
             "speed": speed,
             "quantum": _decimal(work.quantum),
         }
-        write_json(folder / SUMMARY, summary)
+        put(draft / SUMMARY, summary)
+        if report:
+            from bmv.backtest.sweep import page
+
+            put(draft / PAGE, page.render(read(folder, draft)))
     return summary
 
 
 def _run_bests(folder: Path, ranking: Ranking, work: Work, behind: Work) -> Json | None:
     """Run the best sets again, on what was searched and on what was held out; return how the first one did there."""
-    (folder / "best").mkdir(exist_ok=True)
+    (folder / ACCOUNTS).mkdir()
     held: Json | None = None
     for place, trial in enumerate(ranking.ranked[:BESTS]):
         row = ranking.rows[trial]
@@ -85,13 +93,12 @@ def _run_bests(folder: Path, ranking: Ranking, work: Work, behind: Work) -> Json
             raise DataError(
                 f"trial {trial} came out otherwise when it was run again: the record is not of this program"
             )
-        pl.concat([made.equity for made in _in_order([*again, *after])]).select(
-            "ts_ns", "equity", "drawdown", "position"
-        ).write_parquet(folder / "best" / f"equity-{trial}.parquet")
+        equity = pl.concat([made.equity for made in _in_order([*again, *after])])
+        put(folder / ACCOUNTS / f"equity-{trial}.parquet", equity.select("ts_ns", "equity", "drawdown", "position"))
         if place == 0:
             held = _held(behind, after)
             own = build(**trading(work.config(row["set"], {})))
-            (folder / BEST).write_text(dump(masked(own), without=UNTRADED), "utf-8")
+            put(folder / BEST, dump(masked(own), without=UNTRADED))
     return held
 
 

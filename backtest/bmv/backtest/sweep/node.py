@@ -5,6 +5,7 @@ user's, strategy and objectives, come as their text; in what is told of them the
 """
 
 import os
+import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from hashlib import sha256
@@ -16,13 +17,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from bmv.adapters.config import build
-from bmv.backtest import codecache
 from bmv.backtest.sweep import tapes
 from bmv.backtest.sweep.api import PACKAGES, planned
 from bmv.backtest.sweep.objectives import objectives_of
 from bmv.backtest.sweep.study import Row
 from bmv.backtest.sweep.work import Stretch, Task, Work, trading
+from bmv.backtest.userfolders import folder_for_code
 from bmv.data.place import is_url
+from bmv.data.whole import whole_file
 from bmv.ports.errors import BmvError, ConfigError, DataError
 
 Table = dict[str, Any]  # Any: plain values, as a configuration has them.
@@ -99,8 +101,9 @@ def made_ready(*load: Any) -> tuple[list[Stretch] | None, str]:  # Any: the part
     for name, ours in given.versions.items():
         if (here := versions().get(name)) != ours:
             return None, f"it has {name} {here}, and here it is {ours}: rows could differ"
-    import bmv.backtest.fused  # noqa: F401  # It compiles the loop, or finds it compiled; once for all workers.
+    from bmv.backtest.fused import machine_code
 
+    machine_code()  # Compiled, or found compiled, once for all workers.
     return (None if given.content is None else _read(given)), ""
 
 
@@ -196,12 +199,11 @@ def _text(path: str) -> bytes:
 
 def _kept(file: File) -> Path:
     """Return where a file lies on this machine, written whole or not at all; its folder is named by its hash."""
-    place = codecache.folder().parents[1] / "sent" / sha256(file.text).hexdigest()[:32] / Path(file.path).name
+    sent = folder_for_code("sent") or Path(tempfile.mkdtemp(prefix="bmv-sent-"))
+    place = sent / sha256(file.text).hexdigest()[:32] / Path(file.path).name
     if not (place.is_file() and place.read_bytes() == file.text):
-        place.parent.mkdir(parents=True, exist_ok=True)
-        half = place.with_name(f".{place.name}.{os.getpid()}")
-        half.write_bytes(file.text)
-        os.replace(half, place)
+        with whole_file(place) as half_done:
+            half_done.write_bytes(file.text)
     return place
 
 

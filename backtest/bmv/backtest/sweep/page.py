@@ -1,7 +1,6 @@
 """The report of a sweep: one HTML file that says first whether the best set is worth anything, made from its folder."""
 
 from collections.abc import Iterable
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import orjson
@@ -14,24 +13,13 @@ from bmv.backtest.sheet import Row, in_words
 from bmv.backtest.sweep import sheets, trust
 from bmv.backtest.sweep.drawing import Search, figures
 from bmv.backtest.sweep.equity import equity
-from bmv.backtest.sweep.reading import Sweep, read
+from bmv.backtest.sweep.reading import Sweep
 from bmv.backtest.wording import UNKNOWN, instant, percent, plain, significant, span
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
-PAGE = "sweep.html"
 MARKS = {True: ("good", "✓", "holds"), False: ("bad", "✗", "does not hold"), None: ("open", "?", "not known")}
-
-
-def write(folder: Path) -> Path:
-    """Write `sweep.html` into a sweep folder from the other files in it, and return its path.
-
-    Raises `UsageError` or `DataError` as :func:`bmv.backtest.sweep.reading.read`.
-    """
-    path = folder / PAGE
-    path.write_text(render(read(folder)), "utf-8")
-    return path
 
 
 def render(sweep: Sweep) -> str:

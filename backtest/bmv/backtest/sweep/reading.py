@@ -11,7 +11,8 @@ from bmv.backtest.folder import CONFIG, SUMMARY, config_text, json_at, manifest_
 from bmv.backtest.numbers import Json, at
 from bmv.ports.errors import DataError, UsageError
 
-TRIALS = "trials.parquet"
+TRIALS, BEST, ACCOUNTS, PAGE = "trials.parquet", "best.toml", "best", "sweep.html"
+RESULTS = (TRIALS, BEST, ACCOUNTS, PAGE, SUMMARY)  # A sweep without the last one has not ended.
 VERSION = 1  # Of the summary of a sweep; another one is another program's.
 BESTS = 5  # Sets whose equity stands in the folder.
 
@@ -88,8 +89,12 @@ def _named(told: list[Json], objective: str) -> Json:
     return next((one for one in told if one.get("name") == objective), {})
 
 
-def read(folder: Path) -> Sweep:
+def read(folder: Path, results: Path | None = None) -> Sweep:
     """Read a sweep folder; its manifest and the equity of the best sets may be missing.
+
+    Args:
+        folder: The folder of the sweep.
+        results: Where :data:`RESULTS` lie while they are not there yet.
 
     Raises:
         UsageError: `folder` is not a folder, or not one that `bmv sweep` wrote.
@@ -97,12 +102,13 @@ def read(folder: Path) -> Sweep:
     """
     if not folder.is_dir():
         raise UsageError(f"expected the folder of a sweep, but there is no folder {folder}; run `bmv sweep` first")
-    if not (folder / SUMMARY).is_file():
+    results = results or folder
+    if not (results / SUMMARY).is_file():
         raise UsageError(f"{folder} is not the folder of a sweep that has ended: it has no {SUMMARY}")
-    summary = json_at(folder / SUMMARY)
+    summary = json_at(results / SUMMARY)
     if summary.get("version") != VERSION or summary.get("kind") != "sweep":
         raise DataError(
-            f"{folder / SUMMARY} is not the summary of a sweep of version {VERSION}: its version is "
+            f"{results / SUMMARY} is not the summary of a sweep of version {VERSION}: its version is "
             f"{summary.get('version')}, its kind {summary.get('kind')}"
         )
     text = config_text(folder)
@@ -111,8 +117,8 @@ def read(folder: Path) -> Sweep:
         config=parsed(text, folder / CONFIG),
         config_text=text,
         manifest=manifest_of(folder),
-        trials=_trials(folder / TRIALS),
-        equity=_equity(folder / "best", summary),
+        trials=_trials(results / TRIALS),
+        equity=_equity(results / ACCOUNTS, summary),
     )
 
 

@@ -22,11 +22,13 @@ from optuna.study import StudyDirection
 from optuna.trial import TrialState, create_trial
 
 from bmv.adapters.postgres.dsn import is_database, masked, silenced
+from bmv.backtest.folder import JOURNAL
 from bmv.backtest.sweep.objectives import Objective
 from bmv.backtest.sweep.space import Axis
 from bmv.ports.errors import BmvError, StorageError, UsageError
 
-JOURNAL = "journal.log"
+__all__ = ["JOURNAL", "STATES", "Row", "Study", "leading"]
+
 ROW, NUMBER = "row", "trial"
 STATES = {"complete": TrialState.COMPLETE, "pruned": TrialState.PRUNED, "invalid": TrialState.FAIL}
 

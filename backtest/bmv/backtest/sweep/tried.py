@@ -9,13 +9,17 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from bmv.backtest.register import Register, register_path
+from bmv.backtest.register import OwnRegister
 from bmv.backtest.register import Row as Entry
 from bmv.backtest.sweep.study import Row
 from bmv.backtest.sweep.validation.sharpe import sharpe
+from bmv.backtest.userfolders import TRIALS
 from bmv.ports.errors import BmvError
 
 FLUSH_S = 5.0  # A kill loses what was tried in the last so many seconds, until the sweep is resumed.
+
+
+UNCOUNTED = "earlier trials on these ticks are not counted"
 
 
 class Tried(NamedTuple):
@@ -42,7 +46,7 @@ class Entries:
 
     def __init__(self, data: Sequence[str], config: str) -> None:
         self._data, self._config = list(data), config
-        self._register = Register(register_path())
+        self._register = OwnRegister()
         self._waiting, self._known = list[Entry](), dict[str, float | None]()
         self._flushed, self._warning = time.monotonic(), ""
 
@@ -65,16 +69,17 @@ class Entries:
         try:
             self._register.add(self._data, waiting)
         except BmvError as error:
-            self._warning = f"earlier trials on these ticks are not counted: {error}"
+            self._warning = f"{UNCOUNTED}: {error}; {TRIALS} names another place"
 
     def tried(self) -> Tried:
         """Return what the register knows of these ticks; what this sweep did where it can't be asked."""
         self.flush()
         if not self._warning:
             try:
-                return Tried(self._register.count(self._data), self._register.sharpes(self._data))
+                ever, sharpes = self._register.count(self._data), self._register.sharpes(self._data)
+                return Tried(ever, sharpes, f"{UNCOUNTED}: {self._register.note}" if self._register.note else "")
             except BmvError as error:
-                self._warning = f"earlier trials on these ticks are not counted: {error}"
+                self._warning = f"{UNCOUNTED}: {error}; {TRIALS} names another place"
         own = [ratio for ratio in self._known.values() if ratio is not None]
         return Tried(len(self._known), np.array(own, np.float64), self._warning)
 
