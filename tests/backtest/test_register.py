@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bmv.backtest.register import OwnRegister, Register, Row
+from bmv.backtest.register import Register, Row
 from bmv.backtest.userfolders import trials_path
 from bmv.ports.errors import ConfigError, DataError, StorageError
 
