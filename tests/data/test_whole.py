@@ -224,7 +224,9 @@ def test_a_folder_that_is_a_disk_of_its_own_is_written_in_place(small_disk: Path
             for name in NAMES:
                 (draft / name).write_text(text)
 
-    assert {path.name: path.read_text() for path in small_disk.iterdir()} == dict.fromkeys(NAMES, "new") | {"notes": "mine"}
+    assert {path.name: path.read_text() for path in small_disk.iterdir()} == dict.fromkeys(NAMES, "new") | {
+        "notes": "mine"
+    }
 
 
 def test_a_full_disk_leaves_what_was_there(small_disk: Path) -> None:

@@ -104,13 +104,13 @@ def folder() -> Path:
 
 def machine_code(parts: Sequence[Part]) -> list[Any]:  # Any: as above.
     """Return the functions as machine code: that which is kept, else compiled now, and kept where that can be."""
-    place = folder_for_code(MACHINE_CODE)
-    entry = place / fingerprint() if place else None
-    if entry and (kept := _load(entry, parts)):
-        return kept
+    name, place = fingerprint(), folder_for_code(MACHINE_CODE)
+    for each in dict.fromkeys(filter(None, (place, private_folder(MACHINE_CODE, make=False)))):
+        if kept := _load(each / name, parts):
+            return kept
     fresh = [_compiled(part) for part in parts]
-    if entry:
-        _keep(entry, parts, fresh)
+    if place:
+        _keep(place / name, parts, fresh)
     return fresh
 
 

@@ -19,7 +19,7 @@ from platformdirs import user_cache_path, user_data_path
 
 CACHE_DIR, TRIALS = "BMV_CACHE_DIR", "BMV_TRIALS"
 
-_said = set[str]()  # Lines that this process has printed.
+said = set[str]()  # Lines that this process has printed.
 
 
 def cache_path() -> Path:
@@ -36,8 +36,8 @@ def trials_path() -> Path:
 
 def notice(line: str) -> None:
     """Print a line for whoever started this process, once."""
-    if line not in _said:
-        _said.add(line)
+    if line not in said:
+        said.add(line)
         print(line, file=sys.stderr)
 
 
@@ -62,13 +62,13 @@ def moved(own: Path, why: str, private: Path | None, variable: str) -> str:
     return f"note: {own} is not used ({why}), {instead}; {variable} names another place"
 
 
-def private_folder(name: str = "") -> Path | None:
-    """Return a folder that is this user's alone, below that of temporary files; None where there can be none."""
+def private_folder(name: str = "", *, make: bool = True) -> Path | None:
+    """Return a folder that is this user's alone, below that of temporary files; None where there is or can be none."""
     try:
         folder = Path(tempfile.gettempdir()) / f"bmv-{os.geteuid()}" / name
     except OSError:  # There is no folder for temporary files.
         return None
-    return None if unusable(folder) else folder
+    return None if not (make or folder.is_dir()) or unusable(folder) else folder
 
 
 def unusable(folder: Path) -> str:
