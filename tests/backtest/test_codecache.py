@@ -7,7 +7,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -41,10 +40,10 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def said(capsys: pytest.CaptureFixture[str]) -> Iterator["Said"]:
+def said(capsys: pytest.CaptureFixture[str]) -> "Said":
     """What is said on standard error; each line once more than in the tests before."""
     userfolders.said.clear()
-    yield Said(capsys)
+    return Said(capsys)
 
 
 class Said:

@@ -134,13 +134,15 @@ def test_killed_at_any_step_the_last_name_stands_beside_files_of_its_own_time_al
 def test_what_fails_leaves_what_was_there_and_nothing_else(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("old")
 
+    def fail(path: Path) -> None:
+        path.write_text("half")
+        raise RuntimeError("on the way")
+
     for place in ("file", "other"):
         with pytest.raises(RuntimeError, match="on the way"), whole_file(tmp_path / place) as path:
-            path.write_text("half")
-            raise RuntimeError("on the way")
+            fail(path)
     with pytest.raises(RuntimeError, match="on the way"), whole_folder(tmp_path / "folder", NAMES) as draft:
-        (draft / "manifest").write_text("half")
-        raise RuntimeError("on the way")
+        fail(draft / "manifest")
 
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
     assert (tmp_path / "file").read_text() == "old"
