@@ -8,7 +8,7 @@ PYTHON ?= $(firstword $(foreach p,python3.13 python3.12 python3.11 python3 pytho
 	$(shell $(p) -c "$(SUITABLE)" >/dev/null 2>&1 && echo $(p))))
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test check lint types contracts bench scaling lock format docs clean
+.PHONY: help venv demo test check lint types contracts rigs bench scaling lock format docs clean
 
 help:  ## Say what there is to make.
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 12
@@ -40,6 +40,9 @@ types: $(STAMP)
 
 contracts: $(STAMP)
 	$(BIN)/lint-imports
+
+rigs: $(STAMP)  ## Kill what writes, and fill its disk (as root), at length.
+	$(BIN)/python tests/rigs/wholeness.py
 
 bench: $(STAMP)  ## Measure.
 	$(BIN)/python -m pytest -q -o addopts="--import-mode=importlib" --benchmark-only tests/benchmarks

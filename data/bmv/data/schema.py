@@ -151,8 +151,11 @@ def writable(path: Path) -> Iterator[None]:
 
 
 def of_system(error: PolarsError) -> str | None:
-    """Return what the system said, which Polars hands on as the end of its own text; None where it said nothing."""
-    return str(error).rsplit(": ", 1)[-1] if "os error" in str(error) else None
+    """Return what the system said to who writes, as Polars hands it on; None where it said nothing."""
+    text = str(error)
+    if "transport error" in text:  # Of the end of a Parquet file no more is told than that it could not be written.
+        return "the disk takes no more"
+    return text.rsplit(": ", 1)[-1] if "os error" in text else None
 
 
 def frames(batches: Iterable[Columns]) -> Iterator[pl.DataFrame]:
