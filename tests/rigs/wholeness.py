@@ -241,7 +241,8 @@ def killed(kind: Kind, there: Place, writers: Writers, kills: int, seed: int) ->
         started = time.perf_counter()
         if number >= 0:  # The first one is not killed, and measured.
             time.sleep(dice.random() * 1.1 * longest_s)
-            os.kill(writer, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):  # It has ended by then.
+                os.kill(writer, signal.SIGKILL)
         writers.wait()
         longest_s = longest_s or time.perf_counter() - started
         state = kind.state(folder, there)
