@@ -5,6 +5,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 from tempfile import mkdtemp
@@ -13,7 +14,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bmv.backtest.register import Register, Row
+from bmv.backtest import userfolders
+from bmv.backtest.register import OwnRegister, Register, Row
 from bmv.backtest.userfolders import trials_path
 from bmv.ports.errors import ConfigError, DataError, StorageError
 
@@ -208,3 +210,35 @@ def test_the_environment_moves_the_register(monkeypatch: pytest.MonkeyPatch, tmp
 
 def test_a_register_says_where_it_lies(register: Register) -> None:
     assert repr(register) == f"<Register {register.path}>"
+
+
+def test_where_no_register_can_be_written_a_private_one_is_and_a_line_says_so_once(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("no folder")
+    (tmp_path / "tmp").mkdir()
+    monkeypatch.setenv("BMV_TRIALS", str(tmp_path / "file" / "trials.sqlite"))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
+    userfolders.said.clear()
+
+    register = OwnRegister()
+    register.add([MONDAY], rows("one", "other"))
+    count = register.count([MONDAY])
+
+    (private,) = (tmp_path / "tmp").glob("bmv-*/trials.sqlite")
+    (line,) = capsys.readouterr().err.splitlines()
+    assert count == 2
+    assert line == register.note
+    assert "trials.sqlite is not used (its folder cannot be made: " in line
+    assert line.endswith(f"), {private} is; BMV_TRIALS names another place")
+
+
+def test_where_no_private_register_can_be_either_the_first_refusal_is_told(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("no folder")
+    monkeypatch.setenv("BMV_TRIALS", str(tmp_path / "file" / "trials.sqlite"))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "file"))
+
+    with pytest.raises(ConfigError, match=r"file/trials\.sqlite: its folder cannot be made"):
+        OwnRegister().add([MONDAY], rows("one"))
