@@ -6,7 +6,7 @@ from typing import Any
 
 from bmv.adapters.config import load
 from bmv.backtest.sweep import api
-from bmv.data.synth import synth
+from bmv.data.synth import BENIGN, synth
 
 
 def resident_mb() -> float:
@@ -18,7 +18,7 @@ def resident_mb() -> float:
 def main(maker: str, folder: str, rows: str, few: str, many: str) -> None:
     """Run the sweep and print both figures."""
     place = Path(folder)
-    synth(place / "lake", 5, int(rows))
+    synth(place / "lake", 5, int(rows), shape=BENIGN)
     sets = ["sweep.sampler=random", f"sweep.trials={many}", "data.equity_sample_s=1"]
     plan = api.planned(load(maker, sets), ["grid.bid.first_bps=1:20", "grid.ask.first_bps=1:20"], [str(place / "lake")])
     found, done = dict[int, float](), 0

@@ -8,6 +8,7 @@ import hashlib
 import os
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,13 +18,13 @@ from platformdirs import user_cache_path
 from bmv.adapters.parquet.tape import ParquetTape
 from bmv.data import schema
 from bmv.data import synth as synth_module
-from bmv.data.synth import SOL_USDC, Shape, synth
+from bmv.data.synth import BENIGN, SOL_USDC, synth
 from bmv.ports.market_data import Columns
 from bmv.ports.messages import Kind
 
 SEED = 1
 DAY_ROWS = 10_000_000
-SHAPE = Shape(mean_gap_ms=7.4)  # 117 rows a second, so that `DAY_ROWS` are a day; 70 % of them quotes, 30 % trades.
+SHAPE = replace(BENIGN, mean_gap_ms=7.4)  # 117 rows a second, so `DAY_ROWS` are a day; 70 % quotes, 30 % trades.
 BATCH_ROWS = 524_288  # As the tape from files yields them.
 
 

@@ -10,7 +10,10 @@ import numpy as np
 import polars as pl
 import pytest
 
-from bmv.data.synth import CHUNK_ROWS, SOL_USDC, Shape, chunks, synth
+from bmv.data.facts import facts
+from bmv.data.markouts import markouts
+from bmv.data.schema import frames
+from bmv.data.synth import BENIGN, CHUNK_ROWS, SOL_USDC, THIN, MadeUpMarket, Shape, chunks, synth
 from bmv.ports.errors import UsageError
 from bmv.ports.market import Market
 from bmv.ports.market_data import Columns
@@ -31,8 +34,11 @@ def tape() -> Columns:
     return whole()
 
 
-def test_the_first_million_numbers_of_seed_1_are_these_on_every_machine() -> None:
-    assert digest(whole(rows=110_000)) == "1bdf8719c9da0ae8"
+@pytest.mark.parametrize(
+    ("shape", "known"), [(Shape(), "850b2a164ead79ac"), (BENIGN, "1bdf8719c9da0ae8")], ids=["usual", "benign"]
+)
+def test_the_first_million_numbers_of_seed_1_are_these_on_every_machine(shape: Shape, known: str) -> None:
+    assert digest(whole(rows=110_000, shape=shape)) == known
 
 
 def test_another_seed_is_another_tape_and_the_same_seed_the_same() -> None:
@@ -49,6 +55,7 @@ def test_a_longer_tape_begins_with_the_shorter_one(tape: Columns) -> None:
 def test_every_row_is_a_good_one(tape: Columns) -> None:
     trades, quotes = tape.kind == 1, tape.kind == 2
 
+    assert trades.any()
     assert (trades | quotes).all()
     assert (np.diff(tape.ts_ns) >= 0).all()
     assert (np.diff(tape.ts_ns) == 0).any()
@@ -61,30 +68,89 @@ def test_every_row_is_a_good_one(tape: Columns) -> None:
     assert not np.stack(tape[5:])[:, trades].any()
 
 
-def test_trades_print_at_the_touch_before_them_or_through_it_and_three_rows_in_ten_are_trades(tape: Columns) -> None:
+def beyond_the_touch(tape: Columns) -> np.ndarray:
+    """Return how many ticks each trade printed further out than the touch before it."""
     trades = np.flatnonzero(tape.kind == 1)
-    last = np.maximum.accumulate(np.where(tape.kind == 2, np.arange(ROWS), 0))[trades]
+    last = np.maximum.accumulate(np.where(tape.kind == 2, np.arange(len(tape.kind)), 0))[trades]
     side = tape.side[trades]
+    return side * (tape.price[trades] - np.where(side > 0, tape.ask[last], tape.bid[last]))
 
-    beyond = side * (tape.price[trades] - np.where(side > 0, tape.ask[last], tape.bid[last]))
+
+def test_benign_trades_print_at_the_touch_before_them_or_through_it_and_three_rows_in_ten_are_trades() -> None:
+    tape = whole(shape=BENIGN)
+    trades = np.flatnonzero(tape.kind == 1)
+
+    beyond = beyond_the_touch(tape)
 
     assert tape.kind[0] == 2
     assert set(beyond.tolist()) == {0, 1, 2}
-    assert (beyond > 0).mean() == pytest.approx(Shape().through_share, abs=0.005)
+    assert (beyond > 0).mean() == pytest.approx(BENIGN.through_share, abs=0.005)
     assert len(trades) / ROWS == pytest.approx(0.3, abs=0.005)
-    assert abs(side.mean()) < 0.02
+    assert abs(tape.side[trades].mean()) < 0.02
 
 
-def test_trades_know_a_little_of_what_comes(tape: Columns) -> None:
-    quotes = np.flatnonzero(tape.kind == 2)
-    mid = (tape.bid + tape.ask)[quotes]
+def test_a_sweep_is_at_one_instant_and_on_one_side_and_goes_further_out_never_back(tape: Columns) -> None:
     trades = np.flatnonzero(tape.kind == 1)
-    place = np.searchsorted(quotes, trades)
-    usable = place < len(quotes) - 10
+    of_sweep = (np.diff(tape.ts_ns[trades]) == 0) & (np.diff(trades) == 1)
 
-    drift = tape.side[trades] * (mid[np.minimum(place + 10, len(mid) - 1)] - mid[place - 1])
+    beyond = beyond_the_touch(tape)
 
-    assert drift[usable].mean() > 0.1
+    assert (tape.side[trades][1:] == tape.side[trades][:-1])[of_sweep].mean() > 0.99  # Two may meet by chance.
+    assert of_sweep.mean() == pytest.approx(Shape().sweep_share, abs=0.02)
+    same = of_sweep & (tape.side[trades][1:] == tape.side[trades][:-1])
+    assert (np.diff(beyond)[same] >= 0).mean() > 0.99
+    assert (np.diff(beyond)[same] > 0).mean() == pytest.approx(Shape().through_share, abs=0.02)
+    assert len(trades) / ROWS == pytest.approx(Shape().trade_share, abs=0.01)
+
+
+def test_a_maker_at_the_touch_loses_more_the_longer_he_holds_and_as_much_as_on_the_record() -> None:
+    made = pl.concat(frames(chunks(3, 200_000, 0, SOL_USDC, Shape())))
+
+    after = markouts(made).means()
+
+    # The bands of the recorded market whose facts are the defaults, at 1, 5 and 30 s.
+    recorded = [(-1.01, 0.30), (-2.02, 0.13), (-4.01, 2.59)]
+    assert all(low < (mean or 0) < high for mean, (low, high) in zip(after, recorded, strict=True)), after
+    assert 0 > (after[0] or 0) > (after[1] or 0)
+
+
+def test_benign_and_usual_markets_differ_in_what_a_print_is_worth_after_half_a_minute() -> None:
+    usual, benign = (
+        markouts(pl.concat(frames(chunks(1, 200_000, 0, SOL_USDC, shape)))).means()[-1] or 0
+        for shape in (Shape(), BENIGN)
+    )
+
+    assert usual < -0.5
+    assert benign > 0.3
+
+
+def test_the_usual_price_does_not_turn_back_and_the_benign_one_does() -> None:
+    usual, benign = (
+        facts(pl.concat(frames(chunks(2, 300_000, 0, SOL_USDC, shape))), SOL_USDC).variance_ratio or 0
+        for shape in (Shape(), BENIGN)
+    )
+
+    assert usual > 0.95
+    assert benign < 0.8
+
+
+def test_a_thin_market_pays_no_maker_at_the_touch_either() -> None:
+    made = pl.concat(frames(chunks(1, 200_000, 0, SOL_USDC, THIN)))
+
+    assert (markouts(made).means()[-1] or 0) < 0
+
+
+def test_what_a_trade_moves_later_is_not_lost_between_two_chunks() -> None:
+    words = np.random.PCG64(1).random_raw((3, 20_000))
+    words[2] |= np.uint64(1023)  # No sweeps: a chunk begins none in its first row.
+    regimes = np.ones(20_000, np.int64)
+    at_once, in_parts = (MadeUpMarket(0, SOL_USDC, Shape()) for _ in range(2))
+
+    whole_day = at_once.make(*words, regimes)
+    parts = [in_parts.make(*words[:, part], regimes[part]) for part in (slice(0, 9_000), slice(9_000, 20_000))]
+
+    for name, column in whole_day._asdict().items():
+        assert np.array_equal(column, np.concatenate([getattr(part, name) for part in parts])), name
 
 
 def test_days_are_split_at_midnight_utc_and_lose_nothing(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from bmv.adapters.config import load
 from bmv.backtest import Backtest
-from bmv.data.synth import synth
+from bmv.data.synth import BENIGN, synth
 
 ROOT = Path(__file__).parents[2]
 VECTORS = ROOT / "tests" / "vectors" / "digests.json"
@@ -36,7 +36,7 @@ CASES = {
 
 def digest(name: str, folder: Path) -> str:
     seed, sets = CASES[name]
-    tape = synth(folder / str(seed), seed=seed, rows=ROWS)
+    tape = synth(folder / str(seed), seed=seed, rows=ROWS, shape=BENIGN)
     return Backtest(load(ROOT / "docs" / "examples" / "demo.toml", sets, {}), tape).run().digest
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from bmv.adapters.config import Config, build
-from bmv.data.synth import synth
+from bmv.data.synth import BENIGN, synth
 
 ROWS = 60_000
 TABLE: dict[str, Any] = {
@@ -29,7 +29,7 @@ BOTH = ("grid.bid.first_bps,grid.ask.first_bps=2:10:2", "pivot.window_s=10:50:10
 
 def lake(folder: Path, rows: int = ROWS, seed: int = 3) -> Path:
     """Make a tape up, and return its lake."""
-    synth(folder, seed, rows)
+    synth(folder, seed, rows, shape=BENIGN)
     return folder
 
 

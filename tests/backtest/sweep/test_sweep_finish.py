@@ -1,6 +1,7 @@
 """What a sweep leaves: the table, the front, the best on what was held out."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -111,9 +112,9 @@ def test_a_best_set_at_the_end_of_a_range_is_told(ticks: Path, tmp_path: Path) -
 
 def days(folder: Path) -> Path:
     """Make a tape of some days up, the last of them of some seconds."""
-    from bmv.data.synth import Shape, synth
+    from bmv.data.synth import BENIGN, synth
 
-    synth(folder, 4, 115_211, shape=Shape(mean_gap_ms=3_000))
+    synth(folder, 4, 115_211, shape=replace(BENIGN, mean_gap_ms=3_000))
     return folder
 
 
