@@ -95,3 +95,22 @@ def test_of_a_record_without_quotes_the_usual_hardness_is_kept() -> None:
     shape = fitted(trades, SOL_USDC)
 
     assert [shape.impact_bps, shape.soon_bps] == [Shape().impact_bps, Shape().soon_bps]
+
+
+def test_a_handful_of_prints_says_nothing_of_how_hard_a_market_is() -> None:
+    rows = made(Shape())
+    first = rows.with_row_index().filter((pl.col("kind") == 2) | (pl.col("index") < 100)).drop("index")
+
+    shape = fitted(first, SOL_USDC)
+
+    assert shape.impact_bps == Shape().impact_bps
+
+
+def test_a_market_of_a_hundred_ticks_can_be_fitted() -> None:
+    cheap = Market("X", Decimal("0.01"), Decimal("1"))
+    rows = made(Shape(price=Decimal(1), spread_bps=100.0, impact_bps=1.0), market=cheap)
+
+    shape = fitted(rows, cheap)
+
+    assert abs(shape.impact_bps) < 10  # A tick is 100 bps: its prints say no more than that.
+    assert shape.spread_bps == pytest.approx(100.0, rel=0.02)

@@ -99,5 +99,6 @@ def test_a_shorter_stretch_strays_further() -> None:
 
     long, short = (told.bands(seconds * SECOND)[0] for seconds in (15_000, 60))
 
-    assert long is not None and short is not None
+    assert long is not None
+    assert short is not None
     assert short.high - short.low > 2 * (long.high - long.low)

@@ -23,8 +23,8 @@ TRIAL_ROWS = 100_000  # Of the made-up market that a fit looks at;
 LONG_ROWS = 400_000  # for markouts, which stray more.
 ROUNDS = 4
 LONG_ROUNDS = 3
-PROBE_BPS = 0.2  # Of impact, to find what it does to markouts.
-IMPACT = ("impact_bps", "soon_bps", "late_bps")
+PROBE_BPS, PROBE_TICKS = 0.2, 0.05  # Of impact, at least, to find what it does to markouts.
+FEW_PRINTS = 100  # Fewer tell nothing of how hard a market is.
 LEAST_VOLATILITY = 0.2  # Of the record's, that is left to a walk beside what trades move.
 
 
@@ -40,7 +40,7 @@ def fitted(rows: pl.DataFrame, market: Market) -> Shape:
         raise DataError("no price in the record to begin a made-up market from")
     usual = Shape()
     spread_bps, widened_share = _spread(real, float(start))
-    swept = real.sweep_share or 0.0
+    swept = min(0.95, real.sweep_share or 0.0)
     in_sweeps = real.trade_share * swept
     shape = Shape(
         price=Decimal(round(float(start))) * market.tick_size,
@@ -59,9 +59,9 @@ def fitted(rows: pl.DataFrame, market: Market) -> Shape:
     )
     told = markouts(rows)
     means = told.means()
-    if None in means:
+    if min(*told.counts.sum(0), real.trade_share * TRIAL_ROWS) < FEW_PRINTS:
         return _with_flow(shape, real, market)
-    shape = _with_flow(replace(shape, impact_bps=0.0, soon_bps=0.0, late_bps=0.0), real, market)
+    shape = _with_flow(_with_impact(shape, np.zeros(3)), real, market)
     late = told.bands(int(rows["ts_ns"][-1] - rows["ts_ns"][0]))[-1]
     assert late is not None, "a mean without a band"
     return _as_hard(shape, np.array(means, float), late, real, market)
@@ -103,16 +103,15 @@ def _as_hard(shape: Shape, wanted: Reals, late: Band, real: Facts, market: Marke
         return known, known - earned_at_once(made), facts(made, market).volatility or 0.0
 
     short, *_ = tried(shape, TRIAL_ROWS)
-    slopes = np.stack(
-        [(tried(replace(shape, **{part: PROBE_BPS}), TRIAL_ROWS)[0] - short) / PROBE_BPS for part in IMPACT], 1
-    )
+    probe_bps = max(PROBE_BPS, PROBE_TICKS * 1e4 * float(market.tick_size / shape.price))
+    probes = (tried(_with_impact(shape, probe), TRIAL_ROWS)[0] for probe in probe_bps * np.eye(3))
+    slopes = np.stack([(probed - short) / probe_bps for probed in probes], 1)
     alone, stray, walked = tried(shape, LONG_ROWS)
     best, nearest = shape, np.inf
-    usual, found, lessened = shape.volatility, alone - stray, 1.0
+    usual, found, impact, lessened = shape.volatility, alone - stray, np.zeros(3), 1.0
     for _ in range(LONG_ROUNDS):
-        change = _change(slopes, wanted - found, shape.late_bps, found[-1], late)
-        parts = {part: float(getattr(shape, part) + by) for part, by in zip(IMPACT, change, strict=True)}
-        shape = replace(shape, volatility=usual * lessened, **parts)
+        impact = impact + _change(slopes, wanted - found, impact[-1], found[-1], late)
+        shape = replace(_with_impact(shape, impact), volatility=usual * lessened)
         known, _, moved = tried(shape, LONG_ROWS)
         found = known - stray * lessened
         missed = float(np.abs(found - wanted)[:2].max())
@@ -121,6 +120,11 @@ def _as_hard(shape: Shape, wanted: Reals, late: Band, real: Facts, market: Marke
         left = (walked * lessened) ** 2 - moved**2 + (real.volatility or walked) ** 2
         lessened = max(LEAST_VOLATILITY, sqrt(max(0.0, left)) / walked) if walked else 1.0
     return best
+
+
+def _with_impact(shape: Shape, parts: Reals) -> Shape:
+    at_once, soon, late = (float(part) for part in parts)
+    return replace(shape, impact_bps=at_once, soon_bps=soon, late_bps=late)
 
 
 def _change(slopes: Reals, missing: Reals, late_bps: float, late: float, band: Band) -> Reals:
@@ -133,14 +137,20 @@ def _change(slopes: Reals, missing: Reals, late_bps: float, late: float, band: B
         late: The last markout so far, bps.
         band: In the middle of which it shall stay.
     """
-    without = np.linalg.solve(slopes[:2, :2], missing[:2] + slopes[:2, 2] * late_bps)
+    without = _solved(slopes[:2, :2], missing[:2] + slopes[:2, 2] * late_bps)
     change = np.append(without, -late_bps)
     reached = late + slopes[2] @ change
     quarter = (band.high - band.low) / 4
     nearest = min(max(reached, band.low + quarter), band.high - quarter)
     if nearest == reached:
         return change
-    return np.linalg.solve(slopes, np.append(missing[:2], nearest - late))
+    return _solved(slopes, np.append(missing[:2], nearest - late))
+
+
+def _solved(slopes: Reals, wanted: Reals) -> Reals:
+    """Return the smallest change that comes nearest to what is wanted."""
+    change: Reals = np.linalg.lstsq(slopes, wanted)[0]
+    return change
 
 
 def _trial(shape: Shape, market: Market, rows: int) -> pl.DataFrame:

@@ -211,8 +211,8 @@ def chunks(seed: int, rows: int, start_ns: int, market: Market, shape: Shape) ->
     for index, done in enumerate(range(0, rows, CHUNK_ROWS)):
         random = PCG64(SeedSequence([seed, index]))
         regimes = REGIME[bits(random.random_raw(CHUNK_ROWS // REGIME_ROWS), 0, 3)].repeat(REGIME_ROWS)
-        words = [random.random_raw(CHUNK_ROWS) for _ in range(3)]
-        yield made_up.make(*(draws[: rows - done] for draws in words), regimes[: rows - done])
+        bits_a, bits_b, bits_c = (random.random_raw(CHUNK_ROWS)[: rows - done].astype(uint64) for _ in range(3))
+        yield made_up.make(bits_a, bits_b, bits_c, regimes[: rows - done])
 
 
 class MadeUpMarket:
