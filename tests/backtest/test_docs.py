@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from bmv.adapters.cli.main import main
+from bmv.backtest import Backtest
 from bmv.data.synth import synth
 
 ROOT = Path(__file__).parents[2]
@@ -132,6 +133,19 @@ def test_commands_do_what_they_say(page: Path, house: Path) -> None:
             assert main([*words, *short]) == 0, line
         else:
             assert line == "source .venv/bin/activate"
+
+
+def test_the_demo_loses_against_holding_as_its_pages_say(tmp_path: Path) -> None:
+    tape = synth(tmp_path / "lake")  # That of `make demo`.
+
+    summary = Backtest(DOCS / "examples" / "demo.toml", data=tape).run().summary
+
+    after = {row["horizon_s"]: row for row in summary["statistics"]["markouts"] if row["side"] is None}
+    rebate_bps = 0.5
+    assert float(summary["net_vs_hold"]) < 0
+    assert all(after[horizon_s]["high_bps"] < 0 for horizon_s in (1, 5, 30))
+    assert after[5]["mean_bps"] < -rebate_bps
+    assert summary["fills"] > 1_000
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "python")], ids=named)

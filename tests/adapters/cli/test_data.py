@@ -9,7 +9,7 @@ import pytest
 
 from bmv.adapters.cli.main import main
 from bmv.adapters.parquet.infer import infer_steps
-from bmv.data.synth import synth
+from bmv.data.synth import BENIGN, THIN, Shape, synth
 
 
 def test_a_made_up_tape_is_said_to_be_made_up_and_its_files_are_printed_alone(
@@ -45,6 +45,22 @@ def test_without_options_the_tape_is_that_of_the_library(tmp_path: Path) -> None
     theirs = tmp_path / "command" / ours.relative_to(tmp_path / "library")
     assert pl.read_parquet_metadata(theirs) == pl.read_parquet_metadata(ours)
     assert pl.read_parquet(theirs).equals(pl.read_parquet(ours))
+
+
+@pytest.mark.parametrize(("option", "shape"), [("--benign", BENIGN), ("--thin", THIN)])
+def test_another_kind_of_market_is_that_of_the_library(option: str, shape: Shape, tmp_path: Path) -> None:
+    (ours,) = synth(tmp_path / "library", rows=5_000, shape=shape)
+
+    assert main(["data", "synth", str(tmp_path / "command"), "--rows", "5000", option]) == 0
+
+    theirs = tmp_path / "command" / ours.relative_to(tmp_path / "library")
+    assert pl.read_parquet(theirs).equals(pl.read_parquet(ours))
+
+
+def test_two_kinds_of_market_at_once_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["data", "synth", str(tmp_path), "--thin", "--benign"]) == 2
+
+    assert "--thin and --benign: expected one of them" in capsys.readouterr().err
 
 
 def test_a_day_that_holds_another_tape_stays_unless_it_may_be_overwritten(
@@ -153,6 +169,27 @@ def test_a_market_made_up_after_a_record_has_its_name_and_its_spread_and_what_is
     assert (facts["clustering"]["off"], facts["spread_bps"]["off"]) == (True, False)
     assert [line.split()[0] for line in table if line.endswith("more than 50 % off")] == [
         name.split("_")[0] for name, fact in facts.items() if fact["off"]
+    ]
+
+
+def test_what_is_like_a_record_says_whether_a_maker_fares_alike(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (record,) = synth(tmp_path / "record", seed=5, rows=30_000)
+    like = ["data", "synth", str(tmp_path / "like"), "--like", str(record), "--rows", "30000"]
+
+    assert main([*like, "--json"]) == 0
+    markouts = json.loads(capsys.readouterr().out)["markouts"]
+    assert main(like) == 0
+    table = capsys.readouterr().err.splitlines()
+
+    assert [row["horizon_s"] for row in markouts] == [1, 5, 30]
+    for row in markouts:
+        assert row["low"] < row["record"] < row["high"]
+        assert row["within"] == (row["low"] <= row["made_up"] <= row["high"])
+    assert all(row["within"] for row in markouts[:2])
+    assert [line.split()[-4] for line in table if line.startswith("markout")] == [
+        "within" if row["within"] else "OUTSIDE" for row in markouts
     ]
 
 
