@@ -23,7 +23,7 @@ $(STAMP): requirements.lock requirements.uv.lock pyproject.toml install.py
 	@touch $@
 
 demo: $(STAMP)  ## Make a tape up (seeded: the same for everybody), run the grid on it, and say where the report lies.
-	$(BIN)/bmv data synth runs/demo/lake --seed 1 --rows 200000
+	$(BIN)/bmv data synth runs/demo/lake --seed 1 --rows 200000 --overwrite
 	$(BIN)/bmv backtest docs/examples/demo.toml --data runs/demo/lake --out runs/demo/run
 
 test: $(STAMP)  ## Run the tests.

@@ -149,7 +149,7 @@ def _change(slopes: Reals, missing: Reals, late_bps: float, late: float, band: B
 
 def _solved(slopes: Reals, wanted: Reals) -> Reals:
     """Return the smallest change that comes nearest to what is wanted."""
-    change: Reals = np.linalg.lstsq(slopes, wanted)[0]
+    change: Reals = np.linalg.lstsq(slopes, wanted)[0].astype(np.float64)
     return change
 
 
