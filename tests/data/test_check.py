@@ -71,3 +71,37 @@ def test_a_row_without_a_time_is_dropped_and_named_as_a_run_drops_it(record: pl.
     assert (found.taken.bad, found.refusal) == ({"no time": 1}, "")
     assert found.taken.bad_at == {"no time": "row 17 (the first is 0)"}
     assert found.findings.rows == len(record) - 1
+
+
+def prints(times: list[int], prices: list[int]) -> pl.DataFrame:
+    """Return prints in the lake's form."""
+    return pl.DataFrame(
+        [(ts, 1, 1, price, 1, None, None, None, None) for ts, price in zip(times, prices, strict=True)],
+        LAKE_SCHEMA,
+        orient="row",
+    )
+
+
+@pytest.mark.parametrize(
+    ("prices", "is_book"),
+    [
+        ([100, 103] * 40, True),  # A bid and an ask at every time.
+        ([100, 100] * 40, False),
+        ([100, 101, 102, 103] * 20, False),  # Sweeps.
+        ([100, 103, 100, 100, 101, 101] * 20, False),  # One in three.
+        ([100, 103] * 19, False),  # Too few to say.
+    ],
+)
+def test_prints_that_stand_as_a_book_does_are_told(prices: list[int], is_book: bool, tmp_path: Path) -> None:
+    at_one_time = 4 if prices[:4] == [100, 101, 102, 103] else 2
+    rows = prints([at // at_one_time for at in range(len(prices))], prices)
+    rows.write_parquet(
+        tmp_path / "prints.parquet",
+        metadata={"bmv.version": "1", "bmv.symbol": "X", "bmv.tick_size": "1", "bmv.lot_size": "1"},
+    )
+
+    found = inspected(tmp_path / "prints.parquet", None, None, None, Options(), 0.01)
+
+    assert found.findings.looks_like_a_book == is_book
+    assert any("two prices with nothing between" in word for word in found.words()) == is_book
+    assert checked(rows.iter_slices(3)) == checked([rows])

@@ -20,6 +20,8 @@ from bmv.ports.messages import Kind
 OUTLIER = 0.02  # A print this share away from the median of those around it,
 NEIGHBOURS = 101  # which are so many, itself included.
 OUTLIERS_KEPT = 5
+PAIRS_TOLD = 20  # Instants whose prints stand on two prices; fewer are told to nobody,
+PAIRED = 0.5  # nor are those of a record of which they are no larger a share of the instants with several prints.
 SHIFTS_MS = (-500, -100, -50, -20, -10, -5, -1, 0, 1, 5, 10, 20, 50, 100, 500)
 SKEW_GAIN = 0.02  # A shift is believed when so many more of the prints then lie at the quote.
 # Shifts that no network makes but wrong clocks do: seconds, and whole hours. They are looked at where prints do not lie
@@ -69,6 +71,8 @@ class Findings:
         crossed_ns: For how long the bids and asks of that book met.
         outliers: Prints more than 2 % from the median of the hundred around them.
         first_outliers: The first of them.
+        crowded: Instants (times) of several prints.
+        paired: Of them, those whose prints stand on two prices with none between.
         skew_ms: By how much later the quotes should be taken for prints to lie at them most often; 0 when no shift
             does clearly better, None when there are no prints or no quotes.
     """
@@ -90,9 +94,16 @@ class Findings:
     crossed_ns: int
     outliers: int
     first_outliers: Sequence[Outlier]
+    crowded: int
+    paired: int
     skew_ms: int | None
     gap_count: int
     gaps: Sequence[Gap]
+
+    @property
+    def looks_like_a_book(self) -> bool:
+        """Whether prints stand as the two sides of a book do. A sweep does so too, but not most of the time."""
+        return self.paired >= PAIRS_TOLD and self.paired > PAIRED * self.crowded
 
     def as_dict(self) -> dict[str, Any]:  # Any: it is JSON.
         """Return the findings as JSON-able values."""
@@ -108,11 +119,12 @@ def checked(batches: Iterable[pl.DataFrame]) -> Findings:
         batches: The rows, cut anywhere; where they have `row`, outliers are told by it, else by their place.
     """
     tally, twins, against, outliers, skew, book = Tally(), _Twins(), _Against(), _Outliers(), _Skew(), Book()
+    instants = _Instants()
     unsized = 0
     for numbered in batches:
         rows = numbered.select(list(LAKE))
         outliers.add(numbered if ROW in numbered.columns else rows.with_row_index(ROW, tally.rows))
-        for one in (tally, twins, against, skew, book):
+        for one in (tally, twins, against, skew, book, instants):
             one.add(rows)
         unsized += rows.select(_UNSIZED).item()
     prints = against if tally.counts["quotes"] else book
@@ -128,6 +140,8 @@ def checked(batches: Iterable[pl.DataFrame]) -> Findings:
         crossed_ns=book.crossed_ns,
         outliers=outliers.counted(),
         first_outliers=outliers.first(),
+        crowded=(found := instants.counted())[0],
+        paired=found[1],
         skew_ms=skew.found(),
         gap_count=len(tally.gaps),
         gaps=sorted(tally.gaps, key=lambda gap: (-gap.length_ns, gap.from_ns))[:GAPS_KEPT],
@@ -190,6 +204,36 @@ def _twins(rows: pl.DataFrame) -> int:
     times = pl.col("ts_ns")
     met = rows.filter((times == times.shift(1)) | (times == times.shift(-1)))  # Others have no row to equal.
     return len(met) - int(met.select(pl.struct(list(LAKE)).n_unique()).item()) if len(met) else 0
+
+
+class _Instants:
+    """Counts the times at which there are several prints, and those of them whose prints have two prices."""
+
+    def __init__(self) -> None:
+        self._crowded = self._paired = 0
+        self._open = pl.DataFrame(schema={"ts_ns": pl.Int64, "price": pl.Int64})  # Prints of the last time.
+
+    def add(self, rows: pl.DataFrame) -> None:
+        prints = rows.filter(pl.col("kind") == Kind.TRADE).select("ts_ns", "price")
+        if not len(prints):
+            return
+        whole = pl.concat([self._open, prints])
+        last = pl.col("ts_ns") == whole["ts_ns"][-1]
+        self._count(whole.filter(~last))
+        self._open = whole.filter(last)
+
+    def counted(self) -> tuple[int, int]:
+        """Return both counts; nothing is added any more."""
+        self._count(self._open)
+        return self._crowded, self._paired
+
+    def _count(self, prints: pl.DataFrame) -> None:
+        times = pl.col("ts_ns")
+        met = prints.filter((times == times.shift(1)) | (times == times.shift(-1)))  # Others are alone at their time.
+        if len(met):
+            prices = met.group_by("ts_ns").agg(pl.col("price").n_unique())["price"]
+            self._crowded += len(prices)
+            self._paired += int((prices == 2).sum())
 
 
 class _Against:

@@ -51,6 +51,7 @@ class Inspection:
             "bad": self.taken.bad,
             "first_bad": self.taken.first_bad or None,
             "bad_at": self.taken.bad_at,
+            "notes": list(self.taken.notes),
             "not_used": list(self.taken.unused),
             "back": self.taken.back,
             "off_lot": self.taken.off_lot,
@@ -69,6 +70,7 @@ class Inspection:
             f"tick {self.tick_size}, lot {self.lot_size}{' (found from its numbers)' if self.inferred else ''}",
             f"{found.trades:,} trades, {found.quotes:,} quotes, {found.depths:,} depth changes",
         ]
+        lines += self.taken.notes
         lines += [f"not used: {', '.join(self.taken.unused)}"] if self.taken.unused else []
         lines += [f"bad: {fault}" for fault in self.taken.faults()]
         lines += _doubts(found)
@@ -94,6 +96,11 @@ class Inspection:
         lines += [
             f"{count:,} {one if count == 1 else many} {rest}".rstrip() for count, one, many, rest in counts if count
         ]
+        if found.looks_like_a_book:
+            lines.append(
+                f"prints stand on two prices with nothing between at {found.paired:,} of the {found.crowded:,} times "
+                "that have several: quotes, or two markets, taken for prints?"
+            )
         lines += [self._strange(outlier) for outlier in found.first_outliers]
         if found.outliers > len(found.first_outliers):
             lines.append(f"and {found.outliers - len(found.first_outliers):,} more such prints")
@@ -160,7 +167,7 @@ def inspected(
     opened = _opened(path, tick_size, lot_size, form, options)
     if progress:
         opened = opened._replace(read=partial(_told, opened.read, progress))
-    taken = Taken(path, opened.form, unused=opened.unused)
+    taken = Taken(path, opened.form, unused=opened.unused, notes=opened.notes)
     try:
         findings = checked(_in_order(opened.read(taken)))
     except _OutOfOrderError:
@@ -197,6 +204,7 @@ class Opened(NamedTuple):
     inferred: bool
     read: Read
     unused: Sequence[str]
+    notes: Sequence[str] = ()
 
 
 class _OutOfOrderError(Exception):
@@ -218,7 +226,7 @@ def _opened(
         for batch in read.read(path, options):
             yield judge(taken, batch, market, numbered=True)
 
-    return Opened(read.name, market, inferred, rows, read.unused(path, options))
+    return Opened(read.name, market, inferred, rows, read.unused(path, options), read.notes(path, options))
 
 
 def _lake_rows(taken: Taken) -> Iterator[pl.DataFrame]:
@@ -249,7 +257,7 @@ def _in_order(batches: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame]:
 
 def _whole(path: Path, opened: Opened) -> Look:
     """Read a file at once; its rows are sorted by time where they were not."""
-    taken = Taken(path, opened.form, unused=opened.unused)
+    taken = Taken(path, opened.form, unused=opened.unused, notes=opened.notes)
     none = pl.DataFrame(schema=dict.fromkeys((ROW, *LAKE), pl.Int64))
     rows = pl.concat([none, *(part.select(none.columns) for part in opened.read(taken))])
     return Look(_sorted(taken, rows), opened.market, opened.inferred, taken)

@@ -14,7 +14,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from bmv.data.files import sha256
-from bmv.data.importers import FORMS, Form, Options, chosen
+from bmv.data.importers import FORMS, Form, Options, chosen, refuse_two_markets
 from bmv.data.lake import DAY_NS, Day, Lake, day_of, market_of
 from bmv.data.parquet import ROW, is_parquet, maker, readable
 from bmv.data.quality import WORDS, Fault, judged, judged_whole
@@ -34,7 +34,8 @@ IN_ROWS = ("hftbacktest", "databento")  # Forms that are neither text nor Parque
 class Taken:
     """What became of the rows of one file. `bad` ones were dropped; `back` ones stood after a later one
     and were moved. `fresh` rows were new to the lake; the other good ones were there already. `bad_at` is where the
-    first row of each kind of fault stands, `unused` the columns that nothing was taken from.
+    first row of each kind of fault stands, `unused` the columns that nothing was taken from, `notes` what the others
+    were taken for.
     """
 
     path: Path
@@ -47,6 +48,7 @@ class Taken:
     bad: dict[str, int] = field(default_factory=dict)
     bad_at: dict[str, str] = field(default_factory=dict)
     unused: Sequence[str] = ()
+    notes: Sequence[str] = ()
     warnings: list[str] = field(default_factory=list)
 
     @property
@@ -100,7 +102,11 @@ def take_in(
     options = options or Options()
     lake.place(venue, market.symbol, date.min)  # Refuses names that the lake can't have, before anything is read.
     forms = [chosen(FORMS, path, form, options) for path in paths]
-    files = [Taken(path, form.name, unused=form.unused(path, options)) for path, form in zip(paths, forms, strict=True)]
+    refuse_two_markets(paths, forms, options)
+    files = [
+        Taken(path, form.name, unused=form.unused(path, options), notes=form.notes(path, options))
+        for path, form in zip(paths, forms, strict=True)
+    ]
     with lake.writing() as half_done:
         stage = Stage(half_done)
         staged = [

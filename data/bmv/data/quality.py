@@ -186,8 +186,13 @@ def _lots(steps: pl.Expr) -> pl.Expr:
 
 
 def _shown(price: str) -> pl.Expr:
-    """True where a side of the book is there: it has a price, and its size, if recorded, rounds to at least a lot."""
-    return (pl.col(price).fill_null(0) != 0) & (pl.col(f"{price}_size").fill_null(UNRECORDED) != 0)
+    """True where a side of the book is there: it has a price, and its size, if recorded, rounds to at least a lot.
+
+    A price of zero beside a size is there too, and then breaks `Fault.PRICE`: by its size it is no absent side. One
+    without a size is how some recorders write that there is none.
+    """
+    size = pl.col(f"{price}_size")
+    return pl.col(price).is_not_null() & (size.fill_null(UNRECORDED) != 0) & ((pl.col(price) != 0) | size.is_not_null())
 
 
 def _where(there: str, value: pl.Expr) -> pl.Expr:

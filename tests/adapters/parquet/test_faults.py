@@ -35,6 +35,8 @@ BAD_QUOTES = [
     (99.99, nan, 100.01, 1.0, Fault.NUMBER),
     (99.99, 1.0, inf, 1.0, Fault.NUMBER),
     (-99.99, 1.0, 100.01, 1.0, Fault.PRICE),
+    (0.0, 1.0, 100.01, 1.0, Fault.PRICE),
+    (99.99, 1.0, 0.0, 5.0, Fault.PRICE),
     (99.99, -1.0, 100.01, 1.0, Fault.SIZE),
     (99.995, 1.0, 100.01, 1.0, Fault.GRID),
     (99.99, 1.0, 100.015, 1.0, Fault.GRID),
@@ -49,6 +51,7 @@ GOOD_QUOTES = [
     (None, 1.0, 100.01, 2.0, (0, 0, 10001, 20)),
     (None, None, 100.01, 2.0, (0, 0, 10001, 20)),
     (0.0, 0.0, 100.01, 2.0, (0, 0, 10001, 20)),
+    (0.0, None, 100.01, 2.0, (0, 0, 10001, 20)),
     (-5.0, 0.0, 100.01, 2.0, (0, 0, 10001, 20)),  # An absent side's price is not looked at.
     (99.99, 1.0, None, None, (9999, 10, 0, 0)),
     (None, None, None, None, (0, 0, 0, 0)),  # An empty book is told.

@@ -56,6 +56,17 @@ def two_quotes(first_ns: int, second_ns: int) -> list[Row]:
     return [quote(first_ns, 9999, 6, 10001, 8), quote(second_ns, 10000, 3, 10001, 8)]
 
 
+BINANCE_DEPTH = [
+    depth(T, 0, 0, 0),
+    depth(T, 1, 9999, 6),
+    depth(T, 1, 9998, 4),
+    depth(T, -1, 10001, 8),
+    depth(T + 100 * MS, 1, 9999, 0),
+    depth(T + 200 * MS, -1, 10002, 4),
+    depth(T + 300 * MS, 0, 0, 0),
+    depth(T + 300 * MS, 1, 9997, 16),
+    depth(T + 300 * MS, -1, 10003, 16),
+]
 HFTBACKTEST = [
     depth(T + 1, 1, 9999, 6),
     depth(T + 1, 1, 9998, 4),
@@ -116,6 +127,10 @@ SMALL = [
     Small("generic.csv", "generic", "0.01", "0.25", [trade(T + 1, 1, 10001, 2), quote(T + 2, 9999, 6, 10001, 8), trade(T + 3, -1, 10000, 1)]),
     Small("mapped.csv", "generic", "0.01", "0.25", [*two_trades(T + US, T + 500 * MS), trade(T + 1000 * MS, 0, 10000, 1)], MAPPED),
     Small("generic.parquet", "generic", "0.01", "0.25", two_quotes(T + US, T + 3 * US)),
+    Small("one_sided.csv", "generic", "0.01", "0.25", [quote(T, 9999, 6, None, None), quote(T, 9999, 6, 10001, 8), quote(T + 100 * MS, 10000, 4, 10001, 8), quote(T + 200 * MS, 10000, 4, 10002, 2)]),
+    Small("binance_depth.csv", "generic", "0.01", "0.25", BINANCE_DEPTH),
+    Small("levels.csv", "generic", "0.01", "0.25", [quote(T, 9999, 4, 10001, 4), quote(T + 100 * MS, 9999, 8, 10001, 4)]),
+    Small("met.csv", "generic", "0.01", "0.25", [quote(T, 9999, 4, 10001, 8), trade(T, 1, 10001, 2), quote(T + 5 * MS, 9998, 4, 10001, 6), trade(T + 5 * MS, -1, 9998, 1)]),
     Small("hftbacktest.npz", "hftbacktest", "0.01", "0.25", HFTBACKTEST),
     Small("hftbacktest_unnamed.npz", "hftbacktest", "0.01", "0.25", HFTBACKTEST),
     Small("hftbacktest.npz", "hftbacktest", "0.01", "0.25", BY_RECORDER, LOCAL),

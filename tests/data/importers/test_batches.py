@@ -6,8 +6,11 @@ from zipfile import ZIP_DEFLATED, ZipFile
 
 import numpy as np
 import polars as pl
+import pytest
 
 from bmv.data.importers import FORMS, Options, chosen
+from bmv.data.importers.books import shape_of
+from bmv.data.importers.sorts import CHANGES, MIXED, ONE_SIDED, RUNGS, TOP, Reading
 from bmv.data.parquet import BATCH_ROWS
 
 EVENT = [("ev", "u8"), ("exch_ts", "i8"), ("local_ts", "i8"), ("px", "f8"), ("qty", "f8")]
@@ -63,3 +66,45 @@ def test_a_snapshot_of_tardis_that_goes_on_in_the_next_batch_clears_once(tmp_pat
     assert len(rows) == 1 + BATCH_ROWS + BATCH_ROWS // 2
     assert rows["side"].value_counts(sort=True).rows() == [(1, BATCH_ROWS + BATCH_ROWS // 2), (0, 1)]
     assert rows["side"][0] == 0
+
+
+BOOK_ROWS = pl.DataFrame(
+    {
+        "row": range(2, 14),
+        "ts": [1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3],
+        "side": [1, 1, -1, -1] * 3,
+        "level": [0, 1] * 6,
+        "price": [9.0, 8.0, 11.0, 12.0, 9.0, 7.0, 11.0, 12.0, 8.0, 7.0, 10.0, 11.0],
+        "size": [1.0, 1.0, 1.0, 2.0, 3.0, 1.0, 1.0, 2.0, 1.0, 2.0, 2.0, 1.0],
+        "update": [5, 5, 5, 5, 4, 6, 6, 6, 7, 7, 7, 7],
+        "what": ["snap"] * 4 + ["set", "quote", "trade", "gone"] + ["snap"] * 4,
+    }
+)
+NEEDED = {
+    ONE_SIDED: ("side", "price", "size"),
+    CHANGES: ("side", "price", "size", "update", "what"),
+    MIXED: ("side", "price", "size", "update", "what"),
+    TOP: ("side", "level", "price", "size"),
+    RUNGS: ("side", "level", "price", "size"),
+}
+
+
+@pytest.mark.parametrize("sort", NEEDED)
+@pytest.mark.parametrize("size", [1, 2, 3, 5, 7])
+def test_rows_of_a_book_cut_anywhere_come_out_as_in_one_piece(sort: str, size: int) -> None:
+    rows = BOOK_ROWS.select("row", "ts", *NEEDED[sort])
+    if sort == CHANGES:
+        rows = rows.filter(pl.col("what").is_in(["snap", "set", "gone"]))
+
+    def shaped(parts: list[pl.DataFrame]) -> list[tuple[object, ...]]:
+        shape = shape_of(Path("f"), Reading(sort, {}), "line")
+        done = [shape(part) for part in parts]
+        if end := getattr(shape, "end", None):
+            done.append(end())
+        names = ("row", "kind", "side", "price", "size", "bid", "bid_size", "ask", "ask_size")
+        return [tuple(row.get(name) for name in names) for part in done for row in part.rows(named=True)]
+
+    whole = shaped([rows])
+
+    assert shaped(list(rows.iter_slices(size))) == whole
+    assert whole

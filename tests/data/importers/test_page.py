@@ -11,6 +11,8 @@ from small_files import FIXTURES
 
 from bmv.adapters.cli.main import main
 from bmv.data.importers import FORMS
+from bmv.data.importers.generic import KNOWN
+from bmv.data.importers.meaning import ROLES, plain, role_of
 from bmv.data.lake import Lake
 
 PAGE = (Path(__file__).parents[3] / "docs" / "data.md").read_text("utf-8")
@@ -36,6 +38,16 @@ def test_the_page_names_every_form_and_imports_one_of_each() -> None:
 
     assert told == [form.name for form in FORMS]
     assert len(EXAMPLES) > len(FORMS)
+
+
+def test_each_column_that_the_page_says_tells_rows_apart_is_known_to_tell_them_apart() -> None:
+    table = PAGE.split("### Columns that say what a row is")[1].split("### What is guessed")[0]
+    rows = [line.split(" | ")[0] for line in table.splitlines() if line.startswith("|")]
+    named = [name for row in rows for name in re.findall(r"`(\w+)`", row)]
+
+    known = {plain(name) for names in KNOWN.values() for name in names}
+    assert {role_of(name) for name in named} >= set(ROLES)
+    assert all(role_of(name) or plain(name) in known for name in named)
 
 
 def test_the_page_explains_every_key_of_a_manifest(tmp_path: Path) -> None:

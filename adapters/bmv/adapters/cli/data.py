@@ -18,6 +18,7 @@ from bmv.ports.errors import UsageError
 if TYPE_CHECKING:
     import polars as pl
 
+    from bmv.data.importers import Options
     from bmv.data.markouts import Band
     from bmv.ports.market import Market
 
@@ -50,6 +51,8 @@ for command in lake.COMMANDS:
 )
 @overwriting("Replace days that are there and hold another tape.")
 @click.option("--like", type=Local(), help="Make it like this file: of the lake, or of any form.")
+@lake.FORM
+@lake.reading
 @JSON
 @click.pass_context
 def synth(
@@ -67,6 +70,8 @@ def synth(
     benign: bool,
     overwrite: bool,
     like: Path | None,
+    form: str | None,
+    options: "Options",
     as_json: bool,
 ) -> None:
     """Make a tape up: a market that never was, the same for the same seed on every machine.
@@ -86,6 +91,7 @@ def synth(
     Examples:
       bmv data synth lake
       bmv data synth lake --like BTCUSDT-trades-2025-09-03.zip
+      bmv data synth lake --like all.csv --only symbol=BTCUSDT
       bmv data synth lake --seed 7 --rows 1000000 --start 2025-01-31
       bmv data synth lake --symbol BONK/USDC --price 0.00002 --tick-size 0.00000001 --lot-size 1000 --size 5000000
     """
@@ -96,6 +102,8 @@ def synth(
     chosen = [name for name, given in (("--thin", thin), ("--benign", benign), ("--like", like)) if given]
     if len(chosen) > 1:
         raise UsageError(f"{' and '.join(chosen)}: expected one of them")
+    if like is None and (said := [*options.given().values(), *(["--format"] if form else [])]):
+        raise UsageError(f"{', '.join(said)}: says how the file of --like is read, and there is none")
     market = Market(symbol, tick_size, lot_size)
     shape = replace(THIN if thin else BENIGN if benign else Shape(), price=price)
     if ctx.get_parameter_source("size") != ParameterSource.DEFAULT:
@@ -103,10 +111,9 @@ def synth(
     look = None
     if like is not None:
         from bmv.data.fit import fitted
-        from bmv.data.importers import Options
         from bmv.data.inspection import looked_at
 
-        look = looked_at(like, None, None, None, Options(), max_bad_share=1.0)
+        look = looked_at(like, None, None, form, options, max_bad_share=1.0)
         if ctx.get_parameter_source("symbol") == ParameterSource.DEFAULT:
             symbol = look.market.symbol
         market = Market(symbol, look.market.tick_size, look.market.lot_size)

@@ -29,13 +29,25 @@ DAY = click.DateTime(["%Y-%m-%d", "%Y%m%d"])
 LAKE = click.option("--lake", "root", type=FILE, default="lake", show_default=True, help="Folder of the lake.")
 TICK = click.option("--tick-size", type=Amount(), help="Step of price, quote per base.")
 LOT = click.option("--lot-size", type=Amount(), help="Step of size, base.")
-FORM = click.option("--format", "form", metavar="NAME", help="Form of the files; each is looked at if absent.")
+FORM = click.option("--format", "form", metavar="NAME", help="Form of the file or files; each is looked at if absent.")
 COLUMN = click.option("--column", "columns", multiple=True, metavar="OURS=THEIRS", help="Generic form: name a column.")
 TIME_UNIT = click.option(
     "--time-unit", type=click.Choice(["auto", "s", "ms", "us", "ns"]), default="auto", show_default=True,
     help="Of times that are numbers.",
 )  # fmt: skip
-KIND = click.option("--kind", type=click.Choice(["trade", "quote"]), help="Generic form: what all rows are.")
+KIND = click.option(
+    "--kind", type=click.Choice(["trade", "quote", "depth"]),
+    help="Generic form: what all rows are. quote: of price, size and side, each row moves one side of the top; depth: "
+    "each row says what its level now holds.",
+)  # fmt: skip
+ONLY = click.option(
+    "--only", "only", multiple=True, metavar="COLUMN=VALUE",
+    help="Take rows with this value alone, such as --only symbol=BTCUSDT or --only level=0. May be repeated.",
+)  # fmt: skip
+IGNORE = click.option(
+    "--ignore", "ignore", multiple=True, metavar="COLUMN",
+    help="Generic form: this column says nothing, whatever its name. May be repeated.",
+)  # fmt: skip
 LOCAL = click.option("--local-time", is_flag=True, help="Take the recorder's time, where a form has both.")
 
 
@@ -46,23 +58,47 @@ def reading(command: Callable[..., None]) -> Callable[..., None]:
     @TIME_UNIT
     @KIND
     @LOCAL
+    @ONLY
+    @IGNORE
     @wraps(command)
     def wrapped(
-        *words: Any, columns: tuple[str, ...], time_unit: str, kind: str | None, local_time: bool, **others: Any
+        *words: Any,
+        columns: tuple[str, ...],
+        time_unit: str,
+        kind: str | None,
+        local_time: bool,
+        only: tuple[str, ...],
+        ignore: tuple[str, ...],
+        **others: Any,
     ) -> None:
-        command(*words, options=_options(columns, time_unit, kind, local_time), **others)
+        command(*words, options=_options(columns, time_unit, kind, local_time, only, ignore), **others)
 
     return wrapped
 
 
-def _options(columns: tuple[str, ...], time_unit: str, kind: str | None, local_time: bool) -> "Options":
+def _options(
+    columns: tuple[str, ...],
+    time_unit: str,
+    kind: str | None,
+    local_time: bool,
+    only: tuple[str, ...],
+    ignore: tuple[str, ...],
+) -> "Options":
     from bmv.data.importers import Options
 
-    pairs = [column.partition("=") for column in columns]
-    for ours, equals, theirs in pairs:
-        if not (ours and equals and theirs):
-            raise UsageError(f"--column {ours}{equals}{theirs}: expected OURS=THEIRS, such as --column size=qty")
-    return Options({ours: theirs for ours, _, theirs in pairs}, time_unit, kind, local_time)
+    named = dict(_pairs("--column", columns, "OURS=THEIRS, such as --column size=qty"))
+    wanted = dict[str, list[str]]()
+    for name, value in _pairs("--only", only, "COLUMN=VALUE, such as --only symbol=BTCUSDT"):
+        wanted.setdefault(name, []).append(value)
+    return Options(named, time_unit, kind, local_time, wanted, ignore)
+
+
+def _pairs(option: str, words: tuple[str, ...], expected: str) -> Iterator[tuple[str, str]]:
+    for word in words:
+        name, equals, value = word.partition("=")
+        if not (name and equals and value):
+            raise UsageError(f"{option} {word}: expected {expected}")
+        yield name, value
 
 
 @click.command("import")
@@ -113,6 +149,8 @@ def take(
       bmv data import BTCUSDT-trades-2025-09-03.zip BTCUSDT-bookTicker-2025-09-03.zip \\
           --venue binance --symbol BTCUSDT --tick-size 0.1 --lot-size 0.001
       bmv data import ticks.csv --venue mine --config my.toml --column ts=when --column size=qty
+      bmv data import all.csv --venue mine --config my.toml --only symbol=BTCUSDT --ignore condition
+      bmv data import book.csv --venue mine --config my.toml --kind depth
     """
     from bmv.data.importers import FORMS, chosen
     from bmv.data.intake import take_in
@@ -134,6 +172,8 @@ def take(
         told += [f"{file.back:,} moved to their time"] if file.back else []
         told += [f"{file.off_lot:,} sizes rounded down to a lot"] if file.off_lot else []
         say(f"{file.path} ({file.form}): {', '.join(told)}", "  ")
+        for note in file.notes:
+            say(f"  {note}", "    ")
         if file.unused:
             click.echo(f"  not used: {', '.join(file.unused)}")
         for warning in file.warnings:
@@ -229,6 +269,7 @@ def check(
     Examples:
       bmv data check lake
       bmv data check BTCUSDT-trades-2025-09-03.zip --tick-size 0.01 --lot-size 0.00001 --json
+      bmv data check book.csv --only level=0
     """
     from bmv.data.check import between
     from bmv.data.inspection import inspected
@@ -309,17 +350,21 @@ def convert(
     \b
     Examples:
       bmv data convert BTCUSDT-trades-2025-09-03.zip trades.parquet
+      bmv data convert all.csv prints.parquet --only symbol=BTCUSDT --only type=trade --kind trade
     """
     from bmv.data.export import converted
     from bmv.data.importers import FORMS, chosen
 
     with rows_bar(as_json) as progress:
         rows = converted(file, out, form, options, overwrite, progress)
-    unused = list(chosen(FORMS, file, form, options).unused(file, options))
+    read = chosen(FORMS, file, form, options)
+    unused, notes = list(read.unused(file, options)), list(read.notes(file, options))
     if as_json:
-        click.echo(json.dumps({"file": str(out), "rows": rows, "not_used": unused}))
+        click.echo(json.dumps({"file": str(out), "rows": rows, "notes": notes, "not_used": unused}))
         return
     click.echo(f"wrote {out}: {rows:,} rows")
+    for note in notes:
+        click.echo(f"  {note}")
     if unused:
         click.echo(f"  not used: {', '.join(unused)}")
 
@@ -522,7 +567,7 @@ def _as_json(done: "Intake") -> dict[str, Any]:  # Any: it is JSON.
             {
                 "path": str(file.path), "format": file.form, "rows": file.rows, "good": file.good, "new": file.fresh,
                 "moved": file.back, "off_lot": file.off_lot, "bad": file.bad, "bad_at": file.bad_at,
-                "not_used": list(file.unused), "warnings": file.warnings,
+                "notes": list(file.notes), "not_used": list(file.unused), "warnings": file.warnings,
             }
             for file in done.files
         ],

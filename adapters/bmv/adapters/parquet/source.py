@@ -10,6 +10,7 @@ from pathlib import Path
 
 import polars as pl
 
+from bmv.data.importers.floats import refuse_others
 from bmv.data.pages import Footer, refuse_odd_pages
 from bmv.data.parquet import readable
 from bmv.data.place import place
@@ -94,6 +95,7 @@ def open_one(path: Path) -> Source:
         rows, first, last = _span(path, "ts_ns" if lake else "ts", footer)
     if not rows:
         raise DataError(f"{path}: has no rows")
+    refuse_others(path, own=tuple(LAKE if lake else FLOATS))
     if first is None or last is None:
         raise DataError(f"{path}: every {'ts_ns' if lake else 'ts'} is null")
     return Source(path, lake, words, rows, first, last)

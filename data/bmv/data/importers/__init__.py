@@ -1,7 +1,7 @@
 """The forms in which other people keep ticks, each a way to read a file as rows in units."""
 
 from bmv.data.importers import binance, databento, floats, generic, hftbacktest, lake, lean, nautilus, tardis
-from bmv.data.importers.form import Form, Options, chosen
+from bmv.data.importers.form import Form, Options, chosen, refuse_two_markets
 
 FORMS: tuple[Form, ...] = (
     floats.FLOAT_PARQUET,
@@ -15,4 +15,4 @@ FORMS: tuple[Form, ...] = (
     generic.GENERIC,
 )
 
-__all__ = ["FORMS", "Form", "Options", "chosen"]
+__all__ = ["FORMS", "Form", "Options", "chosen", "refuse_two_markets"]

@@ -24,7 +24,9 @@ AGG_TRADES = (
 BOOK_TICKER = (
     "update_id", "best_bid_price", "best_bid_qty", "best_ask_price", "best_ask_qty", "transaction_time", "event_time",
 )  # fmt: skip
-NAMED = re.compile(r"^[A-Z0-9_]+-(trades|aggTrades|bookTicker)-\d{4}-\d{2}(-\d{2})?\.(zip|csv|csv\.gz)$")
+NAMED = re.compile(
+    r"^(?P<market>[A-Z0-9_]+)-(?P<kind>trades|aggTrades|bookTicker)-\d{4}-\d{2}(-\d{2})?\.(zip|csv|csv\.gz)$"
+)
 COLUMNS = {"trades": TRADES, "aggTrades": AGG_TRADES, "bookTicker": BOOK_TICKER}
 
 
@@ -42,11 +44,17 @@ def read(path: Path, options: Options) -> Iterator[pl.DataFrame]:
     kind, names = _by_header(line), None
     if kind is None:
         named = NAMED.match(path.name)
-        kind = named[1] if named else _by_width(line)
+        kind = named["kind"] if named else _by_width(line)
         names = _unnamed(path, line, kind)
     with unpacked(path) as plain:
         for part in cells(plain, path, names):
             yield filled(_quotes(part, options) if kind == "bookTicker" else _trades(part, options))
+
+
+def market(path: Path, options: Options) -> str:
+    """Return the market in the name of a file."""
+    named = NAMED.match(path.name)
+    return named["market"] if named else ""
 
 
 def _by_header(line: str) -> str | None:
@@ -111,4 +119,11 @@ def _quotes(part: Cells, options: Options) -> pl.DataFrame:
     )
 
 
-BINANCE = Form("binance", "Binance public data: trades, aggTrades, bookTicker (zip or CSV)", knows, read)
+BINANCE = Form(
+    "binance",
+    "Binance public data: trades, aggTrades, bookTicker (zip or CSV)",
+    knows,
+    read,
+    market=market,
+    heeds=frozenset({"time_unit"}),
+)

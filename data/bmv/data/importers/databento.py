@@ -24,6 +24,7 @@ MAGIC, ZSTD = b"DBN", b"\x28\xb5\x2f\xfd"
 UNDEFINED = 2**63 - 1
 SIDES = {ord("B"): 1, ord("A"): -1, ord("N"): 0}
 TRADE = ord("T")
+ACTIONS = tuple(map(ord, "ACMRTFN"))  # Add, cancel, modify, clear, trade, fill, none.
 QUOTED = ("tbbo", "mbp-1", "mbp-10")
 RTYPES = {"trades": 0, "tbbo": 1, "mbp-1": 1, "mbp-10": 10}
 ASIDE = (21, 22, 23)  # Errors, names of symbols and notices, which stand between the records of a live session.
@@ -169,6 +170,12 @@ def _told(path: Path, records: Records, schema: str, first_row: int, clock: str)
             "size": records["size"].astype(np.float64),
         }
     )
+    odd = ~np.isin(records["action"], ACTIONS)
+    if odd.any():
+        wrong = int(np.argmax(odd))
+        raise DataError(
+            f"{path}, row {first_row + wrong}: its action is {records['action'][wrong]}; expected one of ACMRTFN"
+        )
     if rows["side"].has_nulls():
         at = rows["side"].is_null().arg_max()
         assert at is not None

@@ -1,14 +1,20 @@
 """Parquet in the float form of :mod:`bmv.data.schema`."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import polars as pl
 
-from bmv.data.importers.form import Form, Options, filled
+from bmv.data.importers.form import Form, Options, column_of, filled, kept_by, refuse_none_kept
+from bmv.data.importers.meaning import Values
+from bmv.data.importers.signs import Signs
+from bmv.data.importers.sorts import Facts, refuse_more
 from bmv.data.parquet import parquet_batches, parquet_columns, readable
 from bmv.data.schema import FLOATS
 from bmv.ports.errors import DataError
+
+NOTHING_SAID = Options()
+BESIDE = ("slot", "received_ns")  # Known to the lake, and said of any row.
 
 
 def knows(path: Path) -> bool:
@@ -28,10 +34,43 @@ def read(path: Path, options: Options) -> Iterator[pl.DataFrame]:
             raise DataError(f"{path}: column '{name}' is missing; it should be {meaning}")
         if not _fits(name, schema[name]):
             raise DataError(f"{path}: column '{name}' is {schema[name]}; it should be {meaning}")
-    for part in parquet_batches(path, list(FLOATS)):
+    refuse_others(path, options)
+    asked = [column_of(path, list(schema), name, "--only") for name in options.only]
+    some = False
+    for part in parquet_batches(path, list(dict.fromkeys([*FLOATS, *asked]))):
         with readable(path):
-            made = filled(part.with_columns(pl.col("kind").cast(pl.String), pl.col("ts").cast(pl.Int64, strict=False)))
+            rows = kept_by(path, part, options)
+            made = filled(rows.with_columns(pl.col("kind").cast(pl.String), pl.col("ts").cast(pl.Int64, strict=False)))
+        some |= len(made) > 0
         yield made
+    if not some:
+        refuse_none_kept(path, options)
+
+
+def refuse_others(path: Path, options: Options = NOTHING_SAID, own: Sequence[str] = tuple(FLOATS)) -> None:
+    """Refuse a file whose columns beside those of its form tell rows apart, such as one of several markets.
+
+    Args:
+        own: The columns of the form, which say of each row what it is.
+    """
+    with readable(path):
+        schema = pl.read_parquet_schema(str(path))
+    ignored = {column_of(path, list(schema), name, "--ignore") for name in options.ignore}
+    names = [name for name, kind in schema.items() if name not in {*own, *BESIDE, *ignored} and _is_plain(kind)]
+    if not names:
+        return
+    asked = [column_of(path, list(schema), name, "--only") for name in options.only]
+    columns = {name: Values(name) for name in names}
+    for part in parquet_batches(path, list(dict.fromkeys([*names, *asked]))):
+        rows = kept_by(path, part, options)
+        for name, values in columns.items():
+            values.add(rows[name].cast(pl.String))
+    refuse_more(Facts(path, options, names, {}, columns, Signs()))
+
+
+def _is_plain(kind: pl.DataType) -> bool:
+    """Say whether a column can be looked at as text; times and what is nested tell no rows apart."""
+    return not (kind.is_nested() or kind.is_temporal() or isinstance(kind, pl.Binary | pl.Object))
 
 
 def unused(path: Path, options: Options) -> list[str]:
@@ -48,5 +87,6 @@ def _fits(name: str, kind: pl.DataType) -> bool:
 
 
 FLOAT_PARQUET = Form(
-    "floats", "Parquet with ts, kind, side, price, size, bid, bid_size, ask, ask_size in units", knows, read, unused
-)
+    "floats", "Parquet with ts, kind, side, price, size, bid, bid_size, ask, ask_size in units", knows, read, unused,
+    heeds=frozenset({"only", "ignore"}),
+)  # fmt: skip

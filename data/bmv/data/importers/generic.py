@@ -1,13 +1,22 @@
-"""CSV and Parquet of any shape, by the names of their columns: well-known ones by themselves, others as mapped."""
+"""CSV and Parquet of any shape, by the names of their columns: well-known ones by themselves, others as mapped.
 
-import re
-from collections.abc import Iterator, Mapping, Sequence
+A file is looked at whole before its first row is read: what its columns say together decides what its rows are (see
+:mod:`bmv.data.importers.sorts`).
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 
 import polars as pl
 
-from bmv.data.importers.form import Form, Options, filled
-from bmv.data.importers.text import FALSE, TRUE, Cells, cells, first_line, separator_of, unpacked
+from bmv.data.importers.books import shape_of
+from bmv.data.importers.form import Form, Options, column_of, filled, picked
+from bmv.data.importers.meaning import Values, plain
+from bmv.data.importers.signs import Signs
+from bmv.data.importers.sorts import CHANGES, ONE_SIDED, RUNGS, TOP, Facts, Reading, sort_of
+from bmv.data.importers.text import BOUGHT, FALSE, SOLD, TRUE, Cells, cells, first_line, separator_of, unpacked
 from bmv.data.parquet import ROW, is_parquet, parquet_batches, parquet_columns
 from bmv.ports.errors import DataError, UsageError
 
@@ -49,41 +58,97 @@ KNOWN: Mapping[str, Sequence[str]] = {
 
 def knows(path: Path) -> bool:
     """Know a file that names a time, and a price or a quote, in words of `KNOWN`."""
-    names = _names(path)
-    found = _found(names, {})
+    found = _found(path, _names(path), Options())
     return "ts" in found and ("price" in found or "bid" in found)
 
 
 def read(path: Path, options: Options) -> Iterator[pl.DataFrame]:
-    """Yield the rows of one file; a row with a price is a trade, one without a quote, unless told otherwise."""
-    found = _found(names := _names(path), options.columns)
-    if missing := {given for given in options.columns.values() if given not in names}:
-        raise DataError(f"{path}: has no column {', '.join(sorted(missing))}; it has {', '.join(names)}")
-    if "ts" not in found or not {"price", "bid"} & set(found):
+    """Yield the rows of one file, as what its columns say that they are."""
+    reading = _reading(path, options)
+    with _parts(path, options, _with_asked(path, options, reading.found.values())) as parts:
+        shape = shape_of(path, reading, "row" if is_parquet(path) else "line")
+        for part in parts:
+            yield filled(shape(_rows(part, reading, options)))
+        if end := getattr(shape, "end", None):
+            yield filled(end())
+
+
+def unused(path: Path, options: Options) -> Sequence[str]:
+    """Return the columns of a file that say nothing to us."""
+    return _reading(path, options).unused
+
+
+def notes(path: Path, options: Options) -> Sequence[str]:
+    """Return what the columns of a file were taken for."""
+    return _reading(path, options).notes
+
+
+def market(path: Path, options: Options) -> str:
+    """Return the market that all rows of a file are of, where a column says it."""
+    return _reading(path, options).market
+
+
+def _reading(path: Path, options: Options) -> Reading:
+    """Return how a file is read; looked at once for as long as it stays as it is."""
+    if options.local_time:
+        raise UsageError(f"{path}: --local-time: name the recorder's time with --column ts=NAME")
+    stat = path.stat()
+    stamp = (stat.st_size, stat.st_mtime_ns, stat.st_ino)
+    return _looked_at(path, stamp, tuple(sorted(options.columns.items())), _frozen(options))
+
+
+def _frozen(options: Options) -> tuple[str, str | None, tuple[tuple[str, tuple[str, ...]], ...], tuple[str, ...]]:
+    only = tuple((name, tuple(values)) for name, values in options.only.items())
+    return options.time_unit, options.kind, only, tuple(options.ignore)
+
+
+@lru_cache(maxsize=64)
+def _looked_at(
+    path: Path,
+    stamp: tuple[int, int, int],
+    columns: tuple[tuple[str, str], ...],
+    others: tuple[str, str | None, tuple[tuple[str, tuple[str, ...]], ...], tuple[str, ...]],
+) -> Reading:
+    time_unit, kind, only, ignore = others
+    options = Options(dict(columns), time_unit, kind, only=dict(only), ignore=ignore)
+    names = _names(path)
+    found = _found(path, names, options)
+    if "ts" not in found or not {"price", "bid", "ask"} & set(found):
         raise DataError(
             f"{path}: expected a time and a price, or a bid and an ask, among its columns {', '.join(names)}; "
             "say which they are with --column ts=NAME --column price=NAME …; a text names its columns in its first line"
         )
-    wanted = list(dict.fromkeys(found.values()))
+    rivals = _rivals(path, names, options, found)
+    ours = {theirs for name, theirs in found.items() if name not in ("kind", "side", "buyer_maker")}
+    columns_ = {name: Values(name) for name in names if name not in ours and name not in _ignored(path, options)}
+    signs = Signs()
+    with _parts(path, options, _with_asked(path, options, [*ours, *columns_])) as parts:
+        for part in parts:
+            for pair in rivals:
+                _refuse_other(part, *pair)
+            for values in columns_.values():
+                values.add(part.rows[values.name])
+            signs.add(part, found)
+    return sort_of(Facts(path, options, names, found, columns_, signs))
+
+
+@contextmanager
+def _parts(path: Path, options: Options, wanted: Sequence[str]) -> Iterator[Iterator[Cells]]:
+    """Give the rows that are asked for in batches, all cells as text: both kinds of file are read by one rule."""
     if is_parquet(path):
-        for rows in parquet_batches(path, wanted):
-            texts = rows.with_columns(_as_text(path, rows.schema[name], name) for name in wanted)
-            yield filled(_rows(Cells(path, texts, "row"), found, options))
+        yield picked((_texts(path, rows, wanted) for rows in parquet_batches(path, wanted)), options)
         return
-    with unpacked(path) as plain:
-        for part in cells(plain, path, separator=separator_of(first_line(path)), wanted=wanted):
-            yield filled(_rows(part, found, options))
+    with unpacked(path) as plain_text:
+        separator = separator_of(first_line(path))
+        yield picked(cells(plain_text, path, separator=separator, wanted=wanted), options)
 
 
-def unused(path: Path, options: Options) -> list[str]:
-    """Return the columns of a file that say nothing to us."""
-    names = _names(path)
-    found = _found(names, options.columns)
-    return [name for name in names if name not in found.values()]
+def _texts(path: Path, rows: pl.DataFrame, wanted: Sequence[str]) -> Cells:
+    return Cells(path, rows.with_columns(_as_text(path, rows.schema[name], name) for name in wanted), "row")
 
 
 def _as_text(path: Path, kind: pl.DataType, name: str) -> pl.Expr:
-    """Write a column as text, times as nanoseconds, so that both kinds of file are read by one rule."""
+    """Write a column as text, times as nanoseconds."""
     if isinstance(kind, pl.Datetime):  # With a zone or without, what is stored counts from 1970 UTC.
         held = pl.col(name).dt.year().is_between(1678, 2261)
         return pl.when(held).then(pl.col(name).dt.cast_time_unit("ns").cast(pl.Int64).cast(pl.String)).alias(name)
@@ -93,58 +158,124 @@ def _as_text(path: Path, kind: pl.DataType, name: str) -> pl.Expr:
 
 
 def _names(path: Path) -> list[str]:
+    """Return the names of the columns of a file."""
     if is_parquet(path):
         return parquet_columns(path)
     line = first_line(path)
     return [name.strip().strip('"') for name in line.split(separator_of(line))]
 
 
-def _found(names: Sequence[str], mapping: Mapping[str, str]) -> dict[str, str]:
+def _ignored(path: Path, options: Options) -> set[str]:
+    names = _names(path)
+    return {column_of(path, names, name, "--ignore") for name in options.ignore}
+
+
+def _found(path: Path, names: Sequence[str], options: Options) -> dict[str, str]:
     """Return our names of the columns that there are, with theirs."""
+    mapping = options.columns
     if unknown := set(mapping) - set(KNOWN):
         raise UsageError(f"--column {sorted(unknown)[0]}=…: expected one of {', '.join(KNOWN)}")
-    plain = {_plain(name): name for name in reversed(names)}
-    found = {
-        ours: plain[_plain(theirs)]
-        for ours, many in KNOWN.items()
-        for theirs in reversed(many)
-        if _plain(theirs) in plain
-    }
-    if {"side", "buyer_maker"} <= set(found):  # Both say one thing; that which was asked for wins.
-        del found["side" if "buyer_maker" in mapping and "side" not in mapping else "buyer_maker"]
+    if missing := {given for given in mapping.values() if given not in names}:
+        raise DataError(f"{path}: has no column {', '.join(sorted(missing))}; it has {', '.join(names)}")
+    if twice := [name for name in dict.fromkeys(names) if names.count(name) > 1]:
+        raise DataError(f"{path}: has two columns '{twice[0]}'; expected one of each name")
+    there = [name for name in names if name not in _ignored(path, options)]
+    found = {ours: _candidates(there, ours)[0] for ours in KNOWN if _candidates(there, ours)}
+    if {"side", "buyer_maker"} & set(mapping):  # Both say one thing; that which was asked for wins.
+        found = {ours: theirs for ours, theirs in found.items() if ours not in ("side", "buyer_maker")}
     return found | dict(mapping)
 
 
-def _plain(name: str) -> str:
-    """Return a name as it is known by, however its words are set apart.
-
-    >>> _plain("bid_size"), _plain("BidSize"), _plain("Bid Size")
-    ('bidsize', 'bidsize', 'bidsize')
-    """
-    return re.sub(r"[\W_]", "", name.lower())
+def _candidates(names: Sequence[str], ours: str) -> list[str]:
+    """Return the columns that one of ours may be, the likeliest first."""
+    known = [plain(theirs) for theirs in KNOWN[ours]]
+    return sorted((name for name in names if plain(name) in known), key=lambda name: known.index(plain(name)))
 
 
-def _rows(part: Cells, found: Mapping[str, str], options: Options) -> pl.DataFrame:
+def _rivals(
+    path: Path, names: Sequence[str], options: Options, found: Mapping[str, str]
+) -> list[tuple[str, str, str, str]]:
+    """Return pairs of columns that may both be one of ours: our names of the two, and theirs."""
+    there = [name for name in names if name not in _ignored(path, options) and name not in options.columns.values()]
+    rivals = [
+        (ours, ours, found[ours], other)
+        for ours in found
+        if ours != "kind" and ours not in options.columns
+        for other in _candidates(there, ours)
+        if other not in found.values()
+    ]
+    both = "side" in found and "buyer_maker" in found
+    return [*rivals, *([("side", "buyer_maker", found["side"], found["buyer_maker"])] if both else [])]
+
+
+def _refuse_other(part: Cells, ours: str, others: str, one: str, other: str) -> None:
+    """Refuse two columns that may both be one of ours and do not say the same in every row."""
+    if part.rows[one].equals(part.rows[other], null_equal=True):
+        return
+    try:
+        same = _meant(part, ours, one).equals(_meant(part, others, other), null_equal=True)
+    except DataError:  # What is no number, or no time, is not the same.
+        same = False
+    if not same:
+        raise DataError(
+            f"{part.origin}: columns '{one}' and '{other}' may both be the {ours}, and they differ: say --column "
+            f"{ours}={one}, or --ignore one of them"
+        )
+
+
+def _meant(part: Cells, ours: str, name: str) -> pl.Series:
+    """Return a column as what it means; times to the millisecond, since one of two may be cut off there."""
+    match ours:
+        case "ts":
+            return part.times(name) // 1_000_000
+        case "side":
+            return part.sides(name)
+        case "buyer_maker":
+            return _by_maker(part, name)
+        case _:
+            return part.floats(name, empty=True)
+
+
+def _with_asked(path: Path, options: Options, wanted: Iterable[str]) -> list[str]:
+    """Return the columns that are wanted, and those by which rows are picked."""
+    asked = [column_of(path, _names(path), name, "--only") for name in options.only]
+    return list(dict.fromkeys([*wanted, *asked]))
+
+
+def _rows(part: Cells, reading: Reading, options: Options) -> pl.DataFrame:
+    found = reading.found
     made = {ROW: part.lines, "ts": part.times(found["ts"], options.time_unit)}
+    one_sided = reading.sort in (ONE_SIDED, CHANGES) or (reading.sort in (TOP, RUNGS) and "bid" not in found)
     for name in ("price", "size", "bid", "bid_size", "ask", "ask_size"):
         if name in found:
-            made[name] = part.floats(found[name], empty=True)
+            made[name] = part.floats(found[name], empty=not (one_sided and name == "price"))
     if "side" in found:
-        made["side"] = part.sides(found["side"])
+        made["side"] = part.words(found["side"], {BOUGHT: 1, SOLD: -1}) if one_sided else part.sides(found["side"])
     elif "buyer_maker" in found:  # A print whose buyer was the maker was sold.
-        made["side"] = part.words(found["buyer_maker"], {TRUE: -1, FALSE: 1, ("",): 0})
-    rows = pl.DataFrame(made)
-    if options.kind is not None:
-        return rows.with_columns(kind=pl.lit(options.kind))
-    if "kind" in found:
-        return rows.with_columns(kind=part.rows[found["kind"]].str.to_lowercase())
-    if "bid" not in found:
-        return rows.with_columns(kind=pl.lit("trade"))
-    if "price" not in found:
-        return rows.with_columns(kind=pl.lit("quote"))
-    return rows.with_columns(kind=pl.when(pl.col("price").is_null()).then(pl.lit("quote")).otherwise(pl.lit("trade")))
+        made["side"] = _by_maker(part, found["buyer_maker"])
+    if "what" in found:
+        text = part.rows[found["what"]].fill_null("").str.strip_chars()
+        made["what"] = text.replace_strict(dict(reading.words), default=None, return_dtype=pl.String)
+    if "level" in found:
+        made["level"] = part.floats(found["level"]).cast(pl.Int64)
+    if "snapshot" in found:
+        made["snapshot"] = part.words(found["snapshot"], {TRUE: 1, FALSE: 0})
+    if "update" in found:
+        made["update"] = part.whole(found["update"])
+    return pl.DataFrame(made)
+
+
+def _by_maker(part: Cells, name: str) -> pl.Series:
+    return part.words(name, {TRUE: -1, FALSE: 1, ("",): 0})
 
 
 GENERIC = Form(
-    "generic", "CSV or Parquet by the names of its columns (--column ts=time --column size=qty …)", knows, read, unused
+    "generic",
+    "CSV or Parquet by the names of its columns (--column ts=time --column size=qty …)",
+    knows,
+    read,
+    unused,
+    notes=notes,
+    market=market,
+    heeds=frozenset({"columns", "time_unit", "kind", "only", "ignore"}),
 )

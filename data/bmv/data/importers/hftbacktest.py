@@ -88,6 +88,8 @@ def _told(path: Path, events: pl.DataFrame, book: _Book) -> pl.DataFrame:
             f"{path}, row {odd[ROW][0]}: event {odd['what'][0]} is no trade, and no change of depth by price; "
             "single orders are not read"
         )
+    if len(both := events.filter(pl.col("event") & (BUY | SELL) == BUY | SELL)):
+        raise DataError(f"{path}, row {both[ROW][0]}: event is marked as bought and as sold; expected one of them")
     trades = events.filter(what == TRADE).with_columns(kind=pl.lit("trade"))
     depths = _depths(events.filter(what.is_in([DEPTH, SNAPSHOT, CLEAR])), book)
     quotes = _quotes(events.filter(what == BEST), book)
@@ -221,4 +223,10 @@ def _whole(path: Path) -> Iterator[None]:
         raise DataError(f"{path}: damaged or cut short: {str(error) or type(error).__name__}") from error
 
 
-HFTBACKTEST = Form("hftbacktest", "hftbacktest's npz of version 2: trades, depth by price, best quotes", knows, read)
+HFTBACKTEST = Form(
+    "hftbacktest",
+    "hftbacktest's npz of version 2: trades, depth by price, best quotes",
+    knows,
+    read,
+    heeds=frozenset({"time_unit"}),
+)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import polars as pl
 
+from bmv.data.importers.floats import refuse_others
 from bmv.data.importers.form import Form, Options, filled, in_units
 from bmv.data.lake import market_of
 from bmv.data.parquet import is_parquet, parquet_batches, parquet_columns, readable
@@ -27,6 +28,7 @@ def knows(path: Path) -> bool:
 def read(path: Path, options: Options) -> Iterator[pl.DataFrame]:
     """Yield its rows in units, by the tick and the lot that the file names."""
     market = market_of(path)
+    refuse_others(path, own=tuple(LAKE))
     per_tick, per_lot = float(1 / market.tick_size), float(1 / market.lot_size)
     for part in parquet_batches(path, list(LAKE)):
         with readable(path):
@@ -47,4 +49,16 @@ def steps(path: Path) -> tuple[Decimal, Decimal] | None:
     return market.tick_size, market.lot_size
 
 
-LAKE_DAY = Form("lake", "a day of a lake: Parquet in whole ticks and lots, which it names", knows, read, steps=steps)
+def market(path: Path, options: Options) -> str:
+    """Return the market that the file names."""
+    return market_of(path).symbol
+
+
+LAKE_DAY = Form(
+    "lake",
+    "a day of a lake: Parquet in whole ticks and lots, which it names",
+    knows,
+    read,
+    steps=steps,
+    market=market,
+)

@@ -74,6 +74,15 @@ def read(path: Path, options: Options) -> Iterator[pl.DataFrame]:
                 yield filled(rows)
 
 
+def notes(path: Path, options: Options) -> list[str]:
+    """Say what a file was taken for that lies in no folder which says it."""
+    if _folders(path) != ("", ""):
+        return []
+    asset = _day(path, first_line(path)).asset
+    zone = "of the USA, times of New York" if asset == "equity" else "times UTC"
+    return [f"taken for {asset}, {zone}: no folder says what it is of"]
+
+
 def _member(path: Path) -> str:
     """Return the name of what is in a zip; empty where that can't be told."""
     try:
@@ -174,4 +183,6 @@ def _per_unit(of: _Day) -> float:
     return 10_000.0 if of.asset == "equity" else 1.0
 
 
-LEAN = Form("lean", "Lean's tick zips, 20131007_trade.zip: equities (USA), crypto, forex, CFDs", knows, read)
+LEAN = Form(
+    "lean", "Lean's tick zips, 20131007_trade.zip: equities (USA), crypto, forex, CFDs", knows, read, notes=notes
+)

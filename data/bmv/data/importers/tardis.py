@@ -3,12 +3,13 @@
 Columns after https://docs.tardis.dev/downloadable-csv-files/data-types.
 """
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import polars as pl
 
-from bmv.data.importers.form import Form, Options, filled
+from bmv.data.importers.form import Form, Options, filled, picked
 from bmv.data.importers.text import FALSE, TRUE, Cells, cells, first_line, unpacked
 from bmv.data.parquet import ROW
 from bmv.ports.errors import DataError
@@ -17,6 +18,7 @@ START = ("exchange", "symbol", "timestamp", "local_timestamp")
 TRADES, QUOTES = {"id", "side", "price", "amount"}, {"ask_amount", "ask_price", "bid_price", "bid_amount"}
 SNAPSHOT = {"asks[0].price", "asks[0].amount", "bids[0].price", "bids[0].amount"}
 CHANGES = {"is_snapshot", "side", "price", "amount"}
+LEVEL = re.compile(r"(asks|bids)\[\d+\]\.(price|amount)$")
 
 
 def knows(path: Path) -> bool:
@@ -29,37 +31,41 @@ def read(path: Path, options: Options) -> Iterator[pl.DataFrame]:
     header = set(first_line(path).split(","))
     if "symbol" not in header:
         raise DataError(f"{path}: its first line is no header of Tardis, which begins {','.join(START)}")
+    if "liquidations" in path.name:  # Their header is that of trades.
+        raise DataError(f"{path}: liquidations are no record of all trades; give the file of trades")
+    kind = header - set(START)
     in_snapshot = False
-    symbol: str | None = None
+    market: tuple[str, ...] = ()
     with unpacked(path) as plain:
-        for part in cells(plain, path):
-            symbol = _one_symbol(part, symbol)
-            if header >= CHANGES:
+        for part in picked(cells(plain, path), options):
+            market = _one_market(part, market)
+            if kind == CHANGES:
                 rows, in_snapshot = _changes(part, options, in_snapshot)
-            elif header >= TRADES:
+            elif kind == TRADES:
                 rows = _trades(part, options)
-            elif header >= QUOTES:
+            elif kind == QUOTES:
                 rows = _quotes(part, options, "bid_price", "bid_amount", "ask_price", "ask_amount")
-            elif header >= SNAPSHOT:
+            elif kind >= SNAPSHOT and all(LEVEL.match(name) for name in kind):
                 rows = _quotes(part, options, "bids[0].price", "bids[0].amount", "asks[0].price", "asks[0].amount")
             else:
                 raise DataError(f"{path}: is neither trades, quotes, book_snapshot nor incremental_book_L2 of Tardis")
             yield filled(rows)
 
 
-def _one_symbol(part: Cells, before: str | None) -> str | None:
+def _one_market(part: Cells, before: tuple[str, ...]) -> tuple[str, ...]:
     """Refuse a file of several markets: Tardis groups them in some files, and a tape is of one."""
-    symbols = part.column("symbol")
-    if not len(symbols):
+    columns = [part.column(name) for name in ("symbol", "exchange") if part.has(name)]
+    if not len(part.rows):
         return before
-    first = symbols[0] if before is None else before
-    other = symbols.ne_missing(first)
-    if (at := other.arg_max()) is not None and other[at]:
-        raise DataError(
-            f"{part.origin}, line {part.lines[at]}: holds {first} and {symbols[at]}; "
-            "a tape is of one market, so split it"
-        )
-    return str(first)
+    first = before or tuple(str(column[0]) for column in columns)
+    for column, one in zip(columns, first, strict=True):
+        other = column.ne_missing(one)
+        if (at := other.arg_max()) is not None and other[at]:
+            raise DataError(
+                f"{part.origin}, line {part.lines[at]}: holds {one} and {column[at]}; a tape is of one market: take "
+                f"one by --only {column.name}={one}"
+            )
+    return first
 
 
 def _times(part: Cells, options: Options) -> pl.Series:
@@ -113,4 +119,10 @@ def _changes(part: Cells, options: Options, in_snapshot: bool) -> tuple[pl.DataF
     return rows, last == 1
 
 
-TARDIS = Form("tardis", "Tardis.dev CSV: trades, quotes, book_snapshot_N (top), incremental_book_L2", knows, read)
+TARDIS = Form(
+    "tardis",
+    "Tardis.dev CSV: trades, quotes, book_snapshot_N (top), incremental_book_L2",
+    knows,
+    read,
+    heeds=frozenset({"only"}),
+)

@@ -21,7 +21,9 @@ from bmv.data.parquet import BATCH_ROWS, ROW
 from bmv.ports.errors import DataError, StorageError
 
 TRUE, FALSE = ("true", "1"), ("false", "0")
-BOUGHT, SOLD, UNTOLD = ("buy", "bid", "b", "1"), ("sell", "ask", "s", "a", "-1"), ("unknown", "none", "n", "0", "")
+BOUGHT = ("buy", "bid", "b", "1", "bids", "buyer", "bought")
+SOLD = ("sell", "ask", "s", "a", "-1", "asks", "offer", "offers", "seller", "sold")
+UNTOLD = ("unknown", "none", "n", "0", "")
 NS_PER = {"s": 1_000_000_000, "ms": 1_000_000, "us": 1_000, "ns": 1}
 OFFSET = r"(?:Z|[+-]\d\d:?\d\d)$"
 HEADER_BYTES_MAX = 1 << 16
