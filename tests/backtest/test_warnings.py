@@ -73,7 +73,9 @@ def quotes(ts_ns: Iterator[int] | range | list[int], bid: int = 100, step: int =
 
 
 def taped(folder: Path, rows: Columns, batch_rows: int = 524_288) -> ParquetTape:
-    return ParquetTape([write_day(folder / "day.parquet", rows, SOL_USDC)], SOL_USDC, batch_rows=batch_rows)
+    """Return a tape of rows whose times count from zero."""
+    path = write_day(folder / "day.parquet", rows, SOL_USDC)
+    return ParquetTape([path], SOL_USDC, batch_rows=batch_rows, earliest_ns=0)
 
 
 def test_a_run_on_a_made_up_tape_says_so_first_in_summary_terminal_and_report(made_up: Path, tmp_path: Path) -> None:
@@ -162,7 +164,7 @@ def test_warnings_stand_by_weight_with_meeting_books_and_holes_last(tmp_path: Pa
         path, metadata={key: word for key, word in words.items() if key.startswith("bmv.")}
     )
 
-    warnings = read(ParquetTape([path], SOL_USDC, max_bad_share=0.5))
+    warnings = read(ParquetTape([path], SOL_USDC, max_bad_share=0.5, earliest_ns=0))
 
     begins = (
         "the tape is made up",

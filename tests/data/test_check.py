@@ -1,5 +1,6 @@
 """What makes sense together in a record, counted batch by batch as if it were in one piece."""
 
+import gzip
 from pathlib import Path
 
 import polars as pl
@@ -10,6 +11,7 @@ from bmv.data.importers import Options
 from bmv.data.inspection import inspected
 from bmv.data.schema import LAKE, LAKE_SCHEMA
 from bmv.data.synth import SOL_USDC, synth
+from bmv.ports.errors import DataError
 
 MINUTE_NS = 60_000_000_000
 
@@ -71,6 +73,71 @@ def test_a_row_without_a_time_is_dropped_and_named_as_a_run_drops_it(record: pl.
     assert (found.taken.bad, found.refusal) == ({"no time": 1}, "")
     assert found.taken.bad_at == {"no time": "row 17 (the first is 0)"}
     assert found.findings.rows == len(record) - 1
+
+
+@pytest.mark.parametrize(("prices", "outliers"), [((31, 32), 0), ((31, 36), 0), ((310, 320), 60), ((31, 62), 60)])
+def test_a_print_is_an_outlier_only_if_it_is_far_in_percent_and_in_ticks(
+    prices: tuple[int, int], outliers: int
+) -> None:
+    usual, other = prices
+    told = [other if at % 5 == 4 else usual for at in range(300)]
+    none = dict.fromkeys(("bid", "bid_size", "ask", "ask_size"), [None] * 300)
+    columns = {"ts_ns": range(300), "kind": [1] * 300, "side": [1] * 300, "price": told, "size": [1] * 300, **none}
+
+    assert checked([pl.DataFrame(columns, schema=LAKE_SCHEMA)]).outliers == outliers
+
+
+def test_a_market_that_steps_by_three_percent_a_tick_has_no_outliers() -> None:
+    told = [31 + at % 2 for at in range(3_000)]
+    none = dict.fromkeys(("bid", "bid_size", "ask", "ask_size"), [None] * 3_000)
+    columns = {
+        "ts_ns": range(3_000),
+        "kind": [1] * 3_000,
+        "side": [1] * 3_000,
+        "price": told,
+        "size": [1] * 3_000,
+        **none,
+    }
+
+    found = checked([pl.DataFrame(columns, schema=LAKE_SCHEMA)])
+
+    assert (found.outliers, found.first_outliers) == (0, [])
+
+
+@pytest.mark.parametrize("name", ["ticks.csv", "ticks.csv.gz"])
+def test_a_header_alone_has_no_rows_and_says_just_that(name: str, tmp_path: Path) -> None:
+    path = tmp_path / name
+    text = b"time,price,size\n"
+    path.write_bytes(gzip.compress(text) if path.suffix == ".gz" else text)
+
+    with pytest.raises(DataError) as error:
+        inspected(path, None, None, None, Options(), 0.01)
+
+    assert str(error.value) == f"{path}: has no rows"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("empty.csv", b"", "is empty"),
+        ("empty.parquet", b"", "is empty"),
+        ("folder", None, "is a folder; expected files, such as {path}/*.csv"),
+        ("nothing.csv", "", "no such file"),
+    ],
+)
+def test_an_empty_file_a_folder_and_no_file_are_told_apart(
+    name: str, content: bytes | str | None, message: str, tmp_path: Path
+) -> None:
+    path = tmp_path / name
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    elif content is None:
+        path.mkdir()
+
+    with pytest.raises(DataError) as error:
+        inspected(path, None, None, None, Options(), 0.01)
+
+    assert str(error.value) == f"{path}: {message.format(path=path)}"
 
 
 def prints(times: list[int], prices: list[int]) -> pl.DataFrame:

@@ -17,8 +17,9 @@ from bmv.data.quality import GAP_NS, GAPS_KEPT, Gap
 from bmv.data.schema import LAKE, LAKE_SCHEMA
 from bmv.ports.messages import Kind
 
-OUTLIER = 0.02  # A print this share away from the median of those around it,
-NEIGHBOURS = 101  # which are so many, itself included.
+OUTLIER = 0.02  # A print further than this share away from the median of those around it,
+OUTLIER_TICKS = 5  # and further than so many ticks: where a tick is 3 % of the price, one is no news,
+NEIGHBOURS = 101  # where those around are so many, itself included.
 OUTLIERS_KEPT = 5
 PAIRS_TOLD = 20  # Instants whose prints stand on two prices; fewer are told to nobody,
 PAIRED = 0.5  # nor are those of a record of which they are no larger a share of the instants with several prints.
@@ -69,7 +70,7 @@ class Findings:
             Both are against the book that depth makes up where there are no quotes.
         levels_passed: Levels of depth that a price of the other side had passed and no row removed: rows are missing.
         crossed_ns: For how long the bids and asks of that book met.
-        outliers: Prints more than 2 % from the median of the hundred around them.
+        outliers: Prints more than 2 %, and more than 5 ticks, from the median of the hundred around them.
         first_outliers: The first of them.
         crowded: Instants (times) of several prints.
         paired: Of them, those whose prints stand on two prices with none between.
@@ -293,7 +294,9 @@ class _Outliers:
         told = self._held.with_columns(
             around=price.rolling_median(NEIGHBOURS, center=True, min_samples=NEIGHBOURS // 2)
         )
-        off = told[self._known : stop].filter((price / pl.col("around") - 1).abs() > OUTLIER)
+        apart = (price - pl.col("around")).abs()
+        far = (apart > OUTLIER * pl.col("around")) & (apart > OUTLIER_TICKS)
+        off = told[self._known : stop].filter(far)
         self._count += len(off)
         self._first += [Outlier(*found) for found in off.head(OUTLIERS_KEPT - len(self._first)).rows()]
         gone = max(0, stop - NEIGHBOURS // 2)

@@ -92,8 +92,8 @@ def _in_units(rows: pl.DataFrame, market: Market) -> pl.DataFrame:
 
 
 def _decimal(name: str, step: Decimal) -> pl.Expr:
-    """Write whole steps as an exact decimal."""
-    digits = max(0, -cast(int, step.as_tuple().exponent))
+    """Write whole steps as an exact decimal, with a decimal point: who reads it back knows that these are no ticks."""
+    digits = max(1, -cast(int, step.as_tuple().exponent))
     return (pl.col(name).cast(pl.Decimal(38, digits)) * pl.lit(step, pl.Decimal(38, digits))).cast(
         pl.Decimal(38, digits)
     )

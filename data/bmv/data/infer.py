@@ -26,13 +26,15 @@ def counted(columns: Iterable[pl.DataFrame]) -> tuple[NDArray[float64], NDArray[
 
 
 class Values:
-    """The positive numbers of columns that pass, each held once."""
+    """The positive numbers of columns that pass, each held once; `rows` says how many passed, of every sort."""
 
     def __init__(self) -> None:
+        self.rows = 0
         self._found = pl.DataFrame(schema={"value": pl.Float64, "len": pl.Int64})
 
     def add(self, column: pl.Series) -> None:
         """Count some numbers; nulls and what is not finite are passed over."""
+        self.rows += len(column)
         value, number = pl.col("value"), pl.len().cast(pl.Int64)
         some = column.cast(pl.Float64).alias("value").to_frame().filter(value.is_finite() & (value > 0))
         parts = [self._found, some.group_by("value").agg(len=number)]

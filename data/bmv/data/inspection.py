@@ -1,7 +1,7 @@
 """One file looked at, whatever its form: its steps, its bad rows, and what its good ones say together."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
@@ -219,6 +219,8 @@ def _opened(
     if is_url(path) and path.suffix != ".parquet":
         raise UsageError(f"{path}: expected Parquet; other forms are read from this machine")
     read = chosen(FORMS, path, form, options)
+    if tick_size is not None and lot_size is not None:
+        options = replace(options, steps=(tick_size, lot_size))
     *steps, inferred = _steps(path, read, options, tick_size, lot_size)
     market = Market(path.stem, *steps)
 
@@ -279,6 +281,8 @@ def _steps(
         return tick_size, lot_size, False
     prices, sizes = _values(form.read(path, options))
     if tick_size is None:
+        if not prices.rows:
+            raise DataError(f"{path}: has no rows")
         tick_size = coarsest_step(*prices.counted(), PRICE_TICKS_MAX)
         if tick_size is None:
             raise DataError(f"{path}: its prices lie on no decimal grid; give --tick-size")
@@ -290,6 +294,8 @@ def _steps(
 def steps_told(path: Path, form: str | None, options: Options) -> tuple[Decimal | None, Decimal | None]:
     """Return tick and lot as the first `ROWS_LOOKED_AT` rows of a file of any form tell them; None what they don't."""
     prices, sizes = _values(_first(ROWS_LOOKED_AT, chosen(FORMS, path, form, options).read(path, options)))
+    if not prices.rows:
+        raise DataError(f"{path}: has no rows")
     return coarsest_step(*prices.counted(), PRICE_TICKS_MAX), _lot(sizes)
 
 

@@ -4,7 +4,7 @@ All or nothing: the lake is not touched before every file has been read and judg
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -99,7 +99,7 @@ def take_in(
 
     `DataError` names file and line where something is not what it should be; the lake is then as it was.
     """
-    options = options or Options()
+    options = replace(options or Options(), steps=(market.tick_size, market.lot_size))
     lake.place(venue, market.symbol, date.min)  # Refuses names that the lake can't have, before anything is read.
     forms = [chosen(FORMS, path, form, options) for path in paths]
     refuse_two_markets(paths, forms, options)

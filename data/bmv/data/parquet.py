@@ -21,6 +21,8 @@ def readable(path: Path) -> Iterator[None]:
     try:
         yield
     except (PolarsError, OSError, PanicException) as error:
+        if path.is_file() and not path.stat().st_size:
+            raise DataError(f"{path}: is empty") from error
         cause = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise DataError(f"{path}: cannot be read as Parquet: {cause}") from error
 

@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from bmv.adapters.parquet.reading import MIN_NS
 from bmv.adapters.parquet.tape import ParquetTape
 from bmv.data.schema import write_day
 from bmv.ports.market import Market
@@ -62,7 +63,8 @@ class Bench:
         return write_day(self.folder / name, columns, market or self.market)
 
     def tape(self, *paths: Path, **choices: Any) -> ParquetTape:  # Any: whatever the tape takes.
-        return ParquetTape(paths, choices.pop("market", self.market), **choices)
+        """Return a tape that believes every time, so that tests may count from 1."""
+        return ParquetTape(paths, choices.pop("market", self.market), **{"earliest_ns": MIN_NS, **choices})
 
     def told(self, tape: ParquetTape) -> Columns:
         batches = list(tape.batches())

@@ -5,6 +5,8 @@ from math import inf, nan
 
 import pytest
 
+from bmv.adapters.parquet.tape import ParquetTape
+from bmv.data.calendar import EARLIEST_NS, LATEST_NS
 from bmv.data.quality import Fault
 from bmv.ports.errors import DataError
 from bmv.ports.market import Market
@@ -245,3 +247,28 @@ def test_the_tally_is_json_and_its_repr_a_report(bench):
     assert repr(tape.quality).startswith(
         "<Quality 2 of 3 rows told | 1 trades, 1 quotes, 0 depths | 1 dropped (1 price"
     )
+
+
+NOW = 1756857600_000000000
+
+
+@pytest.mark.parametrize("wrong", [NOW // 10**9, NOW // 1_000, EARLIEST_NS - 1, LATEST_NS, 0, 34_200_000])
+@pytest.mark.parametrize("at", [0, 1, 2])
+def test_a_time_that_no_market_can_have_ends_the_run_by_row_and_column(bench, wrong, at):
+    times = [NOW, NOW + 1, NOW + 2]
+    times[at] = wrong
+    path = bench.floats([bench.trade(ts) for ts in times])
+
+    with pytest.raises(DataError) as error:
+        bench.told(ParquetTape([path], bench.market, max_bad_share=1))
+
+    message = f"{path}, row {at} (the first is 0): column 'ts' is {wrong}; it should be a time from 1998 to 2099 in ns"
+    assert str(error.value).startswith(message)
+
+
+def test_a_row_without_a_time_is_dropped_and_not_taken_for_one_of_1970(bench):
+    path = bench.floats([bench.trade(NOW), bench.trade(None), bench.trade(NOW + 2)])
+    tape = bench.tape(path, earliest_ns=EARLIEST_NS, max_bad_share=0.5)
+
+    assert bench.told(tape).ts_ns.tolist() == [NOW, NOW + 2]
+    assert tape.quality.bad == {Fault.TIME: 1}

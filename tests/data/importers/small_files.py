@@ -98,12 +98,14 @@ DATABENTO_TRADES = [*two_trades(T + 1, T + 2), trade(T + 2, 0, 10000, 1)]
 NEW_YORK = 1381152600_000000000  # 2013-10-07T13:30:00Z, 09:30 in New York.
 LOCAL = Options(local_time=True)
 MAPPED = Options(columns={"ts": "when", "side": "what", "price": "Last Px", "size": "lots"})
+UNNAMED = Options(header=("ts", "price", "size"))
+LAKE_ROWS = [
+    trade(T + 1, -1, 10001, 2), quote(T + 2, 9999, None, 10001, 8), quote(T + 3, None, None, 10002, 3),
+    depth(T + 4, 1, 9998, 5),
+]  # fmt: skip
 
 SMALL = [
-    Small("lake.parquet", "lake", "0.01", "0.25", [
-        trade(T + 1, -1, 10001, 2), quote(T + 2, 9999, None, 10001, 8), quote(T + 3, None, None, 10002, 3),
-        depth(T + 4, 1, 9998, 5),
-    ]),
+    Small("lake.parquet", "lake", "0.01", "0.25", LAKE_ROWS),
     Small("floats.parquet", "floats", "0.01", "0.25", [
         trade(T + 1, 1, 10001, 2), quote(T + 2, 9999, 6, 10001, 8), trade(T + 2, 0, 10000, 1), quote(T + 5, 10000, None, None, None),
     ]),
@@ -126,6 +128,19 @@ SMALL = [
     ]),
     Small("generic.csv", "generic", "0.01", "0.25", [trade(T + 1, 1, 10001, 2), quote(T + 2, 9999, 6, 10001, 8), trade(T + 3, -1, 10000, 1)]),
     Small("mapped.csv", "generic", "0.01", "0.25", [*two_trades(T + US, T + 500 * MS), trade(T + 1000 * MS, 0, 10000, 1)], MAPPED),
+    *(Small(name, "generic", "0.01", "0.25", two_trades(T + MS, T + 2 * MS)) for name in (
+        "okx.csv", "dydx.csv", "hyperliquid.csv", "bitfinex.csv", "postgres.csv", "spaces.csv", "folder_inside.zip",
+    )),
+    Small("kraken.csv", "generic", "0.01", "0.25", [trade(T, 0, 10001, 2), trade(T + 1000 * MS, 0, 10000, 1)], UNNAMED),
+    Small("two_columns.csv", "generic", "0.01", "0.25", [trade(T + MS, 0, 10001, 2), trade(T + 2 * MS, 0, 10000, 1)]),
+    Small("dukascopy.csv", "generic", "0.01", "0.25", two_quotes(T + MS, T + 3 * MS)),
+    Small("metatrader.csv", "metatrader", "0.01", "0.25", [
+        quote(T + MS, 9999, None, 10001, None), quote(T + 2 * MS, 10000, None, 10001, None), trade(T + 3 * MS, 1, 10001, 2),
+        trade(T + 4 * MS, -1, 10001, 1), quote(T + 4 * MS, 10000, None, 10002, None),
+    ]),
+    Small("whole.csv", "whole", "0.01", "0.25", LAKE_ROWS),
+    Small("export.csv", "export", "0.01", "0.25", LAKE_ROWS),
+    Small("view.csv", "whole", "0.01", "0.25", LAKE_ROWS),
     Small("generic.parquet", "generic", "0.01", "0.25", two_quotes(T + US, T + 3 * US)),
     Small("one_sided.csv", "generic", "0.01", "0.25", [quote(T, 9999, 6, None, None), quote(T, 9999, 6, 10001, 8), quote(T + 100 * MS, 10000, 4, 10001, 8), quote(T + 200 * MS, 10000, 4, 10002, 2)]),
     Small("binance_depth.csv", "generic", "0.01", "0.25", BINANCE_DEPTH),

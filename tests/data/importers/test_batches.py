@@ -58,7 +58,9 @@ def test_a_side_that_lean_left_out_is_that_of_the_batch_before(tmp_path: Path) -
 
 def test_a_snapshot_of_tardis_that_goes_on_in_the_next_batch_clears_once(tmp_path: Path) -> None:
     start = "exchange,symbol,timestamp,local_timestamp,is_snapshot,side,price,amount\n"
-    (tmp_path / "t.csv").write_text(start + "x,A,1,1,true,bid,99,1\n" * (BATCH_ROWS + BATCH_ROWS // 2))
+    (tmp_path / "t.csv").write_text(
+        start + "x,A,1756857600000000,1756857600000000,true,bid,99,1\n" * (BATCH_ROWS + BATCH_ROWS // 2)
+    )
 
     rows, batches = read(tmp_path / "t.csv")
 

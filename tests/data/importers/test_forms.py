@@ -5,7 +5,7 @@ from zipfile import ZipFile
 
 import polars as pl
 import pytest
-from small_files import FIXTURES, SMALL, Small
+from small_files import FIXTURES, SMALL, Small, T
 
 from bmv.data.importers import FORMS, Options, chosen
 from bmv.data.intake import take_in
@@ -115,7 +115,7 @@ def test_the_hundredth_part_of_a_tick_is_not_lost_in_nanodollars(tmp_path: Path)
     prices = [99.99, 100.01, 0.07, 123456.789012345]
     raw = [round(price * 10**9) for price in prices]
     frame = pl.DataFrame(
-        {"price": raw, "size": [10**9] * 4, "aggressor_side": [1] * 4, "ts_event": [1] * 4, "ts_init": [1] * 4}
+        {"price": raw, "size": [10**9] * 4, "aggressor_side": [1] * 4, "ts_event": [T] * 4, "ts_init": [T] * 4}
     )
     frame.write_parquet(tmp_path / "old.parquet")
 

@@ -33,6 +33,7 @@ EVENT = np.dtype(
         ("fval", "f8"),
     ]
 )
+T, US = 1756857600_000000000, 1756857600_000000  # 2025-09-03T00:00:00Z
 TARDIS = "exchange,symbol,timestamp,local_timestamp"
 BINANCE = "id,price,qty,quote_qty,time,is_buyer_maker"
 
@@ -62,8 +63,9 @@ def refused(path: Path, lake: Lake, form: str | None = None, options: Options | 
 
 TEXTS = [
     # Name, content, form (None: it is known for what it is), what is said of it.
-    ("ticks.csv", "", None, "in none of the forms known"),
-    ("ticks.csv", "", "generic", "expected a time and a price"),
+    ("ticks.csv", "", None, "is empty"),
+    ("ticks.csv", "\n", None, "in none of the forms known"),
+    ("ticks.csv", "\n", "generic", "expected a time and a price"),
     ("ticks.csv", "time,price,size\n", None, "has no rows"),
     ("ticks.csv", "time,symbol,type,level,order_id,side,price,size,foo\n", "generic", "order_id"),
     ("ticks.csv", "time,symbol,type,level,is_snapshot,side,price,size,foo\n", None, "has no rows"),
@@ -71,7 +73,7 @@ TEXTS = [
     ("ticks.csv", "time,price,size\n1756857600,1,1\nnoon,1,1\n", None, "line 3: column 'time' is 'noon'; it should be a time in whole numbers"),
     ("ticks.csv", "time,price,size\n2025-09-03T00:00:00Z,1,1\n2025-09-33T00:00:00Z,1,1\n", None, "line 3: column 'time' is '2025-09-33T00:00:00Z'; it should be a time such as"),
     ("ticks.csv", "time,price,size\n2025-09-03T00:00:00Z,1,1\n9999-09-03T00:00:00Z,1,1\n", None, "line 3: column 'time' is '9999-09-03T00:00:00Z'; it should be a time such as"),
-    ("ticks.csv", "time,price,size\n1756857600000,1,1\n1756857600000000,1,1\n", None, "line 3: column 'time' is '1756857600000000'; it should be a time between 1678 and 2262 in ms"),
+    ("ticks.csv", "time,price,size\n1756857600000,1,1\n1756857600000000,1,1\n", None, "line 3: column 'time' is '1756857600000000'; it should be a time from 1998 to 2099 in ms; it may be a time in us"),
     ("ticks.csv", "time,price,size\n1756857600.5,1,1\n1756857600.5e3,1,1\n", None, "line 3: column 'time' is '1756857600.5e3'; it should be a time in decimal digits"),
     ("ticks.csv", "time,price,size,side\n1756857600,1,1,long\n", None, "line 2: column 'side' is 'long'; it should be one of buy, bid"),
     ("ticks.csv", "time,price,size\n1756857600,1,1\n1756857600,1,1,1\n", None, ", line 3: cannot be read as delimited text"),
@@ -79,24 +81,24 @@ TEXTS = [
     ("ticks.csv", "when,price,size\n1,1,1\n", "generic", "expected a time and a price, or a bid and an ask, among its columns when, price, size"),
     ("ticks.csv.gz", gzip.compress(b"time,price,size\n" + b"1756857600,1,1\n" * 99)[:-12], None, "damaged or cut short"),
     ("ticks.csv.gz", b"time,price,size\n1,1,1\n", "generic", "expected a time and a price"),
-    ("BTCUSDT-trades-2025-09-03.zip", "", None, "damaged or cut short"),
+    ("BTCUSDT-trades-2025-09-03.zip", "", None, "is empty"),
     ("BTCUSDT-trades-2025-09-03.zip", packed("")[:-4], None, "damaged or cut short"),
     ("BTCUSDT-trades-2025-09-03.zip", packed("1,1,1,1,1756857600000,true\n", "a.csv", "b.csv"), None, "expected one file inside, found 2"),
     ("BTCUSDT-trades-2025-09-03.zip", packed(""), None, "cannot be read as delimited text: empty CSV"),
     ("BTCUSDT-trades-2025-09-03.zip", packed(f"{BINANCE}\n"), None, "has no rows"),
     ("BTCUSDT-trades-2025-09-03.zip", packed(f"{BINANCE}\n1,1,1,1,1756857600000,true\n2,1,,1,1756857600000,true\n"), None, "line 3: column 'qty' is empty; it should be a decimal number"),
-    ("BTCUSDT-trades-2025-09-03.zip", packed("1,1,1,1,1756857600000,perhaps\n"), None, "line 1: column 'is_buyer_maker' is 'perhaps'; it should be one of true, 1, false, 0"),
+    ("BTCUSDT-trades-2025-09-03.zip", packed("1,1,1,1,1756857600000,perhaps\n"), None, "line 1: column 'is_buyer_maker' is 'perhaps'; it should be one of true, 1, t, false, 0, f"),
     ("BTCUSDT-trades-2025-09-03.zip", packed("1,1,1,1,1756857600000\n"), None, "line 1: has 5 columns; trades have 6 to 7"),
     ("BTCUSDT-trades-2025-09-03.zip", packed("id,price,quantity\n1,1,1\n"), None, "line 1: begins with 'id'; expected a number, or id,price"),
     ("trades.csv", "a,b\n", "binance", "neither its name nor its first line says"),
     ("t.csv", f"{TARDIS},id,side,price,amount\n", None, "has no rows"),
-    ("t.csv", f"{TARDIS},id,side,price,amount\nx,A,1,1,1,buy,1,1\nx,B,1,1,1,buy,1,1\n", None, "line 3: holds A and B; a tape is of one market: take one by --only symbol=A"),
-    ("t.csv", f"{TARDIS},id,side,price,amount\nx,A,1,1,1,buy,1,1\ny,A,1,1,1,buy,1,1\n", None, "line 3: holds x and y; a tape is of one market"),
-    ("t.csv", f"{TARDIS},id,side,price,amount,order_type\nx,A,1,1,1,buy,1,1,limit\n", None, "is neither trades, quotes, book_snapshot"),
-    ("deribit_liquidations_2025-09-03_PERPETUALS.csv", f"{TARDIS},id,side,price,amount\nx,A,1,1,1,buy,1,1\n", None, "liquidations are no record of all trades"),
-    ("t.csv", f"{TARDIS},id,side,price,amount\nx,A,1,1,1,buy,1,one\n", None, "line 2: column 'amount' is 'one'"),
-    ("t.csv", f"{TARDIS},is_snapshot,side,price,amount\nx,A,1,1,maybe,bid,1,1\n", None, "line 2: column 'is_snapshot' is 'maybe'; it should be one of true"),
-    ("t.csv", f"{TARDIS},funding_rate\nx,A,1,1,0.1\n", None, "is neither trades, quotes, book_snapshot nor incremental_book_L2"),
+    ("t.csv", f"{TARDIS},id,side,price,amount\nx,A,{US},{US},1,buy,1,1\nx,B,{US},{US},1,buy,1,1\n", None, "line 3: holds A and B; a tape is of one market: take one by --only symbol=A"),
+    ("t.csv", f"{TARDIS},id,side,price,amount\nx,A,{US},{US},1,buy,1,1\ny,A,{US},{US},1,buy,1,1\n", None, "line 3: holds x and y; a tape is of one market"),
+    ("t.csv", f"{TARDIS},id,side,price,amount,order_type\nx,A,{US},{US},1,buy,1,1,limit\n", None, "is neither trades, quotes, book_snapshot"),
+    ("deribit_liquidations_2025-09-03_PERPETUALS.csv", f"{TARDIS},id,side,price,amount\nx,A,{US},{US},1,buy,1,1\n", None, "liquidations are no record of all trades"),
+    ("t.csv", f"{TARDIS},id,side,price,amount\nx,A,{US},{US},1,buy,1,one\n", None, "line 2: column 'amount' is 'one'"),
+    ("t.csv", f"{TARDIS},is_snapshot,side,price,amount\nx,A,{US},{US},maybe,bid,1,1\n", None, "line 2: column 'is_snapshot' is 'maybe'; it should be one of true"),
+    ("t.csv", f"{TARDIS},funding_rate\nx,A,{US},{US},0.1\n", None, "is neither trades, quotes, book_snapshot nor incremental_book_L2"),
     ("t.csv", "symbol,id,side,price,amount\nA,1,buy,1,1\n", "tardis", "line 1: expected a column 'timestamp'"),
     ("t.csv", "a,b\n1,2\n", "tardis", "its first line is no header of Tardis"),
     ("20131007_trade.zip", packed("1,1,1\n", "20131007_aig_minute_trade.csv"), "lean", "which are no ticks; bars are not read"),
@@ -128,7 +130,7 @@ def test_a_mapping_to_a_column_that_is_not_there_is_refused(written: Written, la
 
 
 FLOATS = {
-    "ts": [1],
+    "ts": [T],
     "kind": ["trade"],
     "side": [1],
     "price": [1.0],
@@ -138,15 +140,15 @@ FLOATS = {
     "ask": [None],
     "ask_size": [None],
 }
-TICKS = {"price": [10**9], "size": [10**9], "aggressor_side": [1], "ts_event": [1], "ts_init": [1]}
+TICKS = {"price": [10**9], "size": [10**9], "aggressor_side": [1], "ts_event": [T], "ts_init": [T]}
 DELTAS = {
     "action": [1],
     "side": [1],
     "price": [10**9],
     "size": [10**9],
     "order_id": [0],
-    "ts_event": [1],
-    "ts_init": [1],
+    "ts_event": [T],
+    "ts_init": [T],
 }
 FRAMES = [
     (FLOATS | {"price": ["cheap"]}, "floats", "column 'price' is String; it should be float64 quote per base"),
@@ -154,7 +156,7 @@ FRAMES = [
     (FLOATS | {"kind": [1]}, "floats", "column 'kind' is Int64; it should be string"),
     ({"ts": [1], "kind": ["trade"]}, "floats", "column 'side' is missing; it should be int8"),
     ({"time": [[1]], "price": [1.0]}, "generic", "column 'time' is List(Int64); it should be a number, a text or a time"),
-    ({"time": [1756857600, 1], "price": ["1", "one"], "size": [1, 1]}, "generic", "row 1: column 'price' is 'one'; it should be a decimal number"),
+    ({"time": [1756857600, 1756857601], "price": ["1", "one"], "size": [1, 1]}, "generic", "row 1: column 'price' is 'one'; it should be a decimal number"),
     (TICKS | {"price": [1.5]}, "nautilus", "column 'price' is Float64; expected whole numbers, or binary of 8 or 16 bytes"),
     (TICKS | {"size": [b"123"]}, "nautilus", "column 'size' has values of [3] bytes; expected 8 or 16 in all"),
     (TICKS | {"aggressor_side": [7]}, "nautilus", "row 0: column 'aggressor_side' is 7; expected one of [0, 1, 2]"),
@@ -162,7 +164,7 @@ FRAMES = [
     ({name: two * 2 for name, two in TICKS.items()} | {"instrument_id": ["A", "B"]}, "nautilus", "holds A and B; a tape is of one market"),
     (DELTAS | {"order_id": [5]}, "nautilus", "row 0: is of a single order; only depth by price is read"),
     (DELTAS | {"action": [9]}, "nautilus", "row 0: column 'action' is 9; expected one of [1, 2, 3, 4]"),
-    ({"open": [1], "ts_event": [1], "ts_init": [1]}, "nautilus", "expected columns of a QuoteTick, a TradeTick or an OrderBookDelta"),
+    ({"open": [1], "ts_event": [T], "ts_init": [T]}, "nautilus", "expected columns of a QuoteTick, a TradeTick or an OrderBookDelta"),
 ]  # fmt: skip
 
 
@@ -202,14 +204,14 @@ BOUGHT = (0xE0000002, 1756857600_000000000, 1.0, 1.0)
 ARRAYS = [
     (saved(events(BOUGHT))[:-30], "damaged or cut short"),
     (saved(events(BOUGHT))[:80], "damaged or cut short"),
-    (b"", "damaged or cut short"),
+    (b"", "is empty"),
     (saved(events()), "has no rows"),
     (saved(np.zeros((3, 6))), "expected events with the fields ev, exch_ts, local_ts, px, qty"),
     (saved(np.zeros(3, [("ev", "f8"), *EVENT.descr[1:]])), "field 'ev' is float64; expected an integer"),
     (saved(np.zeros(3, EVENT.descr[:4])), "field 'qty' is missing; expected a float"),
     (saved(np.array([{"ev": 1}], object)), "expected events with the fields"),
-    (saved(events((2, 1, 1.0, 1.0))), "no event is marked as the venue's"),
-    (saved(events(BOUGHT, (0xE000000A, 1, 1.0, 1.0))), "row 1: event 10 is no trade, and no change of depth by price"),
+    (saved(events((2, T, 1.0, 1.0))), "no event is marked as the venue's"),
+    (saved(events(BOUGHT, (0xE000000A, T, 1.0, 1.0))), "row 1: event 10 is no trade, and no change of depth by price"),
 ]
 
 
@@ -258,7 +260,8 @@ def test_files_of_databento_that_are_not_what_they_should_be_are_refused(written
     rows = {
         "cut.dbn": (whole[:-1], "ends within a record"),
         "head.dbn": (whole[:40], "damaged"),
-        "empty.dbn": (b"", "ends within its first lines"),
+        "empty.dbn": (b"", "is empty"),
+        "magic.dbn": (whole[:4], "ends within its first lines"),
         "two.dbn": (whole + other, "holds instrument_id 42 and 43; a tape is of one market"),
         "mixed.dbn": (head + quotes[-80:], "holds records that are not of its schema trades"),
         "length.dbn": (head + b"\x0a" + bytes(record[1:]), "damaged, or no DBN: Malformed"),

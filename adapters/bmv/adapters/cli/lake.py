@@ -48,6 +48,10 @@ IGNORE = click.option(
     "--ignore", "ignore", multiple=True, metavar="COLUMN",
     help="Generic form: this column says nothing, whatever its name. May be repeated.",
 )  # fmt: skip
+COLUMNS = click.option(
+    "--columns", "header", metavar="NAME,NAME,…", help="Generic form: names of the columns of a text without a header."
+)
+DAY_FIRST = click.option("--day-first/--month-first", default=None, help="How 01/05/2026 is to be read.")
 LOCAL = click.option("--local-time", is_flag=True, help="Take the recorder's time, where a form has both.")
 
 
@@ -55,7 +59,9 @@ def reading(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command the options of how files are read, as one argument `options`."""
 
     @COLUMN
+    @COLUMNS
     @TIME_UNIT
+    @DAY_FIRST
     @KIND
     @LOCAL
     @ONLY
@@ -64,21 +70,26 @@ def reading(command: Callable[..., None]) -> Callable[..., None]:
     def wrapped(
         *words: Any,
         columns: tuple[str, ...],
+        header: str | None,
         time_unit: str,
+        day_first: bool | None,
         kind: str | None,
         local_time: bool,
         only: tuple[str, ...],
         ignore: tuple[str, ...],
         **others: Any,
     ) -> None:
-        command(*words, options=_options(columns, time_unit, kind, local_time, only, ignore), **others)
+        options = _options(columns, header, time_unit, day_first, kind, local_time, only, ignore)
+        command(*words, options=options, **others)
 
     return wrapped
 
 
 def _options(
     columns: tuple[str, ...],
+    header: str | None,
     time_unit: str,
+    day_first: bool | None,
     kind: str | None,
     local_time: bool,
     only: tuple[str, ...],
@@ -90,7 +101,8 @@ def _options(
     wanted = dict[str, list[str]]()
     for name, value in _pairs("--only", only, "COLUMN=VALUE, such as --only symbol=BTCUSDT"):
         wanted.setdefault(name, []).append(value)
-    return Options(named, time_unit, kind, local_time, wanted, ignore)
+    names = None if header is None else [name.strip() for name in header.split(",")]
+    return Options(named, time_unit, kind, local_time, wanted, ignore, names, day_first)
 
 
 def _pairs(option: str, words: tuple[str, ...], expected: str) -> Iterator[tuple[str, str]]:
@@ -142,6 +154,9 @@ def take(
       nautilus     NautilusTrader's Parquet catalogue: QuoteTick, TradeTick, OrderBookDelta by price
       databento    Databento's DBN: trades, tbbo, mbp-1, mbp-10 (needs bmv[databento])
       lean         Lean's tick zips, 20131007_trade.zip: equities (USA), crypto, forex, CFDs
+      metatrader   ticks as MetaTrader 5 exports them: <DATE>, <TIME>, <BID>, <ASK>, …
+      whole        CSV of bmv in whole ticks and lots: export --whole, the view bmv.ticks
+      export       CSV of bmv in units: what bmv data export writes
       generic      CSV or Parquet by the names of its columns (--column ts=time --column size=qty …)
 
     \b
@@ -504,6 +519,8 @@ def _guess(path: Path, form: str | None, options: "Options") -> str:
 
     try:
         tick, lot = steps_told(path, form, options)
+    except DataError:  # The file can't be read, whatever its steps are.
+        raise
     except Exception:  # A hint may fail for any reason; the error that it belongs to is told all the same.
         return ""
     if tick is None:

@@ -8,6 +8,7 @@ from numpy import bool_, int64, uint8
 from numpy.typing import NDArray
 
 from bmv.adapters.parquet.source import Source
+from bmv.data.calendar import EARLIEST_NS, LATEST_NS, meant
 from bmv.data.quality import WORDS, Fault, Quality, utc
 from bmv.ports.errors import DataError
 from bmv.ports.market import NOTIONAL_MAX, PRICE_TICKS_MAX, Market
@@ -23,9 +24,18 @@ class Reading:
         market: For the largest amount of money a row may speak of.
         end_ns: Rows from this time on are not of the run, wherever they stand.
         quality: Where rows, told and dropped, are counted.
+        earliest_ns: A row before this time is no tick of any market, and is refused.
     """
 
-    def __init__(self, market: Market, end_ns: int, quality: Quality, price_ticks_max: int = PRICE_TICKS_MAX) -> None:
+    def __init__(
+        self,
+        market: Market,
+        end_ns: int,
+        quality: Quality,
+        price_ticks_max: int = PRICE_TICKS_MAX,
+        earliest_ns: int = EARLIEST_NS,
+    ) -> None:
+        self.earliest_ns = earliest_ns
         self.end_ns = end_ns
         self.quality = quality
         self.last_ns: int | None = None  # Time of the last good row.
@@ -40,6 +50,7 @@ class Reading:
             raise DataError(
                 f"{source.path}: damaged: it holds rows later than {utc(source.last_ns)}, its end by its footer"
             )
+        self._refuse_impossible(source, offset, ts_ns, faults)
         keep = self._keep(source, offset, ts_ns, faults)
         told = Columns(*(_whole(frame[name].to_numpy(), keep) for name in Columns._fields))
         off_lot = frame["off_lot"] if keep is None else frame["off_lot"].filter(pl.Series(keep))
@@ -49,6 +60,19 @@ class Reading:
         if len(told.ts_ns):
             self.last_ns = int(told.ts_ns[-1])
         return told
+
+    def _refuse_impossible(self, source: Source, offset: int, ts_ns: NDArray[int64], faults: NDArray[uint8]) -> None:
+        """Refuse times at which no market was open: a clock, a day, or another unit was taken for them."""
+        if self.earliest_ns <= ts_ns.min() and ts_ns.max() < LATEST_NS:
+            return
+        wrong = (ts_ns < self.earliest_ns) | (ts_ns >= LATEST_NS)
+        if not (wrong := wrong & (faults != Fault.TIME)).any():
+            return
+        at = int(np.argmax(wrong))
+        raise DataError(
+            f"{source.shown}, row {offset + at} (the first is 0): column '{source.time}' is {ts_ns[at]}; "
+            f"{meant(ts_ns[at], 'ns')}"
+        )
 
     def _keep(
         self, source: Source, offset: int, ts_ns: NDArray[int64], faults: NDArray[uint8]

@@ -12,6 +12,7 @@ from numpy import int64
 from bmv.adapters.parquet.infer import infer_tick
 from bmv.adapters.parquet.reading import MAX_NS, MIN_NS, Reading, where
 from bmv.adapters.parquet.source import Source, named_otherwise, open_all
+from bmv.data.calendar import EARLIEST_NS
 from bmv.data.files import sha256
 from bmv.data.lake import refuse_altered
 from bmv.data.parquet import readable
@@ -42,6 +43,7 @@ class ParquetTape:
         end_ns: End of the run (exclusive); None: that of the data.
         max_bad_share: Fraction of the rows of the run that may be bad, 0 to 1; above it the run is refused.
         price_ticks_max: Highest price at which what may be held can still be counted; above it the run is refused.
+        earliest_ns: A row before this time (nanoseconds UTC) can't be of a market, and ends the run.
         batch_rows: Rows read at a time; what is told does not depend on it, memory does (about 0.3 kB a row).
 
     A quote whose sides are both absent is told: the book was empty. `quality` is complete after `batches` has ended,
@@ -57,6 +59,7 @@ class ParquetTape:
         max_bad_share: float = 0.01,
         batch_rows: int = 524_288,
         price_ticks_max: int = PRICE_TICKS_MAX,
+        earliest_ns: int = EARLIEST_NS,
     ) -> None:
         self.paths = paths
         self.market = market
@@ -65,6 +68,7 @@ class ParquetTape:
         self.max_bad_share = max_bad_share
         self.batch_rows = batch_rows
         self.price_ticks_max = price_ticks_max
+        self.earliest_ns = earliest_ns
         self.quality = Quality()
         self.seed_quality = Quality()
         self.seeded: list[Span] = []
@@ -98,7 +102,7 @@ class ParquetTape:
             return _none()
         self.seeded = self._spans(max(self.start_ns - history_ns, MIN_NS), self.start_ns)
         self.seed_quality = Quality()
-        reading = Reading(self.market, self.start_ns, self.seed_quality)
+        reading = Reading(self.market, self.start_ns, self.seed_quality, earliest_ns=self.earliest_ns)
         trades = [_trades(reading.take(*read)) for read in self._read(self.seeded)]
         return Columns(*map(np.concatenate, zip(*trades, strict=True))) if trades else _none()
 
@@ -106,7 +110,11 @@ class ParquetTape:
         """Yield the good rows of the run; `DataError` as soon as too many are bad, at the latest after the last row."""
         self.quality = Quality()
         reading = Reading(
-            self.market, MAX_NS if self.end_ns is None else self.end_ns, self.quality, self.price_ticks_max
+            self.market,
+            MAX_NS if self.end_ns is None else self.end_ns,
+            self.quality,
+            self.price_ticks_max,
+            self.earliest_ns,
         )
         rows = sum(stop - start for _, start, stop in self.window)
         for read in self._read(self.window):

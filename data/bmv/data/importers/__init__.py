@@ -1,6 +1,18 @@
 """The forms in which other people keep ticks, each a way to read a file as rows in units."""
 
-from bmv.data.importers import binance, databento, floats, generic, hftbacktest, lake, lean, nautilus, tardis
+from bmv.data.importers import (
+    binance,
+    databento,
+    floats,
+    generic,
+    hftbacktest,
+    lake,
+    lean,
+    metatrader,
+    nautilus,
+    tardis,
+    whole,
+)
 from bmv.data.importers.form import Form, Options, chosen, refuse_two_markets
 
 FORMS: tuple[Form, ...] = (
@@ -12,6 +24,9 @@ FORMS: tuple[Form, ...] = (
     nautilus.NAUTILUS,
     databento.DATABENTO,
     lean.LEAN,
+    metatrader.METATRADER,
+    whole.WHOLE,
+    whole.UNITS,
     generic.GENERIC,
 )
 

@@ -15,6 +15,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from bmv.data.calendar import refuse_impossible
 from bmv.data.importers.form import Form, Options, filled, in_units
 from bmv.data.parquet import ROW
 from bmv.ports.errors import DataError, UsageError
@@ -52,7 +53,9 @@ def read(path: Path, options: Options) -> Iterator[pl.DataFrame]:
     schema, row, before = "", 0, None
     for schema, records in _records(path):
         before = _one_market(path, records, schema, before)
-        yield filled(_told(path, records, schema, row, clock))
+        rows = filled(_told(path, records, schema, row, clock))
+        refuse_impossible(path, rows[ROW], rows["ts"], clock)
+        yield rows
         row += len(records)
 
 

@@ -5,11 +5,12 @@ from pathlib import Path
 
 import polars as pl
 
+from bmv.data.calendar import refuse_impossible
 from bmv.data.importers.form import Form, Options, column_of, filled, kept_by, refuse_none_kept
 from bmv.data.importers.meaning import Values
 from bmv.data.importers.signs import Signs
 from bmv.data.importers.sorts import Facts, refuse_more
-from bmv.data.parquet import parquet_batches, parquet_columns, readable
+from bmv.data.parquet import ROW, parquet_batches, parquet_columns, readable
 from bmv.data.schema import FLOATS
 from bmv.ports.errors import DataError
 
@@ -41,6 +42,7 @@ def read(path: Path, options: Options) -> Iterator[pl.DataFrame]:
         with readable(path):
             rows = kept_by(path, part, options)
             made = filled(rows.with_columns(pl.col("kind").cast(pl.String), pl.col("ts").cast(pl.Int64, strict=False)))
+        refuse_impossible(path, made[ROW], made["ts"], "ts")
         some |= len(made) > 0
         yield made
     if not some:

@@ -36,6 +36,9 @@ class Options:
         local_time: Take the time at which the recorder received a row, where a form has both.
         only: Column -> what must stand in it for a row to be taken; of one column any of several.
         ignore: Columns that say nothing, whatever their names.
+        header: For the generic form: the names of the columns of a text whose first line does not name them.
+        day_first: How `01/05/2026` is to be read; None: as its file shows, else it is refused.
+        steps: Tick size and lot size, for files in whole ticks and lots that don't state them.
     """
 
     columns: Mapping[str, str] = field(default_factory=dict)
@@ -44,11 +47,15 @@ class Options:
     local_time: bool = False
     only: Mapping[str, Sequence[str]] = field(default_factory=dict)
     ignore: Sequence[str] = ()
+    header: Sequence[str] | None = None
+    day_first: bool | None = None
+    steps: tuple[Decimal, Decimal] | None = None
 
     def given(self) -> dict[str, str]:
         """Return what was said: the name of each option -> how it is written."""
-        flags = {"columns": "--column", "kind": "--kind", "only": "--only", "ignore": "--ignore"}
+        flags = {"columns": "--column", "kind": "--kind", "only": "--only", "ignore": "--ignore", "header": "--columns"}
         said = {name: flag for name, flag in flags.items() if getattr(self, name)}
+        said |= {"day_first": "--day-first or --month-first"} if self.day_first is not None else {}
         said |= {"time_unit": "--time-unit"} if self.time_unit != "auto" else {}
         return said | ({"local_time": "--local-time"} if self.local_time else {})
 
@@ -121,10 +128,9 @@ def chosen(forms: Sequence[Form], path: Path, name: str | None, options: Options
 
 
 def _chosen(forms: Sequence[Form], path: Path, name: str | None, options: Options) -> Form:
-    if name is None and options.columns:
+    if name is None and (options.columns or options.header):
         name = "generic"
-    if not path.is_file():
-        raise DataError(f"{path}: no such file")
+    refuse_nothing(path)
     if name is not None:
         for form in forms:
             if form.name == name:
@@ -136,6 +142,16 @@ def _chosen(forms: Sequence[Form], path: Path, name: str | None, options: Option
     raise DataError(f"{path}: in none of the forms known; {_expected(path)}")
 
 
+def refuse_nothing(path: Path) -> None:
+    """Raise `DataError` where there is no file, or nothing in it."""
+    if path.is_dir():
+        raise DataError(f"{path}: is a folder; expected files, such as {path}/*.csv")
+    if not path.is_file():
+        raise DataError(f"{path}: no such file")
+    if not path.stat().st_size:
+        raise DataError(f"{path}: is empty")
+
+
 def _expected(path: Path) -> str:
     """Say what a file that no form knows would have to be."""
     line = first_line(path)
@@ -144,8 +160,8 @@ def _expected(path: Path) -> str:
     begins = line if len(line) <= SHOWN else f"{line[:SHOWN]}…"
     return (
         f"its first line is {begins!r}; expected the names of its columns there, such as time,price,size,side or "
-        "time,bid,bid_size,ask,ask_size; say which column is which with --column ts=NAME …, or which form it has with "
-        "--format"
+        "time,bid,bid_size,ask,ask_size; say which column is which with --column ts=NAME …, what they are "
+        "where no line names them with --columns ts,price,size, or which form it has with --format"
     )
 
 

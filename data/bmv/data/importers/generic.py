@@ -6,6 +6,7 @@ A file is looked at whole before its first row is read: what its columns say tog
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -20,14 +21,33 @@ from bmv.data.importers.text import BOUGHT, FALSE, SOLD, TRUE, Cells, cells, fir
 from bmv.data.parquet import ROW, is_parquet, parquet_batches, parquet_columns
 from bmv.ports.errors import DataError, UsageError
 
+# Options that say how a file is read, as they can be remembered.
+_Frozen = tuple[
+    str, str | None, tuple[tuple[str, tuple[str, ...]], ...], tuple[str, ...], tuple[str, ...] | None, bool | None
+]
+
 # Our name -> names that it goes by, whatever stands between their words; the first that a file has is taken.
 KNOWN: Mapping[str, Sequence[str]] = {
-    "ts": ("ts", "ts_ns", "timestamp", "time", "datetime", "date", "exchange_ts", "transact_time", "trade_time"),
+    "ts": (
+        "ts",
+        "ts_ns",
+        "timestamp",
+        "time",
+        "datetime",
+        "exchange_ts",
+        "transact_time",
+        "trade_time",
+        "created_time",  # OKX.
+        "created_at",  # dYdX.
+        "mts",  # Bitfinex.
+    ),
+    "date": ("date", "day", "trade_date"),
     "kind": ("kind", "type", "event"),
     "side": ("side", "aggressor", "taker_side", "aggressor_side", "trade_side", "direction"),
     "buyer_maker": ("buyer_maker", "is_buyer_maker", "buyer_is_maker"),
     "price": ("price", "px", "last", "last_price", "trade_price"),
-    "size": ("size", "qty", "quantity", "amount", "volume", "trade_size"),
+    "size": ("size", "qty", "quantity", "amount", "volume", "trade_size", "sz"),
+    "signed_size": (),
     "bid": ("bid", "bid_price", "best_bid", "best_bid_price", "bid_px", "best_bid_px"),
     "bid_size": (
         "bid_size",
@@ -55,16 +75,22 @@ KNOWN: Mapping[str, Sequence[str]] = {
     ),
 }
 
+# Names of a time where there is none of another name; beside one they say when it was received, or the same again.
+TIMES_ALONE = ("gmt_time", "utc_time", "local_time")  # The first and the last are Dukascopy's.
+OF_DYDX = {"createdat", "createdatheight", "type"}
+
 
 def knows(path: Path) -> bool:
     """Know a file that names a time, and a price or a quote, in words of `KNOWN`."""
-    found = _found(path, _names(path), Options())
+    found = _found(path, _names(path, Options()), Options())
     return "ts" in found and ("price" in found or "bid" in found)
 
 
 def read(path: Path, options: Options) -> Iterator[pl.DataFrame]:
     """Yield the rows of one file, as what its columns say that they are."""
     reading = _reading(path, options)
+    if is_parquet(path) and isinstance(pl.read_parquet_schema(str(path))[reading.found["ts"]], pl.Datetime):
+        options = replace(options, time_unit="ns")
     with _parts(path, options, _with_asked(path, options, reading.found.values())) as parts:
         shape = shape_of(path, reading, "row" if is_parquet(path) else "line")
         for part in parts:
@@ -97,9 +123,10 @@ def _reading(path: Path, options: Options) -> Reading:
     return _looked_at(path, stamp, tuple(sorted(options.columns.items())), _frozen(options))
 
 
-def _frozen(options: Options) -> tuple[str, str | None, tuple[tuple[str, tuple[str, ...]], ...], tuple[str, ...]]:
+def _frozen(options: Options) -> _Frozen:
     only = tuple((name, tuple(values)) for name, values in options.only.items())
-    return options.time_unit, options.kind, only, tuple(options.ignore)
+    header = None if options.header is None else tuple(options.header)
+    return options.time_unit, options.kind, only, tuple(options.ignore), header, options.day_first
 
 
 @lru_cache(maxsize=64)
@@ -107,16 +134,19 @@ def _looked_at(
     path: Path,
     stamp: tuple[int, int, int],
     columns: tuple[tuple[str, str], ...],
-    others: tuple[str, str | None, tuple[tuple[str, tuple[str, ...]], ...], tuple[str, ...]],
+    others: _Frozen,
 ) -> Reading:
-    time_unit, kind, only, ignore = others
-    options = Options(dict(columns), time_unit, kind, only=dict(only), ignore=ignore)
-    names = _names(path)
+    time_unit, kind, only, ignore, header, day_first = others
+    options = Options(
+        dict(columns), time_unit, kind, only=dict(only), ignore=ignore, header=header, day_first=day_first
+    )
+    names = _names(path, options)
     found = _found(path, names, options)
     if "ts" not in found or not {"price", "bid", "ask"} & set(found):
         raise DataError(
             f"{path}: expected a time and a price, or a bid and an ask, among its columns {', '.join(names)}; "
-            "say which they are with --column ts=NAME --column price=NAME …; a text names its columns in its first line"
+            "say which they are with --column ts=NAME --column price=NAME …; a text names its columns in its first "
+            "line, else --columns ts,price,size does"
         )
     rivals = _rivals(path, names, options, found)
     ours = {theirs for name, theirs in found.items() if name not in ("kind", "side", "buyer_maker")}
@@ -136,15 +166,16 @@ def _looked_at(
 def _parts(path: Path, options: Options, wanted: Sequence[str]) -> Iterator[Iterator[Cells]]:
     """Give the rows that are asked for in batches, all cells as text: both kinds of file are read by one rule."""
     if is_parquet(path):
-        yield picked((_texts(path, rows, wanted) for rows in parquet_batches(path, wanted)), options)
+        known = dict[str, str]()
+        yield picked((_texts(path, rows, wanted, known) for rows in parquet_batches(path, wanted)), options)
         return
     with unpacked(path) as plain_text:
-        separator = separator_of(first_line(path))
-        yield picked(cells(plain_text, path, separator=separator, wanted=wanted), options)
+        header = _names(path, options) if options.header else None
+        yield picked(cells(plain_text, path, header, separator_of(first_line(path)), wanted), options)
 
 
-def _texts(path: Path, rows: pl.DataFrame, wanted: Sequence[str]) -> Cells:
-    return Cells(path, rows.with_columns(_as_text(path, rows.schema[name], name) for name in wanted), "row")
+def _texts(path: Path, rows: pl.DataFrame, wanted: Sequence[str], known: dict[str, str]) -> Cells:
+    return Cells(path, rows.with_columns(_as_text(path, rows.schema[name], name) for name in wanted), "row", known)
 
 
 def _as_text(path: Path, kind: pl.DataType, name: str) -> pl.Expr:
@@ -152,22 +183,40 @@ def _as_text(path: Path, kind: pl.DataType, name: str) -> pl.Expr:
     if isinstance(kind, pl.Datetime):  # With a zone or without, what is stored counts from 1970 UTC.
         held = pl.col(name).dt.year().is_between(1678, 2261)
         return pl.when(held).then(pl.col(name).dt.cast_time_unit("ns").cast(pl.Int64).cast(pl.String)).alias(name)
-    if kind.is_nested() or isinstance(kind, pl.Binary | pl.Object | pl.Duration | pl.Time):
+    if isinstance(kind, pl.Time):
+        return pl.col(name).dt.to_string("%H:%M:%S%.9f")
+    if kind.is_nested() or isinstance(kind, pl.Binary | pl.Object | pl.Duration):
         raise DataError(f"{path}: column '{name}' is {kind}; it should be a number, a text or a time")
     return pl.col(name).cast(pl.String)
 
 
-def _names(path: Path) -> list[str]:
-    """Return the names of the columns of a file."""
+def _names(path: Path, options: Options) -> list[str]:
+    """Return the names of the columns of a file, as its first line or `options` give them."""
     if is_parquet(path):
+        if options.header:
+            raise UsageError(f"{path}: is Parquet, which names its columns: --columns is for texts without a header")
         return parquet_columns(path)
     line = first_line(path)
-    return [name.strip().strip('"') for name in line.split(separator_of(line))]
+    names = [name.strip().strip('"') for name in line.split(separator_of(line))]
+    if options.header is None:
+        return names
+    if len(names) != len(options.header):
+        given = f"{len(options.header)}: {','.join(options.header)}"
+        raise DataError(f"{path}, line 1: has {len(names)} columns, --columns names {given}")
+    return [
+        f"column {number}" if name in ("", "_", *options.header[: number - 1]) else name
+        for number, name in enumerate(options.header, 1)
+    ]
 
 
 def _ignored(path: Path, options: Options) -> set[str]:
-    names = _names(path)
-    return {column_of(path, names, name, "--ignore") for name in options.ignore}
+    """Return the columns that are passed over: those asked for, and those of forms whose meaning is known."""
+    names = _names(path, options)
+    known = {name for name in names if plain(name) == "type"} if set(map(plain, names)) >= OF_DYDX else set()
+    if options.header:
+        known |= {name for name in names if name.startswith("column ")}
+    # dYdX's `type` says by which sort of order a trade came, LIMIT or LIQUIDATED: all rows are trades.
+    return known | {column_of(path, names, name, "--ignore") for name in options.ignore}
 
 
 def _found(path: Path, names: Sequence[str], options: Options) -> dict[str, str]:
@@ -181,9 +230,23 @@ def _found(path: Path, names: Sequence[str], options: Options) -> dict[str, str]
         raise DataError(f"{path}: has two columns '{twice[0]}'; expected one of each name")
     there = [name for name in names if name not in _ignored(path, options)]
     found = {ours: _candidates(there, ours)[0] for ours in KNOWN if _candidates(there, ours)}
+    found |= _times(there, found, mapping)
+    if "date" in found and "date" not in mapping and plain(found.get("ts", "")) != "time":
+        del found["date"]  # The time has its day.
+    if plain(found.get("ts", "")) == "mts" and "size" in found and not {"side", "size"} & {*found, *mapping} - {"size"}:
+        found["signed_size"] = found.pop("size")  # Bitfinex: what was sold has a minus.
     if {"side", "buyer_maker"} & set(mapping):  # Both say one thing; that which was asked for wins.
         found = {ours: theirs for ours, theirs in found.items() if ours not in ("side", "buyer_maker")}
     return found | dict(mapping)
+
+
+def _times(names: Sequence[str], found: Mapping[str, str], mapping: Mapping[str, str]) -> dict[str, str]:
+    """Return the column of times where none has a name of one: of another name, or of days with their clocks."""
+    if "ts" in found or "ts" in mapping:
+        return {}
+    alone = [name for known in TIMES_ALONE for name in names if plain(name) == plain(known)]
+    alone += [found["date"]] if "date" in found else []
+    return {"ts": alone[0]} if alone else {}
 
 
 def _candidates(names: Sequence[str], ours: str) -> list[str]:
@@ -238,18 +301,21 @@ def _meant(part: Cells, ours: str, name: str) -> pl.Series:
 
 def _with_asked(path: Path, options: Options, wanted: Iterable[str]) -> list[str]:
     """Return the columns that are wanted, and those by which rows are picked."""
-    asked = [column_of(path, _names(path), name, "--only") for name in options.only]
+    asked = [column_of(path, _names(path, options), name, "--only") for name in options.only]
     return list(dict.fromkeys([*wanted, *asked]))
 
 
 def _rows(part: Cells, reading: Reading, options: Options) -> pl.DataFrame:
     found = reading.found
-    made = {ROW: part.lines, "ts": part.times(found["ts"], options.time_unit)}
+    made = {ROW: part.lines, "ts": part.times(found["ts"], options.time_unit, found.get("date"), options.day_first)}
     one_sided = reading.sort in (ONE_SIDED, CHANGES) or (reading.sort in (TOP, RUNGS) and "bid" not in found)
     for name in ("price", "size", "bid", "bid_size", "ask", "ask_size"):
         if name in found:
             made[name] = part.floats(found[name], empty=not (one_sided and name == "price"))
-    if "side" in found:
+    if "signed_size" in found:
+        signed = part.floats(found["signed_size"])
+        made |= {"size": signed.abs(), "side": signed.sign().cast(pl.Int64)}
+    elif "side" in found:
         made["side"] = part.words(found["side"], {BOUGHT: 1, SOLD: -1}) if one_sided else part.sides(found["side"])
     elif "buyer_maker" in found:  # A print whose buyer was the maker was sold.
         made["side"] = _by_maker(part, found["buyer_maker"])
@@ -277,5 +343,5 @@ GENERIC = Form(
     unused,
     notes=notes,
     market=market,
-    heeds=frozenset({"columns", "time_unit", "kind", "only", "ignore"}),
+    heeds=frozenset({"columns", "header", "time_unit", "day_first", "kind", "only", "ignore"}),
 )

@@ -16,8 +16,10 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from bmv.data.calendar import refuse_impossible
 from bmv.data.importers.form import Form, Options, filled
-from bmv.data.importers.text import DAMAGED, in_ns, unit_of
+from bmv.data.importers.text import DAMAGED, members
+from bmv.data.importers.times import in_ns, unit_of
 from bmv.data.parquet import BATCH_ROWS, ROW
 from bmv.ports.errors import DataError
 
@@ -70,6 +72,7 @@ def read(path: Path, options: Options) -> Iterator[pl.DataFrame]:
         if not len(events):
             continue
         taken, unit = True, unit_of(events["ts"], unit)
+        refuse_impossible(path, events[ROW], events["ts"], clock, unit)
         events = events.with_columns(in_ns(events["ts"], unit), what=pl.col("event") & WHAT, side=_side())
         yield filled(_told(path, events, book))
     if not taken and _rows(path):
@@ -207,7 +210,7 @@ def _opened(path: Path) -> Iterator[IO[bytes]]:
                 yield stream
             return
         with zipfile.ZipFile(path) as archive:
-            names = archive.namelist()
+            names = members(archive)
             if "data.npy" not in names and len(names) != 1:
                 raise DataError(f"{path}: expected an array called data, found {', '.join(names) or 'none'}")
             with archive.open("data.npy" if "data.npy" in names else names[0]) as stream:

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import polars as pl
 
+from bmv.data.calendar import refuse_impossible
 from bmv.data.importers.floats import refuse_others
 from bmv.data.importers.form import Form, Options, filled, in_units
 from bmv.data.lake import market_of
-from bmv.data.parquet import is_parquet, parquet_batches, parquet_columns, readable
+from bmv.data.parquet import ROW, is_parquet, parquet_batches, parquet_columns, readable
 from bmv.data.schema import LAKE, LAKE_SCHEMA
 from bmv.data.steps import KINDS
 from bmv.ports.errors import DataError
@@ -40,6 +41,7 @@ def read(path: Path, options: Options) -> Iterator[pl.DataFrame]:
                 *(in_units(rows[name], per_lot).alias(name) for name in ("size", "bid_size", "ask_size")),
             )
             made = filled(made)
+        refuse_impossible(path, made[ROW], made["ts"], "ts_ns")
         yield made
 
 

@@ -15,8 +15,9 @@ from typing import NamedTuple
 
 import polars as pl
 
+from bmv.data.calendar import YEARS, YEARS_OF_TICKS
 from bmv.data.importers.form import Form, Options, filled, in_units
-from bmv.data.importers.text import DAMAGED, Cells, cells, first_line, unpacked
+from bmv.data.importers.text import DAMAGED, Cells, cells, first_line, members, unpacked
 from bmv.data.parquet import ROW
 from bmv.ports.errors import DataError
 
@@ -87,7 +88,7 @@ def _member(path: Path) -> str:
     """Return the name of what is in a zip; empty where that can't be told."""
     try:
         with zipfile.ZipFile(path) as archive:
-            return archive.namelist()[0]
+            return members(archive)[0]
     except (*DAMAGED, OSError):
         return ""
 
@@ -112,9 +113,12 @@ def _day(path: Path, line: str) -> _Day:
     if (asset == "equity" and market not in ("usa", "")) or market == "fxcm":
         raise DataError(f"{path}: the time zone of {market} is not known; read are equities of usa, and files in UTC")
     try:
-        return _Day(asset, kind, date.fromisoformat(named[1]))
+        day = date.fromisoformat(named[1])
     except ValueError as error:
         raise DataError(f"{path}: {named[1]} is no day") from error
+    if day.year not in YEARS_OF_TICKS:
+        raise DataError(f"{path}: {named[1]} is no day of ticks; expected one {YEARS}")
+    return _Day(asset, kind, day)
 
 
 def _folders(path: Path) -> tuple[str, str]:
@@ -134,7 +138,7 @@ def _asset(member: str, kind: str, width: int) -> str | None:
 
 def _times(part: Cells, of: _Day) -> pl.Series:
     """Return times in nanoseconds UTC; on the day that a clock is set back, those told twice are the earlier ones."""
-    since = part.times("time", "ms")
+    since = part.since_midnight("time", "ms")
     part.refuse("time", ~since.is_between(0, DAY_MS * 1_000_000), "milliseconds since midnight")
     midnight = pl.datetime(of.day.year, of.day.month, of.day.day, time_unit="ns")
     local = pl.select(midnight + pl.lit(since).cast(pl.Duration("ns"))).to_series()

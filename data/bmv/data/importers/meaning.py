@@ -45,7 +45,8 @@ ROLES: Mapping[str, Sequence[str]] = {
         "receive_timestamp", "quote_qty", "quote_quantity", "quote_volume", "quote_size", "quote_amount", "base_qty",
         "notional", "gross_value", "home_notional", "foreign_notional", "turnover", "is_best_match", "best_match",
         "tick_direction", "mid", "mid_price", "spread", "count", "orders", "num_orders", "n_orders", "order_count",
-        "bid_count", "ask_count", "bid_orders", "ask_orders", "latency", "fee", "rpi", "is_rpi",
+        "bid_count", "ask_count", "bid_orders", "ask_orders", "latency", "fee", "rpi", "is_rpi", "date", "day",
+        "trade_date", "created_at_height",
     ),
 }  # fmt: skip
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import polars as pl
 
+from bmv.data.calendar import refuse_impossible
 from bmv.data.importers.form import Form, Options, filled, in_units
 from bmv.data.parquet import ROW, parquet_batches, parquet_columns, readable
 from bmv.ports.errors import DataError
@@ -61,6 +62,7 @@ def read(path: Path, options: Options) -> Iterator[pl.DataFrame]:
             else:
                 made = _trades(path, rows) if names == TRADE else _deltas(path, rows)
             made = filled(made)
+        refuse_impossible(path, made[ROW], made["ts"], clock)
         yield made
 
 

@@ -28,7 +28,7 @@ ALLOWED = {
     "trade": {"trade"}, "quote": {"quote"}, "depth": {"depth", "snap", "set", "gone", "change"},
 }  # fmt: skip
 OWN_EXPORT = {"kind", "side", "price", "size", "bid", "bid_size", "ask", "ask_size"}
-ONE, BOOK = ("side", "buyer_maker", "price", "size"), ("bid", "bid_size", "ask", "ask_size")
+ONE, BOOK = ("side", "buyer_maker", "price", "size", "signed_size"), ("bid", "bid_size", "ask", "ask_size")
 OF_VENUES = ("exchange", "exchangeid", "venue", "publisherid")
 OF_PRINTS = ("aggressor", "taker_side", "aggressor_side", "trade_side", "trade_price", "trade_size", "buyer_maker")
 BARS = 3  # Of open, high, low and close; so many make a bar.
@@ -118,10 +118,11 @@ def sort_of(facts: Facts) -> Reading:
 
 def _needed(sort: str, found: Mapping[str, str]) -> set[str]:
     """Return our names of the columns that rows of a sort are made of."""
+    ts = {"ts", "date"}
     if sort in (MET, MIXED):
-        return {"ts", *ONE, *BOOK}
+        return ts | {*ONE, *BOOK}
     wide = sort == QUOTES or (sort in (TOP, RUNGS) and {"bid", "ask"} <= set(found))
-    return {"ts", *(BOOK if wide else ONE)}
+    return ts | {*(BOOK if wide else ONE)}
 
 
 def refuse_more(facts: Facts) -> None:
@@ -332,7 +333,7 @@ def _of_prints(facts: Facts, found: Mapping[str, str]) -> list[str]:
 def _prints(facts: Facts, found: Mapping[str, str]) -> str:
     """Refuse prints that have no price, or whose sides are not sure, or stand as those of a book do."""
     for name in ("price", "size"):
-        if name not in found:
+        if name not in found and not (name == "size" and "signed_size" in found):
             raise facts.error(
                 f"has no column for the {name} of its prints among {', '.join(facts.names)}: name it with --column "
                 f"{name}=NAME"
