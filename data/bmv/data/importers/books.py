@@ -212,6 +212,9 @@ class _Marked:
         self._of_snapshot: int | None = None
 
     def __call__(self, rows: pl.DataFrame) -> pl.DataFrame:
+        kinds = {"side": pl.Int64, "price": pl.Float64, "size": pl.Float64}
+        missing = {name: kind for name, kind in kinds.items() if name not in rows.columns}
+        rows = rows.with_columns(pl.lit(None, kind).alias(name) for name, kind in missing.items())  # Bad rows, each.
         snap, gone = pl.lit(False), pl.lit(False)
         if "what" in rows.columns:
             snap, gone = pl.col("what") == "snap", pl.col("what") == "gone"
