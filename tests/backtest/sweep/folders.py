@@ -77,14 +77,16 @@ def trials(
     }  # fmt: skip
     for tape in range(tapes if tapes > 1 else 0):
         rows[f"net.day {tape}"] = returns[:, tape * PERIODS : (tape + 1) * PERIODS].sum(axis=1) * QUANTUM
-    rows["returns"] = returns.tolist()
-    schema = {"adverse_share": pl.Float64, "returns": pl.List(pl.Int64), "state": pl.String, "reason": pl.String,
+    rows |= {"quoting": net, "market": np.zeros(n), "returns": returns.tolist()}
+    rows |= {"held": [[0] * PERIODS * tapes] * n, "mids": [[1] * (PERIODS + 1) * tapes] * n}
+    lists = dict.fromkeys(("returns", "held", "mids"), pl.List(pl.Int64))
+    schema = {"adverse_share": pl.Float64, **lists, "state": pl.String, "reason": pl.String,
               "digest": pl.String}  # fmt: skip
     table = pl.DataFrame(rows, schema_overrides=schema)
     if not n:
         return table
     ran = pl.col("state") == "complete"
-    left_out = ["net", "feasible", "returns", *(name for name in objectives if name != "net")]
+    left_out = ["net", "quoting", "market", "feasible", *lists, *(name for name in objectives if name != "net")]
     return table.with_columns(pl.when(ran).then(pl.col(name)).alias(name) for name in left_out)
 
 
@@ -143,7 +145,7 @@ def write_sweep(
 def _best(ranked: pl.DataFrame, keys: Sequence[dict[str, Any]], objective: str) -> dict[str, Any] | None:
     if not len(ranked):
         return None
-    row = ranked.drop("returns").row(0, named=True)
+    row = ranked.drop("returns", "held", "mids").row(0, named=True)
     chosen = {key: row[key] for told in keys for key in (told["key"], *told["also"])}
     return {"trial": row["trial"], "set": chosen, "objective": row[objective], **row}
 
@@ -160,13 +162,14 @@ def _holdout(ranked: pl.DataFrame, edge: float) -> dict[str, Any] | None:
     if not len(ranked):
         return None
     returns = (np.random.default_rng(9).normal(edge - 0.3, 2, 80) * 30_000).astype(np.int64)
-    return {"net": int(returns.sum()) * QUANTUM, "returns": returns.tolist(), "fills": 120}
+    nothing = {"held": [0] * 80, "mids": [1] * 81}
+    return {"net": int(returns.sum()) * QUANTUM, "returns": returns.tolist(), "fills": 120, **nothing}
 
 
 def _tape(number: int) -> dict[str, Any]:
     first = START_NS + number * DAY_NS
     return {"name": f"day {number}", "first_ns": first, "last_ns": first + DAY_NS - SECOND,
-            "split_ns": first + 3 * DAY_NS // 4, "events": 900_000, "symbol": "SOL/USDC"}  # fmt: skip
+            "split_ns": first + 3 * DAY_NS // 4, "events": 900_000, "events_held_out": 300_000, "symbol": "SOL/USDC"}  # fmt: skip
 
 
 def _equity(trial: int, tapes: int, edge: float) -> pl.DataFrame:

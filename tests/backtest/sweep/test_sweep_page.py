@@ -19,6 +19,7 @@ from bmv.backtest.sweep.page import write
 from bmv.backtest.sweep.reading import read
 from bmv.backtest.sweep.trust import halves
 from bmv.backtest.sweep.validation.overfitting import cscv
+from bmv.backtest.sweep.validation.quoting import Accounts
 from bmv.ports.errors import DataError, UsageError
 
 EVIL = "</script><script>alert(1)</script>"
@@ -78,7 +79,7 @@ def test_a_sweep_over_three_keys_has_every_figure_and_each_its_place(page: str) 
 @pytest.mark.parametrize(
     "said",
     [
-        "Worth trading: trial", "passes all 7 checks", "Net in search", "Net in holdout", "of the 157 sets ever tried",
+        "Worth trading: trial", "passes all 7 checks", "Net in search", "By quoting", "By the market", "Quoting in holdout", "of the 157 sets ever tried",
         "PBO", "144 complete, 6 pruned", "81.2</b>|81.2 M/s", "grid.ask.first_bps", "3 bad rows dropped",
         "2 … 20, step 2", "5 … 600, log", "front, power, back", "max drawdown at most 0.3", "2025-09-03 18:00:00",
         "Which keys matter", "What each fold chose", "max_drawdown = 0.3", "2 workers",
@@ -154,7 +155,10 @@ def test_one_trial_makes_a_page_that_says_what_one_trial_cannot_tell(tmp_path: P
 def test_a_sweep_whose_trials_were_all_pruned_says_so_first(tmp_path: Path) -> None:
     gone = [pl.lit(None, pl.Float64).alias("net"), pl.lit(None, pl.Boolean).alias("feasible")]
     table = trials(30).with_columns(
-        *gone, state=pl.lit("pruned"), reason=pl.lit("too deep"), returns=pl.lit(None, pl.List(pl.Int64))
+        *gone,
+        state=pl.lit("pruned"),
+        reason=pl.lit("too deep"),
+        **dict.fromkeys(("returns", "held", "mids"), pl.lit(None, pl.List(pl.Int64))),
     )
 
     shell, made = of(table, tmp_path)
@@ -236,7 +240,7 @@ def test_two_markets_of_one_day_are_four_runs() -> None:
 
 
 def test_ten_thousand_trials_make_a_page_below_ten_megabytes(tmp_path: Path) -> None:
-    few = trials(10_000).with_columns(pl.col("returns").list.head(20))
+    few = trials(10_000).with_columns(pl.col("returns", "held").list.head(20), pl.col("mids").list.head(21))
 
     page = write(write_sweep(tmp_path / "sweep", few))
 
@@ -334,7 +338,7 @@ def test_the_halves_that_are_drawn_are_those_of_the_cross_validation(folder: Pat
     sweep = read(folder)
     matrix = np.array(sweep.complete.filter(pl.col("feasible"))["returns"].to_list()).T
 
-    drawn_halves, told = halves(sweep, 8), cscv(matrix, 8)
+    drawn_halves, told = halves(sweep, 8), cscv(Accounts(matrix), 8)
 
     assert drawn_halves
     assert told

@@ -322,9 +322,9 @@ class Sweep(Section):
     )
     seed: int = key("Start of the sampler's dice.", 1, ge=0, le=2**31 - 1)
     objective: str | list[str] = key(
-        "What is made large: net, net_per_drawdown, sharpe, sortino, net_vs_hold, markout_adjusted, a dotted name in "
-        "summary.json, or path.py:name. With - in front it is made small. Several make a Pareto front.",
-        "net",
+        "What is made large: net_vs_hold, net, quoting, net_per_drawdown, sharpe, sortino, markout_adjusted, a dotted "
+        "name in summary.json, or path.py:name. With - in front it is made small. Several make a Pareto front.",
+        "net_vs_hold",
     )
     across: Literal["mean", "worst", "sum"] = key("How the objectives of several tapes become one.", "mean")
     pruning: Literal["none", "hopeless", "median"] = key(

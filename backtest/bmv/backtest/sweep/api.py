@@ -22,6 +22,7 @@ from bmv.backtest.sweep.reading import VERSION
 from bmv.backtest.sweep.search import search
 from bmv.backtest.sweep.study import JOURNAL, Row, Study, leading
 from bmv.backtest.sweep.tried import Entries
+from bmv.backtest.sweep.validation.verdict import PERIODS_MIN
 from bmv.backtest.sweep.work import Work
 from bmv.data.files import sha256 as sha256_of
 from bmv.data.whole import whole_folder
@@ -40,7 +41,7 @@ IDENTITY = {
 PACKAGES = ("bmv", "numba", "numpy", "optuna", "polars")
 Told = Callable[[str, Json], None]  # Called with what happened: `begun`, `trial`, `searched`, `ended`.
 MakePool = Callable[[Work], Pool]
-HOLDOUT_PERIODS_MIN = 16
+HOLDOUT_PERIODS_MIN = 2 * PERIODS_MIN  # Or a short holdout could not be evidence, however much it trades.
 
 
 def begin(folder: str | Path, plan: Plan) -> None:

@@ -1,6 +1,6 @@
 """`bmv sweep`: many sets over the same ticks, and what is left of them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 SWEEPS = Path("runs/sweep")
 LATEST = SWEEPS / "latest"
 SAMPLERS = ("grid", "random", "sobol", "tpe", "cmaes", "nsga2", "nsga3")
+DRIFTS = ("none", "up6", "down6", "up10", "down10", "turns6", "turns10")  # `markets.TRENDS` takes longer to load,
+HOLDINGS = ("half", "nothing", "full")  # and so does `calibrate.STARTS`.
 
 SWEEP = click.argument("sweep", type=Local(), default=LATEST)
 WORKERS = click.option("--workers", metavar="N|ray://…|auto", help="Threads; or a Ray cluster. Default: one a core.")
@@ -253,13 +255,35 @@ def _crew(spelt: str | None) -> Crew:
 @click.option(
     "--seed", type=click.IntRange(min=0), default=1, show_default=True, help="Of the first; the others follow."
 )
+@click.option(
+    "--trend",
+    "trends",
+    multiple=True,
+    default=["none"],
+    show_default=True,
+    type=click.Choice([*DRIFTS, "all"]),
+    help="A drift of the market, in percent: straight up or down, or by turns. May be given again.",
+)
+@click.option(
+    "--start",
+    "starts",
+    multiple=True,
+    default=["half"],
+    show_default=True,
+    type=click.Choice([*HOLDINGS, "all"]),
+    help="What is held at first. May be given again.",
+)
 @click.option("--workers", type=click.IntRange(min=1), help="Threads. Default: one a core.")
 @click.option("--out", type=Local(), help="Folder for tapes and sweeps; else nothing is kept.")
+@click.option(
+    "--record", type=Local(), help="File that gets a line of JSON a market; those that it has are not swept again."
+)
 @JSON
 @click.pass_context
 def calibrate(
-    ctx: click.Context, fair: int, edge: int, seed: int, workers: int | None, out: Path | None, as_json: bool
-) -> None:
+    ctx: click.Context, fair: int, edge: int, seed: int, trends: Sequence[str], starts: Sequence[str],
+    workers: int | None, out: Path | None, record: Path | None, as_json: bool,
+) -> None:  # fmt: skip
     """Ask the verdict of made-up markets of which the answer is known, and count how often it is right.
 
     \b
@@ -267,26 +291,33 @@ def calibrate(
       bmv sweep calibrate
       bmv sweep calibrate --fair 1 --edge 0 --seed 7 --out market-7    one of them again, to look at
       bmv sweep show market-7/fair-7/sweep
+      bmv sweep calibrate --trend up10 --start nothing
+      bmv sweep calibrate --trend all --start all --record kinds.jsonl   every kind; goes on where it was broken off
 
-    At most one in twenty fair markets may be found worth trading, and four in five of those with an edge must be; else
-    the exit status is 1. A market is made from its seed alone, the same on every machine.
+    At most one in twenty fair markets of a kind may be found worth trading, and four in five of those with an edge must
+    be; else the exit status is 1. A market is made from its seed alone, the same on every machine.
     """
     from bmv.backtest.sweep import tally
     from bmv.backtest.sweep.calibrate import calibrate, cases
 
     if out is not None:
         refuse_strange_folder(out)
-    asked = cases(fair, edge, seed)
+    asked = cases(fair, edge, seed, _each(trends, DRIFTS), _each(starts, HOLDINGS))
     if not asked:
         raise UsageError("--fair 0 --edge 0: expected at least one market")
     with _kept_or_not(out) as folder, tally.telling(len(asked), as_json) as told:
-        result = calibrate(folder, asked, workers, told, keep=out is not None)
+        result = calibrate(folder, asked, workers, told, keep=out is not None, record=record)
     if as_json:
         say_json(orjson.dumps({name: told for name, told in result.items() if name != "markets"}))
     else:
         tally.show(result)
     if not result["ok"]:
         ctx.exit(1)
+
+
+def _each(given: Sequence[str], words: Sequence[str]) -> Any:  # Any: words of a kind that the option has checked.
+    """Return what was given, once each; all of the words where `all` was."""
+    return list(words) if "all" in given else list(dict.fromkeys(given))
 
 
 @contextmanager

@@ -8,7 +8,8 @@ from typing import Any, Literal
 
 ADDED_UP = (
     "events", "trades", "quotes", "depths", "timers", "orders", "fills", "cancels", "rejected", "requotes", "net",
-    "spread", "inventory", "fees", "net_vs_hold", "volume", "notional", "markout_quote_5s", "markout_quote_60s",
+    "spread", "inventory", "fees", "net_vs_hold", "quoting", "market", "volume", "notional", "markout_quote_5s",
+    "markout_quote_60s",
 )  # fmt: skip
 DEEPEST = ("max_drawdown", "max_drawdown_quote")
 

@@ -1,6 +1,6 @@
 """The end of a sweep: the table of its trials, the best of them tried on what was held out, and the verdict."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
@@ -8,11 +8,11 @@ from typing import Any
 
 import polars as pl
 
-from bmv.adapters.config import Config, build, dump, masked
+from bmv.adapters.config import build, dump, masked
 from bmv.backtest.folder import SUMMARY, put, writing
 from bmv.backtest.numbers import Json
 from bmv.backtest.sweep.plan import Plan, spelt
-from bmv.backtest.sweep.ranking import Ranking, columns_of, front, rank
+from bmv.backtest.sweep.ranking import LISTS, Ranking, columns_of, front, rank
 from bmv.backtest.sweep.reading import ACCOUNTS, BEST, BESTS, PAGE, RESULTS, TRIALS, VERSION, read
 from bmv.backtest.sweep.study import STATES, Study
 from bmv.backtest.sweep.tapes import Split, config_of
@@ -20,6 +20,7 @@ from bmv.backtest.sweep.trial import Made
 from bmv.backtest.sweep.tried import Tried
 from bmv.backtest.sweep.validation.verdict import judge
 from bmv.backtest.sweep.work import Task, Work, trading
+from bmv.backtest.wording import currencies
 from bmv.data.whole import whole_part
 from bmv.ports.errors import DataError
 
@@ -116,7 +117,9 @@ def _held(behind: Work, after: Sequence[Made]) -> Json | None:
         "fills": sum(each.figures["fills"] for each in after),
         "max_drawdown": max(each.figures["max_drawdown"] or 0.0 for each in after),
         "digest": " ".join(each.digest for each in after),
-        "returns": behind.returns(after),
+        "quoting": sum(each.figures["quoting"] for each in after),
+        "market": sum(each.figures["market"] for each in after),
+        **behind.account(after),
     }
 
 
@@ -132,31 +135,32 @@ def _judged(plan: Plan, ranking: Ranking, column: str, held: Json | None, tried:
         tried.sharpes,
         plan.config.sweep.validation.model_dump(),
         direction=first.direction,
-        currency=_currency(plan.config),
+        currency=currencies(plan.config.market.symbol)[1],
         best=ranking.best,
     )
 
 
 def _best(ranking: Ranking, trial: int, held: Json | None) -> Json:
     row = ranking.frame.row(by_predicate=pl.col("trial") == trial, named=True)
-    holdout = held and _without_returns(held)
-    return {"set": ranking.rows[trial]["set"], **_without_returns(row), "holdout": holdout}
+    holdout = held and _without_lists(held)
+    return {"set": ranking.rows[trial]["set"], **_without_lists(row), "holdout": holdout}
 
 
-def _without_returns(figures: Mapping[str, Any]) -> Json:  # Any: figures.
-    return {name: value for name, value in figures.items() if name != "returns"}
+def _without_lists(figures: Mapping[str, Any]) -> Json:  # Any: figures.
+    return {name: value for name, value in figures.items() if name not in LISTS}
 
 
-def _tape(split: Split, works: Iterable[Work]) -> Json:
-    parts = {each.prepared.name: each.prepared for work in works for each in reversed(work.stretches)}
-    prepared = parts[split.source.name]
+def _tape(split: Split, works: tuple[Work, Work]) -> Json:
+    searched, held_out = ({each.prepared.name: each.prepared for each in work.stretches} for work in works)
+    prepared = searched.get(split.source.name) or held_out[split.source.name]
     return {
         "name": split.source.name,
         "symbol": prepared.market.symbol,
         "first_ns": split.first_ns,
         "split_ns": split.split_ns,
         "last_ns": split.last_ns,
-        "events": prepared.events,
+        "events": searched[split.source.name].events if split.source.name in searched else 0,
+        "events_held_out": held_out[split.source.name].events if split.source.name in held_out else 0,
         "data": list(split.source.data),
         "searched": None if split.searched is None else spelt(*split.searched),
         "held_out": None if split.held_out is None else spelt(*split.held_out),
@@ -179,12 +183,6 @@ def _decimal(amount: Fraction) -> str:
     return format(Decimal(amount.numerator) / Decimal(amount.denominator), "f")
 
 
-def _currency(config: Config) -> str:
-    """Return the name of the quote, as far as the symbol tells it."""
-    name = config.market.symbol.replace("-", "/").rpartition("/")[2]
-    return name if name and name != config.market.symbol else "quote"
-
-
 def _warnings(plan: Plan, work: Work, ranking: Ranking) -> list[str]:
     """Say what a reader of the result must know beside the verdict."""
     found = list(plan.left_out)
@@ -197,11 +195,9 @@ def _warnings(plan: Plan, work: Work, ranking: Ranking) -> list[str]:
         )
     if work.at_once:
         found.append("tapes overlap in time: their periods are added up, as of one portfolio")
-    currencies = {_currency(config_of(plan.config, split.source)) for split in plan.splits}
-    if len(currencies) > 1:
-        found.append(
-            f"the tapes are in {', '.join(sorted(currencies))}, and are added up as if these were worth the same"
-        )
+    quotes = {currencies(config_of(plan.config, split.source).market.symbol)[1] for split in plan.splits}
+    if len(quotes) > 1:
+        found.append(f"the tapes are in {', '.join(sorted(quotes))}, and are added up as if these were worth the same")
     reasons = {row["reason"] for row in ranking.rows.values() if row["state"] == "invalid"}
     if reasons:
         found.append(

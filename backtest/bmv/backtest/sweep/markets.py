@@ -13,6 +13,10 @@ parameters loses a little with each trade, and what one earns in the end was the
 Whoever buys below a mean of late prices and sells above it earns some of that, two or three basis points of what he
 turns over at the right distance, while the walk beneath lets one in four stretches of four minutes end in a loss.
 
+*With a trend*: either of them, and to all its prices a drift is added: along a straight line, up or down by 6 % or 10 %
+in all, or in four stretches of equal length, each of which goes as far up or down as a coin tells, and never further
+than that from the start. Who quotes earns nothing by it that he would not have earned by holding.
+
 What they have not: depth, traders who know better, a book that answers to us.
 """
 
@@ -37,6 +41,10 @@ from bmv.ports.messages import Kind
 
 Nature = Literal["fair", "edge"]
 NATURES: tuple[Nature, ...] = ("fair", "edge")
+Trend = Literal["none", "up6", "down6", "up10", "down10", "turns6", "turns10"]  # Percent of the price.
+TRENDS: tuple[Trend, ...] = ("none", "up6", "down6", "up10", "down10", "turns6", "turns10")
+TURNS = 4  # Stretches of a trend that turns; the last one is what a sweep holds out.
+TURNS_SEED = 77  # Beside the seed of the market: its coins are no other draws of it.
 
 MARKET = Market("MADE/UP", Decimal("0.01"), Decimal("0.001"))
 START = date(2025, 9, 3)
@@ -57,15 +65,16 @@ ECHO_ROWS = 96  # An overshoot is taken back after so many rows,
 ECHO = (3, 4)  # and is so much of the move that made it: a numerator and a denominator.
 
 
-def write(lake: Path, nature: Nature, seed: int, rows: int = ROWS_MAX) -> Path:
+def write(lake: Path, nature: Nature, seed: int, rows: int = ROWS_MAX, trend: Trend = "none") -> Path:
     """Write a made-up market as a day of `lake`, from midnight on; return its file."""
     midnight = datetime(START.year, START.month, START.day, tzinfo=UTC)
-    columns = made_up(nature, seed, rows, int(midnight.timestamp()) * 10**9)
-    source = {"bmv.venue": nature, "bmv.source": f"synthetic, {nature}, seed {seed}"}
+    columns = made_up(nature, seed, rows, int(midnight.timestamp()) * 10**9, trend)
+    drifting = "" if trend == "none" else f", {trend}"
+    source = {"bmv.venue": nature, "bmv.source": f"synthetic, {nature}, seed {seed}{drifting}"}
     return write_day(day_path(lake, nature, MARKET.symbol, START), columns, MARKET, source)
 
 
-def made_up(nature: Nature, seed: int, rows: int, start_ns: int) -> Columns:
+def made_up(nature: Nature, seed: int, rows: int, start_ns: int, trend: Trend = "none") -> Columns:
     """Return up to `ROWS_MAX` rows of a made-up market; it opens with a quote, after `start_ns`."""
     assert 0 < rows <= ROWS_MAX, f"{rows} rows do not fit into a day"
     random = PCG64(SeedSequence([seed, NATURES.index(nature)]))
@@ -74,7 +83,8 @@ def made_up(nature: Nature, seed: int, rows: int, start_ns: int) -> Columns:
     trades: NDArray[bool_] = bits(one, 12, 10) < round(TRADE_SHARE * 2**10)
     trades[0] = False
     side = 1 - 2 * bits(one, 22, 1)
-    mid = mids(nature, moves, trades, stretches)
+    last_quote = np.maximum.accumulate(np.where(trades, 0, np.arange(rows)))
+    mid = mids(nature, moves, trades, stretches) + drift(trend, seed, rows)[last_quote]
     shown, traded = quantiles(partial(_size, *SHOWN)), quantiles(partial(_size, *TRADED))
     return Columns(
         ts_ns=start_ns + np.cumsum(quantiles(_gap_ns)[bits(one, 0, 12)]),
@@ -101,6 +111,28 @@ def mids(nature: Nature, draws: NDArray[uint64], trades: NDArray[bool_], stretch
     last_quote = np.maximum.accumulate(np.where(trades, 0, np.arange(len(walk))))
     mid: Column = echoing[last_quote]
     return mid
+
+
+def drift(trend: Trend, seed: int, rows: int) -> Column:
+    """Return what a trend adds to the mid at each row, ticks."""
+    row = np.arange(rows)
+    percent = int("".join(filter(str.isdigit, trend)) or 0)
+    if not trend.startswith("turns"):
+        along = row * (-1 if trend.startswith("down") else 1)
+    else:
+        levels = np.array(_levels(seed))
+        stretch = row * TURNS // rows
+        along = levels[stretch] * rows + np.diff(levels)[stretch] * (row * TURNS - stretch * rows)
+    found: Column = PRICE * percent * along // (100 * rows)
+    return found
+
+
+def _levels(seed: int) -> list[int]:
+    """Return where a trend that turns stands between its stretches: at the start, or as far off as it goes, -1 or 1."""
+    levels = [0]
+    for coin in PCG64(SeedSequence([seed, TURNS_SEED])).random_raw(TURNS):
+        levels.append(0 if levels[-1] else 2 * int(coin & 1) - 1)
+    return levels
 
 
 def _normal(deviation: float, share: float) -> float:

@@ -45,6 +45,7 @@ def _markout_adjusted(figures: Figures) -> float | None:
 NAMED: dict[str, Callable[[Figures], float | None]] = {
     "net": lambda figures: figures["net"],
     "net_vs_hold": lambda figures: figures["net_vs_hold"],
+    "quoting": lambda figures: figures["quoting"],
     "net_per_drawdown": _net_per_drawdown,
     "sharpe": lambda figures: figures["sharpe"],
     "sortino": lambda figures: figures["sortino"],

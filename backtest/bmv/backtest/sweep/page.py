@@ -136,8 +136,14 @@ def _tiles(sweep: Sweep) -> list[Html]:
     return [
         markup.tile("Best set", UNKNOWN if best.get("trial") is None else f"Trial {best['trial']}", "by the objective, "
                     "of those that keep the constraints"),
-        markup.tile("Net in search", _money(best.get("net"), symbol), "on what the search saw: expect less"),
-        markup.tile("Net in holdout", _money(known.holdout_net, symbol), "on the end that no trial of the search saw"),
+        markup.tile("Net in search", _money(best.get("net"), symbol), "quoting and market together, on what the search "
+                    "saw: expect less"),
+        markup.tile("By quoting", _money(best.get("quoting"), symbol), "what is left of it without the market: skill"),
+        markup.tile("By the market", _money(best.get("market"), symbol), "what the position held on average made by "
+                    "itself: luck, until it turns"),
+        markup.tile("Quoting in holdout", _money(known.holdout_quoting, symbol), "on the end that no trial of the "
+                    "search saw"),
+        markup.tile("Market in holdout", _money(known.holdout_market, symbol), "what the average position made there"),
         markup.tile("Deflated Sharpe", _share(known.dsr), "probability that it is more than the "
                     f"luck of the best{ever}"),
         markup.tile("Overfitting", _share(known.pbo), "PBO: probability that the best of the search is below the "

@@ -118,8 +118,11 @@ def _refuse_odd(
     for source in sources:
         if twice := swept & set(source.overrides):
             raise ConfigError(f"{min(twice)} is swept, and set otherwise on the tape {source.name}: take it out of one")
-    if config.sweep.pruning == "median" and [(each.spelling, each.large) for each in objectives] != [("net", True)]:
-        raise ConfigError('sweep.pruning = "median" goes by net, and the objective is another: take "hopeless"')
+    asked = [each.spelling for each in objectives if each.large]
+    if config.sweep.pruning == "median" and (len(objectives) > 1 or asked not in (["net"], ["net_vs_hold"])):
+        raise ConfigError(
+            'sweep.pruning = "median" goes by net or net_vs_hold, and the objective is another: take "hopeless"'
+        )
 
 
 def _refuse_value(config: Config, axis: Axis, value: Any) -> None:  # Any: as a user spelt it.

@@ -11,10 +11,12 @@ from bmv.backtest.sweep.objectives import Objective
 from bmv.backtest.sweep.space import Axis
 from bmv.backtest.sweep.study import Row, Study
 
-FIXED = ("trial", "state", "reason", "digest", "net", "feasible", "returns")
+LISTS = ("returns", "held", "mids")  # What each set earned and held; see `bmv.backtest.sweep.validation.quoting`.
+FIXED = ("trial", "state", "reason", "digest", "net", "feasible", *LISTS)
 FIGURES = (
-    "events", "orders", "fills", "cancels", "volume", "spread", "inventory", "fees", "net_vs_hold", "max_drawdown",
-    "sharpe", "sampling_s", "markout_bps_5s", "markout_bps_60s", "uptime", "turnover", "end_position", "halted_share",
+    "quoting", "market", "events", "orders", "fills", "cancels", "volume", "spread", "inventory", "fees", "net_vs_hold",
+    "max_drawdown", "sharpe", "sampling_s", "markout_bps_5s", "markout_bps_60s", "uptime", "turnover", "end_position",
+    "halted_share",
 )  # fmt: skip
 WHOLE = ("events", "orders", "fills", "cancels")
 
@@ -90,8 +92,8 @@ def frame_of(
         put(name, [row["figures"].get(name) for row in rows], pl.Int64 if name in WHOLE else pl.Float64)
     for n, name in enumerate(names if len(names) > 1 else ()):
         put(f"net.{name}", [row["net_of"][n] if row["net_of"] else None for row in rows], pl.Float64)
-    whole = [row["returns"] if row["state"] == "complete" else None for row in rows]
-    put("returns", whole, pl.List(pl.Int64))
+    for name in LISTS:
+        put(name, [row[name] if row["state"] == "complete" else None for row in rows], pl.List(pl.Int64))
     return pl.DataFrame(list(columns.values()))
 
 

@@ -17,7 +17,8 @@ from bmv.backtest.wording import UNKNOWN, instant, plain, significant
 SHOWN = 20  # Sets in the table.
 WHYS = 6  # Reasons for trials that did not end, the most frequent ones.
 FIGURES: dict[str, tuple[str, Unit]] = {
-    "net": ("Net", "quote"), "net_vs_hold": ("Compared with holding", "quote"),
+    "net": ("Net", "quote"), "quoting": ("By quoting", "quote"), "market": ("By the market", "quote"),
+    "net_vs_hold": ("Compared with holding", "quote"),
     "max_drawdown": ("Max drawdown", "share"), "sharpe": ("Sharpe", "signed"),
     "fills": ("Fills", "count"), "volume": ("Volume", "base"),
     "spread": ("Spread", "quote"), "inventory": ("Inventory", "quote"), "fees": ("Fees", "quote"),
@@ -169,10 +170,11 @@ def tapes(sweep: Sweep) -> Html:
     """Return the tapes, and from when on each is held out."""
     told = sweep.summary.get("tapes") or []
     made = markup.table(
-        ("Tape", "Market", "From (UTC)", "Held out from", "To", "Events"),
+        ("Tape", "Market", "From (UTC)", "Held out from", "To", "Events searched", "Events held out"),
         (
             [str(tape.get("name")), str(tape.get("symbol")), *(_instant(tape.get(name)) for name in
-             ("first_ns", "split_ns", "last_ns")), _figure(tape.get("events"), "count", "")]
+             ("first_ns", "split_ns", "last_ns")),
+             *(_figure(tape.get(name), "count", "") for name in ("events", "events_held_out"))]
             for tape in told
         ),
     )  # fmt: skip

@@ -5,6 +5,7 @@ from numpy import int64
 from numpy.typing import NDArray
 
 from bmv.backtest.eviction import Drained
+from bmv.backtest.ledger import E_MID2
 from bmv.backtest.tables import owned_of
 
 
@@ -19,6 +20,7 @@ class Sums:
         self._fills = list[NDArray[int64]]()
         self._peak = -(2**62)
         self.fallen = 0.0  # Deepest fall so far, a fraction of the peak before it.
+        self.mid2 = 0  # Mid of the sample that was looked at last, half ticks.
 
     def __call__(self, rows: Drained) -> None:
         """Keep `rows`, as far as they are wanted."""
@@ -45,6 +47,7 @@ class Sums:
         rows = self._equity[-1]
         if not len(rows):
             return None
+        self.mid2 = int(rows[-1, E_MID2])
         owned = owned_of(half, rows)
         peaks = np.maximum(np.maximum.accumulate(owned), self._peak)
         self._peak = int(peaks[-1])

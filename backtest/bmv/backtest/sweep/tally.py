@@ -17,10 +17,15 @@ from bmv.backtest.sweep.progress import columns
 from bmv.backtest.sweep.validation.verdict import CHECKS
 from bmv.backtest.wording import UNKNOWN, plain, span
 
-COLUMNS = ("market", "seed", "mean net", "best net", "fills", "DSR", "PBO", "held out", "checks", "worth")
-LEGEND = "checks in order: evidence, net, deflated Sharpe ratio, overfitting, holdout, walk-forward, plateau"
+COLUMNS = ("market", "seed", "net", "by quoting", "by the market", "fills", "DSR", "PBO", "held out", "checks", "worth")
+LEGEND = (
+    "figures of the best set; held out: by quoting. "
+    "Checks in order: evidence, net, deflated Sharpe ratio, overfitting, holdout, walk-forward, plateau"
+)
 WORDS = {"walk_forward": "walk-forward"}
 NATURES = {"fair": "fair", "edge": "with an edge"}
+WAYS = {"up": "up {} %", "down": "down {} %", "turns": "up and down by {} %"}
+STARTS = {"nothing": "nothing held at first", "full": "all held at first"}
 
 
 @contextmanager
@@ -35,7 +40,18 @@ def telling(count: int, as_json: bool) -> Iterator[Told]:
 
 
 def _line(found: Json) -> str:
-    return f"{found['nature']} seed {found['seed']}: {verdict_of(found)}"
+    return f"{kind_of(found, found['nature'])} seed {found['seed']}: {verdict_of(found)}"
+
+
+def kind_of(found: Json, nature: str) -> str:
+    """Say what kind of market it is.
+
+    >>> kind_of({"trend": "turns6", "start": "full"}, "fair"), kind_of({"trend": "none", "start": "half"}, "edge")
+    ('fair, up and down by 6 %, all held at first', 'edge')
+    """
+    way = next((words.format(found["trend"].removeprefix(name)) for name, words in WAYS.items()
+                if found["trend"].startswith(name)), "")  # fmt: skip
+    return ", ".join(filter(None, [nature, way, STARTS.get(found["start"], "")]))
 
 
 def _bar(count: int) -> Iterator[Told]:
@@ -54,22 +70,22 @@ def show(result: Json) -> None:
     console = Console()
     console.print(_table(result["markets"]))
     console.print(LEGEND, style="dim", soft_wrap=True)
-    for nature in NATURES:
-        if result[nature]["markets"]:
-            for text in _counts(nature, result[nature]):
-                console.print(text, soft_wrap=True)
+    for part in result["kinds"]:
+        for text in _counts(part):
+            console.print(text, soft_wrap=True)
     console.print(f"{span(result['seconds'])}, {result['rows']:,} rows a market", style="dim", highlight=False)
 
 
 def _table(found: Sequence[Json]) -> Grid:
     table = Grid([Column(name, "left" if name in ("market", "checks") else "right") for name in COLUMNS])
     for each in found:
-        figures = (("net_mean", 2), ("net", 2), ("fills", 0), ("dsr", 3), ("pbo", 2), ("holdout_net", 2))
+        figures = (("net", 2), ("quoting", 2), ("market", 2), ("fills", 0), ("dsr", 3), ("pbo", 2),
+                   ("holdout_quoting", 2))  # fmt: skip
         cells = [_cell(each[name], decimals) for name, decimals in figures]
         checks = "".join("✗" if name in each["failed"] else "✓" for name in CHECKS)
         right = each["worth"] == (each["nature"] == "edge")
         worth = Text("yes" if each["worth"] else "no", style="green" if right else "red")
-        table.add(each["nature"], str(each["seed"]), *cells, checks, worth)
+        table.add(kind_of(each, each["nature"]), str(each["seed"]), *cells, checks, worth)
     return table
 
 
@@ -85,18 +101,19 @@ def verdict_of(found: Json) -> str:
     return f"not worth trading ({failed or 'no set to judge'})"
 
 
-def _counts(nature: str, part: Json) -> list[Text]:
-    """Say how many markets of a nature were found worth trading, and what simpler verdicts would have said."""
-    count, bound = part["markets"], f"at {'most' if nature == 'fair' else 'least'} {part['bound']}"
+def _counts(part: Json) -> list[Text]:
+    """Say how many markets of a kind were found worth trading, and what simpler verdicts would have said."""
+    count, bound = part["markets"], f"at {'most' if part['nature'] == 'fair' else 'least'} {part['bound']}"
     mark, colour = ("✓", "green") if part["ok"] else ("✗", "red")
-    words = f"{NATURES[nature]}: found worth trading {part['worth']} times of {count}; {bound} wanted"
+    kind = kind_of(part, NATURES[part["nature"]])
+    words = f"{kind}: found worth trading {part['worth']} times of {count}; {bound} wanted"
     luck = (
         f"  the best set earned in the search {part['net_above_0']} times of {count},"
         f" {part['holdout_above_0_too']} times in what was held out too"
     )
     means = (
-        f"  mean net of all sets {_with_error(part['net_mean'])}, less what was held from the start"
-        f" {_with_error(part['net_vs_hold_mean'])}"
+        f"  mean net of all sets {_with_error(part['net_mean'])}: by quoting {_with_error(part['quoting_mean'])},"
+        f" by the market {_with_error(part['market_mean'])}; against holding {_with_error(part['net_vs_hold_mean'])}"
     )
     return [Text.assemble((f"{mark} ", colour), words), Text(luck, style="dim"), Text(means, style="dim")]
 

@@ -17,9 +17,10 @@ from bmv.backtest.numbers import BPS, Json, ratio
 from bmv.backtest.returns import drawdown, ratios
 from bmv.backtest.stats import statistics
 from bmv.backtest.sweep.objectives import Objective
+from bmv.backtest.sweep.periods import Periods, cut
 from bmv.backtest.sweep.shared import STOPS, Prepared
 from bmv.backtest.sweep.wiring import TrialContainer
-from bmv.backtest.tables import counts, equity_table, outcome, owned_of, profit, times
+from bmv.backtest.tables import counts, equity_table, outcome, profit, scaled, times
 from bmv.core.accounting import worth
 from bmv.core.digest import text
 from bmv.core.engine import Strategy
@@ -30,6 +31,7 @@ HORIZONS = {"5s": r.HORIZONS_NS.index(5 * 10**9), "60s": r.HORIZONS_NS.index(60 
 CHECKS = STOPS  # How many times a run is looked at, at most; not at its end.
 
 Look = Callable[[int, int, float], str]  # Check, net so far (quanta), deepest fall so far: why to stop, or nothing.
+AGAINST_HOLDING = "net_vs_hold"
 
 
 class Stopped(Exception):
@@ -47,15 +49,16 @@ class Made(NamedTuple):
         digest: The fingerprint of every event heard and every intent said.
         figures: By the names of the columns in `trials.parquet`, and some more that objectives are made of.
         objectives: In the order in which they were asked for; None where one is unknown.
-        returns: Change of equity in each period, in quanta; together they are the net profit.
-        halfway: Net so far at each check, in quanta; what the pruning of later sets goes by.
+        periods: Its account, period by period.
+        halfway: Net so far at each check, in quanta, against holding where that is the objective; what the pruning of
+            later sets goes by.
         equity: Samples of the equity, as `equity.parquet` has them.
     """
 
     digest: str
     figures: dict[str, Any]  # Any: numbers, None where unknown.
     objectives: tuple[float | None, ...]
-    returns: tuple[int, ...]
+    periods: Periods
     halfway: tuple[int, ...]
     equity: pl.DataFrame
 
@@ -109,17 +112,19 @@ def _ran(
     sink.keep_orders = whole
     if prepared.highest > price_ticks_max(config, market):
         raise ConfigError("the largest position allowed, at the highest price, is too much money to count in 64 bits")
-    watch = _Watch(container, prepared, look)
+    watch = _Watch(container, prepared, look, against=any(each.spelling == AGAINST_HOLDING for each in objectives[:1]))
     container.loop().run(container.tape(), watch)
     samples, pivots = sink.equity()
     equity = equity_table(market, samples, pivots)
-    figures = _figures(container, config, equity)
+    account = cut(params.half, int(container.record().start_position), samples, sink.fills(), prepared, periods)
+    quoted = equity.with_columns(equity=pl.col("equity") - scaled(account.market(samples[:, r.E_MID2]), market.quantum))
+    figures = _figures(container, config, equity, quoted) | _parted(market, account)
     summary = _summary(container, config, figures) if whole else {}
     return Made(
         text(container.loop().state.digest),
         figures,
         tuple(each.of(summary if each.whole else figures) for each in objectives),
-        _returns(owned_of(params.half, samples), samples[:, r.E_TS_NS], prepared, periods),
+        account,
         tuple(watch.halfway),
         equity,
     )
@@ -128,9 +133,10 @@ def _ran(
 class _Watch:
     """Looks at a run at `CHECKS` places that depend on its tape alone."""
 
-    def __init__(self, container: Any, prepared: Prepared, look: Look | None) -> None:  # Any: made at run time.
+    def __init__(self, container: Any, prepared: Prepared, look: Look | None, against: bool) -> None:  # Any: as above.
         self.halfway = list[int]()
         self._half = container.params().half
+        self._against = against  # Whether what the starting position made is taken away from net.
         self._record: Record = container.record()
         self._sink = container.sink()
         self._look = look
@@ -147,22 +153,25 @@ class _Watch:
         ):
             return
         t = self._record
-        start = t.start_cash + int(worth(self._half, t.start_position, t.start_mid2))
+        mid2 = self._sink.mid2 if self._against else t.start_mid2
+        start = t.start_cash + int(worth(self._half, t.start_position, mid2))
         self.halfway.append(0 if owned is None else owned - start)
         why = self._look(len(self.halfway) - 1, self.halfway[-1], self._sink.fallen)
         if why:
             raise Stopped(why, self.halfway)
 
 
-def _figures(container: Any, config: Config, equity: pl.DataFrame) -> dict[str, Any]:  # Any: made at run time.
-    """Return the figures of a run that has ended."""
+def _figures(
+    container: Any, config: Config, equity: pl.DataFrame, quoted: pl.DataFrame
+) -> dict[str, Any]:  # Any: made at run time.
+    """Return the figures of a run that has ended; `quoted` is its equity less what the average position made."""
     loop, record, sink = container.loop(), container.record(), container.sink()
     market, params = container.market(), container.params()
     pnl, spent = profit(params, record), times(record)
     held = worth(params.half, record.start_position, record.mid2 - record.start_mid2)
     traded = _traded(sink.fills(), market)
     happened = counts(loop.state, record)
-    fallen, earned = drawdown(equity), ratios(equity, float(config.data.equity_sample_s), happened["fills"])
+    fallen, earned = drawdown(equity), ratios(quoted, float(config.data.equity_sample_s), happened["fills"])
     mean_equity = float(equity["equity"].to_numpy().mean()) if len(equity) else None
     return {
         **happened,
@@ -198,15 +207,10 @@ def _traded(fills: NDArray[int64], market: Market) -> dict[str, float | None]:
     return found
 
 
-def _returns(owned: NDArray[int64], ts_ns: NDArray[int64], prepared: Prepared, periods: int) -> tuple[int, ...]:
-    """Return the change of equity in each of `periods` equal stretches of the tape; they sum to the whole change."""
-    if not len(owned):
-        return (0,) * periods
-    span = prepared.last_ns - prepared.first_ns
-    ends = [prepared.first_ns + span * n // periods for n in range(1, periods + 1)]
-    ends[-1] = max(ends[-1], int(ts_ns[-1]))
-    at = np.maximum(np.searchsorted(ts_ns, ends, "right") - 1, 0)
-    return tuple(np.diff(owned[at], prepend=owned[0]).tolist())
+def _parted(market: Market, account: Periods) -> dict[str, float]:
+    """Return what the market made of the average position of a run, and what its quoting earned: together its net."""
+    made = int(account.market(np.array(account.mids[-1:]))[0])
+    return {"quoting": _money(market, sum(account.returns) - made), "market": _money(market, made)}
 
 
 def _summary(container: Any, config: Config, figures: Json) -> Json:  # Any: made at run time.
@@ -218,7 +222,8 @@ def _summary(container: Any, config: Config, figures: Json) -> Json:  # Any: mad
         **made.counts,
         "pnl": {name: format(market.money(quanta), "f") for name, quanta in made.pnl.items()},
         "net_vs_hold": format(market.money(made.net_vs_hold), "f"),
-        **{name: figures[name] for name in ("max_drawdown", "sharpe", "sortino")},
+        "max_drawdown": figures["max_drawdown"],
+        **{name: stats["ratios"][name] for name in ("sharpe", "sortino")},
         "statistics": stats,
     }
 

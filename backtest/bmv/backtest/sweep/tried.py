@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from bmv.backtest.register import OwnRegister
 from bmv.backtest.register import Row as Entry
 from bmv.backtest.sweep.study import Row
+from bmv.backtest.sweep.validation.quoting import accounts
 from bmv.backtest.sweep.validation.sharpe import sharpe
 from bmv.backtest.userfolders import TRIALS
 from bmv.ports.errors import BmvError
@@ -27,7 +28,7 @@ class Tried(NamedTuple):
 
     Args:
         ever: How many different sets were ever run on them, this sweep's included.
-        sharpes: Their Sharpe ratios per period, as far as they are known.
+        sharpes: Sharpe ratios per period of what their quoting earned, as far as they are known.
         warning: Why the register could not be asked; empty if it could.
     """
 
@@ -54,7 +55,7 @@ class Entries:
         """Hear of a trial that has ended; one that could not be run was none."""
         if row["state"] == "invalid" and not row["digest"]:
             return
-        ratio = sharpe(np.array(row["returns"], np.int64)) if row["state"] == "complete" else None
+        ratio = _ratio(row) if row["state"] == "complete" else None
         name = row["digest"] or self._name(row)
         self._known[name] = ratio
         self._waiting.append((name, ratio, "sweep"))
@@ -87,3 +88,8 @@ class Entries:
         """Return what stands for the digest of a run that was given up: its set, under its configuration."""
         told = orjson.dumps([self._config, row["set"]], option=orjson.OPT_SORT_KEYS)
         return f"unfinished-{sha256(told).hexdigest()[:16]}"
+
+
+def _ratio(row: Row) -> float | None:
+    """Return the Sharpe ratio of what quoting earned, per period."""
+    return sharpe(accounts(*([row[name]] for name in ("returns", "held", "mids"))).quoting()[:, 0])

@@ -1,7 +1,5 @@
 """Pictures of whether to trust what a search found: training against test, halves of the data."""
 
-from itertools import combinations, islice
-from math import comb
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -12,6 +10,8 @@ from bmv.backtest.canvas import ASK, BID, LEGEND, MID, NET, faint
 from bmv.backtest.numbers import Json, at, finite, ratio
 from bmv.backtest.sweep.marks import STILL
 from bmv.backtest.sweep.reading import Sweep
+from bmv.backtest.sweep.validation.overfitting import best_of_halves
+from bmv.backtest.sweep.validation.verdict import accounts_of
 from bmv.backtest.wording import percent, plain
 
 if TYPE_CHECKING:
@@ -23,14 +23,15 @@ HALVES = 800  # Combinations drawn as dots, evenly from all of them.
 class Known(NamedTuple):
     """The figures of the validation that stand first; None where one is not known."""
 
-    holdout_net: float | None
+    holdout_quoting: float | None
+    holdout_market: float | None
     dsr: float | None
     n_trials: int | None
     pbo: float | None
 
 
 class Step(NamedTuple):
-    """What one fold of the walk-forward chose, and how it fared: its Sharpe ratio a period, or its net a period."""
+    """What one fold of the walk-forward chose, and how it fared: Sharpe ratio, or what quoting earned, a period."""
 
     trial: int | None
     train: float | None
@@ -43,7 +44,8 @@ def known(sweep: Sweep) -> Known:
     told = sweep.summary.get("validation") or {}
     ever = finite(at(told, "deflated", "n_trials"))
     return Known(
-        holdout_net=finite(at(told, "holdout", "net")),
+        holdout_quoting=finite(at(told, "holdout", "quoting")),
+        holdout_market=finite(at(told, "holdout", "market")),
         dsr=finite(at(told, "deflated", "dsr")),
         n_trials=None if ever is None else int(ever),
         pbo=finite(at(told, "overfitting", "pbo")),
@@ -60,16 +62,16 @@ def steps(sweep: Sweep) -> list[Step]:
 
 
 def metric(sweep: Sweep) -> str:
-    """Return by which figure the folds choose: `net` or `sharpe`."""
+    """Return by which figure the folds choose: `quoting` or `sharpe`."""
     return str(at(sweep.summary, "validation", "walk_forward", "metric") or "sharpe")
 
 
 def _a_period(fold: Json, part: str, by: str) -> float | None:
     """Return a figure of a fold by the period: training lasts longer than the test, and its sum would look better."""
-    if by != "net":
+    if by != "quoting":
         return finite(fold.get(f"{part}_figure"))
     span = fold.get(part) or [0, 0]
-    return ratio(fold.get(f"{part}_net"), span[1] - span[0] + 1)
+    return ratio(fold.get(f"{part}_quoting"), span[1] - span[0] + 1)
 
 
 def figures(sweep: Sweep) -> "dict[str, Figure]":
@@ -106,10 +108,10 @@ def plateau_lead(sweep: Sweep) -> str:
     told = at(sweep.summary, "validation", "plateau") or {}
     word, kept = told.get("word"), finite(told.get("kept"))
     found = f" This is a {word}" if word in ("plateau", "slope", "spike") else ""
-    share = f": {percent(kept)} of the objective remains a step away." if found and kept is not None else found and "."
+    share = f": {percent(kept)} of what quoting earned remains a step away." if kept is not None else "."
     return (
         "Mean objective as one key moves away from the best set, the star, while the others stay near it. A plateau "
-        f"survives a market that is a little different; a spike does not.{found}{share}"
+        f"survives a market that is a little different; a spike does not.{found}{found and share}"
     )
 
 
@@ -125,7 +127,8 @@ def walk(sweep: Sweep) -> "Figure | None":
     figure.add_bar(x=names, y=[one.train for one in told], name="training", marker_color=faint(MID, 0.6))
     figure.add_bar(x=names, y=[one.test for one in told], name="test", marker_color=NET)
     figure.update_layout(height=360, legend=LEGEND, barmode="group", bargap=0.35, hovermode="x unified")
-    figure.update_yaxes(title_text="net a period, quote" if metric(sweep) == "net" else "Sharpe a period")
+    title = "by quoting, quote a period" if metric(sweep) == "quoting" else "Sharpe a period"
+    figure.update_yaxes(title_text=title)
     figure.update_xaxes(type="category", showgrid=False)
     return figure
 
@@ -188,31 +191,13 @@ def degradation(sweep: Sweep) -> "Figure | None":
 def halves(sweep: Sweep, blocks: int) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
     """Return the best Sharpe ratio a period in one half of the blocks, and that of the same set in the other half.
 
-    At most 800 of the combinations of `validation.overfitting.cscv`, evenly from all of them; None where the trials
-    have no returns, or fewer than two a block.
+    At most about 800 of the combinations of `validation.overfitting.cscv`, evenly from all of them; None where the
+    trials have no account of their periods, or fewer than two a block.
     """
     choice = sweep.complete.filter(pl.col("feasible"))
-    returns = choice["returns"].drop_nulls() if "returns" in choice.columns else pl.Series(dtype=pl.List(pl.Int64))
-    if len(returns) < 2 or returns.list.len().n_unique() != 1 or returns.list.len()[0] < 2 * blocks:
+    if not {"returns", "held", "mids"} <= set(choice.columns):
         return None
-    matrix = returns.explode().cast(pl.Float64).to_numpy().reshape(len(returns), -1).T
-    edges = np.arange(blocks + 1) * len(matrix) // blocks
-    sizes = np.diff(edges).astype(np.float64)
-    sums, squares = (np.add.reduceat(each, edges[:-1], axis=0) for each in (matrix, matrix * matrix))
-    every = max(1, comb(blocks, blocks // 2) // HALVES)
-    found = []
-    for chosen in islice(combinations(range(blocks), blocks // 2), 0, None, every):
-        taken = np.isin(np.arange(blocks), chosen).astype(np.float64)
-        own, other = (_sharpe(mask @ sums, mask @ squares, float(mask @ sizes)) for mask in (taken, 1 - taken))
-        best = int(np.argmax(own))
-        found.append((own[best], other[best]))
-    own, other = np.array(found).T
-    return own, other
-
-
-def _sharpe(total: NDArray[np.float64], squares: NDArray[np.float64], n: float) -> NDArray[np.float64]:
-    """Return mean by deviation of sets (n,), 0 of one that did not move."""
-    variance = (squares - total * total / n) / (n - 1)
-    moved = variance > 1e-9 * squares / n
-    deviation = np.sqrt(np.where(moved, variance, 1.0))
-    return np.where(moved, total / n / deviation, 0.0)
+    whole = choice.drop_nulls(["returns", "held", "mids"])
+    if len(whole) < 2 or any(whole[name].list.len().n_unique() != 1 for name in ("returns", "held", "mids")):
+        return None
+    return best_of_halves(accounts_of(whole), blocks, HALVES)

@@ -20,7 +20,7 @@ from bmv.backtest.wording import UNKNOWN, plain, significant
 from bmv.ports.errors import UsageError
 
 WIDTH = 120  # Of a table that goes into a pipe.
-SHOWN = ("net", "max_drawdown", "fills", "sharpe")
+SHOWN = ("net", "quoting", "market", "max_drawdown", "fills", "sharpe")
 MARKS = {True: ("✓", "green"), False: ("✗", "red"), None: ("?", "yellow")}
 
 
@@ -69,7 +69,8 @@ def _where(summary: Json) -> str:
     """Return what the figures of the table are of."""
     searched = [str(tape["searched"]) for tape in summary.get("tapes") or [] if tape.get("searched")]
     window = f" (--timerange {searched[0]})" if len(searched) == 1 else ""
-    return f"These figures are of what was searched{window}, without what was held out."
+    parts = " Net is what quoting earned and what the market gave to the position held on average."
+    return f"These figures are of what was searched{window}, without what was held out.{parts}"
 
 
 def _table(sweep: Sweep, top: int) -> Grid:

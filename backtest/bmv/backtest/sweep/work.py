@@ -82,7 +82,8 @@ class Work:
         """Run a set on all tapes and return what it came to; None when it was told to stop.
 
         The row is JSON: `trial`, `set`, `state` (complete, pruned, invalid), `reason`, `digest`, `objectives`,
-        `violations` (how far each constraint is broken), `figures`, `net_of` each tape, `returns` (quanta), `halfway`.
+        `violations` (how far each constraint is broken), `figures`, `net_of` each tape, what `account` returns,
+        `halfway`.
         """
         made = list[Made]()
         for at, stretch in enumerate(self.stretches):
@@ -104,9 +105,18 @@ class Work:
         """Run a set on each tape to its end."""
         return [self._made(task, stretch, None) for stretch in self.stretches]
 
-    def returns(self, made: Sequence[Made]) -> list[int]:
-        """Return the change of equity in each period, in common quanta, over all tapes."""
-        return joined_returns([each.returns for each in made], self._scales, self.at_once)
+    def account(self, made: Sequence[Made]) -> dict[str, list[int]]:
+        """Return what was earned and held period by period over all tapes, as `trials.parquet` has it.
+
+        `returns`, the change of equity in each period, and `held`, the position in it, are in common quanta; of `held`
+        and `mids` those of one tape stand behind those of the other, whether or not tapes overlap in time.
+        """
+        parts = [each.periods for each in made]
+        return {
+            "returns": joined_returns([part.returns for part in parts], self._scales, self.at_once),
+            "held": joined_returns([part.held for part in parts], self._scales, at_once=False),
+            "mids": [mid for part in parts for mid in part.mids],
+        }
 
     def config(self, task_set: Set, overrides: Mapping[str, Any]) -> Config:  # Any: as above.
         """Return the configuration of a set on a tape."""
@@ -154,7 +164,7 @@ class Work:
             "violations": violated(self._constraints, figures),
             "figures": figures,
             "net_of": [each.figures["net"] for each in made],
-            "returns": self.returns(made),
+            **self.account(made),
             "halfway": [each.halfway for each in made],
         }
 
@@ -189,5 +199,7 @@ def _unfinished(task: Task, state: str, reason: str, halfway: Sequence[Sequence[
         "figures": {},
         "net_of": [],
         "returns": [],
+        "held": [],
+        "mids": [],
         "halfway": halfway,
     }

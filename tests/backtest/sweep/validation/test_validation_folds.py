@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bmv.backtest.sweep.validation.folds import Fold, Step, step, walk_forward
+from bmv.backtest.sweep.validation.quoting import Accounts
 from bmv.ports.errors import ConfigError
 
 shapes = {
@@ -89,51 +90,51 @@ FOLD = Fold(np.arange(4), np.arange(4, 8))
 def test_the_best_of_the_training_is_looked_up_in_the_test() -> None:
     matrix = np.array([[1, 9, 2], [2, -9, 3], [1, 9, 2], [2, -9, 4], [5, 0, -1], [4, 0, -2], [5, 1, -1], [4, 0, -2]])
 
-    assert step(matrix, FOLD, "net") == Step(2, 11.0, -6.0, 11, -6, 3)
-    by_ratio = step(matrix, FOLD, "sharpe")
+    assert step(Accounts(matrix), FOLD, "quoting") == Step(2, 11.0, -6.0, 11, -6, -6, 3)
+    by_ratio = step(Accounts(matrix), FOLD, "sharpe")
 
     assert by_ratio is not None
-    assert (by_ratio.column, by_ratio.train_net, by_ratio.test_net, by_ratio.rank) == (2, 11, -6, 3)
+    assert (by_ratio.column, by_ratio.train_quoting, by_ratio.test_quoting, by_ratio.rank) == (2, 11, -6, 3)
     assert by_ratio.train == pytest.approx(2.75 / np.std([2, 3, 2, 4], ddof=1))
 
 
 def test_a_set_that_stands_still_is_not_chosen_by_its_ratio_and_ranks_as_zero() -> None:
     matrix = np.array([[0, 1, -1], [0, 2, -2], [0, 1, -1], [0, 2, -2], [0, -1, 3], [0, -2, 5], [0, -1, 3], [0, -2, 5]])
 
-    found = step(matrix, FOLD)
+    found = step(Accounts(matrix), FOLD)
 
     assert found is not None
     assert (found.column, found.rank) == (1, 3)
 
 
 def test_the_chosen_set_may_stand_still_in_the_test() -> None:
-    found = step(np.array([[1], [2], [1], [2], [0], [0], [0], [0]]), FOLD)
+    found = step(Accounts(np.array([[1], [2], [1], [2], [0], [0], [0], [0]])), FOLD)
 
     assert found is not None
-    assert (found.test, found.test_net, found.rank) == (None, 0, 1)
+    assert (found.test, found.test_quoting, found.rank) == (None, 0, 1)
 
 
 def test_where_nothing_moves_nothing_is_chosen() -> None:
-    assert step(np.zeros((8, 3), np.int64), FOLD) is None
+    assert step(Accounts(np.zeros((8, 3), np.int64)), FOLD) is None
 
 
 def test_sums_of_large_quanta_are_exact() -> None:
-    found = step(np.full((8, 2), 2**60) + np.arange(16).reshape(8, 2), FOLD, "net")
+    found = step(Accounts(np.full((8, 2), 2**60) + np.arange(16).reshape(8, 2)), FOLD, "quoting")
 
     assert found is not None
-    assert found.test_net == 4 * 2**60 + sum(range(8 + found.column, 16, 2))
-    assert found.train_net == 4 * 2**60 + sum(range(found.column, 8, 2))
+    assert found.test_quoting == 4 * 2**60 + sum(range(8 + found.column, 16, 2))
+    assert found.train_quoting == 4 * 2**60 + sum(range(found.column, 8, 2))
 
 
-@given(st.integers(0, 2**32 - 1), st.sampled_from(["net", "sharpe"]))
+@given(st.integers(0, 2**32 - 1), st.sampled_from(["quoting", "sharpe"]))
 @settings(deadline=None)
 def test_each_step_is_as_by_hand(seed: int, metric: str) -> None:
     matrix = np.random.default_rng(seed).normal(0, 1, (40, 6))
 
     for fold in walk_forward(40, 3):
-        found = step(matrix, fold, metric)  # type: ignore[arg-type]  # Hypothesis does not know the words.
+        found = step(Accounts(matrix), fold, metric)  # type: ignore[arg-type]  # Hypothesis does not know the words.
         train, test = matrix[fold.train], matrix[fold.test]
-        if metric == "net":
+        if metric == "quoting":
             inside, outside = train.sum(axis=0), test.sum(axis=0)
         else:
             inside, outside = (each.mean(axis=0) / each.std(axis=0, ddof=1) for each in (train, test))
@@ -141,4 +142,4 @@ def test_each_step_is_as_by_hand(seed: int, metric: str) -> None:
         assert found is not None
         assert (found.column, found.rank) == (best, 1 + int((outside > outside[best]).sum()))
         assert (found.train, found.test) == pytest.approx((inside[best], outside[best]))
-        assert found.test_net == pytest.approx(test[:, best].sum())
+        assert found.test_quoting == pytest.approx(test[:, best].sum())

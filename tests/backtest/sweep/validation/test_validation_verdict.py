@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 
 from bmv.backtest.sweep.validation.overfitting import cscv
+from bmv.backtest.sweep.validation.quoting import Accounts
 from bmv.backtest.sweep.validation.sharpe import deflated, each_sharpe, luck_variance
 from bmv.backtest.sweep.validation.verdict import Reason, judge, verdict
 from bmv.ports.errors import DataError
@@ -38,13 +39,21 @@ def frame_of(matrix: np.ndarray, **columns: Sequence[Any]) -> pl.DataFrame:
         "feasible": [True] * n,
         "fills": [500] * n,
         "returns": matrix.T.tolist(),
+        "held": [[0] * len(matrix)] * n,
+        "mids": [[1] * (len(matrix) + 1)] * n,
     }
     return pl.DataFrame(usual | columns)
 
 
 def holdout_of(matrix: np.ndarray, trial: int) -> dict[str, Any]:
     after = matrix[PERIODS:, trial]
-    return {"net": float(after.sum() * QUANTUM), "returns": after.tolist(), "fills": 90}
+    return account(after.tolist(), 90)
+
+
+def account(returns: list[int], fills: int) -> dict[str, Any]:
+    """Return what was earned with nothing held, as the holdout is told."""
+    nothing: dict[str, Any] = {"held": [0] * len(returns), "mids": [1] * (len(returns) + 1)}
+    return {"net": sum(returns) * QUANTUM, "returns": returns, "fills": fills, **nothing}
 
 
 def judged(
@@ -76,7 +85,7 @@ def test_a_true_edge_is_worth_trading() -> None:
     assert validation["trial"] == BEST
     assert oks(told) == [True] * 7
     assert told["worth"]
-    assert told["headline"] == "Worth trading: trial 12 passes all 7 checks."
+    assert told["headline"].startswith("Worth trading: trial 12 passes all 7 checks")
 
 
 def test_noise_is_not_worth_trading_however_good_the_best_of_it_looks() -> None:
@@ -92,7 +101,7 @@ def test_sets_that_all_lose_are_not_worth_trading() -> None:
     assert not told["worth"]
     assert told["reasons"][NET]["ok"] is False
     assert "lost" in told["reasons"][NET]["text"]
-    assert told["reasons"][PLATEAU]["text"].startswith("Of its lead over the middle set, ")
+    assert told["reasons"][PLATEAU]["text"].startswith("Of its lead over the middle set in what quoting earned, ")
 
 
 def test_figures_are_those_of_their_own_functions() -> None:
@@ -100,7 +109,7 @@ def test_figures_are_those_of_their_own_functions() -> None:
     search = EDGE[:PERIODS]
 
     alone = deflated(search[:, BEST], each_sharpe(search), 700, luck_variance(PERIODS))
-    folded = cscv(search, 8)
+    folded = cscv(Accounts(search), 8)
     assert alone is not None
     assert folded is not None
     found = validation["deflated"]
@@ -108,9 +117,9 @@ def test_figures_are_those_of_their_own_functions() -> None:
     assert (validation["overfitting"]["pbo"], validation["overfitting"]["n_combinations"]) == (folded.pbo, 70)
     assert sum(validation["overfitting"]["logits"]["counts"]) == 70
     assert validation["quantum"] == pytest.approx(QUANTUM)
-    assert validation["net"]["net"] == pytest.approx(search[:, BEST].sum() * QUANTUM)
+    assert validation["net"]["quoting"] == pytest.approx(search[:, BEST].sum() * QUANTUM)
     folds = validation["walk_forward"]["folds"]
-    assert validation["walk_forward"]["net"] == pytest.approx(sum(fold["test_net"] for fold in folds))
+    assert validation["walk_forward"]["quoting"] == pytest.approx(sum(fold["test_quoting"] for fold in folds))
 
 
 def test_whatever_comes_out_can_be_written_as_json() -> None:
@@ -163,16 +172,18 @@ def test_too_few_fills_or_periods_with_movement_are_too_little_evidence() -> Non
 
 
 def test_a_lost_holdout_takes_the_verdict_away() -> None:
-    lost = {"net": -3.5, "returns": [-1, -2, 1, -3], "fills": 12}
+    lost = account([-1_000_000, -2_000_000, 1_000_000, -1_500_000], 12)
 
     _, told = judged(EDGE, holdout=lost)
 
     assert oks(told) == [True, True, True, True, False, True, True]
-    text = "In the holdout, which the search never saw, it lost 3.5000 USDC with 12 fills."
-    assert told["reasons"][HOLDOUT]["text"] == text
+    assert told["reasons"][HOLDOUT]["text"] == (
+        "In the holdout, which the search never saw, it lost 3.5000 USDC by quoting, with 12 fills; the market gave"
+        " nothing to the position that it held on average."
+    )
 
 
-@pytest.mark.parametrize("holdout", [None, {"net": 0.0, "returns": [], "fills": 0}])
+@pytest.mark.parametrize("holdout", [None, account([], 0)])
 def test_without_a_holdout_nothing_is_worth_trading(holdout: Any) -> None:
     _, told = judged(EDGE, holdout=holdout)
 
@@ -182,11 +193,12 @@ def test_without_a_holdout_nothing_is_worth_trading(holdout: Any) -> None:
 
 
 def test_a_holdout_without_a_trade_is_not_passed() -> None:
-    _, told = judged(EDGE, holdout={"net": 0.0, "returns": [0] * 40, "fills": 0})
+    _, told = judged(EDGE, holdout=account([0] * 40, 0))
 
     assert told["reasons"][HOLDOUT] == {
         "ok": False,
-        "text": "In the holdout, which the search never saw, it earned nothing with 0 fills.",
+        "text": "In the holdout, which the search never saw, it earned nothing by quoting, with 0 fills; the market gave"
+        " nothing to the position that it held on average.",
     }
 
 
@@ -267,7 +279,7 @@ def test_returns_of_another_length_are_refused() -> None:
     broken = EDGE[:PERIODS].T.tolist()
     broken[4] = broken[4][:-1]
 
-    with pytest.raises(DataError, match="trial 4 has 119 periods, expected 120 as in trial 0"):
+    with pytest.raises(DataError, match="column returns: trial 4 has 119 figures, expected 120 as in trial 0"):
         judge(frame_of(EDGE[:PERIODS], returns=broken), PARAMETERS, "net", None, 25, [], SETTINGS)
 
 
@@ -283,5 +295,78 @@ def test_each_reason_is_a_plain_sentence_with_its_figures() -> None:
         assert reason["text"][0].isupper()
         assert reason["text"].endswith(".")
         assert any(letter.isdigit() for letter in reason["text"])
-    assert told["reasons"][NET]["text"] == "The best of 25 sets, trial 12, earned 91.8559 USDC in the search."
+    assert told["reasons"][NET]["text"] == (
+        "The best of 25 sets, trial 12, earned 91.8559 USDC by quoting in the search; the market gave nothing to the"
+        " position that it held on average."
+    )
     assert "The luckiest of 512 sets tried on this data" in told["reasons"][DEFLATED]["text"]
+
+
+def held_through(matrix: np.ndarray, rise: int) -> dict[str, Any]:
+    """Return the columns of sets that held 10,000 quote while the mid rose by `rise` of 1,000 in each period."""
+    periods, n = matrix.shape
+    mids = (1_000_000 + rise * np.arange(periods + 1)).tolist()
+    returns = matrix + 10_000_000_000 * rise // 1_000_000
+    return {
+        "returns": returns.T.tolist(), "held": [[10_000_000_000] * periods] * n, "mids": [mids] * n,
+        "net": (returns.sum(axis=0) * QUANTUM).tolist(),
+    }  # fmt: skip
+
+
+def test_a_rise_of_the_market_is_no_skill_whatever_the_objective() -> None:
+    noise = np.round(np.random.default_rng(3).normal(-0.1, 1, EDGE.shape) * 1e6).astype(np.int64)
+    rising = held_through(noise[:PERIODS], 100)
+    after = held_through(noise[PERIODS:], 100)
+
+    for objective in ("net", "sharpe"):
+        frame = frame_of(noise[:PERIODS], **rising, sharpe=[float(n) for n in range(25)])
+        best = int(frame.sort(objective)["trial"][-1])
+        holdout = {name: after[name][best] for name in ("net", "returns", "held", "mids")} | {"fills": 90}
+        validation, told = judge(frame, PARAMETERS, objective, holdout, 25, [], SETTINGS, currency="USDC")
+
+        assert validation["net"]["market"] == pytest.approx(10_000 * PERIODS * 100 / 1e6)
+        assert validation["net"]["net"] == pytest.approx(validation["net"]["market"] + validation["net"]["quoting"])
+        assert validation["holdout"]["market"] == pytest.approx(10_000 * 40 * 100 / 1e6)
+        assert not told["worth"]
+        assert told["reasons"][DEFLATED]["ok"] is False
+        assert "the market gave 120.0000 USDC to the position" in told["reasons"][NET]["text"]
+
+
+def test_the_same_sets_are_judged_the_same_in_a_market_that_rises_falls_or_stands() -> None:
+    verdicts = []
+    for rise in (0, 100, -100):
+        frame = frame_of(EDGE[:PERIODS], **held_through(EDGE[:PERIODS], rise))
+        after = held_through(EDGE[PERIODS:], rise)
+        holdout = {name: after[name][BEST] for name in ("net", "returns", "held", "mids")} | {"fills": 90}
+        validation, told = judge(frame, PARAMETERS, "net", holdout, 25, [], SETTINGS)
+        verdicts.append((told["worth"], validation["deflated"]["dsr"], validation["overfitting"]["pbo"],
+                         validation["holdout"]["quoting"], validation["plateau"]["kept"]))  # fmt: skip
+
+    assert verdicts[0][0]
+    assert verdicts[1][1:] == pytest.approx(verdicts[0][1:], rel=1e-6)
+    assert verdicts[2][1:] == pytest.approx(verdicts[0][1:], rel=1e-6)
+
+
+@pytest.mark.parametrize(("fills", "moving"), [(9, 40), (90, 12)])
+def test_a_holdout_with_too_few_fills_or_movements_is_not_passed(fills: int, moving: int) -> None:
+    returns = [1_000_000 + n for n in range(moving)] + [0] * (40 - moving)
+
+    validation, told = judged(EDGE, holdout=account(returns, fills))
+
+    assert oks(told) == [True, True, True, True, None, True, True]
+    assert not told["worth"]
+    assert "too little to judge by (30 fills and 30 periods are wanted)" in told["reasons"][HOLDOUT]["text"]
+    assert (validation["holdout"]["fills"], validation["holdout"]["moving"]) == (fills, moving)
+
+
+def test_where_the_bound_on_luck_alone_decides_verdict_and_reason_say_so() -> None:
+    bounded, alike = judged(returns(1, 0.8, 0.4)), judged(returns(1, 0.8, 0.05))
+
+    validation, told = bounded
+    assert validation["deflated"]["bound_decides"]
+    assert "Only a bound decides this" in told["reasons"][DEFLATED]["text"]
+    assert "that of the deflated ratio by a bound alone" in told["headline"]
+    validation, told = alike
+    assert validation["deflated"]["dsr_unbounded"] > 0.95
+    assert not validation["deflated"]["bound_decides"]
+    assert "bound" not in told["reasons"][DEFLATED]["text"] + told["headline"]

@@ -1,5 +1,8 @@
 """Walk-forward: choose a set in what is past, look at it in what comes next, and again.
 
+Sets are judged by what their quoting earned (:mod:`bmv.backtest.sweep.validation.quoting`), in training and test each
+beside the average position of that stretch.
+
 Source: López de Prado, "Advances in Financial Machine Learning", Wiley 2018: section 7.4 (purging, embargo), 11 and
 12.2 (walk-forward).
 """
@@ -10,10 +13,11 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from bmv.backtest.sweep.validation.quoting import Accounts
 from bmv.backtest.sweep.validation.sharpe import Floats, each_sharpe
 from bmv.ports.errors import ConfigError
 
-Metric = Literal["net", "sharpe"]
+Metric = Literal["quoting", "sharpe"]
 TRAIN_MIN = 2  # Periods; fewer have no deviation.
 SAME = 1e-9  # Figures that differ by less, beside their size, differ by rounding.
 
@@ -33,8 +37,9 @@ class Step:
     column: int  # Of the set, in the matrix.
     train: float  # Its figure by the metric, where it was chosen,
     test: float | None  # and afterwards; None where it did not move.
-    train_net: int | float  # Sum of its returns.
-    test_net: int | float
+    train_quoting: int | float  # What its quoting earned,
+    test_quoting: int | float
+    test_change: int | float  # and how its equity changed.
     rank: int  # Among all sets in the test by the same metric; 1 is the best.
 
 
@@ -69,13 +74,14 @@ def walk_forward(periods: int, folds: int, anchored: bool = True, purge: int = 1
     return found
 
 
-def step(matrix: NDArray[Any], fold: Fold, metric: Metric = "sharpe") -> Step | None:
-    """Choose the best column of `matrix` (t, n) in the training of `fold`, and look at it in the test.
+def step(sets: Accounts, fold: Fold, metric: Metric = "sharpe") -> Step | None:
+    """Choose the best of `sets` in the training of `fold`, and look at it in the test.
 
     Of equal figures the first is chosen. None where no set has a figure in training. In the ranks a set that did not
     move in the test counts as 0.
     """
-    train, test = figures(matrix[fold.train], metric), figures(matrix[fold.test], metric)
+    before, after = sets.quoting(fold.train), sets.quoting(fold.test)
+    train, test = figures(before, metric), figures(after, metric)
     if not np.isfinite(train).any():
         return None
     peak = np.nanmax(train)
@@ -87,8 +93,9 @@ def step(matrix: NDArray[Any], fold: Fold, metric: Metric = "sharpe") -> Step | 
         column,
         float(train[column]),
         float(found) if np.isfinite(found) else None,
-        sum(matrix[fold.train, column].tolist()),
-        sum(matrix[fold.test, column].tolist()),
+        sum(before[:, column].tolist()),
+        sum(after[:, column].tolist()),
+        sum(sets.change[fold.test, column].tolist()),
         1 + int(better.sum()),
     )
 

@@ -2,20 +2,23 @@
 cross-validation.
 
 The time of the search is cut into blocks. Every choice of half of the blocks is once what we search in, the other half
-being what comes after; the best set of the one is looked up among all sets in the other.
+being what comes after; the best set of the one is looked up among all sets in the other. Sets are judged by what their
+quoting earned (:mod:`bmv.backtest.sweep.validation.quoting`), in each half beside the average position of that half.
 
 Source: Bailey, Borwein, López de Prado & Zhu, "The Probability of Backtest Overfitting", Journal of Computational
 Finance 20(4), 2017 (first 2015).
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import combinations, islice
+from math import comb
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bmv.backtest.sweep.validation.quoting import Accounts, Leg
 from bmv.backtest.sweep.validation.sharpe import Floats, centred, each_sharpe
 from bmv.ports.errors import ConfigError
 
@@ -38,67 +41,109 @@ class Overfitting:
     n_sets: int  # Sets that moved and were not the same as another.
 
 
-def cscv(matrix: NDArray[Any], blocks: int = 16) -> Overfitting | None:
-    """Return what combinatorially symmetric cross-validation says of `matrix`, judging sets by their Sharpe ratio.
+def cscv(sets: Accounts, blocks: int = 16) -> Overfitting | None:
+    """Return what combinatorially symmetric cross-validation says of `sets`, judging them by their Sharpe ratio.
 
-    Left out are columns that never move, and of columns in proportion to one another all but the first: a set that is
+    Left out are sets that never move, and of columns in proportion to one another all but the first: a set that is
     another times a factor has the same ratio, and would be ranked by rounding. None where fewer than two are left or
     where a block would have fewer than two periods. A set that does not move in a half has a ratio of 0 there; of equal
     ratios the first is chosen, and ranks are the average of those that are tied. Blocks may differ by one period in
     length; the paper's are equal.
 
     Args:
-        matrix: Returns (t, n): a row a period, a column a set.
+        sets: Their accounts over the search.
         blocks: How many blocks, even.
     """
-    if not 2 <= blocks <= BLOCKS_MAX or blocks % 2:
-        raise ConfigError(f"sweep.validation.blocks = {blocks}: expected an even number from 2 to {BLOCKS_MAX}")
-    if len(matrix) < 2 * blocks:
+    cut = _cut(sets, blocks)
+    if cut is None:
         return None
-    sets = distinct(matrix)
-    if sets.shape[1] < 2:
-        return None
-    own, other, logits = _everywhere(_Blocks(sets, blocks))
+    own, other, logits = _everywhere(cut, _halves(blocks, cut.rows))
     slope, intercept = _line(own, other)
     lost = float((other < 0).mean())
-    return Overfitting(float((logits <= 0).mean()), logits, slope, intercept, lost, len(logits), sets.shape[1])
+    return Overfitting(float((logits <= 0).mean()), logits, slope, intercept, lost, len(logits), len(cut.level))
 
 
-def distinct(matrix: NDArray[Any]) -> NDArray[Any]:
-    """Return the columns of `matrix` that move, without those that are an earlier one times a factor above 0."""
-    moving = matrix[:, np.isfinite(each_sharpe(matrix))]
-    if not moving.shape[1]:
-        return moving
-    values = moving.astype(np.float64)
+def best_of_halves(sets: Accounts, blocks: int, most: int) -> tuple[Floats, Floats] | None:
+    """Return the ratio of the best set of one half and that of the same set in the other, for some of the halves.
+
+    At most about `most` of the combinations of `cscv`, evenly from all of them; None where that knows nothing.
+    """
+    cut = _cut(sets, blocks)
+    if cut is None:
+        return None
+    every = max(1, comb(blocks, blocks // 2) // most)
+    own, other, _ = _everywhere(cut, (rows[::every] for rows in _halves(blocks, comb(blocks, blocks // 2))))
+    return own, other
+
+
+def _cut(sets: Accounts, blocks: int) -> "_Blocks | None":
+    """Return the sums of the sets that differ; None where there is too little to compare."""
+    if not 2 <= blocks <= BLOCKS_MAX or blocks % 2:
+        raise ConfigError(f"sweep.validation.blocks = {blocks}: expected an even number from 2 to {BLOCKS_MAX}")
+    if len(sets) < 2 * blocks:
+        return None
+    columns = distinct(sets.quoting())
+    return _Blocks(sets.of(columns), blocks) if len(columns) > 1 else None
+
+
+def distinct(matrix: NDArray[Any]) -> NDArray[np.intp]:
+    """Return which columns of `matrix` move, without those that are an earlier one times a factor above 0."""
+    moves = np.flatnonzero(np.isfinite(each_sharpe(matrix)))
+    if not len(moves):
+        return moves
+    values = matrix[:, moves].astype(np.float64)
     values /= np.abs(values).max(axis=0)
     values /= np.sqrt((values * values).sum(axis=0))
     shape = np.round(values, 9) + 0.0  # There is a minus zero, which has other bytes.
     _, first = np.unique(np.ascontiguousarray(shape.T), axis=0, return_index=True)
-    return moving[:, np.sort(first)]
+    return moves[np.sort(first)]
 
 
 class _Blocks:
     """The sums that the Sharpe ratio of any choice of blocks is made from.
 
-    They are of returns less their mean, by their deviation, over the whole time: sums of squares of the returns
-    themselves would lose all digits where the mean is large.
+    They are of what quoting earned over the whole time, less its mean, by its deviation: sums of squares of the returns
+    themselves would lose all digits where the mean is large. Beside the average position of some blocks quoting earned
+    `unit − tilt · share`: the tilt of a set is how much more it held there than over the whole time.
     """
 
-    def __init__(self, sets: NDArray[Any], blocks: int) -> None:
-        mean, rest = centred(sets)
+    def __init__(self, sets: Accounts, blocks: int) -> None:
+        mean, rest = centred(sets.quoting())
         deviation = np.sqrt((rest * rest).mean(axis=0))
         unit = rest / deviation
-        edges = np.arange(blocks + 1) * len(sets) // blocks
+        self.edges = np.arange(blocks + 1) * len(sets) // blocks
         self.level = mean / deviation
-        self.sizes = np.diff(edges).astype(np.float64)
-        self.sums = np.add.reduceat(unit, edges[:-1], axis=0)
-        self.squares = np.add.reduceat(unit * unit, edges[:-1], axis=0)
+        self.sizes = np.diff(self.edges).astype(np.float64)
+        self.sums = self._of(unit)
+        self.squares = self._of(unit * unit)
+        self.legs = [_Tilt(leg, unit, deviation, self._of) for leg in sets.legs]
+        self.products = {
+            (a, b): self._of(sets.legs[a].shares() * sets.legs[b].shares())
+            for a, b in combinations(range(len(sets.legs)), 2)
+            if sets.legs[a].start == sets.legs[b].start  # All at once; else no period is of two runs.
+        }
+
+    @property
+    def rows(self) -> int:
+        """How many combinations to work out at once."""
+        return max(1, CELLS // len(self.level))
+
+    def _of(self, values: Floats) -> Floats:
+        """Return the sum of `values` (t, n) in each block (blocks, n)."""
+        found: Floats = np.add.reduceat(values, self.edges[:-1], axis=0)
+        return found
 
     def sharpes(self, taken: Floats) -> Floats:
         """Return the ratios (m, n) over the blocks `taken` (m, blocks), each 1 or 0."""
         size = (taken @ self.sizes)[:, np.newaxis]
         mean = taken @ self.sums
         variance = taken @ self.squares
+        tilts = [leg.tilt(taken) for leg in self.legs]
+        for leg, tilt in zip(self.legs, tilts, strict=True):
+            mean -= tilt * (taken @ leg.shares)
+            variance += tilt * (tilt * (taken @ leg.squares) - 2 * (taken @ leg.with_unit))
+        for (a, b), product in self.products.items():
+            variance += 2 * tilts[a] * tilts[b] * (taken @ product)
         mean /= size
         variance -= size * mean * mean
         variance /= size - 1
@@ -107,14 +152,37 @@ class _Blocks:
         return np.divide(mean, np.sqrt(variance, where=moved, out=variance), out=np.zeros_like(mean), where=moved)
 
 
-def _everywhere(blocks: _Blocks) -> tuple[Floats, Floats, Floats]:
-    """Return the chosen set's ratio in its own half, in the other, and its logit there, for each combination in order.
+class _Tilt:
+    """How much more the sets held on one run in some blocks than over all of it, by their deviation."""
+
+    def __init__(self, leg: Leg, unit: Floats, deviation: Floats, summed: Callable[[Floats], Floats]) -> None:
+        def whole(values: Floats) -> Floats:
+            found = np.zeros(unit.shape)
+            found[leg.start : leg.stop] = values
+            return found
+
+        held = leg.held.astype(np.float64)
+        share = whole(leg.shares())
+        self.held = summed(whole((held - held.mean(axis=0)) / deviation))
+        self.periods = summed(whole(np.ones(held.shape)))[:, :1]
+        self.shares = summed(share)
+        self.squares = summed(share * share)
+        self.with_unit = summed(share * unit)
+
+    def tilt(self, taken: Floats) -> Floats:
+        """Return it for the blocks `taken` (m, blocks), each 1 or 0; 0 where the run has no period in them."""
+        found: Floats = (taken @ self.held) / np.maximum(taken @ self.periods, 1)
+        return found
+
+
+def _everywhere(blocks: _Blocks, halves: Iterable[Floats]) -> tuple[Floats, Floats, Floats]:
+    """Return the chosen set's ratio in its own half, in the other, and its logit there, for `halves` and complements.
 
     A combination and its complement are worked out together: the half of the one is the other half of the other. In
     the order of `itertools.combinations` the complement of the first is the last.
     """
     ahead, behind = [], []
-    for taken in _halves(len(blocks.sizes), max(1, CELLS // len(blocks.level))):
+    for taken in halves:
         one, other = blocks.sharpes(taken), blocks.sharpes(1 - taken)
         ahead.append(_chosen(one, other))
         behind.append(_chosen(other, one))

@@ -1,9 +1,11 @@
 """Whether the best set of a sweep is worth trading: every check, its figures, and one plain sentence for each.
 
-A set is worth trading only if every check holds. What cannot be known does not hold.
+Whatever the objective, skill is judged by what quoting earned: net, less what the market made of the position that was
+held on average (:mod:`bmv.backtest.sweep.validation.quoting`). A set is worth trading only if every check holds. What
+cannot be known does not hold.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,6 +17,7 @@ from bmv.backtest.sweep.validation import sharpe as ratios
 from bmv.backtest.sweep.validation.folds import Fold, Metric, Step, step, walk_forward
 from bmv.backtest.sweep.validation.overfitting import cscv
 from bmv.backtest.sweep.validation.plateau import plateau
+from bmv.backtest.sweep.validation.quoting import Accounts, accounts
 from bmv.backtest.wording import money_decimals, percent, plain, significant
 from bmv.ports.errors import DataError
 
@@ -34,6 +37,8 @@ FILLS_MIN = 30
 DSR_MIN = 0.95
 PBO_MAX = 0.3
 HOLDOUT_PSR_MIN = 0.5
+QUOTING = "quoting"
+SUMS = ("net", "net_vs_hold", QUOTING)  # Objectives that are sums: a fold chooses by what quoting earned in sum.
 BINS = 40  # Of the histogram of logits.
 
 
@@ -42,16 +47,19 @@ class Reason(NamedTuple):
 
     ok: bool | None
     text: str
+    proviso: str = ""  # On what alone it holds; said beside the verdict.
 
 
 class Search(NamedTuple):
     """What the checks look at."""
 
     row: Json  # Of the best trial.
-    returns: NDArray[np.int64]  # Of the best trial (t,), quanta.
-    everyone: NDArray[np.int64]  # Of every complete trial (t, n).
-    choice: NDArray[np.int64]  # Of those that might have been chosen: the constraints are met.
+    change: NDArray[np.int64]  # Of the equity of the best trial (t,), quanta.
+    returns: NDArray[np.int64]  # Of these what quoting earned.
+    everyone: NDArray[np.int64]  # What the quoting of every complete trial earned (t, n).
+    choice: Accounts  # Of those that might have been chosen: the constraints are met.
     numbers: Sequence[int]  # Trial of each column of `choice`.
+    trials: pl.DataFrame  # All of them, with what quoting earned in the column `QUOTING`, quote.
     quantum: float  # Quote in a quantum.
     objective: str
     currency: str
@@ -76,7 +84,8 @@ def judge(
         frame: Columns as `trials.parquet`.
         parameters: As in `summary.json`.
         objective: Name of its column.
-        holdout: Of the best trial on what the search never saw: `net` (quote), `returns` (quanta), `fills`.
+        holdout: Of the best trial on what the search never saw: `net` (quote), `fills`, and `returns`, `held` and
+            `mids` as `trials.parquet` has them.
         n_trials_ever: How many different sets were ever tried on this data, by the register.
         sharpes_ever: Their Sharpe ratios per period, as far as they are known.
         settings: `[sweep.validation]`; absent keys take their defaults.
@@ -103,7 +112,7 @@ def judge(
         _overfitting(search, int(options["blocks"])),
         _holdout(search, holdout),
         _walk_forward(search, options),
-        _plateau(frame, parameters, search, direction),
+        _plateau(parameters, search),
     )
     reasons = [reason for _, reason in checks]
     validation = {"trial": search.row["trial"], "quantum": search.quantum, "settings": options}
@@ -123,7 +132,8 @@ def verdict(trial: int, reasons: Sequence[Reason]) -> Json:
             f"Not known to be worth trading: {len(unknown)} of {len(reasons)} checks cannot be made. {unknown[0].text}"
         )
     else:
-        headline = f"Worth trading: trial {trial} passes all {len(reasons)} checks."
+        provisos = "".join(f", {reason.proviso}" for reason in reasons if reason.proviso)
+        headline = f"Worth trading: trial {trial} passes all {len(reasons)} checks{provisos}."
     return {
         "worth": not failed and not unknown,
         "headline": headline,
@@ -143,25 +153,34 @@ def _search(frame: pl.DataFrame, objective: str, direction: str, currency: str, 
     if chosen.is_empty():
         return None
     row = chosen.sort(value, "trial", descending=[direction == "maximize", False]).drop("returns").row(0, named=True)
-    everyone = _matrix(complete)
+    sets = accounts_of(complete)
+    everyone = sets.quoting()
     at = complete["trial"].to_list().index(row["trial"])
     open_to_choice = complete["feasible"].fill_null(False).to_numpy() | (complete["trial"] == row["trial"]).to_numpy()
     numbers = complete["trial"].to_numpy()[open_to_choice].tolist()
-    quantum = _quantum(complete["net"].to_numpy(), everyone)
-    return Search(row, everyone[:, at], everyone, everyone[:, open_to_choice], numbers, quantum, objective, currency)
+    quantum = _quantum(complete["net"].to_numpy(), sets.change)
+    sums = everyone.sum(axis=0, dtype=np.float64) * quantum
+    trials = frame.drop(QUOTING, strict=False).join(complete.select("trial", pl.Series(QUOTING, sums)), "trial", "left")
+    change, returns, choice = sets.change[:, at], everyone[:, at], sets.of(open_to_choice)
+    return Search(row, change, returns, everyone, choice, numbers, trials, quantum, objective, currency)
 
 
-def _matrix(complete: pl.DataFrame) -> NDArray[np.int64]:
-    """Return the returns of each trial as a column (t, n)."""
-    lengths = complete["returns"].list.len()
-    odd = complete.filter(lengths != lengths[0])
-    if len(odd):
-        raise DataError(
-            f"trials: column returns: trial {odd['trial'][0]} has {len(odd['returns'][0])} periods,"
-            f" expected {lengths[0]} as in trial {complete['trial'][0]}"
-        )
-    flat = complete["returns"].explode().cast(pl.Int64).to_numpy()
-    return np.ascontiguousarray(flat.reshape(len(complete), lengths[0]).T)
+def accounts_of(complete: pl.DataFrame) -> Accounts:
+    """Return what each complete trial earned and held; `DataError` where one has other periods than the rest."""
+    for name in ("returns", "held", "mids"):
+        lengths = complete[name].list.len()
+        odd = complete.filter(lengths != lengths[0])
+        if len(odd):
+            raise DataError(
+                f"trials: column {name}: trial {odd['trial'][0]} has {len(odd[name][0])} figures,"
+                f" expected {lengths[0]} as in trial {complete['trial'][0]}"
+            )
+    return accounts(*(_matrix(complete[name]) for name in ("returns", "held", "mids")))
+
+
+def _matrix(lists: pl.Series) -> NDArray[np.int64]:
+    """Return lists of one length as the rows of a matrix (n, t)."""
+    return lists.explode().cast(pl.Int64).to_numpy().reshape(len(lists), -1)
 
 
 def _quantum(nets: NDArray[np.float64], matrix: NDArray[np.int64]) -> float:
@@ -172,7 +191,7 @@ def _quantum(nets: NDArray[np.float64], matrix: NDArray[np.int64]) -> float:
 
 
 def _evidence(search: Search) -> tuple[Json, Reason]:
-    moving, periods = int(np.count_nonzero(search.returns)), len(search.returns)
+    moving, periods = int(np.count_nonzero(search.change)), len(search.change)
     fills = search.row.get("fills")
     found = {"periods": periods, "moving": moving, "fills": fills, "moving_min": PERIODS_MIN, "fills_min": FILLS_MIN}
     moved = f"the equity of trial {search.row['trial']} moved in {moving:,} of {periods:,} periods"
@@ -187,10 +206,19 @@ def _evidence(search: Search) -> tuple[Json, Reason]:
 
 
 def _net(search: Search) -> tuple[Json, Reason]:
-    net, sets = float(search.row["net"]), search.everyone.shape[1]
+    sets, parts = search.everyone.shape[1], _parts(search.change, search.returns, search.quantum)
     who = f"The best of {sets:,} sets" if sets > 1 else "The only set that ran to the end"
-    text = f"{who}, trial {search.row['trial']}, {_earned(net, search.currency)} in the search."
-    return {"net": net, "sets": sets}, Reason(net > 0, text)
+    text = (
+        f"{who}, trial {search.row['trial']}, {_earned(parts['quoting'], search.currency)} by quoting in the search;"
+        f" {_given(parts['market'], search.currency)}."
+    )
+    return {**parts, "sets": sets}, Reason(parts["quoting"] > 0, text)
+
+
+def _parts(change: Iterable[float], quoting: Iterable[float], quantum: float) -> Json:
+    """Return the net profit of some periods, what quoting earned of it, and what the market gave: quote."""
+    net, earned = sum(map(int, change)), sum(map(int, quoting))
+    return {"net": net * quantum, "quoting": earned * quantum, "market": (net - earned) * quantum}
 
 
 def _deflated(search: Search, tried: int, sharpes_ever: ratios.Returns) -> tuple[Json, Reason]:
@@ -215,12 +243,20 @@ def _deflated(search: Search, tried: int, sharpes_ever: ratios.Returns) -> tuple
     found |= {"dsr": told.dsr, "sr0": told.sr0, "variance": told.variance, "dsr_unbounded": paper.dsr}
     found |= {"sr0_unbounded": paper.sr0}
     ok = told.dsr >= DSR_MIN
+    found["bound_decides"] = ok and paper.dsr < DSR_MIN
     text = (
         f"The luckiest of {_sets(tried)} tried on this data would reach a Sharpe ratio of {_figure(told.sr0)} per"
         f" period without any edge; this one has {_figure(ratio)}, above luck with a confidence of {_sure(told.dsr)}"
         f" ({percent(DSR_MIN)} is wanted)."
     )
-    return found, Reason(ok, text)
+    if not found["bound_decides"]:
+        return found, Reason(ok, text)
+    bounded = (
+        f" Only a bound decides this: sets differ by more than luck makes them, and their spread counts no further than"
+        f" that. By the formula of the paper, which has no bound, the confidence is {_sure(paper.dsr)}."
+    )
+    proviso = f"that of the deflated ratio by a bound alone ({_sure(paper.dsr)} without it)"
+    return found, Reason(ok, text + bounded, proviso)
 
 
 def _sharpe_figures(search: Search, tried: int) -> Json:
@@ -270,27 +306,38 @@ def _overfitting(search: Search, blocks: int) -> tuple[Json, Reason]:
 def _holdout(search: Search, holdout: Mapping[str, Any] | None) -> tuple[Json, Reason]:
     if holdout is None or not len(holdout["returns"]):
         text = "There is no holdout: no stretch of time was kept from the search to try the best set on."
-        return {"net": None}, Reason(None, text)
-    net, fills = float(holdout["net"]), int(holdout["fills"])
-    sure = ratios.psr(holdout["returns"])
+        return {"net": None, "quoting": None, "market": None}, Reason(None, text)
+    held = accounts(*([holdout[name]] for name in ("returns", "held", "mids")))
+    returns, fills = held.quoting()[:, 0], int(holdout["fills"])
+    moving, parts = int(np.count_nonzero(held.change)), _parts(held.change[:, 0], returns, search.quantum)
+    sure = ratios.psr(returns)
     found = {
-        "net": net,
+        **parts,
         "fills": fills,
-        "periods": len(holdout["returns"]),
-        "sharpe": ratios.sharpe(holdout["returns"]),
+        "periods": len(returns),
+        "moving": moving,
+        "fills_min": FILLS_MIN,
+        "moving_min": PERIODS_MIN,
+        "sharpe": ratios.sharpe(returns),
         "psr": sure,
         "psr_min": HOLDOUT_PSR_MIN,
     }
-    start = f"In the holdout, which the search never saw, it {_earned(net, search.currency)} with {fills:,} fills"
-    if net <= 0:
-        return found, Reason(False, f"{start}.")
-    if sure is None:
-        return found, Reason(None, f"{start}, in too few periods to tell what that is worth.")
-    return found, Reason(sure >= HOLDOUT_PSR_MIN, f"{start}: above zero with a confidence of {_sure(sure)}.")
+    start = (
+        f"In the holdout, which the search never saw, it {_earned(parts['quoting'], search.currency)} by quoting, with"
+        f" {fills:,} fills"
+    )
+    market = f"; {_given(parts['market'], search.currency)}."
+    if parts["quoting"] <= 0:
+        return found, Reason(False, start + market)
+    if sure is None or fills < FILLS_MIN or moving < PERIODS_MIN:
+        little = f" and equity that moved in {moving:,} of {len(returns):,} periods: too little to judge by"
+        wanted = f" ({FILLS_MIN} fills and {PERIODS_MIN} periods are wanted)"
+        return found, Reason(None, start + little + wanted + market)
+    return found, Reason(sure >= HOLDOUT_PSR_MIN, f"{start}: above zero with a confidence of {_sure(sure)}{market}")
 
 
 def _walk_forward(search: Search, options: Mapping[str, Any]) -> tuple[Json, Reason]:
-    metric: Metric = "net" if search.objective == "net" else "sharpe"
+    metric: Metric = "quoting" if search.objective in SUMS else "sharpe"
     anchored, purge, embargo = bool(options["anchored"]), int(options["purge"]), int(options["embargo"])
     wanted = int(options["folds"])
     folds = walk_forward(len(search.returns), wanted, anchored, purge, embargo) if wanted else []
@@ -302,17 +349,18 @@ def _walk_forward(search: Search, options: Mapping[str, Any]) -> tuple[Json, Rea
         "embargo": embargo,
         "sets": len(search.numbers),
     }
-    found |= {"folds": [_told(search, *each) for each in steps], "net": None}
+    found |= {"folds": [_told(search, *each) for each in steps], "net": None, "quoting": None, "market": None}
     if not steps or len(search.numbers) < 2:
         text = "There is no walk-forward: it takes two sets to choose from, and periods enough to choose and to look."
         return found, Reason(None, text)
     # Summed as whole quanta, so that a sum of 0 is 0.
-    total = sum(made.test_net for _, made in steps)
-    found["net"] = total * search.quantum
-    won = sum(made.test_net > 0 for _, made in steps)
+    total = sum(made.test_quoting for _, made in steps)
+    found |= _parts([made.test_change for _, made in steps], [made.test_quoting for _, made in steps], search.quantum)
+    won = sum(made.test_quoting > 0 for _, made in steps)
     text = (
         f"Chosen anew before each of {len(steps)} stretches and traded through it unseen, the sets"
-        f" {_earned(found['net'], search.currency)} in sum; {won} of the stretches ended in profit."
+        f" {_earned(found['quoting'], search.currency)} by quoting in sum, and something in {won} of the stretches;"
+        f" {_given(found['market'], search.currency)}."
     )
     return found, Reason(total > 0, text)
 
@@ -325,19 +373,18 @@ def _told(search: Search, fold: Fold, made: Step) -> Json:
         "trial": search.numbers[made.column],
         "train_figure": made.train,
         "test_figure": made.test,
-        "train_net": made.train_net * search.quantum,
-        "test_net": made.test_net * search.quantum,
+        "train_quoting": made.train_quoting * search.quantum,
+        "test_quoting": made.test_quoting * search.quantum,
+        "test_net": made.test_change * search.quantum,
         "rank": made.rank,
     }
 
 
-def _plateau(
-    frame: pl.DataFrame, parameters: Sequence[Mapping[str, Any]], search: Search, direction: str
-) -> tuple[Json, Reason]:
-    found = plateau(frame, parameters, search.row["trial"], search.objective, direction)
+def _plateau(parameters: Sequence[Mapping[str, Any]], search: Search) -> tuple[Json, Reason]:
+    found = plateau(search.trials, parameters, search.row["trial"], QUOTING)
     if found["kept"] is None:
         return found, Reason(None, "Too few sets near the best one were tried to tell a plateau from a spike.")
-    what = "lead over the middle set" if found["over"] == "median" else search.objective
+    what = "lead over the middle set in what quoting earned" if found["over"] == "median" else "profit by quoting"
     kept = f"Of its {what}, {percent(found['kept'])} remains a step away in the parameters"
     meaning = {
         "plateau": "a plateau, on which small changes cost little",
@@ -356,6 +403,19 @@ def _earned(net: float, currency: str) -> str:
     if not net:
         return "earned nothing"
     return f"{'earned' if net > 0 else 'lost'} {plain(abs(net), money_decimals(abs(net)))} {currency}"
+
+
+def _given(market: float, currency: str) -> str:
+    """Say what the market gave or took.
+
+    >>> _given(12.5, "USDC")
+    'the market gave 12.50 USDC to the position that it held on average'
+    """
+    if not market:
+        return "the market gave nothing to the position that it held on average"
+    did, to = ("gave", "to") if market > 0 else ("took", "from")
+    amount = plain(abs(market), money_decimals(abs(market)))
+    return f"the market {did} {amount} {currency} {to} the position that it held on average"
 
 
 def _sets(count: int) -> str:
