@@ -12,11 +12,12 @@ import pytest
 from numpy.typing import NDArray
 from searches import bmv
 
-from bmv.backtest.sweep import markets
-from bmv.backtest.sweep.calibrate import CHECKS, RESULT, Case, calibrate, cases, configured, counted
-from bmv.backtest.sweep.markets import ECHO_ROWS, FEE_BPS, HALF_SPREAD, NATURES, Nature, made_up
+from bmv.backtest.sweep import cli, markets
+from bmv.backtest.sweep.calibrate import CHECKS, RESULT, STARTS, Case, Start, calibrate, cases, configured, counted
+from bmv.backtest.sweep.markets import ECHO_ROWS, FEE_BPS, HALF_SPREAD, NATURES, TRENDS, Nature, Trend, made_up
 from bmv.backtest.sweep.tally import verdict_of
 from bmv.data.synth import quantiles
+from bmv.ports.errors import DataError
 from bmv.ports.market_data import Columns
 from bmv.ports.messages import Kind
 
@@ -133,15 +134,88 @@ def test_a_market_with_an_edge_takes_back_a_part_of_each_move(seed: int) -> None
 
 def test_at_most_one_fair_market_in_twenty_and_at_least_four_of_five_with_an_edge() -> None:
     def of(fair: int, edge: int) -> dict[str, Any]:
-        nothing = {"net": 1.0, "holdout_net": -1.0, "net_mean": -1.0, "net_vs_hold_mean": None}
+        nothing = {"trend": "up6", "start": "half", "net": 1.0, "holdout_net": -1.0, "net_mean": -1.0,
+                   "quoting_mean": -2.0, "market_mean": 1.0, "net_vs_hold_mean": None}  # fmt: skip
         worth = [("fair", n < fair) for n in range(40)] + [("edge", n < edge) for n in range(20)]
         return counted([nothing | {"nature": nature, "worth": told} for nature, told in worth])
 
     assert [of(2, 16)["ok"], of(3, 16)["ok"], of(2, 15)["ok"], of(0, 20)["ok"]] == [True, False, False, True]
-    assert of(2, 16)["fair"] == {
-        "markets": 40, "worth": 2, "bound": 2, "ok": True, "net_above_0": 40, "holdout_above_0_too": 0,
-        "net_mean": {"mean": -1.0, "error": 0.0}, "net_vs_hold_mean": {"mean": None, "error": None},
+    assert of(2, 16)["kinds"][0] == {
+        "nature": "fair", "trend": "up6", "start": "half", "markets": 40, "worth": 2, "bound": 2, "ok": True,
+        "net_above_0": 40, "holdout_above_0_too": 0, "net_mean": {"mean": -1.0, "error": 0.0},
+        "quoting_mean": {"mean": -2.0, "error": 0.0}, "market_mean": {"mean": 1.0, "error": 0.0},
+        "net_vs_hold_mean": {"mean": None, "error": None},
     }  # fmt: skip
+
+
+def test_each_kind_is_counted_by_itself() -> None:
+    nothing = dict.fromkeys(["net", "holdout_net", "net_mean", "quoting_mean", "market_mean", "net_vs_hold_mean"])
+    found = [
+        nothing | {"nature": "fair", "trend": trend, "start": "half", "worth": trend == "up10" and n < 3}
+        for trend in ("none", "up10")
+        for n in range(40)
+    ]
+
+    told = counted(found)
+
+    assert [(part["trend"], part["worth"], part["ok"]) for part in told["kinds"]] == [
+        ("none", 0, True), ("up10", 3, False),
+    ]  # fmt: skip
+    assert not told["ok"]
+
+
+@pytest.mark.parametrize(("trend", "ends"), [("none", 0), ("up6", 1_200), ("down10", -2_000)])
+def test_a_straight_trend_adds_its_line_to_all_prices_and_nothing_else(trend: Trend, ends: int) -> None:
+    plain, drifting = made_up("fair", 3, ROWS, 0), made_up("fair", 3, ROWS, 0, trend)
+
+    added = mids(drifting) - mids(plain)
+    assert added[0] == 0
+    assert abs(int(added[-1]) - ends) < 2
+    assert np.abs(added - np.linspace(0, ends, ROWS)).max() < 3
+    assert (drifting.price - drifting.side * HALF_SPREAD == mids(drifting))[drifting.kind == Kind.TRADE].all()
+    assert (drifting.ask - drifting.bid == plain.ask - plain.bid).all()
+    assert (drifting.ts_ns == plain.ts_ns).all()
+
+
+def test_a_trend_that_turns_goes_either_way_and_never_further_than_its_percents() -> None:
+    added = [markets.drift("turns10", seed, 4_000)[::1_000].tolist() for seed in range(40)]
+
+    assert {abs(level) for levels in added for level in levels} == {0, 2_000}
+    assert all(first == third == 0 for first, _, third, _ in added)
+    assert {second for _, second, _, _ in added} == {-2_000, 2_000}
+    assert (np.abs(markets.drift("turns6", 1, 4_000)) <= 1_200).all()
+
+
+def test_a_trend_leaves_a_fair_market_fair_for_the_fee_stays_above_half_the_spread() -> None:
+    lowest = min(int(mids(made_up("fair", seed, markets.ROWS_MAX, 0, "down10")).min()) for seed in (1, 2, 3))
+
+    assert float(FEE_BPS) > HALF_SPREAD / lowest * 1e4
+
+
+@pytest.mark.parametrize(("start", "base"), [("nothing", 0), ("half", 4), ("full", 8)])
+def test_nothing_half_or_all_of_the_largest_position_is_held_at_first(start: Start, base: int) -> None:
+    inventory = configured(start).inventory
+
+    assert (inventory.start_base, inventory.target, inventory.max_position) == (base, 4, 4)
+    assert inventory.start_base * 200 + inventory.start_quote == 1_800
+
+
+def test_a_market_that_a_record_has_is_not_swept_again(tmp_path: Path) -> None:
+    record, told = tmp_path / "kinds.jsonl", list[Any]()
+    asked = cases(1, 0, 1, ["up6"], ["nothing"])
+
+    once = calibrate(tmp_path / "a", asked, 1, told.append, rows=20_000, params=FEW, record=record)
+    again = calibrate(tmp_path / "b", asked, 1, told.append, rows=20_000, params=FEW, record=record)
+
+    assert len(told) == 1
+    assert once["markets"][0].items() <= again["markets"][0].items()
+    assert (tmp_path / "a" / "fair-1-up6-nothing").is_dir()
+    record.write_bytes(record.read_bytes().replace(b'"code":"', b'"code":"0'))
+    with pytest.raises(DataError, match="line 1: was swept by another version of bmv"):
+        calibrate(tmp_path / "c", asked, 1, told.append, rows=20_000, params=FEW, record=record)
+    record.write_text("{")
+    with pytest.raises(DataError, match="line 1: expected a market as a line of JSON"):
+        calibrate(tmp_path / "c", asked, 1, told.append, rows=20_000, params=FEW, record=record)
 
 
 def test_a_market_is_judged_by_itself_whichever_come_before_it(tmp_path: Path) -> None:
@@ -159,13 +233,17 @@ def test_a_market_is_judged_by_itself_whichever_come_before_it(tmp_path: Path) -
 
 def test_the_verdict_is_no_on_fair_markets_and_yes_on_those_with_an_edge(tmp_path: Path) -> None:
     told = list[dict[str, Any]]()
+    rising = [Case("fair", 5, "up10"), Case("fair", 10, "up10"), Case("fair", 7, "up6"), Case("edge", 2, "up10")]
 
-    result = calibrate(tmp_path, cases(2, 2, 1), 2, told.append)
+    result = calibrate(tmp_path, [*cases(1, 1, 1), *rising], 2, told.append)
 
     assert result["ok"], [verdict_of(each) for each in told]
     assert [(each["nature"], each["seed"], each["worth"]) for each in told] == [
-        ("fair", 1, False), ("fair", 2, False), ("edge", 1, True), ("edge", 2, True),
+        ("fair", 1, False), ("edge", 1, True), ("fair", 5, False), ("fair", 10, False), ("fair", 7, False),
+        ("edge", 2, True),
     ]  # fmt: skip
+    assert [round(each["net"]) for each in told[2:5]] == [47, 55, 45], "the market gave that to whoever held"
+    assert all(each["net"] == pytest.approx(each["quoting"] + each["market"], abs=1e-6) for each in told)
     assert all(each["fills_mean"] > 300 for each in told), "a market on which nothing trades tries nothing"
     assert all(set(each["failed"]) <= set(CHECKS) for each in told)
     trials = pl.read_parquet(tmp_path / "edge-1" / "sweep" / "trials.parquet")
@@ -181,7 +259,7 @@ def test_the_command_tells_each_market_with_its_seed_and_leaves_the_register_alo
     assert made.returncode == 0, made.stderr
     market, last = map(orjson.loads, made.stdout.splitlines())
     assert (market["nature"], market["seed"], market["worth"]) == ("fair", 5, False)
-    assert (last["ok"], last["fair"]["markets"], last["edge"]["markets"]) == (True, 1, 0)
+    assert (last["ok"], [(part["nature"], part["markets"]) for part in last["kinds"]]) == (True, [("fair", 1)])
     assert not trials.exists()
     assert list(tmp_path.iterdir()) == []
 
@@ -198,6 +276,11 @@ def test_the_command_fails_where_the_verdict_is_wrong_too_often(tmp_path: Path) 
     assert made.stderr == "edge seed 114: not worth trading (deflated)\n"
     assert "✗ with an edge: found worth trading 0 times of 1; at least 1 wanted" in made.stdout
     assert (tmp_path / "kept" / "edge-114" / "sweep" / "best.toml").is_file()
+
+
+def test_the_command_knows_the_kinds_that_there_are() -> None:
+    assert cli.DRIFTS == TRENDS
+    assert tuple(STARTS) == cli.HOLDINGS
 
 
 def test_a_folder_that_holds_something_is_not_calibrated_into(tmp_path: Path) -> None:

@@ -37,6 +37,9 @@ def test_a_sweep_prints_its_best_sets_its_verdict_and_where_it_lies(place: Place
 
     assert told.returncode == 0, told.stderr
     assert "grid: 8 complete" in told.stdout
+    head = next(line for line in told.stdout.splitlines() if line.startswith("trial"))
+    assert head.split()[3:7] == ["net_vs_hold", "net", "quoting", "market"]
+    assert "Net is what quoting earned and what the market gave to the position held on average." in told.stdout
     assert "worth trading" in told.stdout.lower()
     assert "runs/sweep/" in told.stdout
     assert told.stderr == ""
@@ -54,7 +57,8 @@ def test_the_folder_holds_what_the_documentation_says(place: Place) -> None:
     assert trials.columns[:7] == [
         "trial", "state", "reason", "grid.bid.first_bps", "grid.ask.first_bps", "grid.bid.levels", "digest",
     ]  # fmt: skip
-    assert trials.columns[-1] == "returns"
+    assert trials.columns[-3:] == ["returns", "held", "mids"]
+    assert (trials["quoting"] + trials["market"] - trials["net"]).abs().max() < 1e-6
     assert (trials["grid.bid.first_bps"] == trials["grid.ask.first_bps"]).all()
 
 

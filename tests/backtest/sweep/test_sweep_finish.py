@@ -10,13 +10,15 @@ import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from searches import configured, lake
+from searches import TABLE, configured, lake
 
+from bmv.adapters.config import Config
 from bmv.backtest.api import Backtest
 from bmv.backtest.register import Register
 from bmv.backtest.sweep import api
 from bmv.backtest.sweep.objectives import objectives_of, unknown
 from bmv.backtest.sweep.ranking import front
+from bmv.backtest.sweep.validation.verdict import CHECKS
 from bmv.data.lake import DAY_NS
 from bmv.ports.errors import DataError
 
@@ -55,12 +57,66 @@ def test_the_best_set_is_tried_on_what_the_search_never_saw(ticks: Path, tmp_pat
     split = plan.splits[0]
     held = Backtest(tmp_path / "best.toml", ticks, split.split_ns).run()
 
-    assert best["net"] == trials["net"].max()
+    assert best["net_vs_hold"] == trials["net_vs_hold"].max()
     assert best["holdout"]["digest"] == held.digest
     assert best["holdout"]["net"] == float(held.summary["pnl"]["net"])
+    for figures in (best, best["holdout"], summary["validation"]["net"], summary["validation"]["holdout"]):
+        assert figures["quoting"] + figures["market"] == pytest.approx(figures["net"], abs=1e-6)
+    assert best["quoting"] == pytest.approx(summary["validation"]["net"]["quoting"], abs=1e-6)
     equity = pl.read_parquet(tmp_path / "best" / f"equity-{best['trial']}.parquet")
     assert equity["ts_ns"].is_sorted()
     assert equity["ts_ns"][0] < split.split_ns < equity["ts_ns"][-1]
+
+
+def test_without_an_objective_sets_are_ranked_by_their_net_against_holding(ticks: Path, tmp_path: Path) -> None:
+    summary, trials, plan = swept(tmp_path, ticks, ["inventory.start_base=10,50", "grid.bid.levels=1,2"])
+
+    assert plan.config.sweep.objective == "net_vs_hold"
+    assert summary["objectives"] == [{"name": "net_vs_hold", "direction": "maximize"}]
+    assert summary["best"]["net_vs_hold"] == trials["net_vs_hold"].max()
+
+
+def test_a_sweep_of_a_perpetual_calls_money_by_the_name_of_the_quote(ticks: Path, tmp_path: Path) -> None:
+    plan = api.planned(named("hyperliquid_SOL-USDC-PERP"), PARAMS, [str(ticks)])
+    api.begin(tmp_path, plan)
+
+    summary = api.go_on(tmp_path, plan)
+
+    told = " ".join(reason["text"] for reason in summary["verdict"]["reasons"])
+    assert "USDC" in told
+    assert "PERP" not in told
+    assert "PERP" not in summary["verdict"]["headline"]
+
+
+def named(symbol: str) -> Config:
+    """Return the configuration of another market."""
+    return configured(market={**TABLE["market"], "symbol": symbol})
+
+
+def test_a_tape_is_told_with_the_rows_that_were_searched_and_those_held_out(ticks: Path, tmp_path: Path) -> None:
+    summary, trials, _ = swept(tmp_path, ticks)
+
+    (tape,) = summary["tapes"]
+    assert tape["events"] == trials["events"][0]
+    assert tape["events"] + tape["events_held_out"] == 80_000
+    page = (tmp_path / "sweep.html").read_text("utf-8")
+    assert f"{tape['events']:,} events of SOL/USDC" in page
+    assert f"{tape['events_held_out']:,}" in page
+
+
+def test_a_holdout_behind_the_close_of_the_market_is_no_evidence(ticks: Path, tmp_path: Path) -> None:
+    file = next(ticks.rglob("*.parquet"))
+    rows, words = pl.read_parquet(file), pl.read_parquet_metadata(file)
+    first, last = rows["ts_ns"][0], rows["ts_ns"][-1]
+    thinned = rows.filter((pl.col("ts_ns") < first + (last - first) * 3 // 4) | (pl.int_range(pl.len()) % 200 == 0))
+    thinned.write_parquet(tmp_path / "day.parquet", metadata={k: v for k, v in words.items() if k.startswith("bmv")})
+
+    summary, _, _ = swept(tmp_path / "s", tmp_path / "day.parquet")
+
+    holdout, reason = summary["validation"]["holdout"], summary["verdict"]["reasons"][CHECKS.index("holdout")]
+    assert holdout["periods"] == 80
+    assert holdout["fills"] < 30
+    assert reason["ok"] is not True
 
 
 def test_no_row_of_the_search_lies_in_what_is_held_out(ticks: Path, tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ def export(folder: Path, file: Path) -> None:
     if file.suffix not in (".csv", ".parquet"):
         raise UsageError(f"{file}: expected a name that ends in .csv or .parquet")
     if file.suffix == ".csv":
-        trials = trials.with_columns(pl.col("returns").list.eval(pl.element().cast(pl.String)).list.join(" "))
+        trials = trials.with_columns(pl.col(pl.List).list.eval(pl.element().cast(pl.String)).list.join(" "))
     with writing(file, "file"):
         put_whole(file, trials)
 
