@@ -12,8 +12,20 @@ import pytest
 from numpy.typing import NDArray
 from searches import bmv
 
+from bmv.backtest.codecache import product_hash
 from bmv.backtest.sweep import cli, markets
-from bmv.backtest.sweep.calibrate import CHECKS, RESULT, STARTS, Case, Start, calibrate, cases, configured, counted
+from bmv.backtest.sweep.calibrate import (
+    CHECKS,
+    MEANS,
+    RESULT,
+    STARTS,
+    Case,
+    Start,
+    calibrate,
+    cases,
+    configured,
+    counted,
+)
 from bmv.backtest.sweep.markets import ECHO_ROWS, FEE_BPS, HALF_SPREAD, NATURES, TRENDS, Nature, Trend, made_up
 from bmv.backtest.sweep.tally import verdict_of
 from bmv.data.synth import quantiles
@@ -265,17 +277,18 @@ def test_the_command_tells_each_market_with_its_seed_and_leaves_the_register_alo
 
 
 def test_the_command_fails_where_the_verdict_is_wrong_too_often(tmp_path: Path) -> None:
-    missed = 114  # An edge that its day hides: the deflated ratio does not tell it from luck.
+    names = ["net", "quoting", "market", "dsr", "pbo", "fills", "holdout_net", "holdout_quoting"]
+    names += [f"{name}_mean" for name in MEANS]
+    wrong = Case("fair", 5, "up10")._asdict() | dict.fromkeys(names, 1.0) | {"worth": True, "failed": []}
+    (tmp_path / "kinds.jsonl").write_bytes(orjson.dumps(wrong | {"code": product_hash()}) + b"\n")
 
     made = bmv(
-        "sweep", "calibrate", "--fair", 0, "--edge", 1, "--seed", missed, "--out", "kept",
+        "sweep", "calibrate", "--fair", 1, "--edge", 0, "--seed", 5, "--trend", "up10", "--record", "kinds.jsonl",
         cwd=tmp_path, trials=tmp_path / "own.sqlite",
     )  # fmt: skip
 
-    assert made.returncode == 1
-    assert made.stderr == "edge seed 114: not worth trading (deflated)\n"
-    assert "✗ with an edge: found worth trading 0 times of 1; at least 1 wanted" in made.stdout
-    assert (tmp_path / "kept" / "edge-114" / "sweep" / "best.toml").is_file()
+    assert made.returncode == 1, made.stderr
+    assert "✗ fair, up 10 %: found worth trading 1 times of 1; at most 0 wanted" in made.stdout
 
 
 def test_the_command_knows_the_kinds_that_there_are() -> None:
@@ -291,3 +304,10 @@ def test_a_folder_that_holds_something_is_not_calibrated_into(tmp_path: Path) ->
 
     assert made.returncode == 2
     assert "is not empty" in made.stderr
+
+
+def test_a_folder_is_no_record(tmp_path: Path) -> None:
+    made = bmv("sweep", "calibrate", "--record", ".", cwd=tmp_path, trials=tmp_path / "own.sqlite")
+
+    assert (made.returncode, made.stderr.count("\n")) == (2, 1)
+    assert "expected a file, found a folder" in made.stderr

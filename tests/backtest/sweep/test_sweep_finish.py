@@ -108,7 +108,7 @@ def test_a_holdout_behind_the_close_of_the_market_is_no_evidence(ticks: Path, tm
     file = next(ticks.rglob("*.parquet"))
     rows, words = pl.read_parquet(file), pl.read_parquet_metadata(file)
     first, last = rows["ts_ns"][0], rows["ts_ns"][-1]
-    thinned = rows.filter((pl.col("ts_ns") < first + (last - first) * 3 // 4) | (pl.int_range(pl.len()) % 200 == 0))
+    thinned = rows.filter((pl.col("ts_ns") < first + (last - first) * 3 // 4) | (pl.int_range(pl.len()) % 1000 == 0))
     thinned.write_parquet(tmp_path / "day.parquet", metadata={k: v for k, v in words.items() if k.startswith("bmv")})
 
     summary, _, _ = swept(tmp_path / "s", tmp_path / "day.parquet")

@@ -128,6 +128,8 @@ def calibrate(
     """
     started = time.perf_counter()
     known, found = _recorded(record), list[Json]()
+    with writing(out):
+        out.mkdir(parents=True, exist_ok=True)
     with _register_at(out / REGISTER):
         for case in asked:
             if case in known:

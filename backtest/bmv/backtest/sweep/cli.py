@@ -302,6 +302,8 @@ def calibrate(
 
     if out is not None:
         refuse_strange_folder(out)
+    if record is not None and record.is_dir():
+        raise UsageError(f"--record {record}: expected a file, found a folder")
     asked = cases(fair, edge, seed, _each(trends, DRIFTS), _each(starts, HOLDINGS))
     if not asked:
         raise UsageError("--fair 0 --edge 0: expected at least one market")
