@@ -189,13 +189,14 @@ def test_a_straight_trend_adds_its_line_to_all_prices_and_nothing_else(trend: Tr
     assert (drifting.ts_ns == plain.ts_ns).all()
 
 
-def test_a_trend_that_turns_goes_either_way_and_never_further_than_its_percents() -> None:
-    added = [markets.drift("turns10", seed, 4_000)[::1_000].tolist() for seed in range(40)]
+def test_a_trend_that_turns_is_as_steep_as_a_straight_one_and_goes_either_way() -> None:
+    added = np.stack([markets.drift("turns10", seed, 4_000) for seed in range(40)])
 
-    assert {abs(level) for levels in added for level in levels} == {0, 2_000}
-    assert all(first == third == 0 for first, _, third, _ in added)
-    assert {second for _, second, _, _ in added} == {-2_000, 2_000}
-    assert (np.abs(markets.drift("turns6", 1, 4_000)) <= 1_200).all()
+    steps = np.diff(added[:, ::1_000], axis=1)
+    assert set(np.unique(steps)) == {-500, 500}
+    assert 30 < (steps > 0).sum() < 90
+    assert np.abs(np.diff(added, axis=1)).max() <= 1
+    assert np.abs(added).max() <= 2_000
 
 
 def test_a_trend_leaves_a_fair_market_fair_for_the_fee_stays_above_half_the_spread() -> None:
@@ -254,7 +255,7 @@ def test_the_verdict_is_no_on_fair_markets_and_yes_on_those_with_an_edge(tmp_pat
         ("fair", 1, False), ("edge", 1, True), ("fair", 5, False), ("fair", 10, False), ("fair", 7, False),
         ("edge", 2, True),
     ]  # fmt: skip
-    assert [round(each["net"]) for each in told[2:5]] == [47, 55, 45], "the market gave that to whoever held"
+    assert all(each["net"] > 35 > each["quoting"] for each in told[2:5]), "the market gave that to whoever held"
     assert all(each["net"] == pytest.approx(each["quoting"] + each["market"], abs=1e-6) for each in told)
     assert all(each["fills_mean"] > 300 for each in told), "a market on which nothing trades tries nothing"
     assert all(set(each["failed"]) <= set(CHECKS) for each in told)

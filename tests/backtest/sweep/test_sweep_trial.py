@@ -2,6 +2,7 @@
 
 import random
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +18,14 @@ from bmv.backtest.stats import markouts
 from bmv.backtest.sweep import tapes
 from bmv.backtest.sweep.api import planned
 from bmv.backtest.sweep.objectives import objectives_of
-from bmv.backtest.sweep.periods import _lots
+from bmv.backtest.sweep.periods import Periods, _lots
 from bmv.backtest.sweep.pool import Threads
-from bmv.backtest.sweep.trial import Stopped, run
+from bmv.backtest.sweep.trial import Stopped, quoted, run
 from bmv.backtest.sweep.work import Task, Work, trading, with_values
+from bmv.backtest.tables import equity_table
 from bmv.data.synth import synth
 from bmv.ports.errors import ConfigError
+from bmv.ports.market import Market
 
 SETS = [
     {"grid.bid.first_bps": first, "grid.ask.first_bps": first, "pivot.window_s": window, "simulation.queue": queue}
@@ -117,6 +120,19 @@ def test_what_the_market_gave_is_the_average_position_times_the_way_of_the_mid(t
     assert round((found["quoting"] + found["market"] - found["net"]) / quantum) == 0
     assert (len(row["held"]), len(row["mids"])) == (240, 241)
     assert np.mean(row["held"]) * quantum == pytest.approx(average * mid[0], rel=1e-6)
+
+
+def test_ratios_of_a_trial_are_of_the_equity_that_quoting_made() -> None:
+    mids = 40_000 + 10 * np.arange(6)
+    samples = np.stack([np.arange(6) * 10**9, mids, np.full(6, 3_000), np.full(6, 7_000)], axis=1)
+    market = Market("SOL/USDC", Decimal("0.01"), Decimal("0.001"))
+    account = Periods((0,) * 5, (market.half * 3_000 * 40_000,) * 5, tuple(mids.tolist()))
+
+    equity = equity_table(market, samples, np.zeros(6))
+    found = quoted(equity, samples, account, market)
+
+    assert np.diff(equity["equity"].to_numpy()).min() > 0
+    assert found["equity"].to_numpy() == pytest.approx(np.full(6, equity["equity"][0]), rel=1e-12)
 
 
 def test_the_average_position_is_weighted_by_time_and_not_by_fills_or_samples() -> None:

@@ -14,8 +14,8 @@ Whoever buys below a mean of late prices and sells above it earns some of that, 
 turns over at the right distance, while the walk beneath lets one in four stretches of four minutes end in a loss.
 
 *With a trend*: either of them, and to all its prices a drift is added: along a straight line, up or down by 6 % or 10 %
-in all, or in four stretches of equal length, each of which goes as far up or down as a coin tells, and never further
-than that from the start. Who quotes earns nothing by it that he would not have earned by holding.
+in all, or as steeply, but in four stretches of equal length, each of which goes up or down as a coin tells. Who quotes
+earns nothing by it that he would not have earned by holding; where it turns he loses by what he has bought in a fall.
 
 What they have not: depth, traders who know better, a book that answers to us.
 """
@@ -117,22 +117,14 @@ def drift(trend: Trend, seed: int, rows: int) -> Column:
     """Return what a trend adds to the mid at each row, ticks."""
     row = np.arange(rows)
     percent = int("".join(filter(str.isdigit, trend)) or 0)
-    if not trend.startswith("turns"):
-        along = row * (-1 if trend.startswith("down") else 1)
-    else:
-        levels = np.array(_levels(seed))
-        stretch = row * TURNS // rows
-        along = levels[stretch] * rows + np.diff(levels)[stretch] * (row * TURNS - stretch * rows)
-    found: Column = PRICE * percent * along // (100 * rows)
+    ways = np.full(TURNS, -1 if trend.startswith("down") else 1)
+    if trend.startswith("turns"):
+        ways = 2 * bits(PCG64(SeedSequence([seed, TURNS_SEED])).random_raw(TURNS), 0, 1) - 1
+    stretch = row * TURNS // rows
+    before = np.concatenate([[0], np.cumsum(ways)])[stretch]
+    along = before * rows + ways[stretch] * (row * TURNS - stretch * rows)
+    found: Column = PRICE * percent * along // (100 * TURNS * rows)
     return found
-
-
-def _levels(seed: int) -> list[int]:
-    """Return where a trend that turns stands between its stretches: at the start, or as far off as it goes, -1 or 1."""
-    levels = [0]
-    for coin in PCG64(SeedSequence([seed, TURNS_SEED])).random_raw(TURNS):
-        levels.append(0 if levels[-1] else 2 * int(coin & 1) - 1)
-    return levels
 
 
 def _normal(deviation: float, share: float) -> float:

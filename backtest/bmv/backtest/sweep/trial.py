@@ -117,8 +117,7 @@ def _ran(
     samples, pivots = sink.equity()
     equity = equity_table(market, samples, pivots)
     account = cut(params.half, int(container.record().start_position), samples, sink.fills(), prepared, periods)
-    quoted = equity.with_columns(equity=pl.col("equity") - scaled(account.market(samples[:, r.E_MID2]), market.quantum))
-    figures = _figures(container, config, equity, quoted) | _parted(market, account)
+    figures = _figures(container, config, equity, quoted(equity, samples, account, market)) | _parted(market, account)
     summary = _summary(container, config, figures) if whole else {}
     return Made(
         text(container.loop().state.digest),
@@ -162,16 +161,16 @@ class _Watch:
 
 
 def _figures(
-    container: Any, config: Config, equity: pl.DataFrame, quoted: pl.DataFrame
+    container: Any, config: Config, equity: pl.DataFrame, without: pl.DataFrame
 ) -> dict[str, Any]:  # Any: made at run time.
-    """Return the figures of a run that has ended; `quoted` is its equity less what the average position made."""
+    """Return the figures of a run that has ended; `without` is its equity without the market's part."""
     loop, record, sink = container.loop(), container.record(), container.sink()
     market, params = container.market(), container.params()
     pnl, spent = profit(params, record), times(record)
     held = worth(params.half, record.start_position, record.mid2 - record.start_mid2)
     traded = _traded(sink.fills(), market)
     happened = counts(loop.state, record)
-    fallen, earned = drawdown(equity), ratios(quoted, float(config.data.equity_sample_s), happened["fills"])
+    fallen, earned = drawdown(equity), ratios(without, float(config.data.equity_sample_s), happened["fills"])
     mean_equity = float(equity["equity"].to_numpy().mean()) if len(equity) else None
     return {
         **happened,
@@ -205,6 +204,12 @@ def _traded(fills: NDArray[int64], market: Market) -> dict[str, float | None]:
         found[f"markout_bps_{name}"] = float((gained / (before[known] / 2)).mean()) * BPS if known.any() else None
         found[f"markout_quote_{name}"] = float((gained * size[known]).sum()) * tick * lot if known.any() else None
     return found
+
+
+def quoted(equity: pl.DataFrame, samples: NDArray[int64], account: Periods, market: Market) -> pl.DataFrame:
+    """Return the equity of a run less what its average position had made by then, as far as quoting made it grow."""
+    made = scaled(account.market(samples[:, r.E_MID2]), market.quantum)
+    return equity.with_columns(equity=pl.col("equity") - made)
 
 
 def _parted(market: Market, account: Periods) -> dict[str, float]:

@@ -45,6 +45,7 @@ def _found(sweep: Sweep, top: int) -> RenderableType:
         ),
         _table(sweep, top),
         Text(_where(summary), style="dim"),
+        Text("Net is what quoting earned and what the market gave to the position held on average.", style="dim"),
         Text(verdict["headline"], style="bold green" if verdict["worth"] else "bold yellow"),
     ]
     for reason in verdict["reasons"]:
@@ -69,8 +70,7 @@ def _where(summary: Json) -> str:
     """Return what the figures of the table are of."""
     searched = [str(tape["searched"]) for tape in summary.get("tapes") or [] if tape.get("searched")]
     window = f" (--timerange {searched[0]})" if len(searched) == 1 else ""
-    parts = " Net is what quoting earned and what the market gave to the position held on average."
-    return f"These figures are of what was searched{window}, without what was held out.{parts}"
+    return f"These figures are of what was searched{window}, without what was held out."
 
 
 def _table(sweep: Sweep, top: int) -> Grid:
