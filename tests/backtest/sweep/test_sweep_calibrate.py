@@ -223,10 +223,14 @@ def test_a_market_that_a_record_has_is_not_swept_again(tmp_path: Path) -> None:
     assert len(told) == 1
     assert once["markets"][0].items() <= again["markets"][0].items()
     assert (tmp_path / "a" / "fair-1-up6-nothing").is_dir()
+    with record.open("ab") as file:
+        file.write(b'{"nature":"fa')  # Killed while it wrote.
+    calibrate(tmp_path / "b", asked, 1, told.append, rows=20_000, params=FEW, record=record)
+    assert len(told) == 1
     record.write_bytes(record.read_bytes().replace(b'"code":"', b'"code":"0'))
     with pytest.raises(DataError, match="line 1: was swept by another version of bmv"):
         calibrate(tmp_path / "c", asked, 1, told.append, rows=20_000, params=FEW, record=record)
-    record.write_text("{")
+    record.write_text("{\n")
     with pytest.raises(DataError, match="line 1: expected a market as a line of JSON"):
         calibrate(tmp_path / "c", asked, 1, told.append, rows=20_000, params=FEW, record=record)
 

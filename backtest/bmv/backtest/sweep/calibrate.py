@@ -148,11 +148,17 @@ def calibrate(
 
 
 def _recorded(path: Path | None) -> dict[Case, Json]:
-    """Return the markets that a file has; `DataError` where they were swept by other code, or can't be read."""
+    """Return the markets that a file has; `DataError` where they were swept by other code, or can't be read.
+
+    What a killed calibration left half written at its end is cut off first.
+    """
     if path is None or not path.exists():
         return {}
+    *lines, half = path.read_bytes().split(b"\n")
+    if half:
+        os.truncate(path, path.stat().st_size - len(half))
     known = dict[Case, Json]()
-    for number, line in enumerate(path.read_bytes().splitlines(), 1):
+    for number, line in enumerate(lines, 1):
         try:
             market = orjson.loads(line)
             case = Case(market["nature"], market["seed"], market["trend"], market["start"])
