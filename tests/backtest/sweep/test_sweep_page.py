@@ -15,7 +15,7 @@ from folders import CONFIG_TEXT, FIRST, KEYS, QUEUE, WINDOW, trials, write_sweep
 from bmv.backtest.sweep.cells import axes, importance, near
 from bmv.backtest.sweep.drawing import Search, figures
 from bmv.backtest.sweep.equity import earned, runs
-from bmv.backtest.sweep.page import write
+from bmv.backtest.sweep.page import render
 from bmv.backtest.sweep.reading import read
 from bmv.backtest.sweep.trust import halves
 from bmv.backtest.sweep.validation.overfitting import cscv
@@ -33,7 +33,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def page(folder: Path) -> str:
-    return write(folder).read_text("utf-8")
+    return render(read(folder))
 
 
 def without_program(page: str) -> str:
@@ -49,7 +49,7 @@ def drawn(page: str) -> dict[str, Any]:
 
 def of(table: pl.DataFrame, tmp_path: Path, *args: Any, **more: Any) -> tuple[str, dict[str, Any]]:
     """Return what the page of a sweep with these trials says, and its figures."""
-    page = write(write_sweep(tmp_path / "sweep", table, *args, **more)).read_text("utf-8")
+    page = render(read(write_sweep(tmp_path / "sweep", table, *args, **more)))
     shell = without_program(page)
     places = set(re.findall(r'id="chart-([a-z0-9-]+)"', shell))
     assert places == set(drawn(page))  # The program stops at a figure that has no place.
@@ -119,11 +119,12 @@ def test_a_text_from_outside_cannot_become_markup(tmp_path: Path) -> None:
     table = trials(60, (FIRST, choice))
     broken = table.with_columns(reason=pl.lit(EVIL), digest=pl.lit(EVIL)).rename({"net": EVIL}).with_columns(net=EVIL)
 
-    page = write(
-        write_sweep(tmp_path / "sweep", broken, (FIRST, choice), objectives=(EVIL,), symbol=EVIL, name=EVIL,
-                    warnings=[EVIL], sampler=EVIL,
-                    verdict={"worth": True, "headline": EVIL, "reasons": [{"ok": True, "text": EVIL}]})
-    ).read_text("utf-8")  # fmt: skip
+    folder = write_sweep(
+        tmp_path / "sweep", broken, (FIRST, choice), objectives=(EVIL,), symbol=EVIL, name=EVIL, warnings=[EVIL],
+        sampler=EVIL, verdict={"worth": True, "headline": EVIL, "reasons": [{"ok": True, "text": EVIL}]},
+    )  # fmt: skip
+
+    page = render(read(folder))
 
     assert EVIL not in page
     assert "&lt;script&gt;alert(1)" in page
@@ -200,7 +201,7 @@ def test_a_set_is_best_where_the_objective_is_smallest_if_it_is_made_small(tmp_p
 
     kept = sweep.complete.filter(pl.col("feasible"))
     assert sweep.ranked()["net"][0] == kept["net"].min()
-    assert write(folder).is_file()
+    assert render(sweep)
 
 
 def test_several_tapes_have_their_nets_and_each_its_shaded_end(tmp_path: Path) -> None:
@@ -216,10 +217,10 @@ def test_equity_of_tapes_that_go_back_in_time_is_drawn_sample_behind_sample(fold
         table = pl.read_parquet(path)
         pl.concat([table, table]).write_parquet(path)
 
-    made = drawn(write(twice).read_text("utf-8"))
+    made = drawn(render(read(twice)))
 
     assert made["equity"]["layout"]["xaxis"]["type"] == "linear"
-    assert drawn(write(folder).read_text("utf-8"))["equity"]["layout"]["xaxis"]["type"] == "date"
+    assert drawn(render(read(folder)))["equity"]["layout"]["xaxis"]["type"] == "date"
 
 
 def test_what_is_earned_adds_up_over_runs_that_each_begin_with_the_same_balances() -> None:
@@ -242,10 +243,10 @@ def test_two_markets_of_one_day_are_four_runs() -> None:
 def test_ten_thousand_trials_make_a_page_below_ten_megabytes(tmp_path: Path) -> None:
     few = trials(10_000).with_columns(pl.col("returns", "held").list.head(20), pl.col("mids").list.head(21))
 
-    page = write(write_sweep(tmp_path / "sweep", few))
+    page = render(read(write_sweep(tmp_path / "sweep", few)))
 
-    assert page.stat().st_size < 10_000_000
-    assert len(drawn(page.read_text("utf-8"))["history"]["data"][0]["x"]) < 30_000
+    assert len(page.encode()) < 10_000_000
+    assert len(drawn(page)["history"]["data"][0]["x"]) < 30_000
 
 
 def test_a_folder_that_contradicts_itself_is_not_to_be_trusted(tmp_path: Path) -> None:
@@ -266,7 +267,7 @@ def test_a_missing_file_is_told_by_name(name: str, tmp_path: Path) -> None:
     (folder / name).unlink()
 
     with pytest.raises(DataError, match=re.escape(name)):
-        write(folder)
+        render(read(folder))
 
 
 def test_a_table_that_lacks_a_column_is_told_by_file_and_column(tmp_path: Path) -> None:
@@ -275,7 +276,7 @@ def test_a_table_that_lacks_a_column_is_told_by_file_and_column(tmp_path: Path) 
     pl.read_parquet(path).drop("drawdown").write_parquet(path)
 
     with pytest.raises(DataError, match=rf"{path.name} lacks the column drawdown"):
-        write(folder)
+        render(read(folder))
 
 
 @pytest.mark.parametrize("wrong", [None, float("nan"), float("inf")])
@@ -287,7 +288,7 @@ def test_a_figure_or_a_value_that_is_missing_is_left_out_of_the_pictures(wrong: 
     ]
     pl.read_parquet(folder / "trials.parquet").with_columns(keys).write_parquet(folder / "trials.parquet")
 
-    made = drawn(write(folder).read_text("utf-8"))
+    made = drawn(render(read(folder)))
 
     assert len(made["history"]["data"][0]["x"]) < 40
     assert "surface-0" in made
@@ -295,16 +296,16 @@ def test_a_figure_or_a_value_that_is_missing_is_left_out_of_the_pictures(wrong: 
 
 def test_a_folder_that_is_no_sweep_is_the_users_mistake(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"no summary\.json"):
-        write(tmp_path)
+        read(tmp_path)
     with pytest.raises(UsageError, match="there is no folder"):
-        write(tmp_path / "nowhere")
+        read(tmp_path / "nowhere")
 
 
 def test_the_summary_of_a_backtest_is_refused(tmp_path: Path) -> None:
     folder = write_sweep(tmp_path / "sweep", trials(10), kind="backtest")
 
     with pytest.raises(DataError, match="its kind backtest"):
-        write(folder)
+        render(read(folder))
 
 
 def test_a_key_that_decides_takes_the_variance_and_one_that_does_nothing_takes_none() -> None:

@@ -35,6 +35,7 @@ EVENT = np.dtype(
 )
 T, US = 1756857600_000000000, 1756857600_000000  # 2025-09-03T00:00:00Z
 TARDIS = "exchange,symbol,timestamp,local_timestamp"
+CUT_SHORT = gzip.compress(b"time,price,size\n" + b"1756857600,1,1\n" * 99, mtime=0)[:-12]
 BINANCE = "id,price,qty,quote_qty,time,is_buyer_maker"
 
 
@@ -79,7 +80,7 @@ TEXTS = [
     ("ticks.csv", "time,price,size\n1756857600,1,1\n1756857600,1,1,1\n", None, ", line 3: cannot be read as delimited text"),
     ("ticks.csv", b"time,price,size\n1756857600,1,1\n1756857600,\xff,1\n", None, ", line 3: cannot be read as delimited text"),
     ("ticks.csv", "when,price,size\n1,1,1\n", "generic", "expected a time and a price, or a bid and an ask, among its columns when, price, size"),
-    ("ticks.csv.gz", gzip.compress(b"time,price,size\n" + b"1756857600,1,1\n" * 99)[:-12], None, "damaged or cut short"),
+    ("ticks.csv.gz", CUT_SHORT, None, "damaged or cut short"),
     ("ticks.csv.gz", b"time,price,size\n1,1,1\n", "generic", "expected a time and a price"),
     ("BTCUSDT-trades-2025-09-03.zip", "", None, "is empty"),
     ("BTCUSDT-trades-2025-09-03.zip", packed("")[:-4], None, "damaged or cut short"),
