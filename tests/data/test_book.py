@@ -6,6 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from bmv.data.book import Book
 from bmv.data.check import Findings, checked
 from bmv.data.schema import LAKE, LAKE_SCHEMA
 
@@ -83,3 +84,12 @@ def test_the_makers_sides_and_swapped_quotes_are_counted() -> None:
     assert two_clocks(0).wrong_side == 0
     assert two_clocks(0, side=-1).wrong_side == 40_000
     assert two_clocks(0, swap=True).crossed == 40_000
+
+
+def test_a_price_that_comes_and_goes_does_not_fill_the_memory() -> None:
+    book = Book()
+    book.add(record(BOOK))
+
+    book.add(record([(1 + n, DEPTH, BUY, 90, n % 2) for n in range(2_000)]))
+
+    assert sum(map(len, book._heaps.values())) <= 5

@@ -13,67 +13,84 @@ class Book:
     """Follows the best prices of a record's depth, and counts what a whole record would not have.
 
     Within one instant a new price may stand at or beyond the other side's best, until the rows that remove what it
-    traded with have come. A level that still stands there when time has moved on was never removed: it is counted in
-    `passed`, and taken out as an exchange would have done. `outside` and `wrong_side` are prints against the book:
-    above its ask or below its bid; bought at the bid or below, or sold at the ask or above.
+    traded with have come. A level that still stands there when a later row names another was never removed: it is
+    counted in `passed`, and taken out as an exchange would have done
+    (`test_the_book_of_a_check_is_the_book_of_a_run`). `outside` and `wrong_side` are prints against the book: above its
+    ask or below its bid; bought at the bid or below, or sold at the ask or above.
     """
 
     def __init__(self) -> None:
         self.passed = self.outside = self.wrong_side = 0
         self.crossed_ns = 0  # For how long bids and asks met.
-        self._sizes: dict[int, set[int]] = {BID: set(), ASK: set()}  # Side -> prices (ticks) that show something.
+        self._prices: dict[int, set[int]] = {BID: set(), ASK: set()}  # Side -> prices (ticks) that show something.
         self._heaps: dict[int, list[int]] = {BID: [], ASK: []}  # Of -side * price; prices that are gone stay a while.
+        self._in_heap: dict[int, set[int]] = {BID: set(), ASK: set()}  # The prices there, each once.
         self._met_ns: int | None = None  # Since when bids and asks meet.
         self._newer = BID  # The side whose row made them meet.
 
     def add(self, rows: pl.DataFrame) -> None:
         """Take in rows in the lake's form, which come after those before."""
-        if not (rows["kind"] == Kind.DEPTH).any() and not any(self._sizes.values()):
+        if not (rows["kind"] == Kind.DEPTH).any() and not any(self._prices.values()):
             return
         seen = rows.filter(pl.col("kind") != Kind.QUOTE).select("ts_ns", "kind", "side", "price", "size")
         for ts_ns, kind, side, price, size in seen.fill_null(0).iter_rows():
             if kind == Kind.DEPTH:
-                self._set(ts_ns, side, price, size)
+                self._change(ts_ns, side, price, size)
             else:
                 self._print(side, price)
 
-    def _set(self, ts_ns: int, side: int, price: int, size: int) -> None:
-        if side == 0:
-            for heap, prices in zip(self._heaps.values(), self._sizes.values(), strict=True):
-                heap.clear()
-                prices.clear()
-        elif size == 0:
-            self._sizes[side].discard(price)
-        elif price not in self._sizes[side]:
-            self._sizes[side].add(price)
-            heappush(self._heaps[side], -side * price)
-        self._settle(ts_ns, side)
-
-    def _settle(self, ts_ns: int, side: int) -> None:
-        meets = self._meets()
-        if self._met_ns is not None and (not meets or ts_ns > self._met_ns):
-            while meets:
-                self._sizes[-self._newer].discard(self._best(-self._newer))
-                self.passed += 1
-                meets = self._meets()
-            self.crossed_ns += ts_ns - self._met_ns
-            self._met_ns = None
-        if self._met_ns is None and meets:
-            self._met_ns, self._newer = ts_ns, side
-
-    def _meets(self) -> bool:
-        bid, ask = self._best(BID), self._best(ASK)
-        return 0 < ask <= bid
-
-    def _best(self, side: int) -> int:
+    def best(self, side: int) -> int:
         """Return the best price of a side in ticks, 0 where it shows nothing."""
-        heap, prices = self._heaps[side], self._sizes[side]
+        heap, prices = self._heaps[side], self._prices[side]
         while heap and -side * heap[0] not in prices:
-            heappop(heap)
+            self._in_heap[side].discard(-side * heappop(heap))
         return -side * heap[0] if heap else 0
 
+    def _change(self, ts_ns: int, side: int, price: int, size: int) -> None:
+        if side == 0:
+            for each in (BID, ASK):
+                self._heaps[each].clear()
+                self._in_heap[each].clear()
+                self._prices[each].clear()
+        elif size == 0:
+            self._prices[side].discard(price)
+        else:
+            self._drop_passed(ts_ns)
+            self._name(side, price)
+        self._note_crossing(ts_ns, side)
+
+    def _name(self, side: int, price: int) -> None:
+        self._prices[side].add(price)
+        if price not in self._in_heap[side]:
+            self._in_heap[side].add(price)
+            heappush(self._heaps[side], -side * price)
+
+    def _drop_passed(self, ts_ns: int) -> None:
+        if self._met_ns is None or ts_ns <= self._met_ns:
+            return
+        while self._meets():
+            self._prices[-self._newer].discard(self.best(-self._newer))
+            self.passed += 1
+        self._uncross(ts_ns)
+
+    def _note_crossing(self, ts_ns: int, side: int) -> None:
+        meets = self._meets()
+        if self._met_ns is None and meets:
+            self._met_ns, self._newer = ts_ns, side
+        elif self._met_ns is not None and not meets:
+            self._uncross(ts_ns)
+
+    def _uncross(self, ts_ns: int) -> None:
+        assert self._met_ns is not None
+        self.crossed_ns += ts_ns - self._met_ns
+        self._met_ns = None
+
+    def _meets(self) -> bool:
+        bid, ask = self.best(BID), self.best(ASK)
+        return 0 < ask <= bid
+
     def _print(self, side: int, price: int) -> None:
-        bid, ask = self._best(BID), self._best(ASK)
+        bid, ask = self.best(BID), self.best(ASK)
         if not 0 < bid < ask:
             return
         self.outside += price > ask or price < bid

@@ -57,22 +57,34 @@ def set_level(venue: Venue, side: int, price: int, size: int) -> int:
 
 
 @kernel
-def settle_crossing(venue: Venue, now_ns: int, side: int) -> None:
-    """Take out what a better price of the other side has passed, unless the rows of one instant do so themselves.
+def drop_passed(venue: Venue, now_ns: int) -> None:
+    """Take out the levels that a price of the other side has passed, and that no row of that instant removed.
 
     A feed may name the new best price before it removes what that price traded with: within one instant bids and asks
-    may meet. Where they still do at the next row of a later time a removal is missing: rows were lost, or a recorder
-    came back without a snapshot. An exchange would have matched the two, so the older levels go. Call it after the
-    level of a row of `side` was set; 0 for a row that cleared the book.
+    may meet. Where they still do when a later row names a level, a removal is missing: rows were lost, or a recorder
+    came back without a snapshot. An exchange would have matched the two, so the older levels go. Call it before the
+    level of such a row is set; a row that removes a level may be the missing one.
     """
-    if venue.crossed_ns != NEVER_NS and (not _meets(venue) or now_ns > venue.crossed_ns):
-        if _meets(venue):
-            venue.levels_passed += _drop_passed(venue, -venue.crosser)
-        venue.crossed_total_ns += now_ns - venue.crossed_ns
-        venue.crossed_ns = NEVER_NS
-    if venue.crossed_ns == NEVER_NS and _meets(venue):
+    if venue.crossed_ns != NEVER_NS and now_ns > venue.crossed_ns:
+        venue.levels_passed += _drop_levels(venue, -venue.crosser)
+        _uncross(venue, now_ns)
+
+
+@kernel
+def note_crossing(venue: Venue, now_ns: int, side: int) -> None:
+    """Note whether bids and asks meet after a row of `side`; 0 for a row that cleared the book."""
+    meets = _meets(venue)
+    if venue.crossed_ns == NEVER_NS and meets:
         venue.crossed_ns = now_ns
         venue.crosser = side
+    elif venue.crossed_ns != NEVER_NS and not meets:
+        _uncross(venue, now_ns)
+
+
+@kernel
+def _uncross(venue: Venue, now_ns: int) -> None:
+    venue.crossed_total_ns += now_ns - venue.crossed_ns
+    venue.crossed_ns = NEVER_NS
 
 
 @kernel
@@ -84,7 +96,7 @@ def _meets(venue: Venue) -> bool:
 
 
 @kernel
-def _drop_passed(venue: Venue, side: int) -> int:
+def _drop_levels(venue: Venue, side: int) -> int:
     """Take out the levels of `side` at the other side's best price or beyond; return how many."""
     row, other = (BIDS, ASKS) if side > 0 else (ASKS, BIDS)
     levels = venue.n_bids if side > 0 else venue.n_asks

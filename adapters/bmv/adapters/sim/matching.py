@@ -6,7 +6,7 @@ filled whom it filled); a quote is believed for what it shows at its own time.
 
 from math import ceil
 
-from bmv.adapters.sim.depth import set_level, settle_crossing
+from bmv.adapters.sim.depth import drop_passed, note_crossing, set_level
 from bmv.adapters.sim.queue import UNKNOWN, join, shrink
 from bmv.adapters.sim.venue import (
     B_LEFT,
@@ -241,11 +241,13 @@ def on_depth(sim: Sim, now_ns: int, side: int, price: int, size: int) -> None:
         venue.whole = 1
         venue.cleared_ns = now_ns
     else:
+        if size > 0:
+            drop_passed(venue, now_ns)
         before = set_level(venue, side, price, size)
         for i in range(venue.n_book):
             if venue.book[i, B_SIDE] == side and venue.book[i, B_PRICE] == price:
                 _reshow(sim, i, before, size)
-    settle_crossing(venue, now_ns, side)
+    note_crossing(venue, now_ns, side)
     venue.deep = 1
     bid = venue.depth[BIDS, 0, D_PRICE] if venue.n_bids > 0 else 0
     ask = venue.depth[ASKS, 0, D_PRICE] if venue.n_asks > 0 else 0
