@@ -12,9 +12,8 @@ FEWEST = 20  # Prints below which nothing is said.
 # On recorded markets up to 8 % of the prints are on the wrong side of the mid, and 51 % where their quotes are 5 ms
 # late; with prints moved by 1.5 s 36 % to 71 %, by an hour 48 % to 65 %; 90 % and more if the sides are the maker's.
 WRONG_CLOCK, WRONG_SIDES = 0.25, 0.75
-OUTSIDE = (
-    0.75  # On recorded markets up to 57 %, because a large order prints at many prices; an hour off 78 % to 100 %.
-)
+# On recorded markets up to 57 % lie outside, because a large order prints at many prices; an hour off 78 % to 100 %.
+OUTSIDE = 0.75
 
 
 def fit(outcome: "Outcome") -> Json:

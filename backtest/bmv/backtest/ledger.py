@@ -98,7 +98,7 @@ class Record:
     n_orders: int
     n_fills: int
     n_equity: int
-    blind_fills: int  # Fills handed over before all their horizons had come.
+    blind_fills: int  # Fills handed over before all was known of them: their horizons, or the quote after them.
     n_settled: int  # Fills, from row 0 on, whose `F_PAST` no later quote can change.
     n_survivors: int  # Orders older than row 0, in the rows from `ORDER_ROWS` on.
     orders_rows: Annotated[Table, (ORDER_ROWS + ORDERS_MAX, ORDER_COLUMNS)]

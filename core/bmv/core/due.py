@@ -19,14 +19,14 @@ What asks for a grid::
     grid_centre  a grid                         a withdrawal               where the centre was; 0: the next is a first
     grid_pivot   a grid                                                    where the pivot was, for a user's strategy
     filled       a fill                         a grid                     a fill waits for its grid
-    missing      rejects, expiries, the quoter  a requote                  a wanted level does not rest in full:
-    lacks                                                                  which, by side and level
-    stirred      an end, news                   a requote, a look          something may have let it in since
-    blocked      a row the market keeps out     a grid, a look             market data may let it in: a price of its own
-    far                                                                    for rows too far from trade or reference,
-    low_bid                                                                a best ask above this, or a best bid below
-    high_ask                                                               that, moved with the centre since
-    drawn_centre a grid, a look                                            this one
+    missing      rejects, expiries, the quoter  a requote                  a wanted level does not rest in full
+    lacks        the same                       a requote                  which levels do not, by side and level
+    stirred      an end, news                   a requote, a look          something may have let one in since
+    blocked      a row the market keeps out     a grid, a look             market data may let one in
+    far          a row too far from a trade     a grid, a look             a trade, or the centre, may let it in
+    low_bid      a bid that gave way            a grid, a look             lowest of these: an ask above it frees it
+    high_ask     an ask that gave way           a grid, a look             highest of these: a bid below it frees it
+    drawn_centre a grid, a look                                            the centre that those two were drawn around
     retry_ns     a rate limit that refused      a requote, a look          when that limit frees, which helps as well
     oldest_ns    the quoter                                                when the oldest live order was decided
 

@@ -1,9 +1,9 @@
 """From what is open and what is wanted to what must be asked for: keep, cancel, place.
 
 An order counts against every limit until its end is known, so a replaced order and its successor may both have to fit.
-What a successor may be is what there will be room for soon; where there is none for it now, it waits for the news of
-the cancel. It is not placed in part meanwhile: the part would have to be replaced as soon as the news came, and that
-replacement to wait in its turn, for ever.
+A successor gets the size that fits once the dying orders are gone. If that does not fit yet, it waits for their end. It
+is not placed in part meanwhile: the part would be replaced as soon as the end was known, that replacement would wait in
+its turn, and so on for ever.
 """
 
 from bmv.core.digest import say

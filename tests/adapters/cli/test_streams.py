@@ -15,6 +15,7 @@ import bmv
 from bmv.adapters.cli.main import COMMANDS, main
 from bmv.adapters.cli.streams import likeness, make_legible, say_json
 from bmv.backtest.sweep import tally
+from bmv.backtest.sweep.calibrate import MEANS, counted
 from bmv.backtest.sweep.progress import columns
 
 ENCODINGS = ["ascii", "latin-1", "cp1252"]
@@ -126,15 +127,17 @@ def test_a_calibration_is_told_in_what_the_stream_has(encoding: str, monkeypatch
     stream = io.TextIOWrapper(io.BytesIO(), encoding=encoding, write_through=True)
     monkeypatch.setattr(sys, "stdout", stream)
     make_legible()
-    figure = {"mean": -1.5, "error": 0.5}
-    part = {"markets": 1, "worth": 0, "bound": 1, "ok": True, "net_above_0": 1, "holdout_above_0_too": 0,
-            "net_mean": figure, "net_vs_hold_mean": figure}  # fmt: skip
-    market = {"nature": "fair", "seed": 5, "net_mean": -1.0, "net": None, "fills": 3, "dsr": 0.1, "pbo": 0.5,
-              "holdout_net": -2.0, "failed": ["net"], "worth": False}  # fmt: skip
+    means = dict.fromkeys((f"{name}_mean" for name in MEANS), -1.0)
+    market = means | {"nature": "fair", "trend": "up10", "start": "half", "seed": 5, "net": None, "quoting": None,
+                      "market": None, "fills": 3, "dsr": 0.1, "pbo": 0.5, "holdout_net": -2.0,
+                      "holdout_quoting": -2.0, "failed": ["net"], "worth": False}  # fmt: skip
+    found = [market, market | {"nature": "edge", "net_mean": -2.0, "failed": []}]
 
-    tally.show({"markets": [market], "fair": part, "edge": part | {"ok": False}, "seconds": 3.0, "rows": 1000})
+    tally.show({"markets": found, "seconds": 3.0, "rows": 1000} | counted(found))
 
-    assert "+- 0.50" in (told := stream.buffer.getvalue().decode(encoding)) or "± 0.50" in told  # type: ignore[attr-defined]
+    shown = stream.buffer.getvalue().decode(encoding)  # type: ignore[attr-defined]
+    assert "fair, up 10 %" in shown
+    assert "vxvvvvv" in shown
 
 
 def test_json_loses_no_character_on_a_stream_that_lacks_it(monkeypatch: pytest.MonkeyPatch) -> None:
