@@ -10,8 +10,10 @@ from hypothesis import given, seed, settings
 from hypothesis import strategies as st
 
 from bmv.core.engine import would_serve
+from bmv.core.params import Params
 from bmv.core.record import fields
 from bmv.core.risk import Refusal
+from bmv.core.state import State
 from bmv.ports.messages import Command
 
 OCCURRED: Counter[str] = Counter()
@@ -347,3 +349,24 @@ def test_looking_says_no_word_counts_nothing_and_changes_nothing() -> None:
 
     assert OCCURRED["looked"] > 200, OCCURRED
     assert OCCURRED["serves"] > 5, OCCURRED
+
+
+def two_bids(first: int, second: int) -> Desk:
+    """Return a desk whose strategy wants two bids of these levels, a little below the touch, where cash pays for two."""
+
+    def verb(params: Params, state: State, memory: Any, wanted: Any) -> int:
+        for row, level in enumerate((first, second)):
+            wanted[row, :5] = (1, level, state.bid - 50 - 10 * row, 5, 0)
+        return 2 if state.bid else 0
+
+    return Desk(verb, threshold=0.0005, min_interval_ns=0, start_cash=2 * 2 * 5 * 101_000)
+
+
+@pytest.mark.parametrize("level", [-1, 0])
+def test_of_two_rows_of_one_level_the_second_is_served_as_one_of_another_level(level: int) -> None:
+    apart, alike = two_bids(0, 1), two_bids(level, level)
+
+    for desk in (apart, alike):
+        creep(desk, 300, -5.0)
+
+    assert len(alike.asked) == len(apart.asked) > 20

@@ -385,7 +385,7 @@ def _helps(state: State, n_wanted: int) -> bool:
         level = state.wanted[row, W_LEVEL]
         size = state.wanted[row, W_PLACE]
         if size > 0 and _lack_of(state, side, level) == LACKING:
-            rests = _resting_lots(state, side, level)
+            rests = _leaving_lots(state, side, level)
             if rests == 0 or (state.stirred == NEWS and size > rests):
                 return True
     return False
@@ -397,10 +397,14 @@ def _lack_of(state: State, side: int, level: int) -> int:
 
 
 @kernel
-def _resting_lots(state: State, side: int, level: int) -> int:
+def _leaving_lots(state: State, side: int, level: int) -> int:
+    """Return the lots that rest for a row which no order is kept for: those of its level that would leave.
+
+    Orders that are kept belong to other rows; those of a user's strategy may bear one level.
+    """
     lots = 0
     for i in range(state.n_orders):
-        if state.orders[i, STAGE] != DYING and state.orders[i, SIDE] == side and state.orders[i, LEVEL] == level:
+        if state.orders[i, STAGE] >= LEAVING and state.orders[i, SIDE] == side and state.orders[i, LEVEL] == level:
             lots += state.orders[i, LEFT]
     return lots
 

@@ -169,7 +169,14 @@ REFUSED = [
     ("ts,foo,price,size", ("0,0,9,1", "0,1,8,1", "1,0,9,1", "1,1,8,1"), "column 'foo' holds '0', '1' and may say"),
     ("ts,level,price,size", ("0,0,9,1", "0,1,8,1"), "a book by level needs a bid and an ask, or a price and a side"),
     ("ts,level,bid,ask", ("0,2,9,10", "0,3,8,11"), "expected the level of a book, counted from 0 or from 1"),
-    ("ts,level,bid,ask", ("0,0,8,11", "0,1,9,10"), "line 3: level 1 is no worse than the level above it"),
+    ("ts,level,bid,ask", ("0,0,8,11", "0,1,9,10"), "line 3: level 1 and the one above it are in the wrong order"),
+    ("ts,level,bid,ask", ("0,3,100,101", "0,2,99,102", "0,1,98,103"), "numbered from the best price?"),
+    ("ts,side,level,price,size", ("0,bid,2,100,1", "0,bid,1,99,1", "0,ask,2,101,1", "0,ask,1,102,1"), "numbered from the best price?"),
+    ("ts,id,price,size", ("0,bitcoin,100,1", "1,ethereum,4000,1", "2,bitcoin,100,1", "3,ethereum,4000,1"), "column 'id' holds 'bitcoin', 'ethereum' and may say"),
+    ("ts,index,bid,ask", ("0,0,9,10", "0,1,8,11", "1,0,9,10", "1,1,8,11"), "column 'index' holds '0', '1' and may say"),
+    ("ts,hash,price,size", ("0,T,9,1", "1,Q,9,1", "2,T,9,1", "3,Q,9,1"), "column 'hash' holds 'Q', 'T' and may say"),
+    ("ts,rpi,price,size", ("0,T,9,1", "1,Q,9,1"), "column 'rpi' holds 'Q', 'T' and may say"),
+    ("ts,slot,price,size", ("0,T,9,1", "1,Q,9,1"), "column 'slot' holds 'Q', 'T' and may say"),
     ("ts,side,price,size", ("0,bid,9,1", "1,bid,9,0"), "sizes of zero, as changes of depth have: say --kind quote"),
     ("ts,side,price,size", ("0,bid,9,1", "0,bid,8,1"), "several prices at one time, as changes of depth have"),
     ("ts,side,price,size", ("0,buy,9,1", "1,ask,9,1"), "neither buy and sell alone, as of prints, nor bid and ask alone"),
@@ -202,6 +209,28 @@ def test_a_file_whose_rows_may_be_of_another_sort_is_refused(
 
     assert str(error.value).startswith(str(path))
     assert said in str(error.value)
+
+
+BESIDE = [
+    ("id", ("1", "2", "3", "4")),
+    ("id", ("a1", "b2", "c3", "d4")),
+    ("seq", ("10", "10", "11", "12")),
+    ("tx_hash", ("5KtPn1LGuxhFLSXo", "5KtPn1LGuxhFLSXo", "5KtPn1LGuxhFLSXo", "3xJqz9MvJmCzLq7Y")),
+    ("is_best_match", ("True", "False", "True", "True")),
+    ("tick_direction", ("PlusTick", "ZeroPlusTick", "MinusTick", "ZeroMinusTick")),
+    ("slot", ("7", "7", "8", "8")),
+    ("orders", ("1", "2", "1", "2")),
+    ("received_at", ("2025-09-03T00:00:00Z", "2025-09-03T00:00:01Z", "", "2025-09-03T00:00:01Z")),
+]
+
+
+@pytest.mark.parametrize(("name", "cells"), BESIDE)
+def test_a_column_that_says_nothing_of_a_row_is_passed_over(
+    name: str, cells: tuple[str, ...], written: Written
+) -> None:
+    path = csv(written, f"ts,price,size,{name}", *(f"{at},9,1,{cell}" for at, cell in enumerate(cells)))
+
+    assert read(path)["kind"].to_list() == ["trade"] * 4
 
 
 SAID = [

@@ -91,23 +91,27 @@ class _Best:
 
 
 def _refuse_better_below(path: Path, counted: str, rows: pl.DataFrame, wide: bool) -> None:
-    """Raise `DataError` where a deeper level of one book is better than the one above it."""
+    """Raise `DataError` where a deeper level of one book is better than the one above it.
+
+    Neighbours in the file are compared, from the top down or from the bottom up, as most of its rows go.
+    """
     order = pl.lit(0) if wide else pl.col("side")
     rows = rows.with_columns(order=order).sort("order", maintain_order=True)
-    follows = (
-        (pl.col("ts") == pl.col("ts").shift(1))
-        & (pl.col("level") == pl.col("level").shift(1) + 1)
-        & (pl.col("order") == pl.col("order").shift(1))
-    )
+    same = (pl.col("ts") == pl.col("ts").shift(1)) & (pl.col("order") == pl.col("order").shift(1))
+    deeper = pl.col("level") - pl.col("level").shift(1)
+    steps = rows.select(down=(same & (deeper > 0)).sum(), up=(same & (deeper < 0)).sum()).row(0)
+    way = 1 if steps[0] >= steps[1] else -1
     if wide:
-        better = (pl.col("bid") >= pl.col("bid").shift(1)) | (pl.col("ask") <= pl.col("ask").shift(1))
+        better = (way * (pl.col("bid") - pl.col("bid").shift(1)) >= 0) | (
+            way * (pl.col("ask") - pl.col("ask").shift(1)) <= 0
+        )
     else:
-        better = (pl.col("price") - pl.col("price").shift(1)) * pl.col("side") >= 0
-    odd = rows.filter(follows & better.fill_null(False)).sort(ROW)
+        better = way * (pl.col("price") - pl.col("price").shift(1)) * pl.col("side") >= 0
+    odd = rows.filter(same & (way * deeper > 0) & better.fill_null(False)).sort(ROW)
     if len(odd):
         raise DataError(
-            f"{path}, {counted} {odd[ROW][0]}: level {odd['level'][0]} is no worse than the level above it: is the "
-            "column a level of a book? --ignore it if it is none"
+            f"{path}, {counted} {odd[ROW][0]}: level {odd['level'][0]} and the one above it are in the wrong order: is "
+            "the column a level of a book, numbered from the best price? --ignore it if it is none"
         )
 
 

@@ -65,6 +65,13 @@ WORDS: Mapping[str, Sequence[str]] = {
         "partially_filled", "limit", "market", "c", "d", "f", "r",
     ),
 }  # fmt: skip
+# Of the columns beside: those that number rows, those of transactions, those that say yes or no, and a few words.
+NUMBERINGS = ("id", "row", "index", "n", "seq", "seq_no", "sequence", "sequence_number", "seqnum", "nonce")
+HASHES = ("hash", "tx_hash", "txid", "signature")
+FLAGS = ("is_best_match", "best_match", "rpi", "is_rpi")
+TICK_DIRECTIONS = ("plustick", "zeroplustick", "minustick", "zerominustick")
+BOOLEANS = ("true", "false", "t", "f", "yes", "no", "0", "1")
+HASH_LENGTH_MIN = 16
 BOOK_SIDES = ("bid", "ask", "bids", "asks", "b", "a", "offer", "offers")
 PRINT_SIDES = ("buy", "sell", "b", "s", "buyer", "seller", "bought", "sold")
 FEW = 256  # Different values of a column that are looked at; more are no words.
@@ -141,6 +148,26 @@ class Values:
             return not all(re.match(r"^\d{4}-\d\d-\d\d|^$", word) for word in self.words)
         whole = all(float(word).is_integer() for word in self.words if word)
         return whole and not self.many and 2 * len(self.words) <= self.rows
+
+    def speaks(self) -> bool:
+        """Say whether a column that should say nothing (`ROLES["beside"]`) holds what its name does not lead to expect.
+
+        A number of the row comes once, or a few times; what comes again and again is a level, a market, or a sort of
+        rows. Of a transaction there is a hash. The others hold numbers, times, or yes and no.
+        """
+        if not self.varies():
+            return False
+        name, words = plain(self.name), {word.lower() for word in self.words} - {""}
+        repeated = not self.many and 2 * len(self.words) <= self.rows
+        if name in map(plain, NUMBERINGS):
+            return repeated
+        if name in map(plain, HASHES):
+            return repeated and min(map(len, words)) < HASH_LENGTH_MIN
+        if name in map(plain, FLAGS):
+            return not words <= set(BOOLEANS)
+        if name == plain("tick_direction") and words <= set(TICK_DIRECTIONS):
+            return False
+        return not (self.numbers or all(re.match(r"[-+.]?\d", word) for word in words))
 
     def __str__(self) -> str:
         found = sorted(self.words)

@@ -252,10 +252,11 @@ def _level(facts: Facts) -> str | None:
 
 def _refuse_unknown(facts: Facts, understood: set[str | None]) -> None:
     for name, values in facts.columns.items():
-        told = name in understood or name in facts.found.values() or role_of(name) is not None
-        if told or (not values.varies() and plain(name) in map(plain, facts.options.only)):
+        role = role_of(name)
+        known = name in understood or name in facts.found.values() or role not in (None, "beside")
+        if known or (not values.varies() and plain(name) in map(plain, facts.options.only)):
             continue
-        if values.tells_rows_apart():
+        if values.speaks() if role == "beside" else values.tells_rows_apart():
             raise facts.error(
                 f"column '{name}' holds {values} and may say what a row is, or of which market: say --ignore '{name}' "
                 f"if it says nothing, --only '{name}={_first(values)}' for some of the rows, or --column OURS={name}"
