@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bmv.core.accounting import fee, notional, worth
+from bmv.core.accounting import fee, gain, notional, worth
 
 E8 = 100_000_000
 
@@ -47,9 +47,9 @@ def test_a_fee_is_the_ceiling_of_the_exact_one(amount: int, fee_e8: int) -> None
 @given(st.integers(1, 2**30), st.integers(-(2**30), 2**30), st.integers(1, 2**20), st.integers(2, 2**21))
 def test_a_purchase_at_the_mid_changes_nothing_that_is_owned(half: int, position: int, size: int, mid2: int) -> None:
     price = mid2 // 2
-    before = worth(half, position, 2 * price)
+    before = worth(half, 0, position, 2 * price)
 
-    after = worth(half, position + size, 2 * price) - notional(half, price, size)
+    after = worth(half, 0, position + size, 2 * price) - notional(half, 0, price, size)
 
     assert after == before
 
@@ -58,4 +58,4 @@ def test_a_purchase_at_the_mid_changes_nothing_that_is_owned(half: int, position
 def test_a_change_of_the_mid_changes_what_is_owned_by_the_position(
     half: int, position: int, one: int, two: int
 ) -> None:
-    assert worth(half, position, two) - worth(half, position, one) == worth(half, position, two - one)
+    assert worth(half, 0, position, two) - worth(half, 0, position, one) == gain(half, 0, position, one, two)

@@ -116,7 +116,7 @@ class World(RuleBasedStateMachine):
         self.accept(order)
         lots = max(1, int(self.resting[order] * share))
         asked = self.desk.asked[order]
-        dearest = lots * (lot_cost(self.desk.engine.params, asked.price, asked.tif) - notional(1, asked.price, 1))
+        dearest = lots * (lot_cost(self.desk.engine.params, asked.price, asked.tif) - notional(1, 0, asked.price, 1))
         OCCURRED["filled while dying" if order in self.cancelled else "filled"] += 1
         self.resting[order] -= lots
         if self.resting[order] == 0:
@@ -180,7 +180,7 @@ class World(RuleBasedStateMachine):
     @invariant()
     def the_notional_of_all_orders_stays_within_its_limit(self) -> None:
         limit = self.desk.engine.params.max_total_notional
-        assert limit == 0 or sum(notional(1, row[3], row[4]) for row in self.orders()) <= limit
+        assert limit == 0 or sum(notional(1, 0, row[3], row[4]) for row in self.orders()) <= limit
 
     def orders(self) -> list[list[int]]:
         if not hasattr(self, "desk"):

@@ -9,6 +9,7 @@ from rich.text import Text
 from bmv.adapters.cli.streams import say_json
 from bmv.adapters.cli.tables import Column, Grid
 from bmv.backtest import identity
+from bmv.backtest.contracts import units
 from bmv.backtest.folder import config_text, manifest_of, parsed, summary_of
 from bmv.backtest.numbers import Json
 from bmv.backtest.sheet import Row, headline, in_words, no_ratios, sections
@@ -40,6 +41,7 @@ def differences(a: Path, b: Path) -> Json:
     prints = [data_print(run_dir, summary) for run_dir, summary in zip((a, b), summaries, strict=True)]
     same_data = prints[0] == prints[1]
     return {
+        "units": units(summaries[0]),
         "symbols": [summary.get("symbol") for summary in summaries],
         "digests": [summary.get("digest") for summary in summaries],
         "same_digest": summaries[0].get("digest") == summaries[1].get("digest"),
@@ -121,7 +123,7 @@ def _figure_table(difference: Json) -> Grid:
         if row["section"] != title:
             title = row["section"]
             table.add(Text(title, style="bold cyan"))
-        symbol = difference["symbols"][0]
+        symbol = difference["units"]
         cells = (in_words(Row("", row[name], row["unit"]), symbol) for name in ("a", "b", "difference"))
         table.add(f"  {row['label']}", *cells)
     return table

@@ -11,6 +11,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from bmv.backtest.canvas import ASK, BID, FEES, LEGEND, MID, NET, PIVOT, PIXELS, band, clock, curve, faint, line
+from bmv.backtest.contracts import axis_units, contract_of, gained
 from bmv.backtest.folder import Run
 from bmv.backtest.numbers import SECOND, Json, setting, target
 from bmv.backtest.thin import resting, thinned
@@ -47,6 +48,7 @@ def price(run: Run) -> "Figure | None":
 
     if not len(run.equity):
         return None
+    size, money = axis_units(run.summary)
     figure: Figure = make_subplots(
         rows=4, shared_xaxes=True, vertical_spacing=0.04, row_heights=[0.55, 0.16, 0.16, 0.13]
     )
@@ -58,7 +60,7 @@ def price(run: Run) -> "Figure | None":
     _limits(figure, run.config)
     line(figure, run.equity, "equity", "equity", BID, row=3)
     line(figure, run.equity.with_columns(-pl.col("drawdown") * 100), "drawdown", "drawdown", ASK, row=4, filled=True)
-    for row, title in ((2, "inventory, base"), (3, "equity, quote"), (4, "drawdown, %")):
+    for row, title in ((2, f"inventory, {size}"), (3, f"equity, {money}"), (4, "drawdown, %")):
         figure.add_annotation(
             text=title, xref="paper", x=0, xanchor="left", yref=f"y{row} domain", y=1, yanchor="bottom",
             showarrow=False, font_size=11,
@@ -78,7 +80,9 @@ def attribution(run: Run) -> "Figure | None":
     figure = Figure()
     for name, colour in (("spread", BID), ("inventory", ASK), ("fees", FEES), ("net", NET)):
         line(figure, parts, name, name, colour, width=2.4 if name == "net" else 1.4)
-    figure.update_layout(height=360, hovermode="x unified", legend=LEGEND, yaxis_title="profit, quote")
+    figure.update_layout(
+        height=360, hovermode="x unified", legend=LEGEND, yaxis_title=f"profit, {axis_units(run.summary)[1]}"
+    )
     figure.update_xaxes(type="date")
     return figure
 
@@ -91,7 +95,8 @@ def attributed(run: Run) -> pl.DataFrame:
     """
     fills, equity = run.fills, run.equity
     so_far = np.searchsorted(fills["ts_ns"].to_numpy(), equity["ts_ns"].to_numpy(), "right")
-    earned = fills["side"] * fills["size"] * (fills["mid"] - fills["price"])
+    contract = contract_of(run.config)
+    earned = gained(contract, fills["side"] * fills["size"], fills["price"], fills["mid"])
     parts = pl.DataFrame(
         {
             "ts_ns": equity["ts_ns"],

@@ -3,9 +3,11 @@
 import numpy as np
 import polars as pl
 
+from bmv.backtest.contracts import gained
 from bmv.backtest.ledger import HORIZONS_NS
 from bmv.backtest.numbers import BPS, SECOND, Json, finite, mean, ratio, scaled
 from bmv.backtest.tables import MARKOUTS
+from bmv.ports.market import SPOT, Contract
 
 HORIZONS = dict(zip(MARKOUTS, (ns / SECOND for ns in HORIZONS_NS), strict=True))
 """Columns of fills that hold the mid some seconds after the fill, and how many seconds."""
@@ -106,17 +108,17 @@ def _spread(fills: pl.DataFrame, against: str) -> tuple[float | None, float | No
     return mean(away, size), mean(away / fills["mid"].to_numpy().astype(np.float64) * BPS, size)
 
 
-def adverse_selection(fills: pl.DataFrame) -> Json:
+def adverse_selection(fills: pl.DataFrame, contract: Contract = SPOT) -> Json:
     """Tell what part of the captured spread the market took back within 5 s.
 
     `captured` and `kept` are sums of `side * size * (mid - price)` against the mid at the fill and 5 s later, in
-    quote, over the fills that have both; `share` is `1 - kept / captured`: 0 nothing given back, 1 all of it, above 1
-    more than was earned. None when nothing was captured.
+    quote (of inverse contracts their gain, in base), over the fills that have both; `share` is `1 - kept / captured`:
+    0 nothing given back, 1 all of it, above 1 more than was earned. None when nothing was captured.
     """
     known = fills.filter(pl.col("mid_5s").is_not_null() & pl.col("mid").is_not_null())
     weight = known["side"] * known["size"]
-    captured = float((weight * (known["mid"] - known["price"])).sum())
-    kept = float((weight * (known["mid_5s"] - known["price"])).sum())
+    captured = float(gained(contract, weight, known["price"], known["mid"]).sum())
+    kept = float(gained(contract, weight, known["price"], known["mid_5s"]).sum())
     share = 1 - kept / captured if captured > 0 else None
     return {
         "captured": captured if len(known) else None,

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from html import escape
 
+from bmv.backtest.contracts import units
 from bmv.backtest.numbers import SECOND, Json, at, finite
 from bmv.backtest.sheet import ABOVE_HOLDING, Row, Section, in_words, profit_parts, volume_decimals
 from bmv.backtest.wording import UNKNOWN, currencies, instant, moneys, percent, plain, span
@@ -86,7 +87,7 @@ def profit(summary: Json) -> Html:
     pnl = summary["pnl"]
     parts = profit_parts(pnl)
     words = moneys({name: pnl[name] for name in ("net", *parts)} | {"hold": summary.get("net_vs_hold")})
-    quote = currencies(str(summary.get("symbol", "")))[1]
+    quote = currencies(units(summary))[1]
     net = html(element("b", _toned(words["net"]), " ", element("small", quote)), element("span", "net profit"))
     sums = (
         html(element("div", "+" if number else "=", css="sign"), _part(words[name], name))

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from bmv.backtest.contracts import traded
 from bmv.backtest.numbers import BPS, SECOND, Json, finite, ratio, scaled, setting, target
 
 if TYPE_CHECKING:
@@ -115,7 +116,7 @@ def activity(outcome: "Outcome") -> Json:
     `messages_per_fill`: (orders + cancels) / fills; `cancel_ratio`: cancels / orders; `requotes_per_hour`.
     """
     fills, counts, times = outcome.fills, outcome.counts, outcome.times
-    notional = float((fills["price"] * fills["size"]).sum())
+    notional = float(traded(outcome.market.contract, fills["size"], fills["price"]).sum())
     hours = times.get("total", 0) / SECOND / 3600
     sent = counts.get("orders", 0) + counts.get("cancels", 0)
     return {

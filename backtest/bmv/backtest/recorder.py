@@ -66,7 +66,7 @@ from bmv.backtest.ledger import (
     PAST_BEFORE,
     Record,
 )
-from bmv.core.accounting import notional, worth
+from bmv.core.accounting import entry, gain, worth, worth_if_known
 from bmv.core.breaker import Tier
 from bmv.core.engine import centre
 from bmv.core.kernel import inlined, kernel
@@ -297,10 +297,12 @@ def book_fill(params: Params, venue: Venue, record: Record, row: Table, at: int)
     side = row[R_SIDE]
     size = row[R_SIZE]
     price = row[R_PRICE]
-    record.spread += side * size * params.half * (record.mid2 - 2 * price)
+    paid = side * worth(params.half, params.divisor, size, 2 * price)
+    held = worth_if_known(params.half, params.divisor, record.position, record.mid2)
     record.fees -= row[R_FEE]
     record.position += side * size
-    record.cash -= side * notional(params.half, price, size) + row[R_FEE]
+    record.cash -= paid + row[R_FEE]
+    record.spread += worth_if_known(params.half, params.divisor, record.position, record.mid2) - held - paid
     orders = record.orders_rows
     orders[at, O_FILLED] += size
     if orders[at, O_FILLED] == orders[at, O_SIZE]:
@@ -339,7 +341,7 @@ def book_fill(params: Params, venue: Venue, record: Record, row: Table, at: int)
 def mark(params: Params, state: State, record: Record, mid2: int) -> None:
     """Let the mid be `mid2` from now on: what is held gains or loses by it. The first mid starts the samples."""
     if record.mid2 != 0:
-        record.inventory += worth(params.half, record.position, mid2 - record.mid2)
+        record.inventory += gain(params.half, params.divisor, record.position, record.mid2, mid2)
         record.mid2 = mid2
         return
     if mid2 == 0:
@@ -347,6 +349,7 @@ def mark(params: Params, state: State, record: Record, mid2: int) -> None:
     record.mid2 = mid2
     record.start_mid2 = mid2
     record.start_position = record.position
+    record.cash += entry(params.half, params.divisor, params.start_position, mid2)
     record.start_cash = record.cash
     record.spread = 0  # What was traded before there was any mid is part of the start.
     record.fees = 0

@@ -9,6 +9,7 @@ import orjson
 
 from bmv.backtest import markup
 from bmv.backtest.confessions import confessions
+from bmv.backtest.contracts import units
 from bmv.backtest.figures import figures
 from bmv.backtest.folder import REPORT, Run, put_whole, read, writing
 from bmv.backtest.markup import Html, html
@@ -74,7 +75,7 @@ def _main(run: Run, drawn: set[str]) -> Html:
             chart("markouts", drawn, "What fills were worth later", "Markout after 0.1 to 300 s with its band of "
                    "95 %, before fees. A curve that falls below zero is adverse selection. Levels: click the legend."),
         ),
-        markup.card("Maker statistics", markup.sheet(sections(summary), str(summary.get("symbol", "")))),
+        markup.card("Maker statistics", markup.sheet(sections(summary), units(summary))),
         markup.card("By side and level", markup.by_level(stats), "The last columns are markouts in bps, "
                     "so many seconds after the fill; point at one for its band."),
         pair(
@@ -96,7 +97,7 @@ def _main(run: Run, drawn: set[str]) -> Html:
 
 def _headline(summary: Json) -> Html:
     rest = [row for row in headline(summary) if row.unit != "quote"]
-    tiles = markup.tiles(rest, str(summary.get("symbol", "")))
+    tiles = markup.tiles(rest, units(summary))
     return markup.element("section", markup.profit(summary), tiles, css="card")
 
 
@@ -149,7 +150,7 @@ def _bracket(summary: Json) -> Html:
         "Nobody knows our place in the queue. It lies between first and last, and as a rule the volume that we trade "
         "does; the profit need not, for each fill changes what is decided after it."
     )
-    return markup.card("Bracket of belief", markup.bracket_table(found, str(summary.get("symbol", ""))), lead)
+    return markup.card("Bracket of belief", markup.bracket_table(found, units(summary)), lead)
 
 
 def _quality(summary: Json) -> Html:

@@ -16,6 +16,7 @@ from bmv.adapters.config.schema import RecordedLatency
 from bmv.adapters.parquet.tape import ParquetTape
 from bmv.backtest import identity
 from bmv.backtest.codecache import product_hash
+from bmv.backtest.contracts import units_of
 from bmv.backtest.fit import fit_warnings
 from bmv.backtest.folder import (
     CONFIG,
@@ -41,6 +42,7 @@ from bmv.backtest.stats import breaker_warnings, statistics
 from bmv.data.files import sha256
 from bmv.data.whole import whole_folder
 from bmv.ports.errors import UsageError
+from bmv.ports.market import SPOT
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -99,6 +101,7 @@ class Result:
         return {
             "version": VERSION,
             "symbol": o.market.symbol,
+            **({} if o.market.contract == SPOT else {"units": units_of(o.market.symbol, o.market.contract)}),
             "venue": self.config.market.venue,
             "engine": self.engine,
             **o.counts,

@@ -4,10 +4,12 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from bmv.backtest.contracts import gained, traded
 from bmv.backtest.numbers import BPS, SECOND, Json, mean, ratio, scaled
+from bmv.ports.market import SPOT, Contract
 
 
-def match(fills: pl.DataFrame) -> pl.DataFrame:
+def match(fills: pl.DataFrame, contract: Contract = SPOT) -> pl.DataFrame:
     """Pair buys with sells, first in, first out.
 
     The n-th lot bought meets the n-th lot sold, whichever came first. Laid end to end, buys and sells are two rulers
@@ -17,6 +19,7 @@ def match(fills: pl.DataFrame) -> pl.DataFrame:
 
     Args:
         fills: In time order, columns as `fills.parquet`.
+        contract: What a unit of size is.
 
     Returns:
         A row a pair: `bought_ns`, `sold_ns`, `size_lots`, `size` (base), `bought`, `sold` (prices), `fee` (quote, the
@@ -40,7 +43,7 @@ def match(fills: pl.DataFrame) -> pl.DataFrame:
             "bought": buy["price"],
             "sold": sell["price"],
             "fee": fee,
-            "profit": size * (sell["price"] - buy["price"]) - fee,
+            "profit": gained(contract, size, buy["price"], sell["price"]) - fee,
         }
     )
 
@@ -54,7 +57,7 @@ def _marks(bought: NDArray[np.int64], sold: NDArray[np.int64]) -> NDArray[np.int
     return marks[np.diff(marks, prepend=0) > 0]
 
 
-def round_trips(fills: pl.DataFrame) -> Json:
+def round_trips(fills: pl.DataFrame, contract: Contract = SPOT) -> Json:
     """Sum up the round trips of a run.
 
     * `count`: pairs of :func:`match`; a large fill closed by three small ones counts three.
@@ -63,10 +66,10 @@ def round_trips(fills: pl.DataFrame) -> Json:
     * `won`: share of the pairs with a profit above 0.
     * `size`: base that went round; `unmatched`: base bought and not sold (negative: sold and not bought back).
     """
-    pairs = match(fills)
+    pairs = match(fills, contract)
     size = pairs["size"].to_numpy()
     held = np.abs((pairs["sold_ns"] - pairs["bought_ns"]).to_numpy()) / SECOND
-    paid = float((pairs["size"] * pairs["bought"]).sum())
+    paid = float(traded(contract, pairs["size"], pairs["bought"]).sum())
     profit = float(pairs["profit"].sum())
     any_pair = len(pairs) > 0
     return {

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from bmv.adapters.cli.streams import say_json
 from bmv.adapters.cli.tables import Column, Grid
+from bmv.backtest.contracts import units
 from bmv.backtest.folder import summary_of
 from bmv.backtest.numbers import SECOND, Json, at, finite
 from bmv.backtest.sheet import Row, headline, in_words, no_ratios, profit_parts, sections, volume_decimals
@@ -31,7 +32,7 @@ def show(run_dir: Path, as_json: bool) -> None:
 
 def summary_table(summary: Json) -> RenderableType:
     """Return what a terminal shows of a summary, as something that Rich prints; fits into 80 columns."""
-    symbol = str(summary.get("symbol", ""))
+    symbol = units(summary)
     parts: list[RenderableType] = [_title(summary), _money(summary)]
     if why := at(summary, "statistics", "why_nothing"):
         parts.append(Panel("\n".join(map(_plain, why)), title="why nothing", border_style="yellow", title_align="left"))
@@ -65,7 +66,7 @@ def _money(summary: Json) -> Text:
     shown = {name: pnl.get(name) for name in ("net", *profit_parts(pnl))}
     words = moneys({**shown, "hold": summary.get("net_vs_hold")})
     text = Text.assemble(
-        ("net ", "bold"), (words.pop("net"), _tone(pnl.get("net"))), f" {currencies(str(summary.get('symbol', '')))[1]}"
+        ("net ", "bold"), (words.pop("net"), _tone(pnl.get("net"))), f" {currencies(units(summary))[1]}"
     )
     hold = words.pop("hold")
     text.append(" = " + "  ".join(f"{name} {amount}" for name, amount in words.items()))

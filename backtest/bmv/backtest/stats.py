@@ -23,7 +23,8 @@ def statistics(outcome: "Outcome", config: Json) -> Json:
     """Return the statistics of a run, nested by theme; each theme's function says what its figures mean.
 
     A figure that can't be computed is None, never 0 and never NaN; where the cause is not plain, the theme has a
-    `reason`. Units stand at the end of the names; without one it is base for inventory, quote for money, and a
+    `reason`. Units stand at the end of the names; without one it is base for inventory, quote for money (base of
+    inverse contracts), and a
     fraction for ratios and shares.
 
     Args:
@@ -33,12 +34,12 @@ def statistics(outcome: "Outcome", config: Json) -> Json:
     fills, equity = _without_nan(outcome.fills), _without_nan(outcome.equity)
     return {
         "orders": order_fates(outcome.orders, fills),
-        "round_trips": round_trips(fills),
+        "round_trips": round_trips(fills, outcome.market.contract),
         "inventory": inventory(outcome, config),
         "uptime": uptime(outcome.times, touch_known(outcome)),
         "spread": spreads(fills, outcome.sums, outcome.times, finite(equity["mid"].mean())),
         "markouts": markouts(fills),
-        "adverse_selection": adverse_selection(fills),
+        "adverse_selection": adverse_selection(fills, outcome.market.contract),
         "pivot": pivot_quality(equity),
         "drawdown": drawdown(equity),
         "ratios": ratios(equity, float(config["data"]["equity_sample_s"]), len(fills)),

@@ -12,7 +12,7 @@ from bmv.backtest import ledger as r
 from bmv.backtest.eviction import Drained
 from bmv.backtest.ledger import Record
 from bmv.backtest.outcome import Outcome
-from bmv.core.accounting import worth
+from bmv.core.accounting import gain, worth, worth_if_known
 from bmv.core.breaker import Cause
 from bmv.core.digest import text
 from bmv.core.params import Params
@@ -79,7 +79,7 @@ def outcome(
         counts=counts(state, record),
         refusals={code.name.lower(): int(n) for code, n in zip(Refusal, state.refusals, strict=False) if n},
         pnl=pnl,
-        net_vs_hold=pnl["net"] - int(worth(params.half, t.start_position, t.mid2 - t.start_mid2)),
+        net_vs_hold=pnl["net"] - held(params, t),
         digest=text(state.digest),
         times=times(record),
         fit={name: int(getattr(t, name)) for name in FIT},
@@ -94,11 +94,18 @@ def outcome(
 def profit(params: Params, record: Record) -> dict[str, int]:
     """Return the parts of the profit in quanta; they sum to the change of equity, which is asserted."""
     t = record
-    start = t.start_cash + worth(params.half, t.start_position, t.start_mid2)
-    net = t.cash + worth(params.half, t.position, t.mid2) - start
+    start = t.start_cash + worth_if_known(params.half, params.divisor, t.start_position, t.start_mid2)
+    net = t.cash + worth_if_known(params.half, params.divisor, t.position, t.mid2) - start
     assert net == t.spread + t.inventory + t.fees, "the parts of the profit do not sum to the change of equity"
     parts = {"spread": int(t.spread), "inventory": int(t.inventory), "fees": int(t.fees), "tips": 0, "rounding": 0}
     return {"net": int(net), **parts}
+
+
+def held(params: Params, record: Record) -> int:
+    """Return what the position of the start would have gained, in quanta."""
+    if record.start_mid2 == 0:
+        return 0
+    return int(gain(params.half, params.divisor, record.start_position, record.start_mid2, record.mid2))
 
 
 def counts(state: State, record: Record) -> dict[str, int]:
@@ -211,7 +218,7 @@ def equity_table(
         volumes: Beside each sample the lots that the tape had traded by then; the table is without them where nobody
             looks at them.
     """
-    owned = owned_of(market.half, rows)
+    owned = owned_of(market.half, market.divisor, rows)
     peak = np.maximum.accumulate(owned) if len(owned) else owned
     fallen = (peak - owned) / np.where(peak > 0, peak, 1)
     return pl.DataFrame(
@@ -228,9 +235,9 @@ def equity_table(
     ).with_columns(pl.when(pl.col("pivot") != 0.0).then(pl.col("pivot")).alias("pivot"))
 
 
-def owned_of(half: int, rows: NDArray[int64]) -> NDArray[int64]:
+def owned_of(half: int, divisor: int, rows: NDArray[int64]) -> NDArray[int64]:
     """Return what was owned at each sample, in quanta: cash and what is held, at the mid."""
-    owned: NDArray[int64] = rows[:, r.E_CASH] + worth(half, rows[:, r.E_POSITION], rows[:, r.E_MID2])
+    owned: NDArray[int64] = rows[:, r.E_CASH] + worth(half, divisor, rows[:, r.E_POSITION], rows[:, r.E_MID2])
     return owned
 
 

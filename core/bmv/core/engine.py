@@ -7,7 +7,7 @@ is the same for callers that would rather not carry tables.
 from collections.abc import Callable
 from typing import Any
 
-from bmv.core.accounting import notional, worth
+from bmv.core.accounting import entry, worth
 from bmv.core.breaker import DAY_NS, Cause, Tier, note_trip, set_trip_level, trip
 from bmv.core.digest import hear, text
 from bmv.core.doze import doze
@@ -28,7 +28,7 @@ from bmv.core.mid import mark_quote, mark_trade
 from bmv.core.params import COMPILED, PIVOT_GRID, Params
 from bmv.core.pivot import blend, dynamic_vwap, learn, roll
 from bmv.core.quoter import cancel_all, find, note_lack, place, rehearse, requote, shed, strike
-from bmv.core.risk import Refusal, allow, withdrawal
+from bmv.core.risk import Refusal, allow, lots_within, withdrawal
 from bmv.core.state import (
     AN_END,
     DYING,
@@ -157,7 +157,7 @@ def settle(params: Params, state: State, event: Event) -> None:
     at = find(state, event.order)
     if event.kind == _FILLED:
         state.position += event.side * event.size
-        state.cash -= event.side * notional(params.half, event.price, event.size) + event.fee
+        state.cash -= event.side * worth(params.half, params.divisor, event.size, 2 * event.price) + event.fee
         state.lean = lean(params, state.position)
         state.behind = 1
         state.filled = 1
@@ -221,7 +221,9 @@ def value(params: Params, state: State) -> None:
     """Value what we know that we own, and let the breaker look at it."""
     if state.mid2 == 0:
         return
-    equity = state.cash + worth(params.half, state.position, state.mid2)
+    if state.valued == 0:
+        state.cash += entry(params.half, params.divisor, params.start_position, state.mid2)
+    equity = state.cash + worth(params.half, params.divisor, state.position, state.mid2)
     state.equity = equity
     if state.valued == 0:
         state.valued = 1
@@ -294,11 +296,10 @@ def flatten(params: Params, state: State) -> int:
     # A limit inside the band: a sale not below it, a purchase not above it.
     price = int(float(touch) * (1.0 + float(side) * params.flatten_by) + (1.0 - NUDGE if side < 0 else NUDGE))
     size = abs(away)
-    of_a_lot = notional(params.half, max(1, price), 1)
     if params.max_order_notional > 0:
-        size = min(size, params.max_order_notional // of_a_lot)
+        size = min(size, lots_within(params, max(1, price), params.max_order_notional))
     if params.max_total_notional > 0:
-        size = min(size, params.max_total_notional // of_a_lot)
+        size = min(size, lots_within(params, max(1, price), params.max_total_notional))
     state.grid_ns = state.now_ns
     state.wanted[0, W_SIDE] = side
     state.wanted[0, W_LEVEL] = -1

@@ -2,11 +2,12 @@
 
 from math import ceil, floor
 
+from bmv.core.accounting import countable
 from bmv.core.kernel import kernel
 from bmv.core.params import ASKS, BIDS, LEVELS_MAX, RUNG_OFFSET, RUNG_SIZE, Params
 from bmv.core.risk import Refusal
 from bmv.core.state import LACKING, W_LEVEL, W_PRICE, W_SIDE, W_SIZE, W_TIF, WRITTEN_COLUMNS, State
-from bmv.ports.market import NOTIONAL_MAX, PRICE_TICKS_MAX, SIZE_LOTS_MAX
+from bmv.ports.market import PRICE_TICKS_MAX, SIZE_LOTS_MAX
 from bmv.ports.messages import Tif
 
 _MALFORMED = Refusal.MALFORMED.value
@@ -168,4 +169,4 @@ def _is_order(params: Params, state: State, row: int) -> bool:
         return False
     if price < 1 or price >= PRICE_TICKS_MAX or size < 0 or size >= SIZE_LOTS_MAX:
         return False
-    return bool(price < NOTIONAL_MAX // (2 * params.half) // max(1, size))
+    return bool(countable(params.half, params.divisor, price, size))

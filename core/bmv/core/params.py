@@ -25,7 +25,8 @@ class Params:
     """One row; see :mod:`bmv.core.record`. Fractions: 0.01 is one percent, 1e-4 one basis point."""
 
     # The market.
-    half: int  # Quanta in half a tick times one lot.
+    half: int  # Quanta in half a tick times one lot; of an inverse market see :mod:`bmv.core.accounting`.
+    divisor: int  # 0: the market is linear.
     min_size: int  # Lots.
     maker_fee_e8: int  # Fraction of the notional times 10^8; negative for a rebate.
     taker_fee_e8: int

@@ -13,6 +13,7 @@ from bmv.core.kernel import kernel
 from bmv.core.params import ORDERS_MAX, RATE_MAX, Params
 from bmv.core.record import Table
 from bmv.core.state import (
+    BOUNDLESS_LOTS,
     DYING,
     LEAVING,
     LEFT,
@@ -148,7 +149,7 @@ def refusal(params: Params, state: State, price: int, size: int, planned: int, b
     """Return why an order of `size` lots at `price` ticks may not be sent beside `planned` others, 0 when it may."""
     if _open_orders(state, below) >= params.max_open_orders or state.n_orders >= ORDERS_MAX:
         return _OPEN_ORDERS
-    amount = notional(params.half, price, size)
+    amount = notional(params.half, params.divisor, price, size)
     if params.max_order_notional > 0 and amount > params.max_order_notional:
         return _ORDER_NOTIONAL
     if params.max_total_notional > 0 and amount + _open_notional(params, state, below) > params.max_total_notional:
@@ -180,7 +181,7 @@ def _open_notional(params: Params, state: State, below: int) -> int:
     total = 0
     for i in range(state.n_orders):
         if state.orders[i, STAGE] < below:
-            total += notional(params.half, state.orders[i, PRICE], state.orders[i, LEFT])
+            total += notional(params.half, params.divisor, state.orders[i, PRICE], state.orders[i, LEFT])
     return total
 
 
@@ -204,8 +205,23 @@ def lot_cost(params: Params, price: int, tif: int) -> int:
     The fee is rounded up for each lot: an order may fill lot by lot, and each fill's fee is rounded up.
     """
     rate = params.maker_fee_e8 if tif == _POST_ONLY else max(params.maker_fee_e8, params.taker_fee_e8)
-    amount = notional(params.half, price, 1)
+    amount = notional(params.half, params.divisor, price, 1)
     return amount + max(0, fee(amount, rate))
+
+
+@kernel
+def lots_within(params: Params, price: int, limit: int) -> int:
+    """Return how many lots at `price` ticks are worth no more than `limit` quanta together."""
+    of_a_lot = notional(params.half, params.divisor, price, 1)
+    if params.divisor != 0:
+        of_a_lot += 1  # It may have been rounded down.
+    return limit // of_a_lot
+
+
+@kernel
+def payable(params: Params, cash: int, cost: int) -> int:
+    """Return how many lots of `cost` quanta each `cash` pays for; inverse contracts are entered, and cost nothing."""
+    return cash // cost if params.divisor == 0 else BOUNDLESS_LOTS
 
 
 @kernel
@@ -237,7 +253,7 @@ def allow(params: Params, state: State, n: int, reduce_only: bool) -> None:
         state.wanted[i, W_REFUSED] = 0
         if state.wanted[i, W_SIDE] > 0:
             cost = lot_cost(params, state.wanted[i, W_PRICE], state.wanted[i, W_TIF])
-            size = max(0, min(size, min(bids, cash // cost)))
+            size = max(0, min(size, min(bids, payable(params, cash, cost))))
             bids -= size
             cash -= size * cost
         else:
@@ -273,7 +289,7 @@ def _funds(params: Params, state: State, row: int, below: int) -> int:
     """Return how many lots of the wanted `row` the balance pays for."""
     if state.wanted[row, W_SIDE] > 0:
         cost = lot_cost(params, state.wanted[row, W_PRICE], state.wanted[row, W_TIF])
-        return (state.cash - _committed(params, state, below)) // cost
+        return payable(params, state.cash - _committed(params, state, below), cost)
     return state.position - _open_lots(state, -1, below)
 
 

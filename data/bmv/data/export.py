@@ -63,8 +63,9 @@ def converted(
     if out.exists() and path.exists() and out.samefile(path):
         raise UsageError(f"{out}: is the file to be converted; expected another name")
     _refuse_there(out, overwrite)
-    parts = []
-    for part in chosen(FORMS, path, form, options).read(path, options):
+    parts, found = [], chosen(FORMS, path, form, options)
+    terms = found.terms(path)
+    for part in found.read(path, options):
         parts.append(part.drop(ROW))
         if progress:
             progress(len(part))
@@ -72,8 +73,9 @@ def converted(
         raise DataError(f"{path}: has no rows")
     whole = pl.concat(parts)
     with writable(out), whole_file(out) as half_done:
-        words = {"bmv.source": made_by} if (made_by := maker(path)) else None
-        whole.select(list(FLOATS)).write_parquet(half_done, compression="zstd", metadata=words)
+        words = {"bmv.source": made_by} if (made_by := maker(path)) else {}
+        words |= terms
+        whole.select(list(FLOATS)).write_parquet(half_done, compression="zstd", metadata=words or None)
     return len(whole)
 
 

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from bmv.data.check import FAR_NS, Findings, Outlier, checked
+from bmv.data.contracts import Terms, in_words, terms_of
 from bmv.data.importers import FORMS, Form, Options, chosen
 from bmv.data.infer import PRICES, SIZES, Values, coarsest_step, finest_lot
 from bmv.data.intake import Progress, Taken, judge, judge_whole, refusal_of, refuse_bad
@@ -53,6 +54,7 @@ class Inspection:
             "bad_at": self.taken.bad_at,
             "notes": list(self.taken.notes),
             "not_used": list(self.taken.unused),
+            "contract": dict(self.taken.terms) or None,
             "back": self.taken.back,
             "off_lot": self.taken.off_lot,
             **self.findings.as_dict(),
@@ -70,6 +72,7 @@ class Inspection:
             f"tick {self.tick_size}, lot {self.lot_size}{' (found from its numbers)' if self.inferred else ''}",
             f"{found.trades:,} trades, {found.quotes:,} quotes, {found.depths:,} depth changes",
         ]
+        lines += [in_words(self.taken.terms)] if self.taken.terms else []
         lines += self.taken.notes
         lines += [f"not used: {', '.join(self.taken.unused)}"] if self.taken.unused else []
         lines += [f"bad: {fault}" for fault in self.taken.faults()]
@@ -167,7 +170,7 @@ def inspected(
     opened = _opened(path, tick_size, lot_size, form, options)
     if progress:
         opened = opened._replace(read=partial(_told, opened.read, progress))
-    taken = Taken(path, opened.form, unused=opened.unused, notes=opened.notes)
+    taken = Taken(path, opened.form, unused=opened.unused, notes=opened.notes, terms=opened.terms)
     try:
         findings = checked(_in_order(opened.read(taken)))
     except _OutOfOrderError:
@@ -204,7 +207,8 @@ class Opened(NamedTuple):
     inferred: bool
     read: Read
     unused: Sequence[str]
-    notes: Sequence[str] = ()
+    notes: Sequence[str]
+    terms: Terms
 
 
 class _OutOfOrderError(Exception):
@@ -215,20 +219,21 @@ def _opened(
     path: Path, tick_size: Decimal | None, lot_size: Decimal | None, form: str | None, options: Options
 ) -> Opened:
     if form is None and path.suffix == ".parquet" and path.is_file() and "ts_ns" in parquet_columns(path):
-        return Opened("lake", market_of(path), False, _lake_rows, ())
+        return Opened("lake", market_of(path), False, _lake_rows, (), (), terms_of(path))
     if is_url(path) and path.suffix != ".parquet":
         raise UsageError(f"{path}: expected Parquet; other forms are read from this machine")
     read = chosen(FORMS, path, form, options)
     if tick_size is not None and lot_size is not None:
         options = replace(options, steps=(tick_size, lot_size))
-    *steps, inferred = _steps(path, read, options, tick_size, lot_size)
-    market = Market(path.stem, *steps)
+    tick, lot, inferred = _steps(path, read, options, tick_size, lot_size)
+    market = Market(path.stem, tick, lot)
 
     def rows(taken: Taken) -> Iterator[pl.DataFrame]:
         for batch in read.read(path, options):
             yield judge(taken, batch, market, numbered=True)
 
-    return Opened(read.name, market, inferred, rows, read.unused(path, options), read.notes(path, options))
+    notes, terms = read.notes(path, options), read.terms(path)
+    return Opened(read.name, market, inferred, rows, read.unused(path, options), notes, terms)
 
 
 def _lake_rows(taken: Taken) -> Iterator[pl.DataFrame]:
@@ -259,7 +264,7 @@ def _in_order(batches: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame]:
 
 def _whole(path: Path, opened: Opened) -> Look:
     """Read a file at once; its rows are sorted by time where they were not."""
-    taken = Taken(path, opened.form, unused=opened.unused, notes=opened.notes)
+    taken = Taken(path, opened.form, unused=opened.unused, notes=opened.notes, terms=opened.terms)
     none = pl.DataFrame(schema=dict.fromkeys((ROW, *LAKE), pl.Int64))
     rows = pl.concat([none, *(part.select(none.columns) for part in opened.read(taken))])
     return Look(_sorted(taken, rows), opened.market, opened.inferred, taken)

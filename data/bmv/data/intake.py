@@ -35,7 +35,7 @@ class Taken:
     """What became of the rows of one file. `bad` ones were dropped; `back` ones stood after a later one
     and were moved. `fresh` rows were new to the lake; the other good ones were there already. `bad_at` is where the
     first row of each kind of fault stands, `unused` the columns that nothing was taken from, `notes` what the others
-    were taken for.
+    were taken for. `terms` is what the file says of its contracts; empty: its sizes are coins.
     """
 
     path: Path
@@ -49,6 +49,7 @@ class Taken:
     bad_at: dict[str, str] = field(default_factory=dict)
     unused: Sequence[str] = ()
     notes: Sequence[str] = ()
+    terms: Mapping[str, str] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
 
     @property
@@ -104,7 +105,13 @@ def take_in(
     forms = [chosen(FORMS, path, form, options) for path in paths]
     refuse_two_markets(paths, forms, options)
     files = [
-        Taken(path, form.name, unused=form.unused(path, options), notes=form.notes(path, options))
+        Taken(
+            path,
+            form.name,
+            unused=form.unused(path, options),
+            notes=form.notes(path, options),
+            terms=form.terms(path),
+        )
         for path, form in zip(paths, forms, strict=True)
     ]
     with lake.writing() as half_done:
@@ -278,6 +285,7 @@ def _level(rows: pl.LazyFrame) -> float | None:
 def _source(taken: Taken) -> dict[str, Any]:  # Any: it is JSON.
     told = {"file": taken.path.name, "sha256": sha256(taken.path), "form": taken.form, "bad": taken.bad}
     made_by = maker(taken.path)
+    told |= {"terms": dict(taken.terms)} if taken.terms else {}
     return {**told, "maker": made_by} if made_by else told
 
 

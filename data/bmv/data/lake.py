@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from bmv.data.check import Tally
+from bmv.data.contracts import both_terms, terms_in
 from bmv.data.files import sha256, sync_folder
 from bmv.data.merge import merged
 from bmv.data.pages import refuse_odd_pages
@@ -49,7 +50,8 @@ class Manifest:
     """What a day's file holds. Times are nanoseconds UTC.
 
     `bytes` and `sha256` are those of the file. `quality` counts what was found in its rows. `sources` are the files
-    that it was made of, `gaps` the holes in the record: no row for longer than a minute, between two rows.
+    that it was made of, `gaps` the holes in the record: no row for longer than a minute, between two rows. `contract`
+    is what the file says of its contracts (see :mod:`bmv.data.contracts`); empty: its sizes are coins.
     """
 
     venue: str
@@ -65,6 +67,7 @@ class Manifest:
     quality: Mapping[str, int]
     gaps: Sequence[Gap]
     sources: Sequence[Mapping[str, Any]] = field(default_factory=list)  # Any: it is JSON.
+    contract: Mapping[str, str] = field(default_factory=dict)
     version: int = VERSION
 
     def __repr__(self) -> str:
@@ -138,26 +141,28 @@ class Lake:
 
         Args:
             rows: In the lake's form, in order of time, all of that UTC day.
-            source: Where they come from, for the manifest; what its `maker` says, the day says from then on.
+            source: Where they come from, for the manifest; what its `maker` and its `terms` say, the day says from
+                then on.
 
         The caller holds :meth:`writing`.
         """
         refuse_nowhere(day.path)
-        old, sources, makers = pl.DataFrame(schema=LAKE_SCHEMA), list[Mapping[str, Any]](), ""
+        old, words = pl.DataFrame(schema=LAKE_SCHEMA), dict[str, str]()
         if day.path.exists():
             _refuse_other_steps(day.path, market)
             refuse_odd_pages(day.path)
             refuse_altered(day.path)
             with readable(day.path):
                 old = pl.read_parquet(day.path, columns=list(LAKE), glob=False)
-                makers = pl.read_parquet_metadata(day.path).get("bmv.source", "")
-                sources = json.loads(pl.read_parquet_metadata(day.path).get("bmv.sources", "[]"))
+                words = pl.read_parquet_metadata(day.path)
         whole, fresh = merged(old, rows)
-        if fresh:
-            words = {"bmv.venue": day.venue, "bmv.sources": json.dumps([*sources, {**source, "rows": fresh}])}
-            if makers := both_makers(makers, source.get("maker", "")):
-                words["bmv.source"] = makers
-            write_rows(day.path, whole.lazy(), market, words)
+        terms = both_terms(day.path, terms_in(words), source.get("terms", {}))
+        if fresh or terms != terms_in(words):
+            sources = json.loads(words.get("bmv.sources", "[]"))
+            sources += [{**source, "rows": fresh}] if fresh else []
+            makers = both_makers(words.get("bmv.source", ""), source.get("maker", ""))
+            told = {"bmv.venue": day.venue, "bmv.sources": json.dumps(sources), **terms}
+            write_rows(day.path, whole.lazy(), market, told | ({"bmv.source": makers} if makers else {}))
             _write_manifest(manifest_path(day.path), examined(day, [whole]))
         return fresh
 
@@ -259,6 +264,7 @@ def examined(day: Day, rows: Iterable[pl.DataFrame] | None = None) -> Manifest:
         quality={"back": tally.back, **tally.counts},
         gaps=tally.gaps,
         sources=json.loads(words.get("bmv.sources", "[]")),
+        contract=terms_in(words),
     )
 
 

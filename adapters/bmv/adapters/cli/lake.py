@@ -167,6 +167,7 @@ def take(
       bmv data import all.csv --venue mine --config my.toml --only symbol=BTCUSDT --ignore condition
       bmv data import book.csv --venue mine --config my.toml --kind depth
     """
+    from bmv.data.contracts import in_words
     from bmv.data.importers import FORMS, chosen
     from bmv.data.intake import take_in
     from bmv.data.lake import Lake
@@ -189,6 +190,8 @@ def take(
         say(f"{file.path} ({file.form}): {', '.join(told)}", "  ")
         for note in file.notes:
             say(f"  {note}", "    ")
+        if file.terms:
+            click.echo(f"warning: {file.path}: {in_words(file.terms)}", err=True)
         if file.unused:
             click.echo(f"  not used: {', '.join(file.unused)}")
         for warning in file.warnings:
@@ -367,6 +370,7 @@ def convert(
       bmv data convert BTCUSDT-trades-2025-09-03.zip trades.parquet
       bmv data convert all.csv prints.parquet --only symbol=BTCUSDT --only type=trade --kind trade
     """
+    from bmv.data.contracts import in_words
     from bmv.data.export import converted
     from bmv.data.importers import FORMS, chosen
 
@@ -374,12 +378,16 @@ def convert(
         rows = converted(file, out, form, options, overwrite, progress)
     read = chosen(FORMS, file, form, options)
     unused, notes = list(read.unused(file, options)), list(read.notes(file, options))
+    terms = dict(read.terms(file))
     if as_json:
-        click.echo(json.dumps({"file": str(out), "rows": rows, "notes": notes, "not_used": unused}))
+        told = {"notes": notes, "not_used": unused, "contract": terms or None}
+        click.echo(json.dumps({"file": str(out), "rows": rows, **told}))
         return
     click.echo(f"wrote {out}: {rows:,} rows")
     for note in notes:
         click.echo(f"  {note}")
+    if terms:
+        click.echo(f"warning: {out}: {in_words(terms)}", err=True)
     if unused:
         click.echo(f"  not used: {', '.join(unused)}")
 
@@ -585,6 +593,7 @@ def _as_json(done: "Intake") -> dict[str, Any]:  # Any: it is JSON.
                 "path": str(file.path), "format": file.form, "rows": file.rows, "good": file.good, "new": file.fresh,
                 "moved": file.back, "off_lot": file.off_lot, "bad": file.bad, "bad_at": file.bad_at,
                 "notes": list(file.notes), "not_used": list(file.unused), "warnings": file.warnings,
+                "contract": dict(file.terms) or None,
             }
             for file in done.files
         ],

@@ -10,6 +10,7 @@ from bmv.adapters.config.compile import (
     E8_PER_BPS,
     PPM_PER_PCT,
     VENUE_ORDERS_MAX,
+    largest_lots,
     market,
     min_lots,
     offsets_bps,
@@ -50,6 +51,11 @@ def _grid_problems(config: Config) -> Iterator[str]:
     for key, step in (("tick_size", m.tick_size), ("lot_size", m.lot_size), ("quote_step", m.quote_step)):
         if step < STEP_MIN:
             yield f"market.{key} = {step:f}: expected at least {STEP_MIN:f}"
+    if m.contract is not None:
+        if m.contract.size < STEP_MIN:
+            yield f"market.contract.size = {m.contract.size:f}: expected at least {STEP_MIN:f}"
+        if m.venue != "sim":
+            yield f'market.contract: {m.venue} trades coins; take it out, or set market.venue = "sim"'
     for key, fee in (("maker_fee_bps", m.maker_fee_bps), ("taker_fee_bps", m.taker_fee_bps)):
         if fee * E8_PER_BPS % 1:
             yield f"market.{key} = {fee:f}: expected steps of 0.0001 bps"
@@ -57,6 +63,7 @@ def _grid_problems(config: Config) -> Iterator[str]:
 
 def _amount_problems(config: Config, market: Market) -> Iterator[str]:
     inv, risk = config.inventory, config.risk
+    unit = "contracts" if config.market.contract else "base"
     lots = {
         "market.min_size": config.market.min_size,
         "inventory.start_base": inv.start_base,
@@ -68,16 +75,18 @@ def _amount_problems(config: Config, market: Market) -> Iterator[str]:
     }
     for key, size in lots.items():
         if size is not None and market.lots(size) > SIZE_LOTS_MAX:
-            yield f"{key} = {size:f}: expected at most 2^40 lots of {market.lot_size:f} base"
+            yield f"{key} = {size:f}: expected at most 2^40 lots of {market.lot_size:f} {unit}"
     for key in ("inventory.start_base", "inventory.target"):
         size = lots[key]
         if size is not None and market.lots(size) % 1:
-            yield f"{key} = {size:f}: expected a whole number of lots of {market.lot_size:f} base"
+            yield f"{key} = {size:f}: expected a whole number of lots of {market.lot_size:f} {unit}"
     for key in ("inventory.max_position", "risk.max_position"):
         size = lots[key]
         if size is not None and market.lots(size) < 1:
-            yield f"{key} = {size:f}: expected at least one lot of {market.lot_size:f} base"
-    if not inv.start_base and not inv.start_quote:
+            yield f"{key} = {size:f}: expected at least one lot of {market.lot_size:f} {unit}"
+    if market.contract.inverse and not inv.start_quote:
+        yield "inventory.start_quote = 0: expected base to begin with, the margin that inverse contracts are paid in"
+    elif not inv.start_base and not inv.start_quote:
         yield "inventory.start_base and inventory.start_quote are both 0: there is nothing to trade with"
     yield from _money_problems(config, market)
 
@@ -89,21 +98,40 @@ def _money_problems(config: Config, market: Market) -> Iterator[str]:
         "risk.max_total_notional": config.risk.max_total_notional,
         "risk.breaker.max_loss": config.risk.breaker.max_loss,
     }
+    unit = "base" if market.contract.inverse else "quote"
     for key, amount in money.items():
         if amount is not None and market.quanta(amount) > NOTIONAL_MAX:
-            yield f"{key} = {amount:f}: expected at most 2^61 quanta of {float(market.quantum):g} quote (int64)"
+            yield f"{key} = {amount:f}: expected at most 2^61 quanta of {float(market.quantum):g} {unit} (int64)"
         elif amount and key.startswith("risk.") and market.quanta(amount) < 1:
-            yield f"{key} = {amount:f}: expected at least the smallest amount there is, {float(market.quantum):g} quote"
+            least = f"{float(market.quantum):g} {unit}"
+            yield f"{key} = {amount:f}: expected at least the smallest amount there is, {least}"
     for key, seconds in {
         "risk.stale_after_s": config.risk.stale_after_s,
         "requote.max_age_s": config.requote.max_age_s,
     }.items():
         if seconds is not None and to_ns(seconds) < 1:
             yield f"{key} = {seconds:g}: expected at least a nanosecond (1e-9 s)"
-    if price_ticks_max(config, market) < PRICE_TICKS_MIN:
+    if market.contract.inverse:
+        yield from _inverse_problems(config, market)
+    elif price_ticks_max(config, market) < PRICE_TICKS_MIN:
         yield (
             f"inventory.max_position = {config.inventory.max_position:f}: at {PRICE_TICKS_MIN} ticks that is more than"
             f" 2^61 quanta of {float(market.quantum):g} quote; int64 can't hold it: take coarser steps"
+        )
+
+
+def _inverse_problems(config: Config, market: Market) -> Iterator[str]:
+    """Yield what keeps the value of inverse contracts from being counted in int64."""
+    most = NOTIONAL_MAX // market.half
+    if largest_lots(config, market) > most:
+        yield (
+            f"inventory.max_position = {config.inventory.max_position:f}: expected at most"
+            f" {most * market.lot_size:f} contracts with what is held at the start; int64 can't hold more of this size"
+        )
+    if price_ticks_max(config, market) < PRICE_TICKS_MIN:
+        yield (
+            f"market.contract.size = {market.contract.size:f}: at {PRICE_TICKS_MIN} ticks a lot is worth less than"
+            f" the smallest amount there is, {float(market.quantum):g} base"
         )
 
 

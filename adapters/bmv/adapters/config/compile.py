@@ -24,7 +24,7 @@ from bmv.adapters.sim.params import (
 )
 from bmv.core.params import LEVELS_MAX, PIVOT_GRID, Params
 from bmv.core.record import FloatTable, blank
-from bmv.ports.market import NOTIONAL_MAX, Market
+from bmv.ports.market import NOTIONAL_MAX, SPOT, Contract, Market
 
 VENUE_ORDERS_MAX = {"sim": 128, "openbook-v1": 128, "openbook-v2": 24}
 QUEUES = {"front": QUEUE_FRONT, "back": QUEUE_BACK, "power": QUEUE_POWER, "log": QUEUE_LOG}
@@ -38,7 +38,8 @@ PPM_PER_PCT = 10_000  # Parts per million in a percent: the unit of the breaker.
 def market(config: Config) -> Market:
     """Return the instrument of the ports."""
     m = config.market
-    return Market(m.symbol, m.tick_size, m.lot_size, m.quote_step)
+    contract = Contract(m.contract.size, m.contract.payoff) if m.contract else SPOT
+    return Market(m.symbol, m.tick_size, m.lot_size, m.quote_step, contract)
 
 
 def params(config: Config, market: Market, strategy: int = PIVOT_GRID) -> Params:
@@ -50,6 +51,7 @@ def params(config: Config, market: Market, strategy: int = PIVOT_GRID) -> Params
     """
     p = blank(Params)
     p.half = market.half
+    p.divisor = market.divisor
     p.min_size = min_lots(config, market)
     p.maker_fee_e8 = int(config.market.maker_fee_bps * E8_PER_BPS)
     p.taker_fee_e8 = int(config.market.taker_fee_bps * E8_PER_BPS)
@@ -83,6 +85,7 @@ def venue(config: Config, market: Market) -> VenueParams:
     v = blank(VenueParams)
     v.lot = float(market.lot_size)
     v.half = market.half
+    v.divisor = market.divisor
     v.maker_fee_e8 = int(config.market.maker_fee_bps * E8_PER_BPS)
     v.taker_fee_e8 = int(config.market.taker_fee_bps * E8_PER_BPS)
     v.queue = QUEUES[config.simulation.queue]
@@ -143,8 +146,13 @@ def max_open_orders(config: Config) -> int:
 
 
 def price_ticks_max(config: Config, market: Market) -> int:
-    """Return the highest price, in ticks, at which the largest position that may be held fits an int64 of quanta."""
-    return NOTIONAL_MAX // (2 * market.half * max(1, _largest_lots(config, market)))
+    """Return the highest price, in ticks, at which the largest position that may be held fits an int64 of quanta.
+
+    A lot of an inverse market is worth less the higher the price, and at the highest at least one quantum.
+    """
+    if market.contract.inverse:
+        return market.half // (2 * market.divisor)
+    return NOTIONAL_MAX // (2 * market.half * max(1, largest_lots(config, market)))
 
 
 def refuse_without_reference(config: Config) -> None:
@@ -214,7 +222,8 @@ def target(config: Config) -> Decimal:
     return inv.start_base if inv.target is None else inv.target
 
 
-def _largest_lots(config: Config, market: Market) -> int:
+def largest_lots(config: Config, market: Market) -> int:
+    """Return the largest position that may be held."""
     inv = config.inventory
     return market.to_lots(max(inv.start_base, target(config) + inv.max_position))
 

@@ -11,7 +11,9 @@ from typing import Any
 
 from bmv.adapters.config.fields import Section, keys_of
 from bmv.adapters.config.masking import mask_url
-from bmv.adapters.config.schema import Config
+from bmv.adapters.config.schema import Config, Contract
+
+ONE_LINE = (Contract,)  # Tables that stand as the value of one key, beside those that name a model.
 
 
 def dump(config: Config, without: Collection[str] = ()) -> str:
@@ -52,7 +54,7 @@ def _lines(name: str, values: Iterable[tuple[str, Any]]) -> list[str]:  # Any: w
     plain, inner = list[str](), list[str]()
     for key, value in values:
         path = f"{name}.{key}" if name else key
-        if isinstance(value, Section) and "model" not in type(value).model_fields:
+        if isinstance(value, Section) and type(value) not in ONE_LINE and "model" not in type(value).model_fields:
             inner += _lines(path, value)
         elif isinstance(value, Mapping):
             rows = [f"{_key(each)} = {inline(v)}" for each, v in value.items()]

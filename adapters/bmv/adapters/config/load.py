@@ -32,7 +32,13 @@ PATHS = (
 )
 # What may stand in for a key that is wrong or missing without making another one look wrong.
 STAND_INS = {"version": 1, "market.symbol": "-", "market.maker_fee_bps": 0, "market.taker_fee_bps": 0}
-COUNTED_IN = ("market.venue", "market.quote_step")  # Their defaults would make others look wrong.
+COUNTED_IN = (  # Their defaults would make others look wrong.
+    "market.venue",
+    "market.quote_step",
+    "market.contract",
+    "market.contract.size",
+    "market.contract.payoff",
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -115,8 +115,8 @@ def kind_of(annotation: Any) -> str:  # Any: an annotation may be anything.
     if get_origin(annotation) in (list, dict):
         return "a list" if get_origin(annotation) is list else "a table"
     alternatives = [each for each in get_args(annotation) if each is not type(None)]
-    if sections_within(annotation):
-        return "a number or a table with a model"
+    if found := sections_within(annotation):
+        return "a number or a table with a model" if "model" in found[0].model_fields else "a table"
     if alternatives:
         return " or ".join(kind_of(each) for each in alternatives if not callable(getattr(each, "func", None)))
     return KINDS.get(getattr(annotation, "__name__", ""), "a value")

@@ -10,7 +10,16 @@ from pydantic.fields import FieldInfo
 from bmv.adapters.config.dump import inline
 from bmv.adapters.config.fields import Section, section_of, unit_of
 from bmv.adapters.config.problems import kind_of, range_of
-from bmv.adapters.config.schema import Choice, Config, ConstantLatency, RandomLatency, RecordedLatency, Span, TapeOf
+from bmv.adapters.config.schema import (
+    Choice,
+    Config,
+    ConstantLatency,
+    Contract,
+    RandomLatency,
+    RecordedLatency,
+    Span,
+    TapeOf,
+)
 
 HEAD = """\
 # Configuration
@@ -30,6 +39,13 @@ from the schema: edit that, then `make docs`.
 """
 SPANS = "Instead of a list of values, `[sweep.parameters]` takes a table of these keys, or of those under it."
 TAPES = "`[[sweep.tapes]]` has these keys, as often as there are tapes."
+CONTRACTS = """\
+`market.contract` is a table of these keys. Without it a unit of size is a unit of base.
+
+Money of an inverse market is base: `start_quote` is the base held as margin, `max_loss` a loss in base, and
+`max_order_notional` and `max_total_notional` are of what the contracts are worth in base, `size / price` each. See
+[simulation.md](simulation.md#contracts).
+"""
 LATENCIES = "A latency is a number of milliseconds, or a table of one of these forms."
 
 
@@ -39,6 +55,7 @@ def page() -> str:
     parts = [HEAD, *_tables("", Config), "## Latencies\n", LATENCIES + "\n"]
     for section in forms:
         parts += [f"### {(section.__doc__ or '').strip().rstrip('.')}\n", *_rows(section)]
+    parts += ["## Contracts\n", CONTRACTS, *_rows(Contract)]
     parts += ["## Ranges of a sweep\n", SPANS + "\n", *_rows(Span), *_rows(Choice)]
     parts += ["## Tapes of a sweep\n", TAPES + "\n", *_rows(TapeOf)]
     return "\n".join(parts)

@@ -17,6 +17,18 @@ DAY_S = 86_400
 ADDRESS = r"^[1-9A-HJ-NP-Za-km-z]{32,44}$"
 
 
+class Contract(Section):
+    """What a unit of size is where it is a contract and no coin."""
+
+    size: Amount = key("Base in one contract (linear), or quote (inverse).", unit="base or quote", gt=0)
+    payoff: Literal["linear", "inverse"] = key(
+        "linear: worth size · price, in quote. inverse (coin-margined): worth size / price, and paid in base."
+    )
+
+
+CONTRACT_FORM = "{size, payoff}"
+
+
 class Market(Section):
     """The instrument, and what it costs to trade it."""
 
@@ -34,7 +46,17 @@ class Market(Section):
     address: str | None = key(
         "Address of the market's account on the chain.", None, form="32 to 44 letters of base58", pattern=ADDRESS
     )
-    quote_step: Amount = key("Smallest step of quote that the venue books.", Decimal("0.000001"), unit="quote", gt=0)
+    quote_step: Amount = key(
+        "Smallest step of quote that the venue books; an inverse contract is paid in steps of 0.00000001 base.",
+        Decimal("0.000001"),
+        unit="quote",
+        gt=0,
+    )
+    contract: Contract | None = key(
+        "What a unit of size is, if it is a contract: sizes, lots and positions are then numbers of contracts.",
+        None,
+        form=CONTRACT_FORM,
+    )
 
 
 class Pivot(Section):

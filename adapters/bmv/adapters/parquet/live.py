@@ -51,6 +51,7 @@ from bmv.adapters.parquet.segments import (
     write,
     write_known,
 )
+from bmv.data.contracts import terms_in
 from bmv.data.files import sync_folder
 from bmv.data.lake import DAY_NS, Day, Lake, day_of, market_of, refuse_altered, refuse_nowhere
 from bmv.data.merge import merged
@@ -234,12 +235,12 @@ class Live:
         return merged(old, recorded)[0], recorded
 
     def _at_rest(self, day: Day) -> tuple[pl.DataFrame, list[Mapping[str, Any]], dict[str, str]]:
-        """Return the rows of a day, their sources, and what the file says of its maker, if it was made up."""
+        """Return the rows of a day, their sources, and what the file says of its contracts and of who made it up."""
         self._refuse_other_steps(day)
         refuse_altered(day.path)
         with readable(day.path):
             words = pl.read_parquet_metadata(day.path)
-            maker = {key: words[key] for key in ("bmv.source",) if key in words}
+            maker = {key: words[key] for key in ("bmv.source",) if key in words} | terms_in(words)
             return pl.read_parquet(day.path, columns=list(LAKE), glob=False), sources_of(day.path), maker
 
     def _refuse_other_steps(self, day: Day) -> None:

@@ -41,7 +41,8 @@ class Reading:
         self.last_ns: int | None = None  # Time of the last good row.
         self.first_bad: list[tuple[Source, int, Fault]] = []  # The first row of each fault, in order of the tape.
         self.price_ticks_max = price_ticks_max
-        self.notional_max = NOTIONAL_MAX / (2 * market.half)  # In ticks times lots.
+        # In ticks times lots; what is summed of an inverse market is not money, but the pivot's prices times sizes.
+        self.notional_max = NOTIONAL_MAX / (1 if market.contract.inverse else 2 * market.half)
 
     def take(self, source: Source, offset: int, frame: pl.DataFrame) -> Columns:
         """Count the rows of `frame`, row `offset` of `source` and on, and return the good ones; raise on wild ones."""

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import polars as pl
 
+from bmv.data.contracts import PAYOFF, SIZE, in_words, terms_in
 from bmv.data.importers.floats import refuse_others
 from bmv.data.pages import Footer, refuse_odd_pages
 from bmv.data.parquet import readable
@@ -19,7 +20,7 @@ from bmv.data.schema import FLOATS, LAKE, VERSION
 from bmv.data.steps import in_steps
 from bmv.data.walk import day_named, files_below
 from bmv.ports.errors import DataError
-from bmv.ports.market import Market
+from bmv.ports.market import SPOT, Market
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +76,7 @@ def open_all(paths: Sequence[str | Path], market: Market) -> list[Source]:
     _refuse_two_markets(sources)
     for source in sources:
         _refuse_other_steps(source, market)
+        _refuse_other_contract(source, market)
     for one, other in pairwise(sources):
         if other.first_ns < one.last_ns:
             raise DataError(
@@ -156,6 +158,23 @@ def _refuse_other_steps(source: Source, market: Market) -> None:
             raise DataError(f"{path}: {key} is missing from its metadata, so its whole numbers mean nothing") from None
         if found != step:
             raise DataError(f"{path}: was recorded with {key} {found}; the market is configured with {step}")
+
+
+def _refuse_other_contract(source: Source, market: Market) -> None:
+    """Refuse a tape of contracts where the configuration takes its sizes for coins, or for other contracts."""
+    terms, ours = terms_in(source.words), market.contract
+    if not terms:
+        return
+    if ours == SPOT:
+        raise DataError(f"{source.path}: {in_words(terms)} under [market]")
+    if ours.payoff != terms[PAYOFF]:
+        raise DataError(
+            f"{source.path}: holds {terms[PAYOFF]} contracts; market.contract.payoff is configured as {ours.payoff}"
+        )
+    if SIZE in terms and Decimal(terms[SIZE]) != ours.size:
+        raise DataError(
+            f"{source.path}: holds contracts of {terms[SIZE]}; market.contract.size is configured as {ours.size:f}"
+        )
 
 
 def _refuse_two_markets(sources: Sequence[Source]) -> None:

@@ -64,12 +64,20 @@ async def load(
     try:
         await keep_steps(store.pool, done.market, market)
         days = lake.days(venue, symbol)
+        _refuse_contracts(lake, days)
         await ask(store.pool, done.market, {_number(day): lake.manifest(day).rows for day in days})
         for day in days:
             await _load_day(store, lake, day, done, replace, progress or _nobody)
     finally:
         await store.close()
     return done
+
+
+def _refuse_contracts(lake: Lake, days: Sequence[Day]) -> None:
+    """Raise `DataError` where sizes are contracts: the database would not know, and a run would take them for coins."""
+    for day in days:
+        if lake.manifest(day).contract:
+            raise DataError(f"{day.path}: sizes are contracts, which a database can't say yet; run it from the lake")
 
 
 async def _load_day(

@@ -165,5 +165,5 @@ def _take(sim: Sim, now_ns: int, order: int, side: int, price: int, size: int) -
 
 @kernel
 def _taker_fill(sim: Sim, now_ns: int, order: int, side: int, price: int, size: int) -> None:
-    cost = fee(notional(sim.params.half, price, size), sim.params.taker_fee_e8)
+    cost = fee(notional(sim.params.half, sim.params.divisor, price, size), sim.params.taker_fee_e8)
     report(sim, _FILLED, now_ns, order, side, price, size, cost, _TAKER)

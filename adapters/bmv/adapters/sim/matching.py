@@ -291,7 +291,7 @@ def _maker_fill(sim: Sim, now_ns: int, at: int, size: int, code: int) -> None:
     """Fill `size` lots of the order at index `at` at its own price."""
     venue = sim.venue
     price = venue.book[at, B_PRICE]
-    cost = fee(notional(sim.params.half, price, size), sim.params.maker_fee_e8)
+    cost = fee(notional(sim.params.half, sim.params.divisor, price, size), sim.params.maker_fee_e8)
     venue.book[at, B_LEFT] -= size
     report(
         sim,

@@ -21,7 +21,8 @@ L_TS_NS, L_NS = range(LATENCY_COLUMNS)
 class VenueParams:
     """One row; see :mod:`bmv.core.record`."""
 
-    half: int  # Quanta in half a tick times one lot.
+    half: int  # Quanta in half a tick times one lot; of an inverse market see :mod:`bmv.core.accounting`.
+    divisor: int  # 0: the market is linear.
     maker_fee_e8: int  # Fraction of the notional times 10^8; negative for a rebate.
     taker_fee_e8: int
     queue: int  # QUEUE_FRONT, QUEUE_BACK, QUEUE_POWER or QUEUE_LOG.

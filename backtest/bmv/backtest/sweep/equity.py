@@ -7,6 +7,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from bmv.backtest.canvas import ASK, BID, FEES, LEGEND, NET, PIVOT, PIXELS, clock, faint
+from bmv.backtest.contracts import axis_units
 from bmv.backtest.numbers import Json
 from bmv.backtest.sweep.reading import Sweep
 from bmv.backtest.thin import thinned
@@ -36,7 +37,7 @@ def equity(sweep: Sweep) -> "Figure | None":
     told = {number: table for number, table in sweep.equity.items() if len(table) > 1}
     if not told:
         return None
-    tapes = sweep.summary.get("tapes") or []
+    tapes, money = sweep.summary.get("tapes") or [], axis_units(sweep.summary)[1]
     in_order = all(table["ts_ns"].is_sorted() for table in told.values())
     figure: Figure = make_subplots(rows=2, shared_xaxes=True, vertical_spacing=0.06, row_heights=[0.72, 0.28])
     for place, (number, table) in reversed([*enumerate(told.items())]):  # The best one is drawn over the others.
@@ -48,7 +49,7 @@ def equity(sweep: Sweep) -> "Figure | None":
             figure.add_vrect(x0=ends[0], x1=ends[1], fillcolor=faint(PIVOT, 0.13), line_width=0, layer="below")
     figure.update_xaxes(type="date" if in_order else "linear")
     figure.update_layout(height=520, hovermode="x unified", legend=LEGEND)
-    figure.update_yaxes(title_text="earned, quote", row=1, col=1)
+    figure.update_yaxes(title_text=f"earned, {money}", row=1, col=1)
     figure.update_yaxes(title_text="drawdown, %", row=2, col=1)
     if not in_order:
         figure.update_xaxes(title_text="samples, tape behind tape", row=2, col=1)

@@ -8,7 +8,9 @@ from typing import Any
 
 import polars as pl
 
-from bmv.adapters.config import build, dump, masked
+from bmv.adapters.config import Config, build, dump, masked
+from bmv.adapters.config.compile import market
+from bmv.backtest.contracts import units_of
 from bmv.backtest.folder import SUMMARY, put, writing
 from bmv.backtest.numbers import Json
 from bmv.backtest.sweep.plan import Plan, spelt
@@ -23,6 +25,7 @@ from bmv.backtest.sweep.work import Task, Work, trading
 from bmv.backtest.wording import currencies
 from bmv.data.whole import whole_part
 from bmv.ports.errors import DataError
+from bmv.ports.market import SPOT
 
 UNTRADED = ("sweep", "live", "storage")  # Tables that do not decide how a set trades.
 MADE_UP = "made up"
@@ -58,6 +61,7 @@ def finish(
             "version": VERSION,
             "kind": "sweep",
             "symbol": plan.config.market.symbol,
+            **_units(plan.config),
             "name": folder.name,
             "sampler": plan.config.sweep.sampler,
             "seed": plan.config.sweep.seed,
@@ -135,7 +139,7 @@ def _judged(plan: Plan, ranking: Ranking, column: str, held: Json | None, tried:
         tried.sharpes,
         plan.config.sweep.validation.model_dump(),
         direction=first.direction,
-        currency=currencies(plan.config.market.symbol)[1],
+        currency=_currency(plan.config),
         best=ranking.best,
     )
 
@@ -181,6 +185,19 @@ def _of_tapes(work: Work, behind: Work) -> list[str]:
 
 def _decimal(amount: Fraction) -> str:
     return format(Decimal(amount.numerator) / Decimal(amount.denominator), "f")
+
+
+def _units(config: Config) -> Json:
+    """Return what sizes and money are counted in, where that is not what the symbol says."""
+    instrument = market(config)
+    if instrument.contract == SPOT:
+        return {}
+    return {"units": units_of(instrument.symbol, instrument.contract)}
+
+
+def _currency(config: Config) -> str:
+    """Return the name of what money is counted in, as far as the symbol tells it."""
+    return currencies(str(_units(config).get("units", config.market.symbol)))[1]
 
 
 def _warnings(plan: Plan, work: Work, ranking: Ranking) -> list[str]:

@@ -127,7 +127,7 @@ def _set(sweep: Sweep) -> Html:
 
 
 def _tiles(sweep: Sweep) -> list[Html]:
-    summary, symbol = sweep.summary, sweep.symbol
+    summary, symbol = sweep.summary, sweep.units
     best, trials, speed = (summary.get(name) or {} for name in ("best", "trials", "speed"))
     known = trust.known(sweep)
     pace = finite(speed.get("events_sets_per_second"))

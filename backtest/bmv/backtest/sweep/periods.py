@@ -11,7 +11,7 @@ from bmv.backtest import ledger as r
 from bmv.backtest.sweep.shared import Prepared
 from bmv.backtest.sweep.validation.quoting import ride
 from bmv.backtest.tables import owned_of
-from bmv.core.accounting import worth
+from bmv.core.params import Params
 
 
 class Periods(NamedTuple):
@@ -20,7 +20,8 @@ class Periods(NamedTuple):
     Args:
         returns: Change of equity in each period, quanta; together they are the net profit.
         held: Position in each period, weighted by time and valued at the first mid, quanta.
-        mids: The first mid, and the mid at the end of each period, half ticks; one more than there are periods.
+        mids: The first mid, and the mid at the end of each period, half ticks, made :func:`straight`; one more than
+            there are periods.
     """
 
     returns: tuple[int, ...]
@@ -33,21 +34,21 @@ class Periods(NamedTuple):
 
 
 def cut(
-    half: int, start: int, samples: NDArray[int64], fills: NDArray[int64], prepared: Prepared, periods: int
+    params: Params, start: int, samples: NDArray[int64], fills: NDArray[int64], prepared: Prepared, periods: int
 ) -> Periods:
     """Return the account of a run in so many periods of its tape.
 
     A period ends at the last sample of equity in it.
 
     Args:
-        half: Quanta in half a tick times one lot.
+        params: Of the run: what its market is counted in.
         start: The position before the first fill, lots.
         samples: Rows of equity, and
         fills: of fills, as :mod:`bmv.backtest.ledger` has their columns.
     """
     if not len(samples):
         return Periods((0,) * periods, (0,) * periods, (0,) * (periods + 1))
-    owned, mid2, ts_ns = owned_of(half, samples), samples[:, r.E_MID2], samples[:, r.E_TS_NS]
+    owned, mid2, ts_ns = owned_of(params.half, params.divisor, samples), samples[:, r.E_MID2], samples[:, r.E_TS_NS]
     span = prepared.last_ns - prepared.first_ns
     edges = [prepared.first_ns + span * n // periods for n in range(periods + 1)]
     edges[-1] = max(edges[-1], int(ts_ns[-1]))
@@ -55,9 +56,25 @@ def cut(
     lots = _lots(edges, start, fills[:, r.F_TS_NS], fills[:, r.F_POSITION])
     return Periods(
         tuple(np.diff(owned[at], prepend=owned[0]).tolist()),
-        tuple(np.rint(lots * float(worth(half, 1, int(mid2[0])))).astype(int64).tolist()),
-        (int(mid2[0]), *mid2[at].tolist()),
+        tuple(np.rint(lots * _worth_of_a_lot(params, int(mid2[0]))).astype(int64).tolist()),
+        (int(mid2[0]), *straight(params.divisor, mid2[at], int(mid2[0])).tolist()),
     )
+
+
+def straight(divisor: int, mids: NDArray[int64], first: int) -> NDArray[int64]:
+    """Return the mids at which a linear position, worth the same at the `first`, would have gained the same.
+
+    Those of a linear market as they are; of an inverse one, whose positions gain as `1 - first / mid`, to a half tick.
+    """
+    if divisor == 0:
+        return mids
+    gained = 1 - float(first) / mids.astype(np.float64)
+    return np.maximum(np.rint(first * (1 + gained)).astype(int64), 1)
+
+
+def _worth_of_a_lot(params: Params, mid2: int) -> float:
+    """Return what a lot is worth at a mid of `mid2` half ticks, without a sign, quanta."""
+    return float(params.half * mid2) if params.divisor == 0 else params.half / (params.divisor * mid2)
 
 
 def _lots(edges: Sequence[int], start: int, ts_ns: NDArray[int64], after: NDArray[int64]) -> NDArray[np.float64]:

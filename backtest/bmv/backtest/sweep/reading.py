@@ -7,6 +7,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from bmv.backtest.contracts import units
 from bmv.backtest.folder import CONFIG, SUMMARY, config_text, json_at, manifest_of, parsed, table_at
 from bmv.backtest.numbers import Json, at
 from bmv.ports.errors import DataError, UsageError
@@ -41,6 +42,11 @@ class Sweep:
     def symbol(self) -> str:
         """The market, or markets, as the sweep names it."""
         return str(self.summary.get("symbol") or "")
+
+    @property
+    def units(self) -> str:
+        """What sizes and money are counted in; see :func:`bmv.backtest.contracts.units_of`."""
+        return units(self.summary)
 
     @property
     def complete(self) -> pl.DataFrame:

@@ -60,10 +60,10 @@ def best_sets(sweep: Sweep) -> Html:
         [
             str(row["trial"]),
             *(_number(row[name]) for name in extra),
-            *(_figure(row[name], FIGURES[name][1], sweep.symbol) for name in first),
+            *(_figure(row[name], FIGURES[name][1], sweep.units) for name in first),
             *(_or_dash(row[key]) for key in keys),
-            *(_figure(row[name], FIGURES[name][1], sweep.symbol) for name in rest),
-            *(_figure(row[name], "quote", sweep.symbol) for name in tapes),
+            *(_figure(row[name], FIGURES[name][1], sweep.units) for name in rest),
+            *(_figure(row[name], "quote", sweep.units) for name in tapes),
             "kept" if row["feasible"] else "broken",
         ]
         for row in ranked.iter_rows(named=True)

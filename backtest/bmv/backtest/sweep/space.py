@@ -16,7 +16,17 @@ Set = dict[str, Value]  # A value for each full dotted key.
 
 VALUES_MAX = 100_000  # Of one axis.
 DIGITS = 6  # Significant ones of a value that is drawn from a range without steps: enough, and fit to be read.
-NOT_SWEPT = ("version", "market.symbol", "market.venue", "market.address", "sweep.", "live.", "storage.", "data.")
+NOT_SWEPT = (
+    "version",
+    "market.symbol",
+    "market.venue",
+    "market.address",
+    "market.contract",
+    "sweep.",
+    "live.",
+    "storage.",
+    "data.",
+)
 
 
 class Axis(NamedTuple):

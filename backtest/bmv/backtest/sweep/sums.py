@@ -42,13 +42,13 @@ class Sums:
         """Return all rows so far; for a run whose orders are kept."""
         return Drained(*(np.concatenate(pieces) for pieces in zip(*self._parts, strict=True)))
 
-    def look(self, half: int) -> int | None:
+    def look(self, half: int, divisor: int) -> int | None:
         """Return the last equity sampled, in quanta, and bring `fallen` up to date; None before there is any."""
         rows = self._equity[-1]
         if not len(rows):
             return None
         self.mid2 = int(rows[-1, E_MID2])
-        owned = owned_of(half, rows)
+        owned = owned_of(half, divisor, rows)
         peaks = np.maximum(np.maximum.accumulate(owned), self._peak)
         self._peak = int(peaks[-1])
         falls = (peaks - owned)[peaks > 0] / peaks[peaks > 0]

@@ -12,20 +12,22 @@ from bmv.adapters.config import Config
 from bmv.adapters.config.compile import price_ticks_max, to_ns
 from bmv.backtest import ledger as r
 from bmv.backtest import plugin
+from bmv.backtest.contracts import gained, traded
 from bmv.backtest.ledger import Record
 from bmv.backtest.numbers import BPS, Json, ratio
 from bmv.backtest.returns import drawdown, ratios
 from bmv.backtest.stats import statistics
 from bmv.backtest.sweep.objectives import Objective
-from bmv.backtest.sweep.periods import Periods, cut
+from bmv.backtest.sweep.periods import Periods, cut, straight
 from bmv.backtest.sweep.shared import STOPS, Prepared
 from bmv.backtest.sweep.wiring import TrialContainer
-from bmv.backtest.tables import counts, equity_table, outcome, profit, scaled, times
-from bmv.core.accounting import worth
+from bmv.backtest.tables import counts, equity_table, held, outcome, profit, scaled, times
+from bmv.core.accounting import worth_if_known
 from bmv.core.digest import text
 from bmv.core.engine import Strategy
+from bmv.core.params import Params
 from bmv.ports.errors import ConfigError
-from bmv.ports.market import Market
+from bmv.ports.market import Contract, Market
 
 HORIZONS = {"5s": r.HORIZONS_NS.index(5 * 10**9), "60s": r.HORIZONS_NS.index(60 * 10**9)}
 CHECKS = STOPS  # How many times a run is looked at, at most; not at its end.
@@ -116,7 +118,7 @@ def _ran(
     container.loop().run(container.tape(), watch)
     samples, pivots = sink.equity()
     equity = equity_table(market, samples, pivots)
-    account = cut(params.half, int(container.record().start_position), samples, sink.fills(), prepared, periods)
+    account = cut(params, int(container.record().start_position), samples, sink.fills(), prepared, periods)
     figures = _figures(container, config, equity, quoted(equity, samples, account, market)) | _parted(market, account)
     summary = _summary(container, config, figures) if whole else {}
     return Made(
@@ -134,7 +136,7 @@ class _Watch:
 
     def __init__(self, container: Any, prepared: Prepared, look: Look | None, against: bool) -> None:  # Any: as above.
         self.halfway = list[int]()
-        self._half = container.params().half
+        self._params: Params = container.params()
         self._against = against  # Whether what the starting position made is taken away from net.
         self._record: Record = container.record()
         self._sink = container.sink()
@@ -144,16 +146,16 @@ class _Watch:
     def __call__(self, rows: int) -> None:
         """Hear that `rows` more have happened."""
         self._told += rows
-        owned = self._sink.look(self._half)
+        owned = self._sink.look(self._params.half, self._params.divisor)
         if (
             self._look is None
             or self._told >= self._events
             or self._told * CHECKS < self._events * (len(self.halfway) + 1)
         ):
             return
-        t = self._record
+        t, params = self._record, self._params
         mid2 = self._sink.mid2 if self._against else t.start_mid2
-        start = t.start_cash + int(worth(self._half, t.start_position, mid2))
+        start = t.start_cash + int(worth_if_known(params.half, params.divisor, t.start_position, mid2))
         self.halfway.append(0 if owned is None else owned - start)
         why = self._look(len(self.halfway) - 1, self.halfway[-1], self._sink.fallen)
         if why:
@@ -167,7 +169,6 @@ def _figures(
     loop, record, sink = container.loop(), container.record(), container.sink()
     market, params = container.market(), container.params()
     pnl, spent = profit(params, record), times(record)
-    held = worth(params.half, record.start_position, record.mid2 - record.start_mid2)
     traded = _traded(sink.fills(), market)
     happened = counts(loop.state, record)
     fallen, earned = drawdown(equity), ratios(without, float(config.data.equity_sample_s), happened["fills"])
@@ -175,7 +176,7 @@ def _figures(
     return {
         **happened,
         **{name: _money(market, pnl[name]) for name in ("net", "spread", "inventory", "fees")},
-        "net_vs_hold": _money(market, pnl["net"] - int(held)),
+        "net_vs_hold": _money(market, pnl["net"] - held(params, record)),
         "max_drawdown": fallen["max"],
         "max_drawdown_quote": fallen["max_quote"],
         **{name: earned[name] for name in ("sharpe", "sortino", "sampling_s")},
@@ -190,25 +191,32 @@ def _figures(
 
 def _traded(fills: NDArray[int64], market: Market) -> dict[str, float | None]:
     """Return what the fills came to: volume (base), notional (quote), markouts in bps and quote."""
-    tick, lot = float(market.tick_size), float(market.lot_size)
+    plain = Contract(payoff=market.contract.payoff)  # Of one lot, at a price of one tick.
     price, size, side = (fills[:, at].astype(float) for at in (r.F_PRICE, r.F_SIZE, r.F_SIDE))
     found: dict[str, float | None] = {
-        "volume": float(size.sum()) * lot,
-        "notional": float((price * size).sum()) * tick * lot,
+        "volume": float(size.sum()) * float(market.lot_size),
+        "notional": _in_units(market, float(traded(plain, size, price).sum())),
     }
     before = fills[:, r.F_MID2].astype(float)
     for name, horizon in HORIZONS.items():
         after = fills[:, r.F_MARKOUT + horizon].astype(float)
         known = (after > 0) & (before > 0)
-        gained = (side * (after / 2 - price))[known]
-        found[f"markout_bps_{name}"] = float((gained / (before[known] / 2)).mean()) * BPS if known.any() else None
-        found[f"markout_quote_{name}"] = float((gained * size[known]).sum()) * tick * lot if known.any() else None
+        moved = (side * (after / 2 - price))[known]
+        money = float(gained(plain, (side * size)[known], price[known], after[known] / 2).sum())
+        found[f"markout_bps_{name}"] = float((moved / (before[known] / 2)).mean()) * BPS if known.any() else None
+        found[f"markout_quote_{name}"] = _in_units(market, money) if known.any() else None
     return found
+
+
+def _in_units(market: Market, amount: float) -> float:
+    """Return money that was counted in ticks and lots, each taken for 1, in quote; of inverse contracts in base."""
+    tick, lot, size = float(market.tick_size), float(market.lot_size), float(market.contract.size)
+    return amount / tick * lot * size if market.contract.inverse else amount * tick * lot * size
 
 
 def quoted(equity: pl.DataFrame, samples: NDArray[int64], account: Periods, market: Market) -> pl.DataFrame:
     """Return the equity of a run less what its average position had made by then, as far as quoting made it grow."""
-    made = scaled(account.market(samples[:, r.E_MID2]), market.quantum)
+    made = scaled(account.market(straight(market.divisor, samples[:, r.E_MID2], account.mids[0])), market.quantum)
     return equity.with_columns(equity=pl.col("equity") - made)
 
 

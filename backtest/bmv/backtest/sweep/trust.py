@@ -7,6 +7,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from bmv.backtest.canvas import ASK, BID, LEGEND, MID, NET, faint
+from bmv.backtest.contracts import axis_units
 from bmv.backtest.numbers import Json, at, finite, ratio
 from bmv.backtest.sweep.marks import STILL
 from bmv.backtest.sweep.reading import Sweep
@@ -127,7 +128,8 @@ def walk(sweep: Sweep) -> "Figure | None":
     figure.add_bar(x=names, y=[one.train for one in told], name="training", marker_color=faint(MID, 0.6))
     figure.add_bar(x=names, y=[one.test for one in told], name="test", marker_color=NET)
     figure.update_layout(height=360, legend=LEGEND, barmode="group", bargap=0.35, hovermode="x unified")
-    title = "by quoting, quote a period" if metric(sweep) == "quoting" else "Sharpe a period"
+    money = axis_units(sweep.summary)[1]
+    title = f"by quoting, {money} a period" if metric(sweep) == "quoting" else "Sharpe a period"
     figure.update_yaxes(title_text=title)
     figure.update_xaxes(type="category", showgrid=False)
     return figure

@@ -2,14 +2,20 @@
 
 Columns after https://github.com/binance/binance-public-data. Spot files have no header, those of futures do. Times are
 milliseconds, in spot files from 2025 on microseconds.
+
+Coin-margined futures are traded in contracts that are worth a fixed amount of quote. Their trades have a column of
+their own, `base_qty`, which tells how much; their other files have the columns of any futures, and only their name, as
+the archive gives it (`BTCUSD_PERP`, `ETHUSD_250926`), tells them.
 """
 
 import re
 from collections.abc import Iterator, Sequence
+from math import isfinite
 from pathlib import Path
 
 import polars as pl
 
+from bmv.data.contracts import INVERSE, PAYOFF, SIZE
 from bmv.data.importers.form import Form, Options, filled
 from bmv.data.importers.text import FALSE, TRUE, Cells, cells, first_line, unpacked
 from bmv.data.parquet import ROW
@@ -27,6 +33,7 @@ BOOK_TICKER = (
 NAMED = re.compile(
     r"^(?P<market>[A-Z0-9_]+)-(?P<kind>trades|aggTrades|bookTicker)-\d{4}-\d{2}(-\d{2})?\.(zip|csv|csv\.gz)$"
 )
+COIN_MARGINED = re.compile(r"^[A-Z0-9]+USD_(PERP|\d{6})-(trades|aggTrades|bookTicker)-")
 COLUMNS = {"trades": TRADES, "aggTrades": AGG_TRADES, "bookTicker": BOOK_TICKER}
 
 
@@ -57,8 +64,35 @@ def market(path: Path, options: Options) -> str:
     return named["market"] if named else ""
 
 
+def terms(path: Path) -> dict[str, str]:
+    """Return that sizes are contracts, where header or name says so, and of how much quote, where the rows tell."""
+    by_header = _words(first_line(path)) == COIN_TRADES
+    if not by_header and not COIN_MARGINED.match(path.name):
+        return {}
+    size = _contract_size(path) if by_header else None
+    return {PAYOFF: INVERSE} if size is None else {PAYOFF: INVERSE, SIZE: f"{size}"}
+
+
+def _contract_size(path: Path) -> int | None:
+    """Return the quote in one contract: `base_qty` times price by `qty`, in whole units; None where they tell none."""
+    with unpacked(path) as plain:
+        part = next(cells(plain, path), None)
+    if part is None or not len(part.rows):
+        return None
+    found = (part.floats("base_qty") * part.floats("price") / part.floats("qty")).median()
+    if not isinstance(found, float) or not isfinite(found):
+        return None
+    size = round(found)
+    return size if size >= 1 and abs(found - size) < 0.01 * size else None
+
+
+def _words(line: str) -> tuple[str, ...]:
+    return tuple(word.strip() for word in line.split(","))
+
+
+
 def _by_header(line: str) -> str | None:
-    header = tuple(word.strip() for word in line.split(","))
+    header = _words(line)
     for kind, names in COLUMNS.items():
         if len(header) >= 6 and header in (names[: len(header)], COIN_TRADES if kind == "trades" else names):
             return kind
@@ -126,4 +160,5 @@ BINANCE = Form(
     read,
     market=market,
     heeds=frozenset({"time_unit"}),
+    terms=terms,
 )

@@ -6,6 +6,7 @@ from pathlib import Path
 import polars as pl
 
 from bmv.data.calendar import refuse_impossible
+from bmv.data.contracts import terms_of
 from bmv.data.importers.form import Form, Options, column_of, filled, kept_by, refuse_none_kept
 from bmv.data.importers.meaning import Values
 from bmv.data.importers.signs import Signs
@@ -90,5 +91,5 @@ def _fits(name: str, kind: pl.DataType) -> bool:
 
 FLOAT_PARQUET = Form(
     "floats", "Parquet with ts, kind, side, price, size, bid, bid_size, ask, ask_size in units", knows, read, unused,
-    heeds=frozenset({"only", "ignore"}),
+    heeds=frozenset({"only", "ignore"}), terms=terms_of,
 )  # fmt: skip

@@ -80,6 +80,11 @@ def no_steps(path: Path) -> tuple[Decimal, Decimal] | None:
     return None
 
 
+def of_coins(path: Path) -> Mapping[str, str]:
+    """Return nothing: the sizes of most forms are coins, or nothing in them says otherwise."""
+    return {}
+
+
 @dataclass(frozen=True, slots=True)
 class Form:
     """A form of files.
@@ -97,6 +102,7 @@ class Form:
         market: Returns the market that a file says it is of, in its own words; empty where it does not say.
         heeds: The options that it goes by; others are refused where this form is read. `local_time` is no demand: a
             form that has one time alone takes it.
+        terms: Returns what a file says of its contracts (see :mod:`bmv.data.contracts`); empty: its sizes are coins.
     """
 
     name: str
@@ -108,6 +114,7 @@ class Form:
     notes: Callable[[Path, Options], Sequence[str]] = no_notes
     market: Callable[[Path, Options], str] = no_market
     heeds: frozenset[str] = frozenset()
+    terms: Callable[[Path], Mapping[str, str]] = of_coins
 
 
 def chosen(forms: Sequence[Form], path: Path, name: str | None, options: Options) -> Form:

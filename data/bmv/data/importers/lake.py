@@ -7,6 +7,7 @@ from pathlib import Path
 import polars as pl
 
 from bmv.data.calendar import refuse_impossible
+from bmv.data.contracts import terms_of
 from bmv.data.importers.floats import refuse_others
 from bmv.data.importers.form import Form, Options, filled, in_units
 from bmv.data.lake import market_of
@@ -63,4 +64,5 @@ LAKE_DAY = Form(
     read,
     steps=steps,
     market=market,
+    terms=terms_of,
 )
