@@ -1,15 +1,21 @@
 """Fees are rounded against us, and what is owned changes by what was traded."""
 
 from fractions import Fraction
+from itertools import pairwise
 from math import ceil
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from bmv.core.accounting import fee, gain, notional, worth
+from bmv.core.accounting import countable, entry, fee, gain, notional, worth
 
 E8 = 100_000_000
+
+
+def inverse() -> st.SearchStrategy[tuple[int, int]]:
+    """Return `half` and `divisor` of inverse markets."""
+    return st.tuples(st.integers(2**30, 2**40), st.sampled_from([1, 3, 7]))
 
 
 @pytest.mark.parametrize(
@@ -59,3 +65,43 @@ def test_a_change_of_the_mid_changes_what_is_owned_by_the_position(
     half: int, position: int, one: int, two: int
 ) -> None:
     assert worth(half, 0, position, two) - worth(half, 0, position, one) == gain(half, 0, position, one, two)
+
+
+@given(inverse(), st.integers(0, 2**20), st.integers(2, 2**21))
+def test_inverse_contracts_are_worth_the_nearest_quantum(market: tuple[int, int], position: int, mid2: int) -> None:
+    half, divisor = market
+
+    exact = Fraction(half * position, divisor * mid2)
+
+    assert abs(worth(half, divisor, position, mid2) + exact) <= Fraction(1, 2)
+    assert notional(half, divisor, mid2, position) == -worth(half, divisor, position, 2 * mid2)
+
+
+@given(inverse(), st.integers(0, 2**20), st.integers(1, 2**20), st.integers(1, 2**20))
+def test_a_purchase_of_inverse_contracts_at_the_mid_changes_what_is_owned_by_a_quantum_at_the_most(
+    market: tuple[int, int], position: int, size: int, price: int
+) -> None:
+    held, paid = (worth(*market, lots, 2 * price) for lots in (position, size))
+
+    after = worth(*market, position + size, 2 * price) - paid
+
+    assert abs(after - held) <= 1
+
+
+@given(inverse(), st.integers(0, 2**20), st.lists(st.integers(2, 2**21), min_size=2, max_size=9))
+def test_gains_of_inverse_contracts_add_up_over_any_way_of_the_mid(
+    market: tuple[int, int], position: int, mids: list[int]
+) -> None:
+    gains = [gain(*market, position, before, after) for before, after in pairwise(mids)]
+
+    assert sum(gains) == gain(*market, position, mids[0], mids[-1])
+    assert entry(*market, position, mids[0]) + worth(*market, position, mids[0]) == 0
+
+
+@given(inverse(), st.integers(1, 2**40), st.integers(1, 2**40))
+def test_what_is_countable_stays_within_64_bits(market: tuple[int, int], price: int, size: int) -> None:
+    half, divisor = market
+    assume(countable(half, divisor, price, size))
+
+    assert 2 * half * size + 2 * divisor * price < 2**63
+    assert notional(half, divisor, price, 1) >= 1

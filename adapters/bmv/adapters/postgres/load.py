@@ -59,12 +59,12 @@ async def load(
     market = lake.market(venue, symbol)
     if market is None:
         raise DataError(f"{lake.root}: has no days of {venue}/{symbol}; `bmv data list` says what it has")
+    days = lake.days(venue, symbol)
+    _refuse_contracts(lake, days)
     done = Loaded(f"{venue}/{market.symbol}")
     store = PostgresTicks(dsn)
     try:
         await keep_steps(store.pool, done.market, market)
-        days = lake.days(venue, symbol)
-        _refuse_contracts(lake, days)
         await ask(store.pool, done.market, {_number(day): lake.manifest(day).rows for day in days})
         for day in days:
             await _load_day(store, lake, day, done, replace, progress or _nobody)
