@@ -107,7 +107,7 @@ def moneys(amounts: Mapping[str, object]) -> dict[str, str]:
 
 def money_decimals(largest: float) -> int:
     """Return how many decimals of quote to show beside an amount of `largest`."""
-    return 2 if largest >= 1000 or not largest else 4 if largest >= 1 else 6 if largest >= 0.01 else 8
+    return 2 if largest >= 1000 or not largest else 4 if largest >= 1 else 6 if largest >= 0.0001 else 8
 
 
 def base_decimals(largest: float) -> int:

@@ -11,7 +11,7 @@ from bmv.adapters.cli.main import main
 from bmv.adapters.cli.starter import EXAMPLE, Guess, guess, text
 from bmv.adapters.config import load
 from bmv.data.synth import SOL_USDC, synth
-from bmv.ports.errors import DataError
+from bmv.ports.errors import ConfigError, DataError
 from bmv.ports.market import Market
 
 ABSENT = pl.Series([None], dtype=pl.Float64)
@@ -151,3 +151,28 @@ def test_what_is_no_tape_is_refused(tmp_path: Path) -> None:
     file.unlink()
     with pytest.raises(DataError, match="parquet"):
         guess(tmp_path)
+
+
+def test_a_tape_of_contracts_makes_a_starter_that_counts_them(tmp_path: Path) -> None:
+    words = {"bmv.contract": "inverse", "bmv.contract_size": "100"}
+    market = Guess("BTC-USD", Decimal("0.1"), Decimal(1), Decimal(60_000), "x", Decimal(1), Decimal(5), words)
+    file = tmp_path / "bmv.toml"
+    file.write_text(text(market), encoding="utf-8")
+
+    config = load(file, (), {})
+
+    assert config.market.contract is not None
+    assert (config.market.contract.size, config.market.contract.payoff) == (100, "inverse")
+    assert config.grid.bid.total_size == 10  # 1000 quote a side.
+    assert config.inventory.start_quote == Decimal("0.084")  # Five times that, in base.
+    assert "contracts, all levels together" in file.read_text("utf-8")
+
+
+def test_a_starter_asks_for_the_size_of_contracts_that_the_tape_does_not_tell(tmp_path: Path) -> None:
+    words = {"bmv.contract": "inverse"}
+    market = Guess("BTC-USD", Decimal("0.1"), Decimal(1), Decimal(60_000), "x", Decimal(1), Decimal(5), words)
+    file = tmp_path / "bmv.toml"
+    file.write_text(text(market), encoding="utf-8")
+
+    with pytest.raises(ConfigError, match=r'market\.contract\.size = "QUOTE IN ONE CONTRACT": expected a number'):
+        load(file, (), {})

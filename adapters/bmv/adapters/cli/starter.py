@@ -1,7 +1,8 @@
 """The starter configuration: every key one is likely to turn, with its unit and why one would."""
 
 import json
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from decimal import ROUND_CEILING, Decimal
 from pathlib import Path
 
@@ -11,12 +12,16 @@ LEVELS = 3
 COMMENT_COLUMN = 28
 BLANK = "Fees have no default: look up yours and fill both in."
 GIVEN = "Fees have no default: are these yours?"
+CONTRACT = 100  # Quote in one contract, where a tape does not say how much it is.
 SIDE_QUOTE = 1000  # Worth of one side of the grid in a starter, quote.
 
 
 @dataclass(frozen=True, slots=True)
 class Guess:
-    """What a starter assumes about a market, and from which source it has that; a fee of None is not known."""
+    """What a starter assumes about a market, and from which source it has that; a fee of None is not known.
+
+    `terms` is what the tape says of its contracts (see :mod:`bmv.data.contracts`); empty: its sizes are coins.
+    """
 
     symbol: str
     tick: Decimal
@@ -25,6 +30,7 @@ class Guess:
     source: str
     maker_fee: Decimal | None = None
     taker_fee: Decimal | None = None
+    terms: Mapping[str, str] = field(default_factory=dict)
 
     def charging(self, maker: Decimal | None, taker: Decimal | None) -> "Guess":
         """Return the same market with fees (bps); None leaves one as it is."""
@@ -58,6 +64,7 @@ def guess(tape: Path, tick: Decimal | None = None, lot: Decimal | None = None) -
     import polars as pl  # Heavy, and only a starter made from a tape needs it.
 
     from bmv.adapters.parquet.source import find, form_of
+    from bmv.data.contracts import terms_in
     from bmv.data.lake import refuse_many
     from bmv.data.parquet import readable
 
@@ -78,7 +85,7 @@ def guess(tape: Path, tick: Decimal | None = None, lot: Decimal | None = None) -
     source = f"read from {first.name}" if lake else "as given" if tick and lot else found
     made_up = words.get("bmv.source", "").startswith("synthetic")
     fees = MADE_UP_FEES if made_up else (None, None)
-    return Guess(symbol, tick or own_tick, lot or own_lot, price, source, *fees)
+    return Guess(symbol, tick or own_tick, lot or own_lot, price, source, *fees, terms_in(words))
 
 
 def _steps(
@@ -115,7 +122,11 @@ def _sized(files: list[Path]) -> bool:
 
 def text(market: Guess) -> str:
     """Return the starter for `market`: a grid worth about 1000 quote a side, and five times that to begin with."""
-    size = _in_lots(SIDE_QUOTE / market.price, market.lot, LEVELS)
+    if market.terms:
+        size, quote = _of_contracts(market)
+    else:
+        size = _in_lots(SIDE_QUOTE / market.price, market.lot, LEVELS)
+        quote = _in_lots(size * 5 * market.price, Decimal(1), 1)
     filled = TEMPLATE.format(
         symbol=json.dumps(market.symbol, ensure_ascii=False),
         maker=_fee("maker_fee_bps", market.maker_fee),
@@ -127,10 +138,29 @@ def text(market: Guess) -> str:
         levels=LEVELS,
         size=f"{size:f}",
         base=f"{size * 5:f}",
-        quote=f"{_in_lots(size * 5 * market.price, Decimal(1), 1):f}",
+        quote=f"{quote:f}",
+        contract=_contract(market.terms),
+        unit="contracts" if market.terms else "base",
+        money="base" if market.terms else "quote",
         limit=f"{size * 3:f}",
     )
     return "".join(map(_aligned, filled.splitlines(keepends=True)))
+
+
+def _of_contracts(market: Guess) -> tuple[Decimal, Decimal]:
+    """Return the contracts of one side, and the base to begin with, five times what they are worth."""
+    from bmv.data.contracts import SIZE
+
+    each = Decimal(market.terms.get(SIZE, CONTRACT))
+    size = _in_lots(SIDE_QUOTE / each, market.lot, LEVELS)
+    return size, _in_lots(size * 5 * each / market.price, Decimal("0.00000001"), 1)
+
+
+def _contract(terms: Mapping[str, str]) -> str:
+    """Return the line that says what a unit of size is; an example, switched off, where sizes are coins."""
+    from bmv.data.contracts import setting
+
+    return setting(terms) if terms else '# contract = { size = "100", payoff = "inverse" }'
 
 
 def _fee(key: str, fee: Decimal | None) -> str:
@@ -141,7 +171,8 @@ def _fee(key: str, fee: Decimal | None) -> str:
 def _aligned(line: str) -> str:
     """Put the comment behind a value where all the others stand."""
     value, mark, comment = line.partition("  #")
-    return f"{value.rstrip():<{COMMENT_COLUMN}}{mark.strip()}{comment}" if mark and value.strip() else line
+    column = max(COMMENT_COLUMN, len(value.rstrip()) + 2)
+    return f"{value.rstrip():<{column}}{mark.strip()}{comment}" if mark and value.strip() else line
 
 
 def _in_lots(size: Decimal, lot: Decimal, least: int) -> Decimal:
@@ -161,11 +192,12 @@ version = 1
 [market]
 symbol = {symbol}
 tick_size = "{tick}"        # quote per base; {source}
-lot_size = "{lot}"          # base; the same
-# min_size = "{lot}"        # base; smallest order the venue takes
+lot_size = "{lot}"          # {unit}; the same
+# min_size = "{lot}"        # {unit}; smallest order the venue takes
 {maker}                     # bps; negative is a rebate. {fees}
 {taker}                     # bps
 venue = "sim"               # sim, openbook-v1 or openbook-v2
+{contract}  # What a unit of size is, if it is a contract.
 
 [pivot]                     # The price the grid is anchored to: a lively tape pulls it to the present.
 window_s = 300              # s; short window: shorter follows faster and churns more
@@ -176,7 +208,7 @@ levels = {levels}           # orders
 first_bps = 10              # bps from the centre to the nearest order: under your costs you pay to trade
 step_bps = 10               # bps between the first two levels
 step_ratio = 1.5            # each further step is this many times the one before
-total_size = "{size}"       # base, all levels together
+total_size = "{size}"       # {unit}, all levels together
 size_ratio = 2              # each level is this many times the nearer one's size
 
 [grid.ask]
@@ -188,10 +220,10 @@ total_size = "{size}"
 size_ratio = 2
 
 [inventory]
-start_base = "{base}"       # base held at the start of a simulation
-start_quote = "{quote}"     # quote held at the start of a simulation
-# target = "{base}"         # base wanted; start_base if absent
-max_position = "{limit}"    # base; furthest from the target, either way
+start_base = "{base}"       # {unit} held at the start of a simulation
+start_quote = "{quote}"     # {money} held at the start of a simulation
+# target = "{base}"         # {unit} wanted; start_base if absent
+max_position = "{limit}"    # {unit}; furthest from the target, either way
 price_skew_bps = 5          # bps the centre moves against a full inventory
 size_skew = 0.5             # share by which a full inventory shrinks the side that would add to it
 
@@ -214,7 +246,7 @@ warn_pct = 2                # % under the peak of equity: a warning
 reduce_pct = 4              # %: only orders that shrink the inventory
 halt_pct = 6                # %: cancel everything, until an operator re-arms
 # daily_pct = 5             # % under the day's first equity
-# max_loss = "100"          # quote since the start
+# max_loss = "100"          # {money} since the start
 on_halt = "cancel"          # or "flatten": also trade back to the target
 flatten_bps = 50            # bps beyond the touch that a flattening order may go
 
