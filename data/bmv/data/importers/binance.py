@@ -90,7 +90,6 @@ def _words(line: str) -> tuple[str, ...]:
     return tuple(word.strip() for word in line.split(","))
 
 
-
 def _by_header(line: str) -> str | None:
     header = _words(line)
     for kind, names in COLUMNS.items():
