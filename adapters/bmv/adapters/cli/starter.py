@@ -84,8 +84,8 @@ def guess(tape: Path, tick: Decimal | None = None, lot: Decimal | None = None) -
     found = f"found in the numbers of {first.name}: check it against your venue"
     source = f"read from {first.name}" if lake else "as given" if tick and lot else found
     made_up = words.get("bmv.source", "").startswith("synthetic")
-    fees = MADE_UP_FEES if made_up else (None, None)
-    return Guess(symbol, tick or own_tick, lot or own_lot, price, source, *fees, terms=terms_in(words))
+    maker, taker = MADE_UP_FEES if made_up else (None, None)
+    return Guess(symbol, tick or own_tick, lot or own_lot, price, source, maker, taker, terms_in(words))
 
 
 def _steps(
