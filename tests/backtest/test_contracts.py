@@ -18,6 +18,7 @@ from bmv.backtest import Backtest
 from bmv.backtest.contracts import contract_of, gained, traded, units_of
 from bmv.backtest.show import summary_table
 from bmv.backtest.stats import statistics
+from bmv.backtest.sweep.periods import straight
 from bmv.backtest.sweep.plan import planned
 from bmv.core.params import Params
 from bmv.core.state import State
@@ -277,3 +278,41 @@ def test_what_a_contract_can_not_be_is_refused(market: dict[str, Any], inventory
 def test_the_size_of_a_contract_is_not_swept(tmp_path: Path) -> None:
     with pytest.raises((ConfigError, UsageError), match=r"market\.contract"):
         planned(configured(config(INVERSE, "1")), ["market.contract.size=10,100"], [str(written(tmp_path))])
+
+
+def test_a_set_of_a_sweep_of_contracts_is_its_backtest(tmp_path: Path) -> None:
+    wavy = [
+        (n * 0.5, *(TAPE[0][1:5] if n % 2 else TAPE[1][1:5]), *touch(60_000 + 10.0 * (n % 9)))
+        if n % 2
+        else (n * 0.5, "trade", 60_000 + 10.0 * ((n * 5) % 9), 9.0, 1 if n % 4 else -1, None, None, None, None)
+        for n in range(400)
+    ]
+    told = config(INVERSE, "1") | {"sweep": {"validation": {"holdout": 0}}}
+    (tmp_path / "bmv.toml").write_text(dump(configured(told)), "utf-8")
+    tape, swept = written(tmp_path, wavy, WORDS), ["--param", "grid.bid.first_bps=0,3"]
+
+    code = main(["sweep", str(tmp_path / "bmv.toml"), *swept, "--data", str(tape), "--out", str(tmp_path / "sweep")])
+
+    trials = pl.read_parquet(tmp_path / "sweep" / "trials.parquet").sort("grid.bid.first_bps")
+    assert code == 0
+    for first_bps, row in zip((0, 3), trials.rows(named=True), strict=True):
+        one = Backtest(configured(told, [f"grid.bid.first_bps={first_bps}"]), tape).run().outcome
+        assert one.counts["fills"] == row["fills"] > 0
+        assert one.digest == row["digest"]
+        assert float(one.market.money(one.pnl["net"])) == row["net"] == pytest.approx(row["quoting"] + row["market"])
+        notional = (one.fills["size"] * 100 / one.fills["price"]).sum()
+        assert row["turnover"] == pytest.approx(notional / one.equity["equity"].mean())
+
+
+def touch(bid: float) -> tuple[float, ...]:
+    return bid, 9.0, bid + 0.2, 9.0
+
+
+@pytest.mark.parametrize("mid2", [600_001, 1_190_000, 1_200_002, 1_500_000])
+def test_a_straight_mid_makes_of_a_linear_position_what_the_mid_makes_of_an_inverse_one(mid2: int) -> None:
+    first, mids = 1_200_002, np.array([mid2])
+
+    (straightened,) = straight(1, mids, first)
+
+    assert straightened / first - 1 == pytest.approx(1 - first / mid2, abs=1 / first)
+    assert straight(0, mids, first) is mids
