@@ -11,9 +11,9 @@ that of any written since. Only when no segment is left does the sender take fro
 
 A busy machine may run neither task for a while, and who puts may never let the loop run. So `put` relies on none of
 them: where memory is full it moves the queue into a segment itself. One thread of its own does all that is done on the
-disk, and `put` waits for it, but for no longer than `wait_s` after that segment was begun. A disk that hangs costs a
-trading loop no more than that, once, and nothing at all if the keeper had begun the segment earlier, as it does when
-memory is half full. A recorder, which may wait but should let its loop run meanwhile, calls `record` in place of `put`.
+disk, and `put` waits for it: `wait_s` at most, whatever the number of segments that it needs, and no longer than that
+after a segment was begun. A disk that hangs costs a trading loop no more than that, once, and nothing at all if the
+keeper had begun the segment earlier, as it does when memory is half full. A recorder, which may wait but should let its loop run meanwhile, calls `record` in place of `put`.
 
 Nothing is kept twice: a segment goes when the store has acknowledged all of it, and what is sent again the store knows
 by its numbers. Only where memory is full and the disk refuses, or has not answered within `wait_s`, are the newest rows
@@ -37,7 +37,7 @@ import numpy as np
 
 from bmv.adapters.spool import segment
 from bmv.adapters.spool.segment import Entry
-from bmv.ports.errors import DataError, Refused, StorageError
+from bmv.ports.errors import DataError, Refused, StorageError, UsageError
 from bmv.ports.market_data import Columns
 from bmv.ports.storage import Gap, Ticks, TickStore
 
@@ -45,6 +45,7 @@ LOG = logging.getLogger(__name__)
 BATCH_ROWS = 10_000
 SEGMENT_ROWS = 100_000
 LOOK_S = 0.02  # How often the keeper looks.
+QUEUE_ROWS_MIN = 2  # A row, and the gap that says which were lost before it.
 Done = TypeVar("Done")
 
 
@@ -78,12 +79,12 @@ class Spool:
         store: Where they go.
         folder: Where they wait when the store is away; on a local disk, one spool's alone. What an earlier process left
             there goes to the store first.
-        queue_rows: Most rows in memory (72 bytes each): enough for as long as a segment takes to write.
+        queue_rows: Most rows in memory (72 bytes each), 2 at least: enough for as long as a segment takes to write.
         spill_bytes: Most bytes of segments on the disk.
         linger_s: How long rows wait for company before they are sent.
         spill_s: How long rows wait in memory while the store is away; what a killed process loses. A disk that refused
             is not asked again before that.
-        wait_s: How long the disk may take over a segment before `put` gives up on it, where memory is full.
+        wait_s: How long `put` waits for the disk where memory is full, and how long that may take over a segment.
         retry_s: Pause before a store that failed is asked again; it doubles up to `retry_max_s`.
     """
 
@@ -99,6 +100,8 @@ class Spool:
         retry_s: float = 0.1,
         retry_max_s: float = 5.0,
     ) -> None:
+        if queue_rows < QUEUE_ROWS_MIN:
+            raise UsageError(f"queue_rows: expected at least {QUEUE_ROWS_MIN}, found {queue_rows}")
         self.store = store
         self.folder = Path(folder)
         self.queue_rows = queue_rows
@@ -115,6 +118,7 @@ class Spool:
         self._rows = 0  # In the queue.
         self._flight: Sequence[Entry] = ()  # On its way from memory to the store.
         self._flight_number = 0  # Of the segment that it becomes if the store fails.
+        self._saving: Future[int | Exception] | None = None  # Its way into that segment.
         self._segments: dict[int, int] = {}  # Size in bytes by number.
         self._next = 0  # Number of the next segment.
         self._spilling: Spill | None = None
@@ -136,8 +140,7 @@ class Spool:
         try:
             await self._on_disk(self._open)
         except BaseException:
-            self._disk.shutdown()
-            self._disk = None
+            self._let_go()
             raise
         self._tasks = [asyncio.create_task(self._send_always()), asyncio.create_task(self._keep_always())]
         return self
@@ -156,28 +159,32 @@ class Spool:
         False if some found no room there either: they are counted in `dropped`, and a gap will name them.
         """
         self._refuse_closed()
-        whole = True
+        whole, until_s = True, time.monotonic() + self.wait_s
         for part in _parts(ticks, self.queue_rows // 2):
-            whole &= self._put(part)
+            whole &= self._put(part, until_s)
         return whole
 
     async def record(self, ticks: Ticks, patience_s: float = 30.0) -> bool:
-        """Do as `put` does, but let the loop run while memory is full, and be patient with a disk that is slow."""
+        """Do as `put` does, but let the loop run while memory is full, and be patient with a disk that is slow.
+
+        Args:
+            patience_s: How long the disk may take to make room for each half of what memory holds.
+        """
         self._refuse_closed()
         whole = True
         for part in _parts(ticks, self.queue_rows // 2):
             with suppress(TimeoutError):
                 async with asyncio.timeout(patience_s):
-                    while self._rows + _rows(part) > self.queue_rows:
+                    while self._rows + self._needed(part) > self.queue_rows:
                         if not await self._spill(LOOK_S):
                             await asyncio.sleep(LOOK_S)
-            whole &= self._put(part)
+            whole &= self._put(part, until_s=0.0)
         return whole
 
     def note_gap(self, gap: Gap) -> None:
         """Take a hole to be noted, at once; where there is no room it becomes part of the gap that will say so."""
         self._refuse_closed()
-        if self._room(1):
+        if self._room(1, time.monotonic() + self.wait_s):
             self._append(gap)
         else:
             self._lose(gap)
@@ -187,11 +194,12 @@ class Spool:
         while not self.empty:
             await asyncio.sleep(LOOK_S / 2)
 
-    async def close(self, patience_s: float = 2.0) -> None:
+    async def close(self, patience_s: float = 2.0, disk_s: float = 30.0) -> None:
         """Give the store `patience_s` to take the rest, and leave what remains in the folder, for the next to send.
 
-        For the disk this waits as long as it takes: what is not there then is lost.
-        `StorageError` if it found no room there either: then it is lost, and the error says how much.
+        The disk gets `disk_s` for that. `StorageError` says how many rows found no room there and are lost. A disk that
+        has not answered by then keeps what it was handed if it answers before this process ends: the error tells those
+        rows apart, and until then no other spool opens the folder.
         """
         if self._disk is None:
             return
@@ -205,17 +213,38 @@ class Spool:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._tasks = []
         self._refused_s = -math.inf  # The disk is asked once more.
+        loop = asyncio.get_running_loop()
+        until_s = loop.time() + disk_s
         try:
-            await self._spill_flight()
-            while self._queue and await self._spill():
-                pass
+            async with asyncio.timeout_at(until_s):
+                await self._spill_flight()
+                while self._queue and await self._spill():
+                    pass
+        except TimeoutError:
+            self._no_room(f"the disk has not answered for {disk_s:g} s")
         finally:
-            await self._on_disk(self._release)
-            self._disk.shutdown()
-            self._disk = None
+            released = self._let_go()
         if self._queue or self._flight:
-            rows = self._rows + sum(len(each.columns.ts_ns) for each in self._flight if isinstance(each, Ticks))
-            raise StorageError(f"{self.folder}: {rows:,} rows found no room and are lost: {self.full}")
+            raise StorageError(f"{self.folder}: {self._lost_at_close()}")
+        await asyncio.wait([asyncio.wrap_future(released)], timeout=max(0.0, until_s - loop.time()))
+
+    def _lost_at_close(self) -> str:
+        """Say how many rows are not on the disk, and which of them it may yet keep."""
+        given = [*(self._spilling.entries if self._spilling else ()), *(self._flight if self._saving else ())]
+        handed, lost = {id(each) for each in given}, {True: 0, False: 0}
+        for each in (*self._flight, *self._queue):
+            lost[id(each) in handed] += _rows(each)
+        told = [f"{lost[False]:,} rows found no room and are lost"] if lost[False] or not lost[True] else []
+        told += [f"{lost[True]:,} rows are kept only if it answers before this process ends"] if lost[True] else []
+        return f"{self.full}: {', '.join(told)}"
+
+    def _let_go(self) -> "Future[None]":
+        """Release the folder when the disk has done what it was handed; nobody else may write there before."""
+        assert self._disk is not None, "the spool is not open"
+        disk, self._disk = self._disk, None
+        released = disk.submit(self._release)
+        disk.shutdown(wait=False)
+        return released
 
     async def _send_always(self) -> None:
         """Be the sender."""
@@ -293,14 +322,14 @@ class Spool:
         done, _ = await asyncio.wait([asyncio.wrap_future(spill.work)], timeout=within_s)
         return bool(done) and self._ended(spill)
 
-    def _spill_now(self) -> bool:
-        """Do the same without the loop, and give the disk no longer than `wait_s` from the beginning of the segment."""
+    def _spill_now(self, until_s: float) -> bool:
+        """Do the same without the loop, until an instant, and give the disk no longer than `wait_s` for a segment."""
         spill = self._spilling or self._begun()
         if spill is None:
             return False
-        done, _ = wait([spill.work], self._left_s(spill))
+        done, _ = wait([spill.work], max(0.0, min(self._left_s(spill), until_s - time.monotonic())))
         if not done:
-            self._no_room(f"the disk has not answered for {self.wait_s:g} s")
+            self._no_room(f"the disk has not made room within {self.wait_s:g} s")
             return False
         return self._ended(spill)
 
@@ -338,7 +367,10 @@ class Spool:
     async def _spill_flight(self) -> None:
         """Write what was on its way into the segment set aside for it; without room it stays on its way."""
         if self._flight and self._allowed():
-            told = await self._on_disk(_write, self.folder, self._flight_number, self._flight)
+            assert self._disk is not None, "the spool is not open"
+            self._saving = self._disk.submit(_write, self.folder, self._flight_number, self._flight)
+            await asyncio.wait([asyncio.wrap_future(self._saving)])
+            told, self._saving = self._saving.result(), None
             if self._kept(self._flight_number, told):
                 self._flight = ()
 
@@ -372,19 +404,22 @@ class Spool:
         self._rows -= rows
         return entries
 
-    def _put(self, ticks: Ticks) -> bool:
-        key = ticks.market, ticks.source
-        if not self._room(_rows(ticks) + (key in self._losses)):
+    def _put(self, ticks: Ticks, until_s: float) -> bool:
+        if not self._room(self._needed(ticks), until_s):
             self._lose(ticks)
             return False
-        self._end_loss(key)
+        self._end_loss((ticks.market, ticks.source))
         self._append(ticks)
         return True
 
-    def _room(self, rows: int) -> bool:
-        """Make room for so many rows where there is none; tell whether there is."""
+    def _needed(self, ticks: Ticks) -> int:
+        """Return how much room ticks take, the gap among it that says which were lost before them."""
+        return _rows(ticks) + ((ticks.market, ticks.source) in self._losses)
+
+    def _room(self, rows: int, until_s: float) -> bool:
+        """Make room for so many rows where there is none, until an instant; tell whether there is."""
         while self._rows + rows > self.queue_rows:
-            if not self._spill_now():
+            if not self._spill_now(until_s):
                 return False
         return True
 
