@@ -184,6 +184,71 @@ def test_a_link_of_another_user_is_not_followed(cache: Path, tmp_path: Path, sai
     assert files(tmp_path / "elsewhere") == {}
 
 
+@pytest.mark.parametrize("absolute", [True, False])
+def test_a_link_on_the_way_that_others_could_lead_elsewhere_is_not_followed(
+    absolute: bool, cache: Path, tmp_path: Path, said: Said
+) -> None:
+    (tmp_path / "mine").mkdir(mode=0o700)
+    (tmp_path / "shared").mkdir()
+    (tmp_path / "shared").chmod(0o777)
+    (tmp_path / "shared" / "link").symlink_to(tmp_path / "mine" if absolute else "../mine")
+    cache.symlink_to(tmp_path / "shared" / "link" if absolute else "shared/link")
+
+    works()
+
+    (line,) = said.lines()
+    assert f"{tmp_path / 'shared'} may be written by others" in line
+    assert files(tmp_path / "mine") == {}
+
+
+def test_links_that_only_this_user_can_lead_elsewhere_are_followed(cache: Path, tmp_path: Path, said: Said) -> None:
+    (tmp_path / "mine" / "deep").mkdir(mode=0o700, parents=True)
+    (tmp_path / "mine" / "up").symlink_to("../mine/./deep")
+    cache.symlink_to("mine/up")
+
+    works()
+
+    assert said.lines() == []
+    assert files(tmp_path / "mine" / "deep")
+
+
+def test_links_that_lead_in_a_circle_are_said(cache: Path, tmp_path: Path, said: Said) -> None:
+    cache.symlink_to("other")
+    (tmp_path / "other").symlink_to("cache")
+
+    works()
+
+    (line,) = said.lines()
+    assert f"{cache / 'machine-code'} leads through more than 40 links" in line
+
+
+@ROOT_ONLY
+def test_code_in_a_folder_of_root_is_loaded_by_another_user_and_left_as_it_is(
+    tmp_path: Path, said: Said, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        monkeypatch.setenv("BMV_CACHE_DIR", name)
+        works()
+        kept, where = files(Path(name)), entry()
+        for path in (Path(name), *Path(name).rglob("*")):
+            path.chmod(0o755 if path.is_dir() else 0o644)
+            if path.is_relative_to(where) and path != where:  # Numba reads only where it may write.
+                os.chown(path, 65_534, 65_534)
+        os.seteuid(65_534)
+        try:
+            readable = os.access(__file__, os.R_OK, effective_ids=True)
+            loaded = codecache._load(where, PARTS)
+        finally:
+            os.seteuid(0)
+        if not readable:
+            pytest.skip("the tests lie where no other user may read them")
+
+        assert loaded
+        assert [function(7) for function in loaded] == [14, 3]
+        assert said.lines() == []
+        assert files(Path(name)) == kept
+
+
 def test_a_cache_that_can_not_be_made_is_replaced_by_a_private_one_and_that_by_memory(
     cache: Path, tmp_path: Path, said: Said, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -97,6 +97,14 @@ def test_pace_and_volatility_leave_a_hole_out() -> None:
     assert found.volatility == pytest.approx(whole.volatility, rel=0.1)
 
 
+def test_rows_between_which_time_passes_in_a_hole_alone_are_no_market() -> None:
+    rows = by_hand()
+    instant = rows.with_columns(ts_ns=pl.when(pl.int_range(len(rows)) < 239).then(0).otherwise(25 * 3_600 * SECOND))
+
+    with pytest.raises(DataError, match="240 rows, between which time passes in holes alone"):
+        facts(instant, MARKET)
+
+
 def test_too_few_rows_are_no_market() -> None:
     with pytest.raises(DataError, match="12 rows: expected at least 100"):
         facts(by_hand()[:12], MARKET)

@@ -4,7 +4,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from bmv.data.markouts import HORIZONS_S, holes, markouts
+from bmv.data.markouts import HORIZONS_S, Markouts, holes, markouts
 from bmv.data.schema import LAKE_SCHEMA
 
 SECOND = 1_000_000_000
@@ -68,6 +68,18 @@ def test_a_record_without_prints_has_no_markouts_and_no_bands() -> None:
     rows = markouts(record(quote(0, 10_000), quote(60, 10_000)))
 
     assert (rows.means(), rows.bands(SECOND)) == ([None] * 3, [None] * 3)
+
+
+def test_a_mean_that_no_draw_has_gets_no_band() -> None:
+    sums, counts = np.zeros((1_000, 3)), np.zeros((1_000, 3))
+    sums[1], counts[1] = -4, 2  # A block that none of the short draws hits.
+    told = Markouts(sums, counts, 30 * SECOND)
+
+    found = [told.bands(span_ns) for span_ns in (30 * SECOND, 30_000 * SECOND)]
+
+    assert told.means() == [-2] * 3
+    assert found[0] == [None] * 3
+    assert all(band == (-2, -2) for band in found[1])
 
 
 def walk(seed: int, seconds: int = 1_500) -> pl.DataFrame:

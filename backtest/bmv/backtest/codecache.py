@@ -13,7 +13,7 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -122,10 +122,12 @@ def _load(entry: Path, parts: Sequence[Part]) -> list[Any] | None:  # Any: as ab
     if not fault:
         try:
             loaded = [_compiled(part, entry / CODE) for part in parts]
-            os.utime(entry)  # Used just now: others are forgotten first.
-            return loaded
         except Exception as error:  # Whatever Numba and its pickles make of files that it can't use.
             fault = f"{type(error).__name__}: {' '.join(str(error).split())}"
+        else:
+            with suppress(OSError):  # It is root's.
+                os.utime(entry)  # Used just now: others are forgotten first.
+            return loaded
     notice(f"note: the machine code in {entry} is thrown away and made anew ({fault})")
     shutil.rmtree(entry, ignore_errors=True)
     return None

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from platformdirs import user_cache_path, user_data_path
 
+LINKS_MAX = 40  # As Linux has it.
 CACHE_DIR, TRIALS = "BMV_CACHE_DIR", "BMV_TRIALS"
 
 said = set[str]()  # Lines that this process has printed.
@@ -96,12 +97,28 @@ def make_private(folder: Path) -> None:
 
 
 def danger(path: Path) -> str:
-    """Return why others could put something at `path`; empty where they can't. What is not there yet is no danger."""
-    for way in dict.fromkeys((os.path.abspath(path), os.path.realpath(path))):  # Links on the way are a way of others.
-        for each in (Path(way), *Path(way).parents):
-            if why := _risk(each, above=str(each) != way):
-                return why
-    return ""
+    """Return why others could put something at `path`; empty where they can't. What is not there yet is no danger.
+
+    We go as the system does, step by step and link by link: whoever may write to a folder that holds a link in the
+    middle of the way can lead it elsewhere.
+    """
+    here, ahead, links = Path("/"), [*reversed(path.absolute().parts)], 0  # What lies ahead, the next of it last.
+    while ahead:
+        name = ahead.pop()
+        if name == "..":
+            here = here.parent
+            continue
+        step = here / name
+        if why := _risk(step, above=True):
+            return why
+        if not os.path.islink(step):
+            here = step
+            continue
+        links += 1
+        if links > LINKS_MAX:
+            return f"{path} leads through more than {LINKS_MAX} links"
+        ahead += reversed(Path(os.readlink(step)).parts)  # One that is absolute begins with "/", where we go on.
+    return _risk(here, above=False)
 
 
 def danger_below(folder: Path) -> str:

@@ -69,6 +69,8 @@ def facts(rows: pl.DataFrame, market: Market) -> Facts:
     gone = holes(times)
     gaps = np.diff(times)
     gaps = gaps[~np.isin(times[:-1], gone.starts_ns) | (gaps == 0)]
+    if not gaps.any():
+        raise DataError(f"{len(rows)} rows, between which time passes in holes alone: expected rows at more times")
     quotes = two_sided_quotes(rows)
     trades = sided_trades(rows)
     tick, lot = float(market.tick_size), float(market.lot_size)

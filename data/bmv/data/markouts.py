@@ -72,7 +72,8 @@ class Markouts:
     def bands(self, span_ns: int) -> list[Band | None]:
         """Return where another stretch of the same market, `span_ns` long, would have its means 95 times in 100.
 
-        What the record itself does not know of its market is in it, and what so short a stretch strays by.
+        What the record itself does not know of its market is in it, and what so short a stretch strays by. None where
+        no draw has a mean, as where prints with a mid so late lie in one block of a thousand.
         """
         if not len(self.sums):
             return [None for _ in HORIZONS_S]
@@ -84,7 +85,7 @@ class Markouts:
         for at, mean in enumerate(self.means()):
             drawn = known[:, at] + strays[:, at] - (mean or 0.0)
             drawn = drawn[np.isfinite(drawn)]
-            bands.append(None if mean is None else Band(*np.percentile(drawn, tails).tolist()))
+            bands.append(None if mean is None or not len(drawn) else Band(*np.percentile(drawn, tails).tolist()))
         return bands
 
     def _resampled(self, random: Generator, blocks: int) -> Reals:

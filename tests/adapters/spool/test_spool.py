@@ -358,7 +358,7 @@ def test_who_closes_is_not_held_by_a_disk_that_hangs_and_what_that_was_handed_is
         spool = await Spool(store, tmp_path, spill_s=3600, linger_s=3600).__aenter__()
         with busy_disk(spool):
             spool.put(batch(0, 100))
-            with pytest.raises(StorageError, match="not answered for 0.1 s: 100 rows are kept only if it answers"):
+            with pytest.raises(StorageError, match=r"not answered for 0\.1 s: 100 rows are kept only if it answers"):
                 await spool.close(0, disk_s=0.1)
             with pytest.raises(Refused, match="another process keeps its ticks here"):
                 await Spool(store, tmp_path, **QUICK).__aenter__()

@@ -17,6 +17,7 @@ from bmv.backtest.sweep import cli, markets
 from bmv.backtest.sweep.calibrate import (
     CHECKS,
     MEANS,
+    PARAMS,
     RESULT,
     STARTS,
     Case,
@@ -227,12 +228,18 @@ def test_a_market_that_a_record_has_is_not_swept_again(tmp_path: Path) -> None:
         file.write(b'{"nature":"fa')  # Killed while it wrote.
     calibrate(tmp_path / "b", asked, 1, told.append, rows=20_000, params=FEW, record=record)
     assert len(told) == 1
+    for asked_now in ({"rows": 30_000, "params": FEW}, {"rows": 20_000, "params": FEW[:1]}):
+        with pytest.raises(
+            DataError, match=r"line 1: expected (rows 30000|params \['[^']*'\]), as asked for now, found"
+        ):
+            calibrate(tmp_path / "c", asked, 1, told.append, record=record, **asked_now)
     record.write_bytes(record.read_bytes().replace(b'"code":"', b'"code":"0'))
     with pytest.raises(DataError, match="line 1: was swept by another version of bmv"):
         calibrate(tmp_path / "c", asked, 1, told.append, rows=20_000, params=FEW, record=record)
-    record.write_text("{\n")
+    record.write_text("{\n{")
     with pytest.raises(DataError, match="line 1: expected a market as a line of JSON"):
         calibrate(tmp_path / "c", asked, 1, told.append, rows=20_000, params=FEW, record=record)
+    assert record.read_text() == "{\n{", "what is refused is left as it was"
 
 
 def test_a_market_is_judged_by_itself_whichever_come_before_it(tmp_path: Path) -> None:
@@ -285,7 +292,8 @@ def test_the_command_fails_where_the_verdict_is_wrong_too_often(tmp_path: Path) 
     names = ["net", "quoting", "market", "dsr", "pbo", "fills", "holdout_net", "holdout_quoting"]
     names += [f"{name}_mean" for name in MEANS]
     wrong = Case("fair", 5, "up10")._asdict() | dict.fromkeys(names, 1.0) | {"worth": True, "failed": []}
-    (tmp_path / "kinds.jsonl").write_bytes(orjson.dumps(wrong | {"code": product_hash()}) + b"\n")
+    terms = {"code": product_hash(), "rows": markets.ROWS_MAX, "params": PARAMS}
+    (tmp_path / "kinds.jsonl").write_bytes(orjson.dumps(wrong | terms) + b"\n")
 
     made = bmv(
         "sweep", "calibrate", "--fair", 1, "--edge", 0, "--seed", 5, "--trend", "up10", "--record", "kinds.jsonl",

@@ -260,6 +260,26 @@ def test_sets_without_ratios_are_said_to_have_none_and_why(ticks: Path, tmp_path
     assert told.endswith("of tape are less than a day")
 
 
+@pytest.mark.parametrize(
+    ("spelling", "ratio"),
+    [
+        ("sharpe", True), ("-sortino", True), ("net_per_drawdown", True), ("statistics.ratios.calmar", True),
+        ("net", False), ("statistics.activity.net_bps", False), ("sharpe_mine.py:score", False),
+        ("statistics.ratios.py:score", False),
+    ],
+)  # fmt: skip
+def test_a_function_of_a_users_own_is_no_ratio_whatever_its_file_is_called(
+    spelling: str, ratio: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("sharpe_mine.py", "statistics.ratios.py"):
+        Path(name).write_text("def score(summary):\n    return 1.0\n")
+
+    (asked,) = objectives_of(spelling)
+
+    assert asked.is_ratio is ratio
+
+
 def test_a_set_that_trades_nothing_has_no_ratio_of_earnings_to_risk() -> None:
     (asked,) = objectives_of("net_per_drawdown")
     figures = {"net": 3.0, "max_drawdown_quote": 0.0, "no_ratio": "nothing was traded"}

@@ -11,7 +11,7 @@ at the start. A verdict that takes the market's drift for skill is wrong on thos
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from math import ceil, floor, sqrt
 from pathlib import Path
@@ -88,6 +88,20 @@ class Case(NamedTuple):
         return [word for word, plain in ((self.trend, "none"), (self.start, "half")) if word != plain]
 
 
+class Recorded(NamedTuple):
+    """What a record has.
+
+    Args:
+        markets: That need not be swept again.
+        size: Bytes of its whole lines.
+        half: Bytes behind them, which a killed calibration left half written.
+    """
+
+    markets: Mapping[Case, Json]
+    size: int
+    half: int
+
+
 def cases(
     fair: int, edge: int, seed: int, trends: Sequence[Trend] = ("none",), starts: Sequence[Start] = ("half",)
 ) -> list[Case]:
@@ -124,19 +138,22 @@ def calibrate(
         keep: Whether tapes and sweeps stay where they were made.
         rows: Length of each market.
         params: What is swept.
-        record: A file that gets a line a market; a market that it has is not swept again.
+        record: A file that gets a line a market; a market that it has is not swept again. `DataError` where it was
+            swept by other code, at another length or over other sets, or can't be read.
     """
     started = time.perf_counter()
-    known, found = _recorded(record), list[Json]()
+    terms: Json = {"code": product_hash(), "rows": rows, "params": [*params]}
+    recorded, found = _recorded(record, terms), list[Json]()
     with writing(out):
         out.mkdir(parents=True, exist_ok=True)
+    _cut_off(record, recorded)
     with _register_at(out / REGISTER):
         for case in asked:
-            if case in known:
-                found.append(known[case])
+            if case in recorded.markets:
+                found.append(recorded.markets[case])
                 continue
             found.append(_judged(out / case.name, case, workers, rows, params))
-            _write_down(record, found[-1])
+            _write_down(record, found[-1] | terms)
             told(found[-1])
             if not keep:
                 shutil.rmtree(out / case.name)
@@ -147,16 +164,11 @@ def calibrate(
     return result
 
 
-def _recorded(path: Path | None) -> dict[Case, Json]:
-    """Return the markets that a file has; `DataError` where they were swept by other code, or can't be read.
-
-    What a killed calibration left half written at its end is cut off first.
-    """
+def _recorded(path: Path | None, terms: Json) -> Recorded:
+    """Return the markets that a file has; `DataError` where they were swept on other terms, or can't be read."""
     if path is None or not path.exists():
-        return {}
-    *lines, half = path.read_bytes().split(b"\n")
-    if half:
-        os.truncate(path, path.stat().st_size - len(half))
+        return Recorded({}, 0, 0)
+    *lines, half = (whole := path.read_bytes()).split(b"\n")
     known = dict[Case, Json]()
     for number, line in enumerate(lines, 1):
         try:
@@ -164,16 +176,30 @@ def _recorded(path: Path | None) -> dict[Case, Json]:
             case = Case(market["nature"], market["seed"], market["trend"], market["start"])
         except (orjson.JSONDecodeError, KeyError, TypeError):
             raise DataError(f"{path}, line {number}: expected a market as a line of JSON; take the line out") from None
-        if market.get("code") != product_hash():
+        if market.get("code") != terms["code"]:
             raise DataError(f"{path}, line {number}: was swept by another version of bmv: begin another file")
+        for name in ("rows", "params"):
+            if market.get(name) != terms[name]:
+                raise DataError(
+                    f"{path}, line {number}: expected {name} {terms[name]}, as asked for now,"
+                    f" found {market.get(name)}: begin another file"
+                )
         known[case] = market
-    return known
+    return Recorded(known, len(whole) - len(half), len(half))
+
+
+def _cut_off(path: Path | None, recorded: Recorded) -> None:
+    """Take away what a killed calibration left half written at the end of a record, if nobody wrote on meanwhile."""
+    if path is not None and recorded.half:
+        with writing(path, "record"):
+            if path.stat().st_size == recorded.size + recorded.half:
+                os.truncate(path, recorded.size)
 
 
 def _write_down(path: Path | None, market: Json) -> None:
     if path is not None:
         with writing(path.parent), path.open("ab") as file:
-            file.write(orjson.dumps(market | {"code": product_hash()}) + b"\n")
+            file.write(orjson.dumps(market) + b"\n")
 
 
 def _judged(folder: Path, case: Case, workers: int | None, rows: int, params: Sequence[str]) -> Json:

@@ -14,12 +14,13 @@ from bmv.backtest.contracts import units_of
 from bmv.backtest.folder import SUMMARY, put, writing
 from bmv.backtest.numbers import Json
 from bmv.backtest.sweep.plan import Plan, spelt
-from bmv.backtest.sweep.ranking import LISTS, Ranking, columns_of, front, rank
+from bmv.backtest.sweep.ranking import Ranking, columns_of, front, rank
 from bmv.backtest.sweep.reading import ACCOUNTS, BEST, BESTS, PAGE, RESULTS, TRIALS, VERSION, read
 from bmv.backtest.sweep.study import STATES, Study
 from bmv.backtest.sweep.tapes import Split, config_of
 from bmv.backtest.sweep.trial import Made
 from bmv.backtest.sweep.tried import Tried
+from bmv.backtest.sweep.validation.quoting import LISTS
 from bmv.backtest.sweep.validation.verdict import judge
 from bmv.backtest.sweep.work import Task, Work, trading
 from bmv.backtest.wording import currencies

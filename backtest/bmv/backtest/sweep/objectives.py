@@ -57,7 +57,7 @@ NAMED: dict[str, Callable[[Figures], float | None]] = {
 }
 
 
-RATIOS = ("net_per_drawdown", "sharpe", "sortino", "statistics.ratios.")  # How their names begin.
+RATIOS = {"net_per_drawdown", "sharpe", "sortino"}  # So are those below `statistics.ratios` in a summary.
 
 
 class Objective(NamedTuple):
@@ -92,7 +92,8 @@ class Objective(NamedTuple):
     @property
     def is_ratio(self) -> bool:
         """Whether it sets earnings against risk, which few runs are long enough for."""
-        return self.spelling.startswith(RATIOS)
+        in_summary = self.spelling.startswith("statistics.ratios.") and ".py:" not in self.spelling
+        return self.spelling in RATIOS or in_summary
 
     @property
     def direction(self) -> str:

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from bmv.backtest.sweep.objectives import Objective
 from bmv.backtest.sweep.space import Axis
 from bmv.backtest.sweep.study import Row, Study
+from bmv.backtest.sweep.validation.quoting import LISTS
 
-LISTS = ("returns", "held", "mids")  # What each set earned and held; see `bmv.backtest.sweep.validation.quoting`.
 FIXED = ("trial", "state", "reason", "digest", "net", "feasible", *LISTS)
 FIGURES = (
     "quoting", "market", "events", "orders", "fills", "cancels", "volume", "spread", "inventory", "fees", "net_vs_hold",

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from bmv.backtest.register import OwnRegister
 from bmv.backtest.register import Row as Entry
 from bmv.backtest.sweep.study import Row
-from bmv.backtest.sweep.validation.quoting import accounts
+from bmv.backtest.sweep.validation.quoting import LISTS, accounts
 from bmv.backtest.sweep.validation.sharpe import sharpe
 from bmv.backtest.userfolders import TRIALS
 from bmv.ports.errors import BmvError
@@ -92,4 +92,4 @@ class Entries:
 
 def _ratio(row: Row) -> float | None:
     """Return the Sharpe ratio of what quoting earned, per period."""
-    return sharpe(accounts(*([row[name]] for name in ("returns", "held", "mids"))).quoting()[:, 0])
+    return sharpe(accounts(*([row[name]] for name in LISTS)).quoting()[:, 0])

@@ -12,6 +12,7 @@ from bmv.backtest.numbers import Json, at, finite, ratio
 from bmv.backtest.sweep.marks import STILL
 from bmv.backtest.sweep.reading import Sweep
 from bmv.backtest.sweep.validation.overfitting import best_of_halves
+from bmv.backtest.sweep.validation.quoting import LISTS
 from bmv.backtest.sweep.validation.verdict import accounts_of
 from bmv.backtest.wording import percent, plain
 
@@ -197,9 +198,9 @@ def halves(sweep: Sweep, blocks: int) -> tuple[NDArray[np.float64], NDArray[np.f
     trials have no account of their periods, or fewer than two a block.
     """
     choice = sweep.complete.filter(pl.col("feasible"))
-    if not {"returns", "held", "mids"} <= set(choice.columns):
+    if not {*LISTS} <= set(choice.columns):
         return None
-    whole = choice.drop_nulls(["returns", "held", "mids"])
-    if len(whole) < 2 or any(whole[name].list.len().n_unique() != 1 for name in ("returns", "held", "mids")):
+    whole = choice.drop_nulls(LISTS)
+    if len(whole) < 2 or any(whole[name].list.len().n_unique() != 1 for name in LISTS):
         return None
     return best_of_halves(accounts_of(whole), blocks, HALVES)

@@ -31,6 +31,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+LISTS = ("returns", "held", "mids")  # Columns of the trials that are a list each: the arguments of `accounts`.
+
 Floats = NDArray[np.float64]
 Wholes = NDArray[np.int64]
 

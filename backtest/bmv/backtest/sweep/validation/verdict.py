@@ -17,7 +17,7 @@ from bmv.backtest.sweep.validation import sharpe as ratios
 from bmv.backtest.sweep.validation.folds import Fold, Metric, Step, step, walk_forward
 from bmv.backtest.sweep.validation.overfitting import cscv
 from bmv.backtest.sweep.validation.plateau import plateau
-from bmv.backtest.sweep.validation.quoting import Accounts, accounts
+from bmv.backtest.sweep.validation.quoting import LISTS, Accounts, accounts
 from bmv.backtest.wording import money_decimals, percent, plain, significant
 from bmv.ports.errors import DataError
 
@@ -167,7 +167,7 @@ def _search(frame: pl.DataFrame, objective: str, direction: str, currency: str, 
 
 def accounts_of(complete: pl.DataFrame) -> Accounts:
     """Return what each complete trial earned and held; `DataError` where one has other periods than the rest."""
-    for name in ("returns", "held", "mids"):
+    for name in LISTS:
         lengths = complete[name].list.len()
         odd = complete.filter(lengths != lengths[0])
         if len(odd):
@@ -175,7 +175,7 @@ def accounts_of(complete: pl.DataFrame) -> Accounts:
                 f"trials: column {name}: trial {odd['trial'][0]} has {len(odd[name][0])} figures,"
                 f" expected {lengths[0]} as in trial {complete['trial'][0]}"
             )
-    return accounts(*(_matrix(complete[name]) for name in ("returns", "held", "mids")))
+    return accounts(*(_matrix(complete[name]) for name in LISTS))
 
 
 def _matrix(lists: pl.Series) -> NDArray[np.int64]:
@@ -307,7 +307,7 @@ def _holdout(search: Search, holdout: Mapping[str, Any] | None) -> tuple[Json, R
     if holdout is None or not len(holdout["returns"]):
         text = "There is no holdout: no stretch of time was kept from the search to try the best set on."
         return {"net": None, "quoting": None, "market": None}, Reason(None, text)
-    held = accounts(*([holdout[name]] for name in ("returns", "held", "mids")))
+    held = accounts(*([holdout[name]] for name in LISTS))
     returns, fills = held.quoting()[:, 0], int(holdout["fills"])
     moving, parts = int(np.count_nonzero(held.change)), _parts(held.change[:, 0], returns, search.quantum)
     sure = ratios.psr(returns)
