@@ -20,6 +20,7 @@ from bmv.backtest.sweep.progress import columns
 
 ENCODINGS = ["ascii", "latin-1", "cp1252"]
 AXES = "--param grid.bid.first_bps=2:4:1 --param pivot.window_s=10:20:10"
+IN_ALL = {"--help", "data synth lake --seed 3 --rows 3000", "backtest demo.toml --data lake --out one", "show one"}
 MAIN_PATHS = [
     "--help", "--version", "data --help", "sweep --help", "sweep run --help", "backtest --help", "db --help",
     "init my.toml", "config check demo.toml", "config show demo.toml", "config schema",
@@ -58,19 +59,20 @@ def said(words: str, encoding: str, monkeypatch: pytest.MonkeyPatch) -> tuple[in
 def test_every_command_comes_to_its_end_on_a_stream_of_few_characters(
     encoding: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Every one on the stream that has the fewest, those that print most kinds of characters on the others."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "80")
     Path("demo.toml").write_text(DEMO.read_text("utf-8"), "utf-8")
     Path("db.toml").write_text(DEMO.read_text("utf-8") + '\n[storage]\njournal = "sqlite:j.sqlite"\n', "utf-8")
     wrote = dict[str, str]()
 
-    for words in MAIN_PATHS:
+    for words in (words for words in MAIN_PATHS if encoding == "ascii" or words in IN_ALL):
         code, out, err = said(words, encoding, monkeypatch)
         assert code == 0, (words, out, err)
         wrote[words] = out
 
     assert "net above holding" in wrote["show one"]
-    assert json.loads(wrote["show one --json"])["symbol"] == "SOL/USDC"
+    assert encoding != "ascii" or json.loads(wrote["show one --json"])["symbol"] == "SOL/USDC"
     assert {words.split()[0] for words in MAIN_PATHS} >= set(COMMANDS)
     assert "−" in (tmp_path / "one" / "report.html").read_text("utf-8")
 

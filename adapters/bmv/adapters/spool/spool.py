@@ -13,7 +13,8 @@ A busy machine may run neither task for a while, and who puts may never let the 
 them: where memory is full it moves the queue into a segment itself. One thread of its own does all that is done on the
 disk, and `put` waits for it: `wait_s` at most, whatever the number of segments that it needs, and no longer than that
 after a segment was begun. A disk that hangs costs a trading loop no more than that, once, and nothing at all if the
-keeper had begun the segment earlier, as it does when memory is half full. A recorder, which may wait but should let its loop run meanwhile, calls `record` in place of `put`.
+keeper had begun the segment earlier, as it does when memory is half full. A recorder, which may wait but should let its
+loop run meanwhile, calls `record` in place of `put`.
 
 Nothing is kept twice: a segment goes when the store has acknowledged all of it, and what is sent again the store knows
 by its numbers. Only where memory is full and the disk refuses, or has not answered within `wait_s`, are the newest rows
