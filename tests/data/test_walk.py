@@ -1,8 +1,10 @@
 """Every command finds the same days in a lake, whatever else lies there, and names what it passes over."""
 
 import json
+import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -21,6 +23,7 @@ from bmv.ports.market import Market
 
 DAY = "2025-09-03.parquet"
 MARKET = Market("SOL/USDC", Decimal("0.01"), Decimal("0.001"))
+NOBODY = 65534
 
 
 @pytest.fixture(scope="module")
@@ -166,3 +169,56 @@ def test_what_the_lake_keeps_for_itself_is_no_stray(lake: Path) -> None:
     (lake / ".lock").write_bytes(b"")
 
     assert look(market).strays == walked(lake).strays == []
+
+
+@contextmanager
+def no_root() -> Iterator[None]:
+    """Have no more rights than any user has: nothing is shut to root."""
+    before = os.geteuid()
+    if before == 0:
+        os.seteuid(NOBODY)
+    try:
+        yield
+    finally:
+        os.seteuid(before)
+
+
+def test_what_may_not_be_looked_into_is_a_stray(
+    lake: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (lake / "synthetic" / "ETH-USDC").mkdir()
+    shutil.copy(lake / "synthetic" / "SOL-USDC" / DAY, lake / "synthetic" / "ETH-USDC" / DAY)
+    (lake / "synthetic" / "ETH-USDC").chmod(0o744 if os.geteuid() == 0 else 0o400)  # It can be listed, not entered.
+    (lake / "lost+found").mkdir(mode=0o000)
+    lake.parent.chmod(0o755)
+    monkeypatch.chdir(lake.parent)  # The folders above are root's own.
+    root, strays = Path("lake"), ["lake/lost+found: can't be read", f"lake/synthetic/ETH-USDC/{DAY}: can't be read"]
+    day = root / "synthetic" / "SOL-USDC" / DAY
+
+    with no_root():
+        found, code = walked(root), main(["data", "list", "--lake", "lake"])
+    err = capfd.readouterr().err
+
+    assert (code, list(found.files), sorted(map(str, found.strays))) == (0, [day], strays)
+    assert err.count("warning: ") == 1
+    assert all(stray in err for stray in strays)
+
+
+def test_what_may_not_be_read_is_refused_by_its_name(
+    lake: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    lake.parent.chmod(0o755)
+    monkeypatch.chdir(lake.parent)
+    Path("prints.csv").write_text("ts,price,size,side\n1756900000000,1,1,buy\n")
+    for shut in ("lake", "prints.csv"):
+        Path(shut).chmod(0o000)
+
+    with no_root():
+        codes = [main(["data", "check", word]) for word in ("lake", f"lake/{DAY}", "prints.csv")]
+    Path("lake").chmod(0o755)  # So that it can be removed.
+    err = capfd.readouterr().err
+
+    assert codes == [4, 4, 4]
+    assert "lake: no *.parquet files in this folder; passed over: lake: can't be read\n" in err
+    assert f"lake/{DAY}: can't be read: Permission denied" in err
+    assert "prints.csv: can't be read: Permission denied" in err

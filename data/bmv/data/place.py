@@ -37,6 +37,8 @@ def is_url(name: object) -> bool:
     return "://" in str(name)
 
 
-def unreachable(path: Path, error: Exception) -> DataError:
-    """Say what a store said: each fails in its own words, for no network, no such bucket, no key to it."""
-    return DataError(f"{path}: the object store can't be read: {type(error).__name__}: {error}")
+def unread(path: Path, error: Exception) -> DataError:
+    """Say what kept a path from being read; a store says it in its own words: no network, no such bucket, no key."""
+    if is_url(path):
+        return DataError(f"{path}: the object store can't be read: {type(error).__name__}: {error}")
+    return DataError(f"{path}: can't be read: {(isinstance(error, OSError) and error.strerror) or error}")

@@ -8,6 +8,7 @@ The rule, for every command that is given a lake, a part of one, or any folder o
 * A lake's days lie two folders down, VENUE/SYMBOL. Where none lie there, those nearest to the top are meant: it is the
   folder of a venue, or of a market. Days that lie elsewhere, say in a folder of copies, are strays.
 * Without any day every Parquet file is meant.
+* What may not be looked into, as the `lost+found` of a disk, is a stray.
 
 A stray is never an error, and never passed over without a word: it may be a day that somebody believes is read.
 """
@@ -19,7 +20,7 @@ from datetime import date
 from pathlib import Path
 from typing import NamedTuple
 
-from bmv.data.place import is_url, unreachable
+from bmv.data.place import is_url, unread
 from bmv.ports.errors import DataError
 
 LOG = logging.getLogger(__name__)
@@ -29,6 +30,7 @@ LEVEL = 2  # So many folders down lie the days of a lake.
 NAMED = 5  # So many strays are named in a warning; the others are counted.
 CLUTTER = (".DS_Store", "Thumbs.db", "desktop.ini")  # Of file managers.
 NO_DAY = "no day of a lake"
+SHUT = "can't be read"
 
 
 class Stray(NamedTuple):
@@ -74,18 +76,23 @@ def walked(root: Path) -> Walk:
 def look(folder: Path) -> Folder:
     """Return what lies in `folder`; nothing where there is no such folder, or it is gone by now."""
     folders, days, files, strays, others = list[Path](), list[Path](), list[Path](), list[Stray](), list[Path]()
-    for path in _inside(folder):
-        if path.name.startswith("._") or path.name in CLUTTER:
-            strays.append(Stray(path, "left by a file manager"))
-        elif path.name[:1] in ("", "."):
+    try:
+        inside = _inside(folder)
+    except PermissionError:
+        return Folder([], [], [], [Stray(folder, SHUT)])
+    for path in inside:
+        if path.name[:1] in ("", ".") and not _is_clutter(path):
             continue  # Ours, as `.live` and `.lock`, or of tools that keep to themselves.
-        elif nowhere := leads_nowhere(path):
-            strays.append(Stray(path, nowhere))
-        elif path.is_dir():
-            if day_named(path):
-                strays.append(Stray(path, "a folder in place of a day's file"))
-            else:
-                folders.append(path)
+        try:
+            why, is_folder = _fault(path), path.is_dir()
+        except PermissionError:  # Its folder may be listed but not entered, or it is a link into such a one.
+            why, is_folder = SHUT, False
+        except OSError as error:
+            raise unread(path, error) from error
+        if why:
+            strays.append(Stray(path, why))
+        elif is_folder:
+            folders.append(path)
         elif path.suffix == SUFFIX:
             (days if day_named(path) else files).append(path)
         else:
@@ -94,6 +101,17 @@ def look(folder: Path) -> Folder:
         manifests = {path.with_suffix(MANIFEST) for path in days}
         strays += [Stray(path, NO_DAY) for path in others if path not in manifests]
     return Folder(folders, days, files, strays)
+
+
+def _fault(path: Path) -> str:
+    """Say what makes a thing a stray, wherever it lies; empty where nothing does."""
+    if _is_clutter(path):
+        return "left by a file manager"
+    return leads_nowhere(path) or ("a folder in place of a day's file" if day_named(path) and path.is_dir() else "")
+
+
+def _is_clutter(path: Path) -> bool:
+    return path.name.startswith("._") or path.name in CLUTTER
 
 
 def day_named(path: Path) -> date | None:
@@ -128,7 +146,7 @@ def warn_of(strays: Iterable[Stray], root: Path) -> None:
 def files_below(path: Path) -> list[Path]:
     """Return the Parquet files that a path means: itself, or those that its folder means; strays are warned of.
 
-    `DataError` where there are none, or the store that holds them can't be asked.
+    `DataError` where there are none, or they can't be looked at.
     """
     try:
         if path.is_dir():
@@ -138,9 +156,9 @@ def files_below(path: Path) -> list[Path]:
     except DataError:
         raise
     except Exception as error:
-        if not is_url(path):
+        if not (is_url(path) or isinstance(error, OSError)):
             raise
-        raise unreachable(path, error) from error
+        raise unread(path, error) from error
     raise DataError(f"{path}: {leads_nowhere(path) or 'no such file or folder'}")
 
 
@@ -184,6 +202,6 @@ def _inside(folder: Path) -> list[Path]:
     except (FileNotFoundError, NotADirectoryError):
         return []
     except Exception as error:
-        if not is_url(folder):
+        if isinstance(error, PermissionError) and not is_url(folder):
             raise
-        raise unreachable(folder, error) from error
+        raise unread(folder, error) from error

@@ -11,6 +11,7 @@ import polars as pl
 from bmv.data.importers.meaning import plain
 from bmv.data.importers.text import Cells, first_line
 from bmv.data.parquet import ROW
+from bmv.data.place import unread
 from bmv.ports.errors import DataError, UsageError
 
 SHOWN = 60  # Characters of a line in a message.
@@ -150,13 +151,17 @@ def _chosen(forms: Sequence[Form], path: Path, name: str | None, options: Option
 
 
 def refuse_nothing(path: Path) -> None:
-    """Raise `DataError` where there is no file, or nothing in it."""
-    if path.is_dir():
-        raise DataError(f"{path}: is a folder; expected files, such as {path}/*.csv")
-    if not path.is_file():
-        raise DataError(f"{path}: no such file")
-    if not path.stat().st_size:
-        raise DataError(f"{path}: is empty")
+    """Raise `DataError` where there is no file, or nothing in it, or it may not be read."""
+    try:
+        if path.is_dir():
+            raise DataError(f"{path}: is a folder; expected files, such as {path}/*.csv")
+        if not path.is_file():
+            raise DataError(f"{path}: no such file")
+        with path.open("rb") as file:
+            if not file.read(1):
+                raise DataError(f"{path}: is empty")
+    except OSError as error:
+        raise unread(path, error) from error
 
 
 def _expected(path: Path) -> str:
