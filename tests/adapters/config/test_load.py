@@ -283,11 +283,37 @@ def test_a_strategy_of_ones_own_needs_no_grid(good: Path) -> None:
     assert load(good, (), {}).grid.bid.levels == 0
 
 
-def test_a_password_is_refused_and_not_repeated(good: Path) -> None:
+@pytest.mark.parametrize(
+    "word",
+    [
+        "postgresql://me:hunter2@db/bmv",
+        "postgresql:me:hunter2@db/bmv",
+        "postgresql://me:a hunter2@db/bmv",
+        "host=db password=hunter2",
+    ],
+)
+@pytest.mark.parametrize("key", ["storage.journal", "strategy", "market.symbol", "grid.bid.levels"])
+def test_a_password_is_refused_and_not_repeated(good: Path, key: str, word: str) -> None:
     with pytest.raises(ConfigError) as refused:
-        load(good, ["storage.journal=postgresql://me:hunter2@db/bmv"], {})
+        load(good, [f"{key}={word}"], {})
 
-    assert "holds a password" in str(refused.value)
+    assert f"{key} = " in str(refused.value)
+    assert "***" in str(refused.value)
+    assert "hunter2" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"live": {"endpoints": ["https://ok.example", {"at": "postgresql:me:hunter2@db/bmv"}]}},
+        {"storage": ["host=db password=hunter2"]},
+        {"host=db password=hunter2": 1},
+    ],
+)
+def test_a_password_within_a_wrong_table_is_not_repeated(wrong: dict[str, object]) -> None:
+    with pytest.raises(ConfigError) as refused:
+        build(version=1, **wrong)
+
     assert "hunter2" not in str(refused.value)
 
 

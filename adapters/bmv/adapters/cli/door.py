@@ -2,7 +2,6 @@
 
 import logging
 import os
-import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -10,14 +9,13 @@ from typing import Any, TextIO, cast
 
 import click
 
+from bmv.adapters.postgres.dsn import SECRET
 from bmv.ports.errors import UsageError
 
 WHERE = (
     "it belongs in PGPASSWORD, ~/.pgpass or a service file (postgresql://USER@HOST/DATABASE then does without); "
     "for an object store in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; a key of an endpoint in the configuration"
 )
-
-SECRET = re.compile("pass|pwd", re.IGNORECASE)
 
 
 def refuse_passwords(words: Sequence[str]) -> None:

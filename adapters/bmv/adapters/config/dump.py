@@ -10,7 +10,7 @@ from operator import getitem
 from typing import Any
 
 from bmv.adapters.config.fields import Section, keys_of
-from bmv.adapters.config.masking import mask_url
+from bmv.adapters.config.masking import mask_value
 from bmv.adapters.config.schema import Config, Contract
 
 ONE_LINE = (Contract,)  # Tables that stand as the value of one key, beside those that name a model.
@@ -47,7 +47,7 @@ def _mask(value: Any) -> Any:  # Any: whatever a key may hold.
         return {name: _mask(inner) for name, inner in value.items()}
     if isinstance(value, list):
         return [_mask(each) for each in value]
-    return mask_url(value) if isinstance(value, str) else value
+    return mask_value(value) if isinstance(value, str) else value
 
 
 def _lines(name: str, values: Iterable[tuple[str, Any]]) -> list[str]:  # Any: whatever a key may hold.

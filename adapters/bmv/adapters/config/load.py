@@ -16,6 +16,7 @@ from pydantic import ValidationError
 
 from bmv.adapters.config.check import check
 from bmv.adapters.config.fields import Section, keys_of, section_of
+from bmv.adapters.config.masking import mask_text
 from bmv.adapters.config.problems import at_fault, concerns, explain, refuse, shown
 from bmv.adapters.config.schema import Config, with_empty_sides
 from bmv.ports.errors import ConfigError, UsageError
@@ -273,7 +274,7 @@ def _validated(table: Table, source: str, given: Mapping[str, str], grid_optiona
     except ValidationError as error:
         problems = explain(error, Config, lambda key: _where(key, given))
         problems += _problems_beside(table, at_fault(error, Config), grid_optional)
-        raise ConfigError("\n".join(f"{source}: {each}" for each in problems)) from None
+        raise ConfigError("\n".join(mask_text(f"{source}: {each}") for each in problems)) from None
     refuse(check(config, grid_optional=grid_optional), source)
     return config
 

@@ -6,13 +6,12 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 from urllib.parse import unquote, unquote_plus
 
-from bmv.adapters.postgres.dsn import PLAIN, is_database
+from bmv.adapters.postgres.dsn import PLAIN, SECRET, is_database
 
 MASK = "***"
 # Up to the last `@`, wherever it stands: a password may hold `/`, `?` and `#`, which nobody has percent-encoded.
 PASSWORD = re.compile(r"((?::/|//)/*[^/@:]*):.+(?=@)", re.DOTALL)
 QUERY = re.compile(r"(?<=[?&])([^=&]*)=([^&]*)")
-SECRET = re.compile("pass(?!file)|pwd", re.IGNORECASE)  # The name of a password in a query has it in it.
 KEYWORD = re.compile(r"\b((?:ssl)?password|passwd|pwd)(\s*=\s*)('(?:[^'\\]|\\.)*'|[^\s&'\"]+)", re.IGNORECASE)
 NO_SLASH = re.compile(r"\b(postgres(?:ql)?:[^/@:\s\"']*):[^\s\"']+(?=@)", re.IGNORECASE)
 IN_TEXT = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.-]{0,30}:/|//)[^\s\"'<>`]*")  # Where a URL may stand in a text.
@@ -35,6 +34,25 @@ def mask_url(text: str) -> str:
     return f"{place}{mark}{_masked_query(query)}" if mark else place
 
 
+def mask_value(text: str) -> str:
+    """Return a text that stands by itself, as a value of a configuration does, with what is secret made unreadable.
+
+    >>> mask_value("postgresql:me:pw@db/bmv"), mask_value("postgresql://me:p w@db/bmv"), mask_value("host=db pwd=x")
+    ('postgresql:me:***@db/bmv', 'postgresql://me:***@db/bmv', 'host=db pwd=***')
+    """
+    return mask_text(mask_url(text))  # As a whole first: a password may hold what ends a URL within a text.
+
+
+def _meant(name: str) -> str:
+    """Return the name of a word of a query as it is known by, however it is spelt."""
+    return unquote_plus(name).lower()
+
+
+def _words(text: str) -> list[tuple[str, str]]:
+    """Return the words of the queries in a text, each as its name is known by, that have a value which is not masked."""
+    return [(_meant(name), value) for name, value in QUERY.findall(text) if value not in ("", MASK)]
+
+
 def _masked_query(query: str, plain: Collection[str] = ()) -> str:
     """Return a query with its values hidden, but for the plain ones.
 
@@ -44,9 +62,9 @@ def _masked_query(query: str, plain: Collection[str] = ()) -> str:
     for word in query.split("&"):
         name, equals, _ = word.partition("=")
         hidden = hidden or not equals
-        known = unquote_plus(name).lower() in plain
+        known = _meant(name) in plain
         shown.append(MASK if hidden else word if known else f"{name}={MASK}")
-        hidden = hidden or SECRET.search(unquote_plus(name)) is not None
+        hidden = hidden or SECRET.search(_meant(name)) is not None
     return "&".join(dict.fromkeys(shown))
 
 
@@ -65,8 +83,7 @@ def has_password(text: str) -> bool:
     found = PASSWORD.search(text)
     if _unmasked(found):
         return True
-    words = QUERY.findall(text)
-    return any(SECRET.search(unquote_plus(key)) and value not in ("", MASK) for key, value in words)
+    return any(SECRET.search(name) for name, _ in _words(text))
 
 
 def has_secret(text: str) -> bool:
@@ -79,8 +96,7 @@ def has_secret(text: str) -> bool:
         return True
     if ":/" not in text:
         return False
-    words = QUERY.findall(text)
-    named = any(KEY.search(name) and name not in PLAIN and value != MASK for name, value in words)
+    named = any(KEY.search(name) and name not in PLAIN for name, _ in _words(text))
     user = None if is_database(text) else USER.search(text)
     return named or (user is not None and not user.group().endswith(MASK))
 
@@ -139,7 +155,7 @@ def secrets(word: str) -> list[str]:
     matches = filter(None, (pattern.search(word) for pattern in (PASSWORD, NO_SLASH)))
     found += [match.group()[len(match.group(1)) + 1 :] for match in matches]
     if ":/" in word or "//" in word:
-        found += [value for name, value in QUERY.findall(word) if unquote_plus(name).lower() not in PLAIN]
+        found += [value for name, value in _words(word) if name not in PLAIN]
         if not is_database(word) and (user := USER.search(word)):
             found.append(user.group().lstrip(":/"))
     return sorted({form for secret in found for form in (secret, unquote(secret)) if form not in ("", MASK)})

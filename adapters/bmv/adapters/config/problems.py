@@ -9,7 +9,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from bmv.adapters.config.fields import Section, keys_of, limits_of, section_of, sections_within, unit_of
-from bmv.adapters.config.masking import mask_url
+from bmv.adapters.config.masking import mask_text, mask_value
 from bmv.adapters.config.schema import Choice, Span
 from bmv.ports.errors import ConfigError
 
@@ -26,8 +26,8 @@ KINDS = {
 
 
 def refuse(problems: Iterable[str], source: str) -> None:
-    """Raise `ConfigError` with one line a problem, each naming `source`, unless there is none."""
-    lines = [f"{source}: {each}" for each in problems]
+    """Raise `ConfigError` with one line a problem, each naming `source`, unless there is none; none holds a secret."""
+    lines = [mask_text(f"{source}: {each}") for each in problems]
     if lines:
         raise ConfigError("\n".join(lines))
 
@@ -139,7 +139,7 @@ def shown(value: object) -> str:
     """Return `value` as the file would write it, shortened and without secrets."""
     words = {True: "true", False: "false", None: "nothing"}
     text = words[value] if isinstance(value, bool | None) else str(value)
-    text = f'"{mask_url(text)}"' if isinstance(value, str) else text
+    text = f'"{mask_value(text)}"' if isinstance(value, str) else mask_value(text)
     return text if len(text) <= SHOWN_MAX else f"{text[: SHOWN_MAX - 1]}…"
 
 

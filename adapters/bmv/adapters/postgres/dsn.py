@@ -1,12 +1,13 @@
 """Where a database is, as it may be shown: nobody reads a password in what we print."""
 
+import re
 from urllib.parse import parse_qsl, quote, quote_plus, unquote, unquote_plus, urlencode, urlsplit, urlunsplit
 
 from bmv.ports.errors import ConfigError
 
 MASK = "***"
 SCHEMES = ("postgresql", "postgres")
-SECRET = ("pass", "pwd")  # What the name of a secret in a query has in it, but for that of a file.
+SECRET = re.compile("pass(?!file)|pwd", re.IGNORECASE)  # The name of a password in a query has it in it.
 # What else a query may say is shown; a word that nobody knows may be the rest of a password with an `&` in it.
 _PLAIN = (
     "host hostaddr port user dbname database passfile service options application_name sslmode sslcert sslkey "
@@ -80,7 +81,7 @@ def _shown(key: str, value: str) -> tuple[str, str]:
 
 
 def _secret(key: str) -> bool:
-    return key.lower() not in PLAIN and any(word in key.lower() for word in SECRET)
+    return SECRET.search(key) is not None
 
 
 def without_password(dsn: str) -> str:
