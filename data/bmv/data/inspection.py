@@ -12,10 +12,11 @@ import polars as pl
 from bmv.data.check import FAR_NS, Findings, Outlier, checked
 from bmv.data.contracts import Terms, in_words, terms_of
 from bmv.data.importers import FORMS, Form, Options, chosen
+from bmv.data.importers.floats import own_batches
 from bmv.data.infer import PRICES, SIZES, Values, coarsest_step, finest_lot
 from bmv.data.intake import Progress, Taken, judge, judge_whole, refusal_of, refuse_bad
 from bmv.data.lake import market_of, refuse_altered
-from bmv.data.parquet import ROW, parquet_batches, parquet_columns
+from bmv.data.parquet import ROW, parquet_columns
 from bmv.data.place import is_url
 from bmv.data.quality import CROSSED_MAX, utc
 from bmv.data.schema import LAKE
@@ -219,7 +220,7 @@ def _opened(
     path: Path, tick_size: Decimal | None, lot_size: Decimal | None, form: str | None, options: Options
 ) -> Opened:
     if form is None and path.suffix == ".parquet" and path.is_file() and "ts_ns" in parquet_columns(path):
-        return Opened("lake", market_of(path), False, _lake_rows, (), (), terms_of(path))
+        return Opened("lake", market_of(path), False, partial(_lake_rows, options), (), (), terms_of(path))
     if is_url(path) and path.suffix != ".parquet":
         raise UsageError(f"{path}: expected Parquet; other forms are read from this machine")
     read = chosen(FORMS, path, form, options)
@@ -236,9 +237,9 @@ def _opened(
     return Opened(read.name, market, inferred, rows, read.unused(path, options), notes, terms)
 
 
-def _lake_rows(taken: Taken) -> Iterator[pl.DataFrame]:
+def _lake_rows(options: Options, taken: Taken) -> Iterator[pl.DataFrame]:
     refuse_altered(taken.path)
-    for part in parquet_batches(taken.path, list(LAKE)):
+    for part in own_batches(taken.path, options, tuple(LAKE)):
         yield judge_whole(taken, part)
 
 

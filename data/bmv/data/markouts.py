@@ -1,8 +1,9 @@
 """How hard a record is on a maker: what prints are worth to those whom they met, and how sure that is.
 
-Of each print, as in a run's own statistics: `s · (m(t + h) − p) / p` in bps, with `s` the side of who was in the book
-(1 where the aggressor sold), `p` the price of the print and `m` the mid, `h` seconds later. Every print counts the
-same, whatever its size; one whose `h` seconds reach beyond the record, or into a hole of it, does not count.
+Of each print: `s · (m(t + h) − p) / p` in bps, with `s` the side of who was in the book (1 where the aggressor sold),
+`p` the price of the print and `m` the mid, `h` seconds later. A run's own statistics measure the same of its fills, but
+divide by the mid before the fill: a record need have no quote before a print. Every print counts the same, whatever its
+size; one whose `h` seconds reach beyond the record, or into a hole of it, does not count.
 
 How far such a mean strays by chance is told by resampling blocks of the record, since prints of one moment are no
 independent ones. See Künsch, The Jackknife and the Bootstrap for General Stationary Observations, Annals of Statistics

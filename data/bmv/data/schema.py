@@ -15,6 +15,7 @@ from polars.exceptions import PolarsError
 from polars.io.plugins import register_io_source
 
 from bmv.data.files import sync, sync_folder
+from bmv.data.place import is_url
 from bmv.ports.errors import StorageError, UsageError
 from bmv.ports.market import Market
 from bmv.ports.market_data import Columns
@@ -62,6 +63,8 @@ def day_path(lake: Path, venue: str, symbol: str, day: date) -> Path:
 
 def _folder(what: str, name: str) -> str:
     folder = name.replace("/", "-")
+    if is_url(name):
+        raise UsageError(f"{what}: expected a name such as SOL/USDC, found a URL (not shown: it may hold a secret)")
     if not folder.strip() or folder[0] == "." or "\\" in folder or not folder.isprintable():
         raise UsageError(
             f"{what} {name!r}: expected a name of a folder of the lake: not empty, no dot at its beginning, "

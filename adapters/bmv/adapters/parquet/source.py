@@ -1,6 +1,7 @@
 """What a Parquet file of ticks is, before its rows are trusted: its form, its market, its times."""
 
 import re
+import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ from bmv.data.steps import in_steps
 from bmv.data.walk import day_named, files_below
 from bmv.ports.errors import DataError
 from bmv.ports.market import SPOT, Market
+
+PICKED = "; a run has no such options: give them to `bmv data convert {} OUT.parquet`, and run on OUT.parquet"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +100,7 @@ def open_one(path: Path) -> Source:
         rows, first, last = _span(path, "ts_ns" if lake else "ts", footer)
     if not rows:
         raise DataError(f"{path}: has no rows")
-    refuse_others(path, own=tuple(LAKE if lake else FLOATS))
+    refuse_others(path, tuple(LAKE if lake else FLOATS), advice=PICKED.format(shlex.quote(str(path))))
     if first is None or last is None:
         raise DataError(f"{path}: every {'ts_ns' if lake else 'ts'} is null")
     return Source(path, lake, words, rows, first, last)

@@ -36,25 +36,33 @@ def read(path: Path, options: Options) -> Iterator[pl.DataFrame]:
             raise DataError(f"{path}: column '{name}' is missing; it should be {meaning}")
         if not _fits(name, schema[name]):
             raise DataError(f"{path}: column '{name}' is {schema[name]}; it should be {meaning}")
-    refuse_others(path, options)
-    asked = [column_of(path, list(schema), name, "--only") for name in options.only]
-    some = False
-    for part in parquet_batches(path, list(dict.fromkeys([*FLOATS, *asked]))):
+    for rows in own_batches(path, options, tuple(FLOATS)):
         with readable(path):
-            rows = kept_by(path, part, options)
             made = filled(rows.with_columns(pl.col("kind").cast(pl.String), pl.col("ts").cast(pl.Int64, strict=False)))
         refuse_impossible(path, made[ROW], made["ts"], "ts")
-        some |= len(made) > 0
         yield made
+
+
+def own_batches(path: Path, options: Options, own: Sequence[str]) -> Iterator[pl.DataFrame]:
+    """Yield the columns of a form in batches, of the rows that are asked for; refuse a file as `refuse_others` does."""
+    refuse_others(path, own, options)
+    asked = [column_of(path, parquet_columns(path), name, "--only") for name in options.only]
+    some = False
+    for part in parquet_batches(path, list(dict.fromkeys([*own, *asked]))):
+        with readable(path):
+            rows = kept_by(path, part, options).select(ROW, *own)
+        some |= len(rows) > 0
+        yield rows
     if not some:
         refuse_none_kept(path, options)
 
 
-def refuse_others(path: Path, options: Options = NOTHING_SAID, own: Sequence[str] = tuple(FLOATS)) -> None:
+def refuse_others(path: Path, own: Sequence[str], options: Options = NOTHING_SAID, advice: str = "") -> None:
     """Refuse a file whose columns beside those of its form tell rows apart, such as one of several markets.
 
     Args:
         own: The columns of the form, which say of each row what it is.
+        advice: As :class:`~bmv.data.importers.sorts.Facts` has it.
     """
     with readable(path):
         schema = pl.read_parquet_schema(str(path))
@@ -68,7 +76,7 @@ def refuse_others(path: Path, options: Options = NOTHING_SAID, own: Sequence[str
         rows = kept_by(path, part, options)
         for name, values in columns.items():
             values.add(rows[name].cast(pl.String))
-    refuse_more(Facts(path, options, names, {}, columns, Signs()))
+    refuse_more(Facts(path, options, names, {}, columns, Signs(), advice))
 
 
 def _is_plain(kind: pl.DataType) -> bool:

@@ -14,10 +14,10 @@ import polars as pl
 
 from bmv.data.importers.books import shape_of
 from bmv.data.importers.form import Form, Options, column_of, filled, picked
-from bmv.data.importers.meaning import Values, plain
+from bmv.data.importers.meaning import BOUGHT, SOLD, Values, plain
 from bmv.data.importers.signs import Signs
 from bmv.data.importers.sorts import CHANGES, ONE_SIDED, RUNGS, TOP, Facts, Reading, sort_of
-from bmv.data.importers.text import BOUGHT, FALSE, SOLD, TRUE, Cells, cells, first_line, separator_of, unpacked
+from bmv.data.importers.text import FALSE, TRUE, Cells, cells, first_line, separator_of, unpacked
 from bmv.data.parquet import ROW, is_parquet, parquet_batches, parquet_columns
 from bmv.ports.errors import DataError, UsageError
 
@@ -150,7 +150,8 @@ def _looked_at(
         )
     rivals = _rivals(path, names, options, found)
     ours = {theirs for name, theirs in found.items() if name not in ("kind", "side", "buyer_maker")}
-    columns_ = {name: Values(name) for name in names if name not in ours and name not in _ignored(path, options)}
+    ignored = _ignored(path, names, options)
+    columns_ = {name: Values(name) for name in names if name not in ours and name not in ignored}
     signs = Signs()
     with _parts(path, options, _with_asked(path, options, [*ours, *columns_])) as parts:
         for part in parts:
@@ -209,9 +210,8 @@ def _names(path: Path, options: Options) -> list[str]:
     ]
 
 
-def _ignored(path: Path, options: Options) -> set[str]:
+def _ignored(path: Path, names: Sequence[str], options: Options) -> set[str]:
     """Return the columns that are passed over: those asked for, and those of forms whose meaning is known."""
-    names = _names(path, options)
     known = {name for name in names if plain(name) == "type"} if set(map(plain, names)) >= OF_DYDX else set()
     if options.header:
         known |= {name for name in names if name.startswith("column ")}
@@ -228,7 +228,8 @@ def _found(path: Path, names: Sequence[str], options: Options) -> dict[str, str]
         raise DataError(f"{path}: has no column {', '.join(sorted(missing))}; it has {', '.join(names)}")
     if twice := [name for name in dict.fromkeys(names) if names.count(name) > 1]:
         raise DataError(f"{path}: has two columns '{twice[0]}'; expected one of each name")
-    there = [name for name in names if name not in _ignored(path, options)]
+    ignored = _ignored(path, names, options)
+    there = [name for name in names if name not in ignored]
     found = {ours: _candidates(there, ours)[0] for ours in KNOWN if _candidates(there, ours)}
     found |= _times(there, found, mapping)
     if "date" in found and "date" not in mapping and plain(found.get("ts", "")) != "time":
@@ -259,7 +260,8 @@ def _rivals(
     path: Path, names: Sequence[str], options: Options, found: Mapping[str, str]
 ) -> list[tuple[str, str, str, str]]:
     """Return pairs of columns that may both be one of ours: our names of the two, and theirs."""
-    there = [name for name in names if name not in _ignored(path, options) and name not in options.columns.values()]
+    passed_over = {*_ignored(path, names, options), *options.columns.values()}
+    there = [name for name in names if name not in passed_over]
     rivals = [
         (ours, ours, found[ours], other)
         for ours in found
@@ -301,7 +303,8 @@ def _meant(part: Cells, ours: str, name: str) -> pl.Series:
 
 def _with_asked(path: Path, options: Options, wanted: Iterable[str]) -> list[str]:
     """Return the columns that are wanted, and those by which rows are picked."""
-    asked = [column_of(path, _names(path, options), name, "--only") for name in options.only]
+    names = _names(path, options) if options.only else []
+    asked = [column_of(path, names, name, "--only") for name in options.only]
     return list(dict.fromkeys([*wanted, *asked]))
 
 

@@ -8,10 +8,10 @@ import polars as pl
 
 from bmv.data.calendar import refuse_impossible
 from bmv.data.contracts import terms_of
-from bmv.data.importers.floats import refuse_others
+from bmv.data.importers.floats import own_batches
 from bmv.data.importers.form import Form, Options, filled, in_units
 from bmv.data.lake import market_of
-from bmv.data.parquet import ROW, is_parquet, parquet_batches, parquet_columns, readable
+from bmv.data.parquet import ROW, is_parquet, parquet_columns, readable
 from bmv.data.schema import LAKE, LAKE_SCHEMA
 from bmv.data.steps import KINDS
 from bmv.ports.errors import DataError
@@ -30,9 +30,8 @@ def knows(path: Path) -> bool:
 def read(path: Path, options: Options) -> Iterator[pl.DataFrame]:
     """Yield its rows in units, by the tick and the lot that the file names."""
     market = market_of(path)
-    refuse_others(path, own=tuple(LAKE))
     per_tick, per_lot = float(1 / market.tick_size), float(1 / market.lot_size)
-    for part in parquet_batches(path, list(LAKE)):
+    for part in own_batches(path, options, tuple(LAKE)):
         with readable(path):
             rows = part.with_columns(pl.col(name).cast(kind) for name, kind in LAKE_SCHEMA.items())
             made = rows.with_columns(
@@ -65,4 +64,5 @@ LAKE_DAY = Form(
     steps=steps,
     market=market,
     terms=terms_of,
+    heeds=frozenset({"only", "ignore"}),
 )

@@ -72,8 +72,11 @@ FLAGS = ("is_best_match", "best_match", "rpi", "is_rpi")
 TICK_DIRECTIONS = ("plustick", "zeroplustick", "minustick", "zerominustick")
 BOOLEANS = ("true", "false", "t", "f", "yes", "no", "0", "1")
 HASH_LENGTH_MIN = 16
-BOOK_SIDES = ("bid", "ask", "bids", "asks", "b", "a", "offer", "offers")
-PRINT_SIDES = ("buy", "sell", "b", "s", "buyer", "seller", "bought", "sold")
+# Words of a side: of who bought or sold in a print, of a bid or an ask in a book, and of either, with numbers.
+BUYERS, SELLERS = ("buy", "b", "buyer", "bought"), ("sell", "s", "seller", "sold")
+BIDS, ASKS = ("bid", "bids", "b"), ("ask", "asks", "a", "offer", "offers")
+PRINT_SIDES, BOOK_SIDES = (*BUYERS, *SELLERS), (*BIDS, *ASKS)
+BOUGHT, SOLD = (*dict.fromkeys((*BUYERS, *BIDS)), "1"), (*SELLERS, *ASKS, "-1")
 FEW = 256  # Different values of a column that are looked at; more are no words.
 LOOKED_AT = 10_000  # Cells at the beginning of a column.
 SHOWN = 4  # Of them are told.
@@ -125,8 +128,8 @@ class Values:
         self.rows += len(column)
         if self.many:
             return
-        begin = column.head(LOOKED_AT) if not self.words else column
-        for cells in (begin, column):  # Most columns that have many values show them at once.
+        # Most columns that have many values show them at once.
+        for cells in (column,) if self.words else (column.head(LOOKED_AT), column.slice(LOOKED_AT)):
             if not self.many:
                 text = cells.fill_null("").unique().str.strip_chars()
                 self.numbers &= text.filter(text != "").cast(pl.Float64, strict=False).null_count() == 0

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from bmv.data.importers.text import BOUGHT, SOLD, Cells
+from bmv.data.importers.meaning import BOUGHT, SOLD
+from bmv.data.importers.text import Cells
 
 ENOUGH, SOME = 20, 4  # Rows whose sides can be compared; fewer prove nothing, unless all of them say the same.
 

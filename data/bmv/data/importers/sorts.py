@@ -67,6 +67,7 @@ class Facts:
         names: All columns of the file.
         found: Our name of a column -> its name in the file, as named or known.
         columns: Each column that is not one of numbers of ours -> what stands in it.
+        advice: How the options that a refusal names are given; empty where the command that reads the file has them.
     """
 
     path: Path
@@ -75,6 +76,7 @@ class Facts:
     found: Mapping[str, str]
     columns: Mapping[str, Values]
     signs: Signs
+    advice: str = ""
 
     def of_role(self, role: str) -> list[str]:
         """Return the columns whose name says that they have a role, those aside that are found as one of ours."""
@@ -96,7 +98,7 @@ def sort_of(facts: Facts) -> Reading:
     if side and "side" not in found:
         found["side"] = side
     level = _level(facts)
-    _refuse_unknown(facts, {what, side, level} - {None})
+    _refuse_unknown(facts, {what, side, level} - {None}, "for some of the rows, or --column OURS={}")
     kinds = {KIND_OF.get(meaning, "depth") for meaning in words.values()}
     kind = facts.options.kind or (kinds.pop() if len(kinds) == 1 else None)
     if kinds and kind is None:
@@ -126,16 +128,23 @@ def _needed(sort: str, found: Mapping[str, str]) -> set[str]:
 
 
 def refuse_more(facts: Facts) -> None:
-    """Refuse a file whose form says what each row is, but whose other columns say more than the form has room for."""
+    """Refuse a file whose form says what each row is, but whose other columns say more than the form has room for.
+
+    It names no option but `--only` and `--ignore`: such a form heeds no other.
+    """
     _refuse_markets(facts)
-    _refuse_orders(facts)
+    for name in facts.of_role("order"):
+        raise facts.error(
+            f"column '{name}' is of single orders, whose messages are not read: say --ignore '{name}' if it says nothing"
+            f"{facts.advice}"
+        )
     for name in (*facts.of_role("what"), *facts.of_role("level"), *facts.of_role("snapshot")):
         if (values := facts.columns[name]).varies():
             raise facts.error(
                 f"column '{name}' holds {values} and says of a row more than this form does: say --ignore '{name}' if "
-                f"it says nothing, or --only '{name}={_first(values)}'"
+                f"it says nothing, or --only '{name}={_first(values)}'{facts.advice}"
             )
-    _refuse_unknown(facts, set())
+    _refuse_unknown(facts, set(), f"for some of the rows{facts.advice}")
 
 
 def _refuse_bars(facts: Facts) -> None:
@@ -151,7 +160,7 @@ def _refuse_markets(facts: Facts) -> None:
             first = min(values.words - {""})
             raise facts.error(
                 f"column '{name}' holds {values}; a tape is of one market: say which with --only '{name}={first}', or "
-                f"--ignore '{name}' if that is no market"
+                f"--ignore '{name}' if that is no market{facts.advice}"
             )
 
 
@@ -250,7 +259,8 @@ def _level(facts: Facts) -> str | None:
     return name
 
 
-def _refuse_unknown(facts: Facts, understood: set[str | None]) -> None:
+def _refuse_unknown(facts: Facts, understood: set[str | None], rest: str) -> None:
+    """Refuse columns of unknown names that may say what a row is; `rest` ends the advice, `{}` is the column's name."""
     for name, values in facts.columns.items():
         role = role_of(name)
         known = name in understood or name in facts.found.values() or role not in (None, "beside")
@@ -259,7 +269,7 @@ def _refuse_unknown(facts: Facts, understood: set[str | None]) -> None:
         if values.speaks() if role == "beside" else values.tells_rows_apart():
             raise facts.error(
                 f"column '{name}' holds {values} and may say what a row is, or of which market: say --ignore '{name}' "
-                f"if it says nothing, --only '{name}={_first(values)}' for some of the rows, or --column OURS={name}"
+                f"if it says nothing, --only '{name}={_first(values)}' {rest.replace('{}', name)}"
             )
 
 

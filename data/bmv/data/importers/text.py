@@ -19,6 +19,7 @@ import polars as pl
 from polars.exceptions import PanicException, PolarsError
 
 from bmv.data.calendar import NS_PER, YEARS, impossible, meant
+from bmv.data.importers.meaning import BOUGHT, SOLD
 from bmv.data.importers.times import (
     CLOCK_ALONE,
     CLOCK_WRITTEN,
@@ -36,8 +37,6 @@ from bmv.data.parquet import BATCH_ROWS, ROW
 from bmv.ports.errors import DataError, StorageError
 
 TRUE, FALSE = ("true", "1", "t"), ("false", "0", "f")
-BOUGHT = ("buy", "bid", "b", "1", "bids", "buyer", "bought")
-SOLD = ("sell", "ask", "s", "a", "-1", "asks", "offer", "offers", "seller", "sold")
 UNTOLD = ("unknown", "none", "n", "0", "")
 HEADER_BYTES_MAX = 1 << 16
 FEW_WORDS = 16
