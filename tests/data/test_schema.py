@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 
 from bmv.data.schema import LAKE_SCHEMA, ROW_GROUP_ROWS, day_path, write_day
+from bmv.ports.errors import UsageError
 from bmv.ports.market import Market
 from bmv.ports.market_data import Columns
 
@@ -83,3 +84,10 @@ def test_a_slash_in_a_symbol_makes_no_folder() -> None:
     path = day_path(Path("lake"), "sim", "SOL/USDC", date(2025, 9, 3))
 
     assert path == Path("lake/sim/SOL-USDC/2025-09-03.parquet")
+
+
+def test_a_url_is_no_name_of_a_folder() -> None:
+    with pytest.raises(UsageError, match=r"symbol: .*found a URL") as refused:
+        day_path(Path("lake"), "sim", "https://h/x?y=hunter2", date(2025, 9, 3))
+
+    assert "hunter2" not in str(refused.value)

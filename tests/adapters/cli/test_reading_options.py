@@ -7,6 +7,9 @@ import polars as pl
 import pytest
 
 from bmv.adapters.cli.main import main
+from bmv.adapters.parquet.source import open_one
+from bmv.data.synth import synth
+from bmv.ports.errors import DataError
 
 STEPS = ("--venue", "v", "--symbol", "X", "--tick-size", "0.01", "--lot-size", "0.25")
 TWO = "ts,symbol,price,size,side\n1756857600,BTC,9.01,1,buy\n1756857601,ETH,5,1,sell\n1756857602,BTC,9,1,sell\n"
@@ -80,3 +83,22 @@ def test_a_column_that_says_nothing_is_ignored_in_any_capitals(two: Path, tmp_pa
 
     assert main(words) == 0
     assert len(pl.read_parquet(tmp_path / "out.parquet")) == 3
+
+
+def test_a_day_of_a_lake_that_holds_two_markets_is_taken_apart_as_a_run_says(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (day,) = synth(tmp_path / "lake", rows=200)
+    words = {key: word for key, word in pl.read_parquet_metadata(day).items() if key.startswith("bmv.")}
+    both, one = tmp_path / "both.parquet", tmp_path / "OUT.parquet"
+    rows = pl.read_parquet(day)
+    rows.with_columns(symbol=pl.Series(["A", "B"] * 100)).write_parquet(both, metadata=words)
+
+    with pytest.raises(DataError, match=rf"`bmv data convert {both} OUT\.parquet`, and run on OUT\.parquet"):
+        open_one(both)
+    assert main(["data", "convert", str(both), str(one), "--only", "symbol=A"]) == 0
+    assert open_one(one).rows == 100
+    assert main(["data", "check", str(both)]) == 4
+    assert main(["data", "check", str(both), "--ignore", "symbol", "--json"]) == 0
+    assert main(["data", "check", str(both), "--only", "symbol=C"]) == 4
+    assert "--only symbol=C" in capsys.readouterr().err

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from decimal import Decimal
+import sys
 from pathlib import Path
 
 import polars as pl
@@ -340,3 +341,18 @@ def test_a_parquet_in_units_that_says_more_of_its_rows_is_refused(
 
     assert len(read(tmp_path / "ticks.parquet", Options(ignore=[name]))) == 4
     assert len(read(tmp_path / "ticks.parquet", Options(only={name: [str(more[name][0])]}))) == 2
+
+
+def test_a_file_is_opened_no_oftener_for_having_more_columns(written: Written) -> None:
+    opened = list[str]()
+    sys.addaudithook(lambda event, args: opened.append(str(args[0])) if event == "open" else None)
+    few, many = (
+        written(f"{more}.csv", f"ts,price,size{''.join(f',c{n}' for n in range(more))}\n{MS},1,1{',0' * more}\n")
+        for more in (1, 30)
+    )
+    for path in (few, many):
+        opened_before = opened.count(str(path))
+        assert len(read(path, Options())) == 1
+        opened += [f"{path.name}"] * (opened.count(str(path)) - opened_before)
+
+    assert 0 < opened.count(few.name) == opened.count(many.name)
