@@ -1,8 +1,8 @@
 """What the columns of a file say of its rows decides how they are read, or the file is refused and says how to ask."""
 
+import sys
 from collections.abc import Callable
 from decimal import Decimal
-import sys
 from pathlib import Path
 
 import polars as pl

@@ -49,7 +49,7 @@ def _meant(name: str) -> str:
 
 
 def _words(text: str) -> list[tuple[str, str]]:
-    """Return the words of the queries in a text, each as its name is known by, that have a value which is not masked."""
+    """Return name, as it is known by, and value of the words of queries that have a value which is not masked."""
     return [(_meant(name), value) for name, value in QUERY.findall(text) if value not in ("", MASK)]
 
 

@@ -135,8 +135,8 @@ def refuse_more(facts: Facts) -> None:
     _refuse_markets(facts)
     for name in facts.of_role("order"):
         raise facts.error(
-            f"column '{name}' is of single orders, whose messages are not read: say --ignore '{name}' if it says nothing"
-            f"{facts.advice}"
+            f"column '{name}' is of single orders, whose messages are not read: say --ignore '{name}' if it says "
+            f"nothing{facts.advice}"
         )
     for name in (*facts.of_role("what"), *facts.of_role("level"), *facts.of_role("snapshot")):
         if (values := facts.columns[name]).varies():
