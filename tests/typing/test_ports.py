@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from decimal import Decimal
 
+from bmv.adapters.config import Config
 from bmv.adapters.parquet.tape import ParquetTape
 from bmv.adapters.parquet.ticks import LakeTicks
 from bmv.adapters.postgres.runs import PostgresRuns
@@ -39,7 +40,7 @@ def tapes() -> Iterator[Tape]:
     """Yield one tape of each kind; none opens a file before it is asked."""
     parquet = ParquetTape(["nowhere"], Market("SOL/USDC", Decimal("0.01"), Decimal("0.001")))
     yield parquet
-    yield Watched(parquet, None)
+    yield Watched(parquet, None, Config.model_construct())
     yield DatabaseTape(Recorded("postgresql://nobody@nowhere/bmv?market=sim/SOL"), parquet.market)
 
 

@@ -13,7 +13,8 @@ from bmv.adapters.config import Config, a_kind, configured
 from bmv.adapters.config.compile import refuse_without_reference, to_ns
 from bmv.adapters.parquet.tape import ParquetTape
 from bmv.backtest import identity, plugin
-from bmv.backtest.numbers import Json
+from bmv.backtest.delays import delay_warnings
+from bmv.backtest.numbers import SECOND, Json
 from bmv.backtest.outcome import Outcome
 from bmv.backtest.result import Result
 from bmv.backtest.tables import outcome
@@ -25,6 +26,8 @@ from bmv.ports.errors import DataError, UsageError
 from bmv.ports.market_data import Columns
 
 PARQUET = b"PAR1"  # How each such file begins.
+BEGINNING = 20  # One part in so many of a tape's time shows whether a strategy does the same twice,
+BEGINNING_MIN_NS = 600 * SECOND  # or this much of it.
 EngineName = Literal["fused", "reference"]
 ShareDone = Callable[[float], None]  # Called with the share done, 0 to 1.
 
@@ -93,9 +96,9 @@ class Backtest:
             strategy=plugin.counted(strategy),
             spelling=self.config.strategy or (identity.spelling(self._function) if self._function else ""),
         )
-        tape = Watched(c.tape(), progress)
+        tape = Watched(c.tape(), progress, self.config)
         made = _by_reference(c, tape) if self.engine == "reference" else _by_loop(c, tape)
-        return Result(self.config, made, self.engine, c.tape(), self._again, known)
+        return Result(self.config, made, self.engine, c.tape(), self._again, known, tape.warnings, self._two_beginnings)
 
     def _strategy(self) -> tuple[Strategy | None, Json | None]:
         """Return the user's function, if one decides, and its identity.
@@ -107,6 +110,18 @@ class Backtest:
         if self.config.strategy:
             return plugin.load(self.config.strategy), identity.of_file(self.config.strategy)
         return None, None
+
+    def _two_beginnings(self) -> tuple[str, str]:
+        """Return the digests of two runs over the beginning of the tape; the faster engine makes both."""
+        tape = BacktestContainer(
+            config=self.config, paths=self._data, sample_ns=SECOND, start_ns=self.start_ns, end_ns=self.end_ns
+        ).tape()
+        first_ns, last_ns = tape.ends()
+        end_ns = min(first_ns + max((last_ns - first_ns) // BEGINNING, BEGINNING_MIN_NS), last_ns) + 1
+        engine: EngineName = "fused" if plugin.compiles() else "reference"
+        strategy = self._function
+        one, two = (Backtest(self.config, self._data, self.start_ns, end_ns, engine, strategy).run() for _ in range(2))
+        return one.digest, two.digest
 
     def _again(self, queue: str) -> Outcome:
         """Return the same run under another queue model; both engines come to the same, so the faster one makes it."""
@@ -183,18 +198,21 @@ def _by_loop(c: BacktestContainer, tape: "Watched") -> Outcome:
 
 
 class Watched:
-    """A tape that times its own reading and reports how far it has come."""
+    """A tape that times its own reading, reports how far it has come, and is compared with the delays of the run."""
 
-    def __init__(self, tape: ParquetTape, progress: ShareDone | None) -> None:
+    def __init__(self, tape: ParquetTape, progress: ShareDone | None, config: Config) -> None:
+        self.warnings: list[str] = []  # Of what it is run with.
         self._tape = tape
         self._progress = progress
+        self._config = config
         self._rows = 0
         self._reading = 0.0
 
     def seed(self, history_ns: int) -> Columns:
-        """Return the trades before the start."""
+        """Return the trades before the start; `DataError` where delays were recorded at another time than the rows."""
         started = time.perf_counter()
         rows = self._tape.seed(history_ns)
+        self.warnings = delay_warnings(self._config, *self._tape.ends())
         self._reading += time.perf_counter() - started
         return rows
 

@@ -2,7 +2,7 @@
 
 import os
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
@@ -12,11 +12,11 @@ import polars as pl
 
 from bmv.adapters import config as configuration
 from bmv.adapters.config import Config
-from bmv.adapters.config.schema import RecordedLatency
 from bmv.adapters.parquet.tape import ParquetTape
 from bmv.backtest import identity
 from bmv.backtest.codecache import product_hash
 from bmv.backtest.contracts import units_of
+from bmv.backtest.delays import recorded_delays
 from bmv.backtest.fit import fit_warnings
 from bmv.backtest.folder import (
     CONFIG,
@@ -41,7 +41,7 @@ from bmv.backtest.participation import participation_warnings
 from bmv.backtest.stats import breaker_warnings, statistics
 from bmv.data.files import sha256
 from bmv.data.whole import whole_folder
-from bmv.ports.errors import UsageError
+from bmv.ports.errors import DataError, UsageError
 from bmv.ports.market import SPOT
 
 if TYPE_CHECKING:
@@ -61,6 +61,8 @@ class Result:
         tape: ParquetTape,
         again: Callable[[str], Outcome],
         strategy: Json | None,
+        warnings: Sequence[str] = (),
+        two_beginnings: Callable[[], tuple[str, str]] | None = None,
     ) -> None:
         self.config = config
         self.outcome = outcome
@@ -68,6 +70,8 @@ class Result:
         self._tape = tape
         self._again = again
         self._strategy = strategy  # Its identity; None for the pivot grid.
+        self._warnings = warnings  # Of what it was run with.
+        self._two_beginnings = two_beginnings
 
     @property
     def orders(self) -> pl.DataFrame:
@@ -118,7 +122,7 @@ class Result:
             "events_per_second": round(o.counts["events"] / o.engine_seconds) if o.engine_seconds > 0 else None,
             "statistics": stats,
             "quality": quality,
-            "warnings": [*of_tape, *of_run, *told[grave:]],
+            "warnings": [*of_tape, *self._warnings, *of_run, *told[grave:]],
         }
 
     def _money(self, quanta: int) -> str:
@@ -147,6 +151,16 @@ class Result:
             "digest": o.digest,
         }
 
+    def _not_reproducible(self) -> list[str]:
+        """Return the warning that the strategy does not do the same twice, if the beginning of the tape shows it."""
+        if self._strategy is None or self._two_beginnings is None:
+            return []
+        try:
+            one, two = self._two_beginnings()
+        except DataError:  # The beginning alone can't be run, such as for its share of bad rows.
+            return []
+        return [] if one == two else [not_reproducible("the beginning of the ticks", one, two)]
+
     def figures(self) -> "dict[str, Figure]":
         """Return the report's figures, ready for a notebook."""
         from bmv.backtest import figures
@@ -169,18 +183,13 @@ class Result:
             "code": product_hash(),
             "config": configuration.digest(self.config),
             "strategy": self._strategy,
-            "latencies": {key: sha256(Path(model.file)) for key, model in self._recorded_latencies().items()},
+            "latencies": {_way(key): sha256(file) for key, file in recorded_delays(self.config).items()},
             "data": self._tape.manifest(),
             "engine": self.engine,
             "python": platform.python_version(),
             "platform": platform.platform(),
             "packages": {name: version(name) for name in PACKAGES},
         }
-
-    def _recorded_latencies(self) -> dict[str, RecordedLatency]:
-        simulation = self.config.simulation
-        models = {"entry": simulation.entry_latency_ms, "response": simulation.response_latency_ms}
-        return {key: model for key, model in models.items() if isinstance(model, RecordedLatency)}
 
     def save(self, folder: str | Path, report: bool = True) -> Path:
         """Write the run folder and return its path: it is whole or not there, and an older run in it is replaced.
@@ -193,6 +202,8 @@ class Result:
         refuse_unwritable(folder)  # Before the bracket, which takes two runs more.
         manifest = self.manifest()  # Refuses ticks that are not those that were recorded.
         summary = self.summary | ({"bracket": self.bracket} if report else {})
+        if report or self.config.strategy:  # A function is not called more often than its user knows.
+            summary = summary | {"warnings": [*self._not_reproducible(), *summary["warnings"]]}
         tables = {ORDERS: self.orders, FILLS: self.fills, EQUITY: self.equity}
         files: dict[str, Content] = {MANIFEST: manifest, CONFIG: self._config_text(), **tables, SUMMARY: summary}
         with writing(folder), whole_folder(folder, FILES) as draft:
@@ -214,3 +225,26 @@ class Result:
 
     def __repr__(self) -> str:
         return f"<Result {self.outcome!r}>"
+
+
+def _way(key: str) -> str:
+    """Return which way a delay is, of its key.
+
+    >>> _way("simulation.entry_latency_ms")
+    'entry'
+    """
+    return key.rpartition(".")[2].removesuffix("_latency_ms")
+
+
+def not_reproducible(what: str, one: str, two: str) -> str:
+    """Say of a strategy that it does not do the same twice.
+
+    Args:
+        what: What was run twice.
+        one: Digest of the first run.
+        two: Digest of the second.
+    """
+    return (
+        f"the strategy is not reproducible: {what}, run twice, came out otherwise (digests {one} and {two}); does it "
+        "draw random numbers without a seed, look at a clock, or remember another run?"
+    )

@@ -1,6 +1,10 @@
 """What `bmv data import` says before it imports: which forms there are, and which steps would fit."""
 
 import json
+import signal
+import subprocess
+import sys
+import time
 from decimal import Decimal
 from pathlib import Path
 
@@ -208,3 +212,29 @@ def test_the_steps_that_a_file_states_are_taken_where_nobody_says_others(
 
     assert main([*words[:-3], "Y", "--lake", str(tmp_path), "--lot-size", "0.25"]) == 0
     assert Lake(tmp_path).market("v", "Y") == Market("Y", Decimal("0.01"), Decimal("0.25"))
+
+
+@pytest.mark.parametrize(
+    ("asked", "code", "word"), [(signal.SIGTERM, 143, "terminated"), (signal.SIGINT, 130, "interrupted")]
+)
+def test_an_import_that_is_asked_to_end_says_what_is_kept_and_how_to_go_on(
+    asked: signal.Signals, code: int, word: str, tmp_path: Path
+) -> None:
+    rows = "".join(f"{1_756_857_600_000 + n},100.0,1.0\n" for n in range(400_000))
+    (tmp_path / "ticks.csv").write_text(f"time,price,size\n{rows}")
+    steps = ("--tick-size", "0.1", "--lot-size", "0.1")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "bmv.adapters.cli", "data", "import", "ticks.csv", "--venue", "v", "--symbol", "X", *steps],
+        cwd=tmp_path, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    deadline = time.monotonic() + 60
+    while not (tmp_path / "lake").exists() and time.monotonic() < deadline:
+        time.sleep(0.002)
+
+    process.send_signal(asked)
+    _, told = process.communicate(timeout=60)
+
+    assert process.returncode == code, told
+    assert "broken off; each day of v/X in lake is whole" in told
+    assert told.endswith(f"{word}\n")
+    assert "Traceback" not in told

@@ -1,6 +1,7 @@
 """`bmv sweep` as a user meets it: what it prints, writes and refuses."""
 
 import json
+import shlex
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -192,3 +193,19 @@ def test_a_register_that_can_not_be_written_ends_no_backtest(place: Place) -> No
 
     assert told.returncode == 0, told.stderr
     assert "not counted among the trials" in told.stderr
+
+
+def test_a_set_applied_is_run_with_what_is_set_on_its_tape(place: Place) -> None:
+    own = written(place.root, "[[sweep.tapes]]", 'name = "one"', 'data = ["lake"]', 'set = {"pivot.history_s" = 60}')
+    own.rename(place.root / "own.toml")
+    written(place.root)
+    told = place.bmv("sweep", "own.toml", *PARAMS, "--out", "own", "--no-report", "--json")
+    assert told.returncode == 0, told.stderr
+    digest = json.loads(told.stdout.splitlines()[-1])["best"]["digest"]
+
+    place.bmv("sweep", "apply", "own-best.toml", "own")
+    command = next(line for line in (place.root / "own-best.toml").read_text().splitlines() if "bmv backtest" in line)
+    run = place.bmv(*shlex.split(command.removeprefix("#"))[1:], "--no-report", "--json")
+
+    assert "--set pivot.history_s=60" in command
+    assert json.loads(run.stdout)["digest"] == digest

@@ -9,13 +9,18 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from searches import BOTH, bmv, command, environment, lake, written
+from searches import BOTH, bmv, command, configured, environment, lake, written
 
+from bmv.adapters.cli.main import main
+from bmv.adapters.config import load
 from bmv.backtest.sweep import api
+from bmv.backtest.sweep.origin import changed_since, origin_of
+from bmv.backtest.sweep.reading import TRIALS
 from bmv.backtest.sweep.study import JOURNAL, leading
 from bmv.ports.errors import DataError, StorageError
 
-TRIALS = 60
+SETS = 60
+GRID = 25  # Sets of `BOTH`.
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +31,7 @@ def ticks(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def arguments(folder: Path, ticks: Path, sampler: str) -> list[object]:
     """Return the words of a sweep of some seconds."""
     ranges = BOTH if sampler == "grid" else ("grid.bid.first_bps,grid.ask.first_bps=2:10:0.1", "pivot.window_s=10:50")
-    few = [] if sampler == "grid" else ["--sampler", sampler, "--trials", TRIALS]
+    few = [] if sampler == "grid" else ["--sampler", sampler, "--trials", SETS]
     return ["sweep", folder / "maker.toml", "--data", ticks, *(w for r in ranges for w in ("--param", r)), *few]
 
 
@@ -87,6 +92,95 @@ def test_a_line_that_a_kill_left_half_written_is_run_again(ticks: Path, tmp_path
 
     assert again.returncode == 0, again.stderr
     assert (tmp_path / "s/trials.parquet").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("asked", "code", "word"), [(signal.SIGTERM, 143, "terminated"), (signal.SIGINT, 130, "interrupted")]
+)
+def test_a_sweep_that_is_asked_to_end_says_what_is_kept_and_how_to_go_on(
+    asked: signal.Signals, code: int, word: str, ticks: Path, tmp_path: Path
+) -> None:
+    written(tmp_path)
+    words = [*arguments(tmp_path, ticks, "grid"), "--out", "s", "--json", "--no-report", "--workers", 1]
+    process = subprocess.Popen(
+        command(words), cwd=tmp_path, env=environment(tmp_path / "t"), text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    assert process.stdout is not None
+    process.stdout.readline()
+
+    process.send_signal(asked)
+    _, told = process.communicate(timeout=60)
+
+    kept = length(tmp_path / "s" / JOURNAL) - 1  # The first line is the study's.
+    assert process.returncode == code, told
+    assert 0 < kept < GRID
+    assert f"broken off; {kept} set" in told
+    assert "`bmv sweep resume s` goes on with it" in told
+    assert told.endswith(f"{word}\n")
+
+
+def test_a_journal_cut_at_any_byte_of_its_last_lines_is_gone_on_with_to_the_same_bytes(tmp_path: Path) -> None:
+    small = lake(tmp_path / "ticks", 8_000)
+    sweep = {"validation": {"periods": 16, "blocks": 4, "folds": 0}}  # Short lines.
+    plan = api.planned(configured(sweep=sweep), ["grid.bid.first_bps=1:6:1"], [str(small)])
+    folder, journal = tmp_path / "s", tmp_path / "s" / JOURNAL
+    api.begin(folder, plan)
+    api.go_on(folder, plan, workers=1, report=False)
+    whole, trials = journal.read_bytes(), (folder / TRIALS).read_bytes()
+    ends = [0, *(at + 1 for at, byte in enumerate(whole) if byte == ord("\n"))]
+
+    left = set[bytes]()
+    for cut in range(ends[-4], len(whole)):
+        journal.write_bytes(whole[:cut])
+        with leading(folder):
+            pass
+        left.add(journal.read_bytes())
+
+    assert left == {whole[:end] for end in ends[-4:-1]}, "a trial is there whole, or not at all"
+    for kept in left:
+        journal.write_bytes(kept)
+        (folder / TRIALS).unlink()
+        api.go_on(folder, plan, workers=2, report=False)
+        assert (folder / TRIALS).read_bytes() == trials
+
+
+def test_what_a_configuration_file_says_by_now_is_told_when_its_sweep_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("BMV_TRIALS", str(tmp_path / "t"))
+    lake(tmp_path / "lake", 8_000)
+    file, folder = written(tmp_path), tmp_path / "s"
+    text = file.read_text()
+    words = ["sweep", "maker.toml", "--data", "lake", "--param", "grid.bid.first_bps=2:4:2", "--out", "s"]
+    assert main([*words, "--set", "pivot.window_s=20", "--no-report"]) == 0
+    before = (folder / TRIALS).read_bytes()
+    capsys.readouterr()
+
+    unchanged = changed_since(folder)
+    file.write_text(
+        "# A thought.\n" + text.replace("levels = 2", "levels = 3", 1).replace("window_s = 30", "window_s = 40")
+    )
+    code, told = main(["sweep", "resume", "s"]), capsys.readouterr().err
+    file.unlink()
+    gone = changed_since(folder)
+
+    assert unchanged == ""
+    assert code == 0
+    assert f"note: {file} is otherwise now: grid.bid.levels is 3, not 2; the sweep goes on with {folder}" in told
+    assert (folder / TRIALS).read_bytes() == before
+    assert gone.startswith(f"{file}: no such file")
+
+
+def test_axes_that_were_edited_since_are_told_too(ticks: Path, tmp_path: Path) -> None:
+    file = written(tmp_path, "[sweep.parameters]", '"grid.bid.levels" = [1, 2]')
+    config = load(file)
+    api.begin(tmp_path / "s", api.planned(config, (), [str(ticks)]), origin_of(file, (), config))
+
+    file.write_text(file.read_text().replace("[1, 2]", "[1, 2, 3]"))
+
+    assert "is otherwise now: sweep.parameters; the sweep goes on" in changed_since(tmp_path / "s")
 
 
 def test_two_processes_do_not_lead_one_sweep(tmp_path: Path) -> None:
@@ -158,8 +252,6 @@ def test_an_objective_that_was_edited_since_is_not_gone_on_with(ticks: Path, tmp
 def test_a_record_of_other_sets_is_refused(ticks: Path, tmp_path: Path) -> None:
     written(tmp_path)
     config = tmp_path / "maker.toml"
-    from bmv.adapters.config import load
-
     one = api.planned(load(config, ["sweep.seed=1", "sweep.sampler=random", "sweep.trials=4"]), BOTH, [str(ticks)])
     other = api.planned(load(config, ["sweep.seed=2", "sweep.sampler=random", "sweep.trials=4"]), BOTH, [str(ticks)])
     api.begin(tmp_path / "s", one)

@@ -177,7 +177,7 @@ def take(
     lake = Lake(root)
     known = lake.market(venue, symbol) if symbol else None
     market = _market(known, symbol, tick_size, lot_size, config, files, form, options)
-    with rows_bar(as_json) as progress:
+    with _told_what_is_kept(f"{venue}/{market.symbol} in {root}"), rows_bar(as_json) as progress:
         done = take_in(files, lake, venue, market, form, options, max_bad_share, progress)
     if as_json:
         click.echo(json.dumps(_as_json(done)))
@@ -200,6 +200,20 @@ def take(
         click.echo(f"wrote {day.path}: {lake.manifest(day).rows:,} rows")
     if not done.written:
         click.echo("nothing new: the lake is as it was")
+
+
+@contextmanager
+def _told_what_is_kept(market: str) -> Iterator[None]:
+    """Say of an import that is broken off what is left of it, and what goes on with it."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        click.echo(
+            f"broken off; each day of {market} is whole, as it was or with its new rows; the same command again takes "
+            "what is missing",
+            err=True,
+        )
+        raise
 
 
 @click.command("list")

@@ -4,9 +4,12 @@ A subcommand is imported when it is called, so that `bmv --help` costs no more t
 """
 
 import os
+import signal
 import sys
+import threading
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 
@@ -16,7 +19,8 @@ from bmv.adapters.cli.door import masked_output, refuse_passwords
 from bmv.adapters.cli.streams import make_legible
 from bmv.ports.errors import BmvError
 
-INTERRUPTED = 130
+INTERRUPTED = 128 + signal.SIGINT
+TERMINATED = 128 + signal.SIGTERM
 COMMANDS = {
     "init": ("bmv.adapters.cli.init:init", "Write a commented starter configuration."),
     "config": (
@@ -83,7 +87,8 @@ def root() -> None:
       bmv config check my.toml
       bmv backtest my.toml --data TAPE.parquet
 
-    Exit codes: 0 done, 1 failed, 2 wrong use, 3 bad configuration, 4 bad data, 5 refused by risk.
+    Exit codes: 0 done, 1 failed, 2 wrong use, 3 bad configuration, 4 bad data, 5 refused by risk; 130 and 143 broken
+    off, by Ctrl-C and by SIGTERM.
     BMV_DEBUG=1 shows the traceback of an unexpected failure.
     """
 
@@ -92,8 +97,33 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line `argv` (the process's own if absent) and return its exit code; never raises."""
     make_legible()
     words = sys.argv[1:] if argv is None else list(argv)
-    with masked_output(words):
+    with masked_output(words), _terminable():
         return _ended(words)
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM came: what goes on is broken off as it is by Ctrl-C, and says the same."""
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """Let SIGTERM raise `Terminated`, unless the program around has its own use for it, or this is not its main thread.
+
+    A signal handler can be set in the main thread only.
+    """
+    mine = threading.current_thread() is threading.main_thread()
+    if not mine or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
+        yield
+        return
+    signal.signal(signal.SIGTERM, _terminate)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def _terminate(*_: object) -> None:
+    raise Terminated
 
 
 def _ended(words: list[str]) -> int:
@@ -101,9 +131,10 @@ def _ended(words: list[str]) -> int:
         refuse_passwords(words)
         code = root.main(args=words, prog_name="bmv", standalone_mode=False)
         sys.stdout.flush()
-    except click.Abort:
-        click.echo("interrupted", err=True)
-        return INTERRUPTED
+    except (click.Abort, KeyboardInterrupt) as error:
+        terminated = isinstance(error, Terminated) or isinstance(error.__cause__, Terminated)
+        click.echo("terminated" if terminated else "interrupted", err=True)
+        return TERMINATED if terminated else INTERRUPTED
     except click.ClickException as error:
         error.show()
         return error.exit_code

@@ -93,6 +93,16 @@ class ParquetTape:
             raise DataError(f"no rows in the window {asked}; the data runs from {utc(first)} to {utc(last)}")
         return spans
 
+    def ends(self) -> tuple[int, int]:
+        """Return the times of the first and the last row of the run (nanoseconds UTC), as its files tell them."""
+        files = [span.source for span in self.window]
+        first_ns, last_ns = min(file.first_ns for file in files), max(file.last_ns for file in files)
+        if self.start_ns is not None:
+            first_ns = max(first_ns, self.start_ns)
+        if self.end_ns is not None:
+            last_ns = min(last_ns, self.end_ns - 1)
+        return first_ns, last_ns
+
     def seed(self, history_ns: int) -> Columns:
         """Return the good trades of the `history_ns` before `start_ns`; one exactly that old still counts.
 

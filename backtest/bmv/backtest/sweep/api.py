@@ -9,8 +9,8 @@ from importlib.metadata import version
 from pathlib import Path
 
 from bmv.adapters import config as configuration
-from bmv.adapters.config.schema import RecordedLatency
 from bmv.backtest.codecache import product_hash
+from bmv.backtest.delays import recorded_delays
 from bmv.backtest.folder import CONFIG, MANIFEST, json_at, put, writing
 from bmv.backtest.fused import machine_code
 from bmv.backtest.numbers import Json
@@ -44,9 +44,13 @@ MakePool = Callable[[Work], Pool]
 HOLDOUT_PERIODS_MIN = 2 * PERIODS_MIN  # Or a short holdout could not be evidence, however much it trades.
 
 
-def begin(folder: str | Path, plan: Plan) -> None:
-    """Make the folder of a sweep, in which nothing has been run yet: whole or not there."""
-    folder, manifest = Path(folder), _manifest(plan)
+def begin(folder: str | Path, plan: Plan, origin: Json | None = None) -> None:
+    """Make the folder of a sweep, in which nothing has been run yet: whole or not there.
+
+    Args:
+        origin: What the manifest says of the file that it is begun from; see `bmv.backtest.sweep.origin`.
+    """
+    folder, manifest = Path(folder), _manifest(plan) | ({"origin": origin} if origin else {})
     with writing(folder, "sweep"), whole_folder(folder, (CONFIG, MANIFEST)) as draft:
         put(draft / CONFIG, configuration.dump(configuration.masked(plan.config)))
         put(draft / MANIFEST, manifest)
@@ -85,10 +89,9 @@ def _manifest(plan: Plan) -> Json:
 
 def _named(plan: Plan) -> list[str]:
     """Return the files, beside ticks and strategy, that decide what a set comes to."""
-    simulation = plan.config.simulation
-    delays = (simulation.entry_latency_ms, simulation.response_latency_ms)
     functions = [each.spelling.rpartition(":")[0] for each in plan.objectives if ".py:" in each.spelling]
-    return [*functions, *(each.file for each in delays if isinstance(each, RecordedLatency))]
+    configs = [tapes.config_of(plan.config, split.source) for split in plan.splits]
+    return [*functions, *(str(file) for config in configs for file in recorded_delays(config).values())]
 
 
 def _files(plan: Plan) -> list[Json]:

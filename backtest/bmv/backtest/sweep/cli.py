@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from shlex import quote
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -126,23 +127,25 @@ def run(
       bmv sweep my.toml --workers 2 --json | jq .net
 
     Ranges include both ends; keys joined by a comma move together. The last quarter of the ticks is held out from the
-    search and shows what the best set is worth ([sweep.validation]). Broken off with Ctrl-C or by a crash, a sweep goes
-    on with `bmv sweep resume`. With --json each trial is a line of JSON, the last line is the summary.
+    search and shows what the best set is worth ([sweep.validation]). Broken off with Ctrl-C, by SIGTERM or by a crash,
+    a sweep goes on with `bmv sweep resume`. With --json each trial is a line of JSON, the last line is the summary.
     """
     from bmv.adapters.config import load
     from bmv.backtest.sweep import api
+    from bmv.backtest.sweep.origin import origin_of
 
     said = {"sweep.sampler": sampler, "sweep.trials": trials, "sweep.seed": seed}
     spelt = [f"{key}={value}" for key, value in said.items() if value is not None]
     if objectives:
         spelt.append("sweep.objective=[" + ", ".join(f'"{each}"' for each in objectives) + "]")
-    loaded = load(config, [*sets, *spelt])
+    overrides = [*sets, *spelt]
+    loaded = load(config, overrides)
     crew = _crew(workers)
     if out is not None:
         refuse_strange_folder(out)
     plan = api.planned(loaded, params, data, timerange)
     folder = out or new_folder(plan.config, place=SWEEPS)
-    api.begin(folder, plan)
+    api.begin(folder, plan, origin_of(config, overrides, loaded))
     if out is None:
         link_latest(folder)
     _go_on(folder, plan, crew, storage, not no_report, as_json)
@@ -160,14 +163,19 @@ def resume(sweep: Path, workers: str | None, storage: str | None, as_json: bool)
     Example:
       bmv sweep resume runs/sweep/latest
 
-    The result is the same as if it had never been broken off.
+    The result is the same as if it had never been broken off: what its folder keeps is run, not what the configuration
+    file says by now.
     """
     from bmv.backtest.sweep import api
+    from bmv.backtest.sweep.origin import changed_since
 
     crew = _crew(workers)
     _refuse_no_sweep(sweep)
     folder = sweep.resolve()
-    _go_on(folder, api.resumed(folder), crew, storage, True, as_json)
+    plan = api.resumed(folder)
+    if changed := changed_since(folder):
+        click.echo(f"note: {changed}", err=True)
+    _go_on(folder, plan, crew, storage, True, as_json)
 
 
 @sweep.command("list")
@@ -336,11 +344,19 @@ def _go_on(folder: Path, plan: "Plan", crew: Crew, storage: str | None, report: 
     from bmv.backtest.sweep import api, progress, view
     from bmv.backtest.sweep.reading import PAGE
 
+    kept = 0
+
+    def hear(what: str, content: dict[str, Any]) -> None:  # Any: it is JSON.
+        nonlocal kept
+        kept += what == "trial"
+        told(what, content)
+
     try:
         with progress.telling(plan, as_json) as told:
-            summary = api.go_on(folder, plan, crew.threads, told, crew.make_pool, storage, report)
+            summary = api.go_on(folder, plan, crew.threads, hear, crew.make_pool, storage, report)
     except KeyboardInterrupt:
-        click.echo(f"broken off; `bmv sweep resume {folder}` goes on with it", err=True)
+        sets = f"{kept:,} set{'s were' if kept != 1 else ' was'} run and kept"
+        click.echo(f"broken off; {sets}; `bmv sweep resume {quote(str(folder))}` goes on with it", err=True)
         raise
     _refuse_nothing(summary, folder)
     view.show(folder, 5, as_json)

@@ -52,6 +52,7 @@ def again(sweep: Sweep, file: Path) -> list[str]:
     return [
         f"  bmv backtest {file} --data {' '.join(map(quote, tape['data']))}"
         + (f" --timerange {tape['searched']}" if tape["searched"] else "")
+        + "".join(f" --set {quote(f'{key}={value}')}" for key, value in (tape.get("set") or {}).items())
         for tape in sweep.summary.get("tapes") or []
         if tape.get("searched") is not None or tape.get("split_ns") is None
     ]

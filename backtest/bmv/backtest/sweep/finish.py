@@ -10,9 +10,11 @@ import polars as pl
 
 from bmv.adapters.config import Config, build, dump, masked
 from bmv.adapters.config.compile import market
+from bmv.adapters.config.dump import inline
 from bmv.backtest.contracts import units_of
 from bmv.backtest.folder import SUMMARY, put, writing
 from bmv.backtest.numbers import Json
+from bmv.backtest.result import not_reproducible
 from bmv.backtest.sweep.plan import Plan, spelt
 from bmv.backtest.sweep.ranking import Ranking, columns_of, front, rank
 from bmv.backtest.sweep.reading import ACCOUNTS, BEST, BESTS, PAGE, RESULTS, TRIALS, VERSION, read
@@ -52,10 +54,11 @@ def finish(
     ranking = rank(study, plan.axes, plan.objectives, plan.names())
     with writing(folder, "result of a sweep"), whole_part(folder, RESULTS) as draft:
         put(draft / TRIALS, ranking.frame)
-        held = _run_bests(draft, ranking, work, behind)
+        held, doubts = _run_bests(draft, ranking, work, behind)
         columns = columns_of(plan.objectives, plan.axes, len(plan.names()))
         validation, verdict = _judged(plan, ranking, columns[0], held, tried)
-        warnings = [*_of_tapes(work, behind), *_warnings(plan, work, ranking), *filter(None, [tried.warning])]
+        warnings = [*doubts, *_of_tapes(work, behind), *plan.warnings, *_warnings(plan, work, ranking)]
+        warnings += filter(None, [tried.warning])
         if any(MADE_UP in warning for warning in warnings):
             verdict["headline"] = f"On a made-up tape, which means nothing: {verdict['headline']}"
         summary = {
@@ -88,24 +91,30 @@ def finish(
     return summary
 
 
-def _run_bests(folder: Path, ranking: Ranking, work: Work, behind: Work) -> Json | None:
-    """Run the best sets again, on what was searched and on what was held out; return how the first one did there."""
+def _run_bests(folder: Path, ranking: Ranking, work: Work, behind: Work) -> tuple[Json | None, list[str]]:
+    """Run the best sets again, on what was searched and on what was held out.
+
+    Returns how the first one did on the latter, and the warning that the strategy does not do the same twice, if so.
+    """
     (folder / ACCOUNTS).mkdir()
     held: Json | None = None
+    doubts = list[str]()
     for place, trial in enumerate(ranking.ranked[:BESTS]):
         row = ranking.rows[trial]
         again, after = work.runs(Task(trial, row["set"])), behind.runs(Task(trial, row["set"]))
-        if " ".join(made.digest for made in again) != row["digest"]:
-            raise DataError(
-                f"trial {trial} came out otherwise when it was run again: the record is not of this program"
-            )
+        if (digest := " ".join(made.digest for made in again)) != row["digest"]:
+            if work.base.strategy is None:
+                raise DataError(
+                    f"trial {trial} came out otherwise when it was run again: the record is not of this program"
+                )
+            doubts.append(not_reproducible(f"trial {trial}", row["digest"], digest))
         equity = pl.concat([made.equity for made in _in_order([*again, *after])])
         put(folder / ACCOUNTS / f"equity-{trial}.parquet", equity.select("ts_ns", "equity", "drawdown", "position"))
         if place == 0:
             held = _held(behind, after)
             own = build(**trading(work.config(row["set"], {})))
             put(folder / BEST, dump(masked(own), without=UNTRADED))
-    return held
+    return held, doubts[:1]
 
 
 def _in_order(runs: Sequence[Made]) -> list[Made]:
@@ -167,6 +176,7 @@ def _tape(split: Split, works: tuple[Work, Work]) -> Json:
         "events": searched[split.source.name].events if split.source.name in searched else 0,
         "events_held_out": held_out[split.source.name].events if split.source.name in held_out else 0,
         "data": list(split.source.data),
+        "set": {key: inline(value) for key, value in split.source.overrides.items()},
         "searched": None if split.searched is None else spelt(*split.searched),
         "held_out": None if split.held_out is None else spelt(*split.held_out),
     }

@@ -1,7 +1,7 @@
 """What a sweep is made of: its configuration, axes, objectives and tapes, checked before anything is run."""
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -13,6 +13,7 @@ from bmv.adapters.config import Config, a_kind, build, configured
 from bmv.adapters.config.compile import refuse_without_reference
 from bmv.adapters.config.problems import explain
 from bmv.backtest import plugin
+from bmv.backtest.delays import delay_warnings
 from bmv.backtest.numbers import SECOND
 from bmv.backtest.returns import RETURNS_MIN, no_ratio
 from bmv.backtest.sweep import tapes
@@ -25,6 +26,7 @@ from bmv.backtest.wiring import listed
 from bmv.ports.errors import ConfigError, UsageError
 
 Table = dict[str, Any]  # Any: plain values, as a configuration has them.
+NOT_OF_A_TAPE = ("version", "sweep.", "storage.", "live.")
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,7 @@ class Plan:
     objectives: list[Objective]
     splits: list[Split]
     left_out: tuple[str, ...] = ()  # Parts of the data that are no tape, in words.
+    warnings: tuple[str, ...] = ()  # What a reader of any result must know of what the sets are run with.
 
     @property
     def periods(self) -> int:
@@ -81,7 +84,16 @@ def planned(
     Plan(whole, axes, objectives, []).proposer()  # A sampler that can't do it says so before the tapes are opened.
     splits, left_out = tapes.split_up(whole, sources)
     _refuse_no_ratio(objectives, splits)
-    return Plan(whole, axes, objectives, splits, tuple(left_out))
+    return Plan(whole, axes, objectives, splits, tuple(left_out), tuple(_of_delays(whole, axes, splits)))
+
+
+def _of_delays(config: Config, axes: Sequence[Axis], splits: Sequence[Split]) -> Iterator[str]:
+    """Yield what part of each tape its recorded delays do not cover; `DataError` where they cover none of one."""
+    swept = {key for axis in axes for key in (axis.key, *axis.also)}
+    for split in splits:
+        own = tapes.config_of(config, split.source)
+        for part, first_ns, last_ns in split.parts():
+            yield from (f"{part}: {warning}" for warning in delay_warnings(own, first_ns, last_ns, swept))
 
 
 def _texts(name: str, given: Any) -> list[str]:  # Any: whatever a caller in Python has.
@@ -116,6 +128,9 @@ def _refuse_odd(
             _refuse_value(config, axis, value)
     swept = {key for axis in axes for key in (axis.key, *axis.also)}
     for source in sources:
+        for key in source.overrides:
+            if key == "strategy" or key.startswith(NOT_OF_A_TAPE):
+                raise ConfigError(f"sweep.tapes.{source.name}: {key} is a key that no tape can have for itself")
         if twice := swept & set(source.overrides):
             raise ConfigError(f"{min(twice)} is swept, and set otherwise on the tape {source.name}: take it out of one")
     asked = [each.spelling for each in objectives if each.large]
@@ -126,10 +141,10 @@ def _refuse_odd(
 
 
 def _refuse_value(config: Config, axis: Axis, value: Any) -> None:  # Any: as a user spelt it.
-    """Let the schema look at one value of an axis, whatever it does beside others."""
+    """Let the schema look at one value of an axis, whatever it does beside others; a tape has no reference price."""
     changed = with_values(trading(config), dict.fromkeys((axis.key, *axis.also), value))
     try:
-        Config.model_validate(changed)
+        refuse_without_reference(Config.model_validate(changed))
     except ValidationError as error:
         raise ConfigError(explain(error, Config, lambda key: " (swept)")[0]) from None
 

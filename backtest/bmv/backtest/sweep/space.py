@@ -27,6 +27,7 @@ NOT_SWEPT = (
     "storage.",
     "data.",
 )
+COUNTED_IN = ("market.tick_size", "market.lot_size", "market.quote_step")  # A tape is read once, for all sets.
 
 
 class Axis(NamedTuple):
@@ -237,6 +238,13 @@ def _takes_whole(key: str) -> bool:
     field = dict(keys_of(Config)).get(key)
     if key.startswith(NOT_SWEPT):
         raise ConfigError(f"{key} is not one of the keys that decide how a run trades: it can't be swept")
+    if key in COUNTED_IN:
+        raise ConfigError(
+            f"{key} is what ticks and money are counted in, and the tape is read once for all sets: it can't be swept; "
+            "run a sweep of each value, or give each tape its own with set in [[sweep.tapes]]"
+        )
+    if key == "strategy":
+        raise ConfigError("strategy: a sweep has one strategy, made ready once for all sets; run a sweep of each")
     if field is None:
         raise ConfigError(f"{key} is not a key of the configuration{nearest(key, Config)}")
     return field.annotation in (int, int | None)

@@ -1,7 +1,7 @@
 """The tapes of a sweep: what is read, which part the search sees and which it never does."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import ceil
 from pathlib import Path
@@ -76,6 +76,15 @@ class Split:
         if self.split_ns is None:
             return None
         return (self.source.start_ns if self.searched is None else self.split_ns), self.source.end_ns
+
+    def parts(self) -> Iterator[tuple[str, int, int]]:
+        """Yield each part in words, with the times of its first and last row as far as the files tell them."""
+        if self.split_ns is None:
+            yield self.source.name, self.first_ns, self.last_ns
+            return
+        if self.searched is not None:
+            yield f"what is searched of {self.source.name}", self.first_ns, self.split_ns - 1
+        yield f"what is held out of {self.source.name}", self.split_ns, self.last_ns
 
 
 def sources_of(config: Config, data: Sequence[str], timerange: str | None) -> list[Source]:
@@ -216,7 +225,7 @@ def _memory_left() -> int | None:
 
 def _split(config: Config, source: Source, holdout: float) -> Split:
     tape = opened(config, source, source.start_ns, source.end_ns)
-    first_ns, last_ns = _ends(tape)
+    first_ns, last_ns = tape.ends()
     split_ns = None
     if holdout > 0:
         at = first_ns + round((last_ns - first_ns) * (1 - holdout))
@@ -229,17 +238,6 @@ def _split(config: Config, source: Source, holdout: float) -> Split:
     rows = sum(span.stop - span.start for span in tape.window)
     share = 1 - holdout if split_ns is not None else 1
     return Split(source, first_ns, last_ns, split_ns, round(rows * share))
-
-
-def _ends(tape: ParquetTape) -> tuple[int, int]:
-    """Return the times of the first and the last row of a tape's window, as its files tell them."""
-    files = [span.source for span in tape.window]
-    first_ns, last_ns = min(file.first_ns for file in files), max(file.last_ns for file in files)
-    if tape.start_ns is not None:
-        first_ns = max(first_ns, tape.start_ns)
-    if tape.end_ns is not None:
-        last_ns = min(last_ns, tape.end_ns - 1)
-    return first_ns, last_ns
 
 
 def _days(whole: Split) -> list[Source]:

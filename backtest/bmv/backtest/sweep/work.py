@@ -8,6 +8,7 @@ from threading import Event
 from typing import Any, NamedTuple
 
 from bmv.adapters.config import Config, build
+from bmv.adapters.config.compile import refuse_without_reference
 from bmv.backtest import plugin
 from bmv.backtest.sweep.combine import across, combined, common_quantum, joined_returns
 from bmv.backtest.sweep.objectives import Objective, ObjectiveError, unknown, violated
@@ -119,8 +120,10 @@ class Work:
         }
 
     def config(self, task_set: Set, overrides: Mapping[str, Any]) -> Config:  # Any: as above.
-        """Return the configuration of a set on a tape."""
-        return build(**with_values(with_values(self._table, task_set), overrides))
+        """Return the configuration of a set on a tape; `ConfigError` where a backtest of it would be refused."""
+        config = build(**with_values(with_values(self._table, task_set), overrides))
+        refuse_without_reference(config)
+        return config
 
     def _run(self, task: Task, at: int, stretch: Stretch) -> Made:
         medians = task.medians[at] if task.medians else ()
