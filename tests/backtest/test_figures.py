@@ -98,6 +98,18 @@ def test_a_resting_order_is_drawn_while_it_rests_and_not_between(buckets: int) -
     assert set(price[~np.isnan(price)].tolist()) <= {10.0, 11.0, 12.0}
 
 
+def test_a_line_of_many_orders_begins_with_the_first_of_them() -> None:
+    first_ns = 1_756_857_600_000_000_123  # Rounded to a float64 it would lie before itself.
+    accepted = [first_ns + n * SECOND for n in range(100)]
+    level = pl.DataFrame(
+        {"price": [float(n) for n in range(100)], "accepted_ns": accepted, "done_ns": accepted[1:] + [None]}
+    )
+
+    ts, price = resting(level, accepted[-1] + SECOND, 10)
+
+    assert (ts[0], price[0]) == (first_ns, 0.0)
+
+
 def test_plotly_is_not_loaded_before_a_figure_is_made() -> None:
     modules = "bmv.backtest.report, bmv.backtest.show, bmv.backtest.compare"
     asked = f"import sys; sys.path[:] = {sys.path}; import {modules}; sys.exit('plotly' in sys.modules)"

@@ -12,7 +12,7 @@ from bmv.backtest import identity
 from bmv.backtest.contracts import units
 from bmv.backtest.folder import config_text, manifest_of, parsed, summary_of
 from bmv.backtest.numbers import Json
-from bmv.backtest.sheet import Row, headline, in_words, no_ratios, sections
+from bmv.backtest.sheet import Row, Unit, headline, in_words, no_ratios, sections
 from bmv.backtest.wording import UNKNOWN
 
 
@@ -124,8 +124,9 @@ def _figure_table(difference: Json) -> Grid:
             title = row["section"]
             table.add(Text(title, style="bold cyan"))
         symbol = difference["units"]
-        cells = (in_words(Row("", row[name], row["unit"]), symbol) for name in ("a", "b", "difference"))
-        table.add(f"  {row['label']}", *cells)
+        cells = [in_words(Row("", row[name], row["unit"]), symbol) for name in ("a", "b")]
+        apart: Unit = "share" if row["unit"] == "part" else row["unit"]  # A difference of parts is no part.
+        table.add(f"  {row['label']}", *cells, in_words(Row("", row["difference"], apart), symbol))
     return table
 
 

@@ -55,6 +55,7 @@ def resting(orders: pl.DataFrame, end_ns: int, buckets: int) -> tuple[NDArray[np
     if len(orders) <= buckets:
         times = np.column_stack((start, done, done)).ravel()
         return times, np.column_stack((price, price, np.full(len(price), np.nan))).ravel()
-    instants = np.linspace(start[0], end_ns, 2 * buckets).astype(np.int64)
+    # Counted from the first order: a float64 of a time since 1970 may lie before it, where no order rests.
+    instants = start[0] + np.linspace(0, end_ns - start[0], 2 * buckets).astype(np.int64)
     latest = np.searchsorted(start, instants, "right") - 1
     return instants, np.where(done[latest] > instants, price[latest], np.nan)

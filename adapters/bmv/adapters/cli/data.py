@@ -115,7 +115,7 @@ def synth(
 
         look = looked_at(like, None, None, form, options, max_bad_share=1.0)
         if ctx.get_parameter_source("symbol") == ParameterSource.DEFAULT:
-            symbol = look.market.symbol
+            symbol = like.parent.name if look.market.symbol == like.stem else look.market.symbol
         market = Market(symbol, look.market.tick_size, look.market.lot_size)
         shape = fitted(look.rows, market)
     day = start.replace(tzinfo=UTC).date()

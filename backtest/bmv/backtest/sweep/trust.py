@@ -100,8 +100,8 @@ def overfitting_lead(sweep: Sweep) -> str:
     pbo, count = finite(told.get("pbo")), finite(told.get("n_combinations"))
     found = "" if pbo is None else f" Here it was so in {percent(pbo)} of {plain(count or 0, 0)} ways."
     return (
-        "The data was cut into halves in many ways; the best set of the one half was looked up in the other. Left of "
-        f"zero, red, it did worse there than half of all sets.{found}"
+        "The data was cut into halves in many ways; the best set of the one half was looked up in the other. Up to "
+        f"zero, red, it did no better there than the middle of all sets.{found}"
     )
 
 

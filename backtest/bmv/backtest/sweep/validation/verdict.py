@@ -283,7 +283,7 @@ def _overfitting(search: Search, blocks: int) -> tuple[Json, Reason]:
             "Too few sets that differ, or too few periods, to tell whether the best of one half is good in the other."
         )
         return {"pbo": None, "blocks": blocks, "pbo_max": PBO_MAX}, Reason(None, text)
-    counts, edges = np.histogram(told.logits, BINS)
+    counts, edges = _histogram(told.logits)
     found = {
         "pbo": told.pbo,
         "blocks": blocks,
@@ -359,10 +359,21 @@ def _walk_forward(search: Search, options: Mapping[str, Any]) -> tuple[Json, Rea
     won = sum(made.test_quoting > 0 for _, made in steps)
     text = (
         f"Chosen anew before each of {len(steps)} stretches and traded through it unseen, the sets"
-        f" {_earned(found['quoting'], search.currency)} by quoting in sum, and something in {won} of the stretches;"
+        f" {_earned(found['quoting'], search.currency)} by quoting in sum, and earned something in {won} of them;"
         f" {_given(found['market'], search.currency)}."
     )
     return found, Reason(total > 0, text)
+
+
+def _histogram(logits: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Return counts and edges of bins that end at 0: a logit of 0 is no better than the middle, and counts to the left.
+
+    >>> [each.tolist() for each in _histogram(np.array([-1.0, 0.0, 0.0, 2.0]))][0][BINS // 2 - 1 : BINS // 2 + 1]
+    [2, 0]
+    """
+    reach = float(np.abs(logits).max(initial=0.0)) or 1.0
+    edges = np.linspace(-reach, reach, BINS + 1)
+    return np.histogram(-logits, -edges[::-1])[0][::-1], edges
 
 
 def _told(search: Search, fold: Fold, made: Step) -> Json:
