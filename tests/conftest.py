@@ -7,8 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 sys.path.insert(0, str(Path(__file__).parent / "servers"))
+
+settings.register_profile("patient", settings(), deadline=None)  # No test fails because the machine is busy.
+settings.load_profile("patient")
 
 if TYPE_CHECKING:
     from postgres import Cluster, Databases

@@ -66,7 +66,7 @@ class Backtest:
         strategy: Strategy | str | None = None,
     ) -> None:
         if engine not in ("fused", "reference"):
-            raise UsageError(f"engine {engine!r}: expected 'fused' or 'reference'")
+            raise UsageError("engine: expected 'fused' or 'reference'")
         if engine == "fused":
             plugin.refuse_without_compiler(
                 "the engine `fused`", ", or take the engine `reference` (slower, same result)"

@@ -276,6 +276,14 @@ def test_a_strategy_that_is_nowhere_keeps_its_spelling(good: Path, elsewhere: Pa
     assert load(good, ["strategy=mine.py:f"], {}).strategy == "mine.py:f"
 
 
+@pytest.mark.parametrize("kind", [str, Path])
+def test_a_url_is_no_path_of_a_configuration_and_not_repeated(kind: type[str] | type[Path]) -> None:
+    with pytest.raises(UsageError, match="found a URL") as error:
+        load(kind("postgresql://me:hunter2@db/bmv"))
+
+    assert "hunter2" not in str(error.value)
+
+
 def test_a_strategy_of_ones_own_needs_no_grid(good: Path) -> None:
     text = good.read_text()
     good.write_text('strategy = "x.py:f"\n' + text[: text.index("[grid.bid]")] + text[text.index("[inventory]") :])

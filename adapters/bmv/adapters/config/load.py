@@ -4,6 +4,7 @@ Whatever is wrong is found at once and said in one :class:`~bmv.ports.errors.Con
 """
 
 import os
+import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from copy import deepcopy
@@ -69,6 +70,8 @@ def load_with_origins(
     """Return what :func:`load` does, with the origin of each value."""
     if not isinstance(path, str | os.PathLike):
         raise UsageError(f"path: expected that of a TOML file, found {a_kind(path)}; build(**table) takes a mapping")
+    if re.match(r"\w{2,}:/", str(path)):  # It is not repeated: it may hold a password.
+        raise UsageError("path: expected that of a TOML file on this machine, found a URL")
     path = Path(path)
     table = _read(path)
     given = dict.fromkeys(_leaves(table), "file")
