@@ -53,7 +53,7 @@ def test_a_time_range_that_is_none_is_wrong_use(text: str) -> None:
 )
 def test_data_takes_all_the_paths_that_a_shell_writes(line: str) -> None:
     with backtest.make_context("backtest", line.split()) as ctx:
-        assert ctx.params["config"] == "my.toml"
+        assert ctx.params["config"] == Path("my.toml")
         assert ctx.params["data"] == ("a", "b", "c")
 
 
