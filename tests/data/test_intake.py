@@ -4,7 +4,7 @@ from pathlib import Path
 
 import polars as pl
 
-from bmv.data.intake import Stage, kept
+from bmv.data.stage import Stage, kept
 
 
 def test_rows_that_wait_come_back_as_they_were_and_only_so_many_are_held_in_memory(tmp_path: Path) -> None:
@@ -13,5 +13,5 @@ def test_rows_that_wait_come_back_as_they_were_and_only_so_many_are_held_in_memo
 
     parts = [stage.keep(part) for part in rows.iter_slices(2)]
 
-    assert [isinstance(part, Path) for part in parts] == [False, False, True, True, True]
+    assert [isinstance(part.rows, Path) for part in parts] == [False, False, True, True, True]
     assert pl.concat(map(kept, parts)).equals(rows)

@@ -12,13 +12,15 @@ from typing import Any
 
 import polars as pl
 import pytest
+from tests.rigs.bombs import many_days
 
 from bmv.data.export import converted
 from bmv.data.files import sha256
 from bmv.data.importers import Options
 from bmv.data.intake import Intake, take_in
 from bmv.data.lake import Lake
-from bmv.data.schema import manifest_path
+from bmv.data.merge import merged
+from bmv.data.schema import at_rest, manifest_path
 from bmv.data.synth import synth
 from bmv.ports.errors import DataError, StorageError, UsageError
 from bmv.ports.market import Market
@@ -217,6 +219,7 @@ from pathlib import Path
 from bmv.data.intake import take_in
 from bmv.data.lake import Lake
 from bmv.ports.market import Market
+from tests.rigs.bombs import many_days
 take_in([Path(sys.argv[2])], Lake(Path(sys.argv[1])), "test", Market("SOL/USDC", Decimal("0.01"), Decimal("0.001")))
 """
 
@@ -393,3 +396,72 @@ def test_the_lake_has_no_place_for_a_name_that_leads_out_of_it_or_is_hidden(tmp_
     for venue, symbol in ((name, "X"), ("v", name)):
         with pytest.raises(UsageError, match="expected a name of a folder of the lake"):
             lake.place(venue, symbol, date(2025, 9, 4))
+
+
+def test_two_symbols_of_one_folder_are_refused_by_both_names(tmp_path: Path) -> None:
+    path, lake = csv(tmp_path / "ticks.csv", [trade(1)]), Lake(tmp_path / "lake")
+    take_in([path], lake, "test", MARKET)
+    before = everything(tmp_path / "lake")
+
+    with pytest.raises(DataError, match=r"is of SOL/USDC; SOL-USDC would lie in the same folder"):
+        take_in([path], lake, "test", Market("SOL-USDC", MARKET.tick_size, MARKET.lot_size))
+
+    assert everything(tmp_path / "lake") == before
+
+
+def test_a_file_split_within_an_instant_is_joined_by_the_ids_of_its_trades(tmp_path: Path) -> None:
+    header, rows = "time,price,size,side,trade_id", [f"175694400{n // 4},100,1,buy,{700 + n}" for n in range(12)]
+    whole = csv(tmp_path / "whole.csv", rows, header)
+    first, second = csv(tmp_path / "1.csv", rows[:6], header), csv(tmp_path / "2.csv", rows[6:], header)
+
+    fresh = [taken(tmp_path / "lake", path).files[0].fresh for path in (first, second, first, second, whole)]
+
+    assert fresh == [6, 6, 0, 0, 0]
+
+
+def test_a_column_that_counts_the_rows_of_its_file_tells_no_prints_apart(tmp_path: Path) -> None:
+    header, rows = "time,price,size,side,id", ["1756944000,100,1,buy,{}"] * 3
+    first = csv(tmp_path / "1.csv", [row.format(n) for n, row in enumerate(rows)], header)
+    again = csv(tmp_path / "2.csv", [row.format(n + 1) for n, row in enumerate(rows)], header)
+
+    assert [taken(tmp_path / "lake", path).files[0].fresh for path in (first, again)] == [3, 0]
+
+
+def test_a_day_larger_than_a_slice_merges_as_one_that_is_not(tmp_path: Path) -> None:
+    times = pl.int_range(700_000, eager=True) * 120_000_000 // 2 + MIDNIGHT_NS
+    lake, day = Lake(tmp_path), Lake(tmp_path).place("test", "SOL/USDC", date(2025, 9, 4))
+    records = [
+        at_rest(frame.with_columns(pl.lit(each, pl.Int64).alias(name) for name, each in PRINT.items()))
+        for frame in (times.to_frame("ts_ns"), (times + 7).to_frame("ts_ns"))
+    ]
+
+    fresh = [lake.put(day, rows, MARKET, {}) for rows in (*records, records[1])]
+
+    assert fresh == [700_000, 700_000, 0]
+    assert lake.manifest(day).rows == 1_400_000
+    assert pl.read_parquet(day.path).equals(merged(*records)[0])
+
+
+PRINT = {"kind": 1, "side": 1, "price": 100, "size": 5, "bid": 0, "bid_size": 0, "ask": 0, "ask_size": 0}
+LISTINGS = """
+import sys
+from decimal import Decimal
+from pathlib import Path
+from bmv.data.intake import take_in
+from bmv.data.lake import Lake
+from bmv.ports.market import Market
+from tests.rigs.bombs import many_days
+seen = []
+sys.addaudithook(lambda event, _: seen.append(event) if event in ("os.listdir", "os.scandir") else None)
+take_in([Path(sys.argv[1])], Lake(Path(sys.argv[2])), "v", Market("S", Decimal(1), Decimal(1)))
+print(len(seen))
+"""
+
+
+def test_a_lake_is_not_listed_once_for_each_day_that_is_imported(tmp_path: Path) -> None:
+    def listings(days: int) -> int:
+        path = many_days(tmp_path / f"{days}.csv", days)
+        command = [sys.executable, "-c", LISTINGS, path, tmp_path / str(days)]
+        return int(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+
+    assert listings(60) == listings(5)

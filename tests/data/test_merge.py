@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bmv.data.merge import merged
+from bmv.data.merge import Ends, Ids, merged
 from bmv.data.schema import LAKE_SCHEMA
 
 Row = tuple[int, int, int | None]  # Time, kind, price or bid.
@@ -81,3 +81,30 @@ def test_what_is_there_keeps_its_order_and_the_same_again_changes_nothing(old: l
     assert again.equals(together)
     rows = iter(short(together))
     assert all(row in rows for row in old)  # One after the other: `in` uses up what it passes.
+
+
+def test_equal_prints_of_a_file_cut_within_an_instant_are_kept_by_their_ids_and_the_same_again_changes_nothing() -> (
+    None
+):
+    first, second = frame([(1, 1, 100), *[(3, 1, 100)] * 2]), frame([*[(3, 1, 100)] * 3, (5, 1, 100)])
+    ours, theirs = ends(first, ["a", "b", "c"]), ends(second, ["d", "e", "f", "g"])
+
+    whole, fresh = merged(first, second, ours, theirs)
+    both = {ts: {**ours.get(ts, {}), **theirs.get(ts, {})} for ts in {*ours, *theirs}}
+
+    assert fresh == 4
+    assert short(whole) == [(1, 1, 100), *[(3, 1, 100)] * 5, (5, 1, 100)]
+    assert merged(whole, first, both, ours)[1] == merged(whole, second, both, theirs)[1] == 0
+    assert merged(whole, whole, both, ends(whole, list("abcdefg")))[1] == 0
+
+
+def test_the_part_of_a_file_that_is_there_whole_is_known_without_the_ids_of_its_cut() -> None:
+    whole, second = frame([(1, 1, 100), *[(3, 1, 100)] * 5, (5, 1, 100)]), frame([*[(3, 1, 100)] * 3, (5, 1, 100)])
+
+    assert merged(whole, second, ends(whole, list("abcdefg")), ends(second, list("defg")))[1] == 0
+
+
+def ends(rows: pl.DataFrame, ids: list[str]) -> Ids:
+    found = Ends()
+    found.add(rows, pl.Series("id", ids, pl.String))
+    return found.found()

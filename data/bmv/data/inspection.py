@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 import polars as pl
@@ -20,6 +21,7 @@ from bmv.data.parquet import ROW, parquet_columns
 from bmv.data.place import is_url
 from bmv.data.quality import CROSSED_MAX, utc
 from bmv.data.schema import LAKE
+from bmv.data.stage import Part, Stage, in_order
 from bmv.ports.errors import DataError, UsageError
 from bmv.ports.market import PRICE_TICKS_MAX, SIZE_LOTS_MAX, Market
 
@@ -175,8 +177,9 @@ def inspected(
     try:
         findings = checked(_in_order(opened.read(taken)))
     except _OutOfOrderError:
-        rows, _, _, taken = _whole(path, opened)
-        findings = checked([rows])
+        taken = Taken(path, opened.form, unused=opened.unused, notes=opened.notes, terms=opened.terms)
+        with TemporaryDirectory(prefix="bmv-") as folder:
+            findings = checked(_put_in_order(Stage(Path(folder)), opened.read(taken), taken))
     refusal = refusal_of(taken, max_bad_share)
     if not taken.good:
         raise DataError(refusal or f"{path}: has no rows")
@@ -261,6 +264,19 @@ def _in_order(batches: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame]:
                 raise _OutOfOrderError
             last_ns = rows["ts_ns"][-1]
             yield rows
+
+
+def _put_in_order(stage: Stage, batches: Iterator[pl.DataFrame], taken: Taken) -> Iterator[pl.DataFrame]:
+    """Yield rows in order of time, and count those that stood after a later one; a few are held at once."""
+    parts, last_ns = list[Part](), -FAR_NS
+    for rows in batches:
+        if len(rows):
+            times = pl.Series([last_ns]).append(rows["ts_ns"])
+            latest = times.cum_max()
+            taken.back += int((times < latest).sum())
+            last_ns = latest[-1]
+            parts.append(stage.keep(rows))
+    yield from in_order(parts)
 
 
 def _whole(path: Path, opened: Opened) -> Look:

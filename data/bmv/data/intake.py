@@ -3,11 +3,14 @@
 All or nothing: the lake is not touched before every file has been read and judged.
 """
 
+from bisect import bisect_left, insort
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import date
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -15,17 +18,20 @@ from numpy.typing import NDArray
 
 from bmv.data.files import sha256
 from bmv.data.importers import FORMS, Form, Options, chosen, refuse_two_markets
-from bmv.data.lake import DAY_NS, Day, Lake, day_of, market_of
+from bmv.data.lake import DAY_NS, Day, Lake, day_of, market_of, refuse_other_market
+from bmv.data.merge import Ends
 from bmv.data.parquet import ROW, is_parquet, maker, readable
 from bmv.data.quality import WORDS, Fault, judged, judged_whole
-from bmv.data.schema import LAKE, at_rest, writable
+from bmv.data.schema import LAKE, at_rest
+from bmv.data.stage import Part, Stage, kept, spans
 from bmv.data.steps import in_steps
 from bmv.ports.errors import DataError
 from bmv.ports.market import Market
+from bmv.ports.messages import Kind
 
 Progress = Callable[[int], None]
-Part = Path | pl.DataFrame
-ROWS_HELD = 4_000_000  # 0.3 GB.
+WRITERS = 8  # Days of few rows that are written at once.
+ROWS_AT_ONCE = 100_000  # In the days that are written at once.
 FAR = 2.0  # So many times the prices that are there, or a part of them so small, is another market, or a rare day.
 IN_ROWS = ("hftbacktest", "databento")  # Forms that are neither text nor Parquet.
 
@@ -102,6 +108,8 @@ def take_in(
     """
     options = replace(options or Options(), steps=(market.tick_size, market.lot_size))
     lake.place(venue, market.symbol, date.min)  # Refuses names that the lake can't have, before anything is read.
+    for day in lake.days(venue, market.symbol)[-1:]:
+        refuse_other_market(day.path, market)
     forms = [chosen(FORMS, path, form, options) for path in paths]
     refuse_two_markets(paths, forms, options)
     files = [
@@ -126,51 +134,55 @@ def take_in(
     return Intake(files, written, known)
 
 
-class Stage:
-    """Where good rows wait until every file has been read: the first of them in memory, the others in a folder."""
+class Staged(NamedTuple):
+    """The good rows of one day of a file, and the ids of its prints at both of their ends."""
 
-    def __init__(self, folder: Path, rows_held: int = ROWS_HELD) -> None:
-        self.folder = folder
-        self.rows_held = rows_held
-        self.held = 0
-        self.written = 0
-
-    def keep(self, rows: pl.DataFrame) -> Part:
-        """Take some rows, and return what they are found by."""
-        if self.held + len(rows) <= self.rows_held:
-            self.held += len(rows)
-            return rows
-        part = self.folder / f"{self.written}.arrow"
-        self.written += 1
-        with writable(part):
-            rows.write_ipc(part, compression="lz4")
-        return part
-
-
-def kept(part: Part) -> pl.DataFrame:
-    """Return the rows that a stage took."""
-    return pl.read_ipc(part) if isinstance(part, Path) else part
+    parts: list[Part]
+    ends: Ends
 
 
 def _stage(
     stage: Stage, taken: Taken, form: Form, market: Market, options: Options, progress: Progress
-) -> dict[int, list[Part]]:
-    """Keep the good rows of one file, day by day; return the parts of each day (days since 1970)."""
-    parts: dict[int, list[Part]] = {}
+) -> dict[int, Staged]:
+    """Keep the good rows of one file, day by day; return what there is of each day (days since 1970)."""
+    days: dict[int, Staged] = {}
     last_ns = -(2**63)
     for batch in form.read(taken.path, options):
-        good = judge(taken, batch, market)
+        told = judge(taken, batch, market, numbered=True)
+        ids, good = _ids(batch, told), told.drop(ROW)
         if len(good):
             times = good["ts_ns"].to_numpy()
             latest = np.maximum.accumulate(np.maximum(times, last_ns))
             taken.back += int(np.count_nonzero(times < latest))
             last_ns = int(latest[-1])
-        for day, rows in _by_day(good):
-            parts.setdefault(day, []).append(stage.keep(rows))
+        for day, rows in _by_day(good.with_columns(ids)):
+            staged = days.setdefault(day, Staged([], Ends()))
+            staged.ends.add(rows, rows["id"])
+            staged.parts.append(stage.keep(rows.drop("id")))
         progress(len(batch))
     if not taken.rows:
         raise DataError(f"{taken.path}: has no rows")
-    return parts
+    _refuse_full_times(taken, days)
+    return days
+
+
+def _ids(batch: pl.DataFrame, good: pl.DataFrame) -> pl.Series:
+    """Return the ids of the prints among good rows, null for others."""
+    if batch["id"].null_count() == len(batch):
+        return pl.Series("id", [None], pl.String).new_from_index(0, len(good))
+    named = batch.filter(pl.col("kind") == "trade").select(pl.col(ROW).cast(pl.Int64), "id").unique(ROW)
+    found = good.select(pl.col(ROW).cast(pl.Int64), "kind").join(named, on=ROW, how="left", maintain_order="left")
+    return found.select(pl.when(pl.col("kind") == Kind.TRADE).then("id").alias("id")).to_series()
+
+
+def _refuse_full_times(taken: Taken, days: Mapping[int, Staged]) -> None:
+    """Raise `DataError` where a file has more rows of one time than can be put in order at once."""
+    for staged in days.values():
+        try:
+            for _ in spans(staged.parts):
+                pass
+        except DataError as error:
+            raise DataError(f"{taken.path}: {error}") from error
 
 
 def _by_day(rows: pl.DataFrame) -> Iterator[tuple[int, pl.DataFrame]]:
@@ -235,51 +247,99 @@ def refusal_of(taken: Taken, max_bad_share: float) -> str:
 
 
 def _put(
-    lake: Lake, venue: str, market: Market, files: Sequence[Taken], staged: Sequence[Mapping[int, Sequence[Part]]]
+    lake: Lake, venue: str, market: Market, files: Sequence[Taken], staged: Sequence[Mapping[int, Staged]]
 ) -> tuple[list[Day], list[Day]]:
-    """Merge what was staged into the lake, a day at a time; return the days that grew and those that knew it all."""
-    grew, knew = list[Day](), list[Day]()
+    """Merge what was staged into the lake, a day at a time; return the days that grew and those that knew it all.
+
+    Days of few rows are written several at once: most of their time the disk is waited for.
+    """
     sources = [_source(taken) for taken in files]
-    for number in sorted({number for parts in staged for number in parts}):
-        day = lake.place(venue, market.symbol, day_of(number * DAY_NS))
-        fresh = 0
-        for taken, parts, source in zip(files, staged, sources, strict=True):
-            if number in parts:
-                rows = pl.concat([kept(part) for part in parts[number]])
-                if not rows["ts_ns"].is_sorted():
-                    rows = rows.sort("ts_ns", maintain_order=True)
-                _compare(taken, lake, day, rows, market)
-                new = lake.put(day, rows, market, source)
-                taken.fresh += new
-                fresh += new
-        (grew if fresh else knew).append(day)
-    return grew, knew
+    levels = _Levels(lake, venue, market)
+    days = [
+        (lake.place(venue, market.symbol, day_of(number * DAY_NS)), [each.get(number) for each in staged])
+        for number in sorted({number for parts in staged for number in parts})
+    ]
+    written = list[tuple[Day, list[int]]]()
+    with ThreadPoolExecutor(WRITERS) as pool:
+        for chunk in _chunks(days):
+            for day, parts in chunk:
+                for taken, one in zip(files, parts, strict=True):
+                    levels.compare(taken, day, one)
+            put = partial(_put_day, lake, market, sources)
+            written += zip((day for day, _ in chunk), pool.map(put, chunk), strict=True)
+    for _, counts in written:
+        for taken, count in zip(files, counts, strict=True):
+            taken.fresh += count
+    return [day for day, counts in written if any(counts)], [day for day, counts in written if not any(counts)]
 
 
-def _compare(taken: Taken, lake: Lake, day: Day, rows: pl.DataFrame, market: Market) -> None:
-    """Warn, once a file, where its prices are far from those that the lake has of the market, at the nearest day."""
-    days = lake.days(day.venue, day.symbol)
-    if taken.warnings or not days or (ours := _level(rows.lazy())) is None:
-        return
-    near = min(days, key=lambda other: abs(other.day - day.day))
-    with readable(near.path):
-        there = _level(pl.scan_parquet(near.path, glob=False))
-    if there is None:
-        return
-    ratio = float(market.tick_size) * ours / (float(market_of(near.path).tick_size) * there)
-    if not 1 / FAR < ratio < FAR:
-        times = f"{ratio:,.0f}" if ratio >= 10 else f"{ratio:.2g}"
-        taken.warnings.append(
-            f"{taken.path}: prices are {times} times those already there ({near.path}): is it of {market.symbol}? "
-            f"`bmv data remove {lake.root} {day.venue} {day.symbol} --day {day.day}` takes the day out again"
-        )
+def _chunks(days: Sequence[tuple[Day, list[Staged | None]]]) -> Iterator[list[tuple[Day, list[Staged | None]]]]:
+    """Yield days that are written at once: together they have few rows, or they are one."""
+    chunk, held = list[tuple[Day, list[Staged | None]]](), 0
+    for day, parts in days:
+        rows = sum(part.count for one in parts if one for part in one.parts)
+        if chunk and held + rows > ROWS_AT_ONCE:
+            yield chunk
+            chunk, held = [], 0
+        chunk.append((day, parts))
+        held += rows
+    if chunk:
+        yield chunk
 
 
-def _level(rows: pl.LazyFrame) -> float | None:
-    """Return the middle of the prices of some rows, in ticks; None where they have none."""
+def _put_day(
+    lake: Lake, market: Market, sources: Sequence[Mapping[str, Any]], chunk: tuple[Day, list[Staged | None]]
+) -> list[int]:
+    """Write one day; return how many rows of each file were new."""
+    day, parts = chunk
+    return [
+        lake.put(day, one.parts, market, source, one.ends.found()) if one else 0
+        for one, source in zip(parts, sources, strict=True)
+    ]
+
+
+class _Levels:
+    """The middle of the prices of the days that a lake has of a market, each asked for when it is needed."""
+
+    def __init__(self, lake: Lake, venue: str, market: Market) -> None:
+        self._lake, self._market = lake, market
+        self._days = {day.day: day for day in lake.days(venue, market.symbol)}
+        self._order = sorted(self._days)
+        self._found = dict[date, float | None]()
+
+    def compare(self, taken: Taken, day: Day, staged: Staged | None) -> None:
+        """Warn, once a file, where its prices are far from those of the nearest day that the lake has of the market."""
+        if staged is None or (ours := _level(kept(staged.parts[0]).lazy(), self._market)) is None:
+            return
+        near = self._nearest(day)
+        there = None if near is None or taken.warnings else self._of(near)
+        if near is not None and there is not None and not 1 / FAR < (ratio := ours / there) < FAR:
+            times = f"{ratio:,.0f}" if ratio >= 10 else f"{ratio:.2g}"
+            taken.warnings.append(
+                f"{taken.path}: prices are {times} times those already there ({near.path}): is it of {day.symbol}? "
+                f"`bmv data remove {self._lake.root} {day.venue} {day.symbol} --day {day.day}` takes the day out again"
+            )
+        if day.day not in self._days:
+            insort(self._order, day.day)
+            self._days[day.day], self._found[day.day] = day, ours
+
+    def _nearest(self, day: Day) -> Day | None:
+        at = bisect_left(self._order, day.day)
+        near = self._order[max(0, at - 1) : at + 1]
+        return self._days[min(near, key=lambda other: abs(other - day.day))] if near else None
+
+    def _of(self, day: Day) -> float | None:
+        if day.day not in self._found:
+            with readable(day.path):
+                self._found[day.day] = _level(pl.scan_parquet(day.path, glob=False), market_of(day.path))
+        return self._found[day.day]
+
+
+def _level(rows: pl.LazyFrame, market: Market) -> float | None:
+    """Return the middle of the prices of some rows, in units; None where they have none."""
     found = rows.select(pl.coalesce("price", "bid", "ask").cast(pl.Float64).alias("price"))
     level = found.filter(pl.col("price") > 0).median().collect().item()
-    return None if level is None else float(level)
+    return None if level is None else float(level) * float(market.tick_size)
 
 
 def _source(taken: Taken) -> dict[str, Any]:  # Any: it is JSON.

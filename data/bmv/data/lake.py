@@ -14,6 +14,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,17 +23,28 @@ import polars as pl
 from bmv.data.check import Tally
 from bmv.data.contracts import both_terms, terms_in
 from bmv.data.files import sha256, sync_folder
-from bmv.data.merge import merged
+from bmv.data.merge import NO_IDS, Ids, Print, merged
 from bmv.data.pages import refuse_odd_pages
 from bmv.data.parquet import parquet_batches, readable
 from bmv.data.place import is_url
 from bmv.data.quality import Gap
-from bmv.data.schema import LAKE, LAKE_SCHEMA, day_path, manifest_path, replacing, writable, write_rows
+from bmv.data.schema import (
+    LAKE,
+    LAKE_SCHEMA,
+    day_path,
+    manifest_path,
+    replacing,
+    streamed,
+    writable,
+    write_rows,
+)
+from bmv.data.stage import Part, part_of, spans, within
 from bmv.data.walk import NO_DAY, Folder, Stray, day_named, leads_nowhere, look, warn_of
 from bmv.ports.errors import DataError, StorageError
 from bmv.ports.market import Market
 
 VERSION = 1
+IDS = "bmv.ids"  # Of prints at the times where files that a day was made of begin and end.
 DAY_NS = 86_400_000_000_000
 
 
@@ -136,34 +148,51 @@ class Lake:
         days = self.days(venue, symbol)
         return market_of(days[-1].path) if days else None
 
-    def put(self, day: Day, rows: pl.DataFrame, market: Market, source: Mapping[str, Any]) -> int:
+    def put(
+        self,
+        day: Day,
+        rows: pl.DataFrame | Sequence[Part],
+        market: Market,
+        source: Mapping[str, Any],
+        ids: Ids = NO_IDS,
+    ) -> int:
         """Let `rows` into a day, beside what is there, and return how many were new; none: nothing is written.
 
         Args:
-            rows: In the lake's form, in order of time, all of that UTC day.
+            rows: In the lake's form, all of that UTC day; a frame is in order of time, parts may be of any order.
             source: Where they come from, for the manifest; what its `maker` and its `terms` say, the day says from
                 then on.
+            ids: Those of its prints at the times where a file may be cut.
 
         The caller holds :meth:`writing`.
         """
         refuse_nowhere(day.path)
-        old, words = pl.DataFrame(schema=LAKE_SCHEMA), dict[str, str]()
+        old, words = list[Part](), dict[str, str]()
         if day.path.exists():
-            _refuse_other_steps(day.path, market)
+            refuse_other_market(day.path, market)
             refuse_odd_pages(day.path)
             refuse_altered(day.path)
             with readable(day.path):
-                old = pl.read_parquet(day.path, columns=list(LAKE), glob=False)
                 words = pl.read_parquet_metadata(day.path)
-        whole, fresh = merged(old, rows)
+                old = [_part_of(day.path)]
         terms = both_terms(day.path, terms_in(words), source.get("terms", {}))
+        new = ([part_of(rows)] if len(rows) else []) if isinstance(rows, pl.DataFrame) else rows
+        known = _ids_in(words.get(IDS, ""))
+        cuts = list(spans([*old, *new]))
+        slices = partial(_merged, old, new, cuts, known, ids)
+        whole = list(slices()) if len(cuts) == 1 else None  # Most days fit into one slice.
+        fresh = sum(count for _, count in whole or slices()) if old else sum(part.count for part in new)
         if fresh or terms != terms_in(words):
             sources = json.loads(words.get("bmv.sources", "[]"))
             sources += [{**source, "rows": fresh}] if fresh else []
-            makers = both_makers(words.get("bmv.source", ""), source.get("maker", ""))
-            told = {"bmv.venue": day.venue, "bmv.sources": json.dumps(sources), **terms}
-            write_rows(day.path, whole.lazy(), market, told | ({"bmv.source": makers} if makers else {}))
-            _write_manifest(manifest_path(day.path), examined(day, [whole]))
+            made = {"bmv.venue": day.venue, "bmv.sources": json.dumps(sources), **terms}
+            if makers := both_makers(words.get("bmv.source", ""), source.get("maker", "")):
+                made["bmv.source"] = makers
+            if both := {ts: {**known.get(ts, {}), **ids.get(ts, {})} for ts in sorted({*known, *ids})}:
+                made[IDS] = json.dumps([[ts, one, *row[1:]] for ts, each in both.items() for one, row in each.items()])
+            frames = [part for part, _ in whole] if whole else None
+            write_rows(day.path, frames[0].lazy() if frames else streamed(rows for rows, _ in slices()), market, made)
+            _write_manifest(manifest_path(day.path), examined(day, frames))
         return fresh
 
     def remove(self, days: Sequence[Day]) -> None:
@@ -302,13 +331,52 @@ def _write_manifest(path: Path, manifest: Manifest) -> None:
         half_done.write_text(json.dumps(told, indent=1) + "\n")
 
 
-def _refuse_other_steps(path: Path, market: Market) -> None:
+def refuse_other_market(path: Path, market: Market) -> None:
+    """Raise `DataError` where a day is of another market, or counted in other steps, than rows for it.
+
+    Two symbols may have one folder, `BTC/USDT` and `BTC-USDT`.
+    """
     known = market_of(path)
+    if known.symbol != market.symbol:
+        raise DataError(
+            f"{path}: is of {known.symbol}; {market.symbol} would lie in the same folder, and the two would become "
+            f"one market: call it {known.symbol} if it is the same, else import it under another --venue or --symbol"
+        )
     if (known.tick_size, known.lot_size) != (market.tick_size, market.lot_size):
         raise DataError(
             f"{path}: holds ticks of {known.tick_size} and lots of {known.lot_size}; rows in ticks of "
             f"{market.tick_size} and lots of {market.lot_size} can't go beside them"
         )
+
+
+def _part_of(path: Path) -> Part:
+    """Return a day of a lake as a part."""
+    times = pl.col("ts_ns")
+    count, first, last = (
+        pl.scan_parquet(path, glob=False)
+        .select(pl.len().alias("count"), times.min(), last=times.max())
+        .collect()
+        .row(0)
+    )
+    return Part(path, first or 0, last or 0, count)
+
+
+def _merged(
+    old: Sequence[Part], new: Sequence[Part], cuts: Sequence[tuple[int, int]], known: Ids, ids: Ids
+) -> Iterator[tuple[pl.DataFrame, int]]:
+    """Yield the rows of both, slice by slice, each with how many of it are new."""
+    none = pl.DataFrame(schema=LAKE_SCHEMA)
+    for first, stop in cuts:
+        before, rows = (within(parts, first, stop) if parts else none for parts in (old, new))
+        yield merged(before, rows, known, ids)
+
+
+def _ids_in(words: str) -> dict[int, dict[str, Print]]:
+    """Return the ids that a day's file keeps; :meth:`Lake.put` writes them."""
+    found = dict[int, dict[str, Print]]()
+    for ts, one, *row in json.loads(words or "[]"):
+        found.setdefault(ts, {})[one] = (ts, *row)
+    return found
 
 
 def refuse_many(asked: Path, files: Iterable[Path]) -> None:

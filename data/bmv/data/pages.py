@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
+from bmv.data.limits import FOOTER_BYTES_MAX, PAGE_BYTES_MAX, in_words
 from bmv.data.place import is_url
 from bmv.ports.errors import DataError
 
@@ -30,10 +31,13 @@ class Footer(NamedTuple):
     largest: dict[str, int]
 
 
-def refuse_odd_pages(path: Path) -> Footer | None:
+def refuse_odd_pages(path: Path, page_max: int | None = None) -> Footer | None:
     """Raise `DataError` where a page of a Parquet file says that it holds what it can't; return what the footer says.
 
     None, and nothing is looked at, for a file in an object store: each page would be asked for by itself.
+
+    Args:
+        page_max: How many bytes a page may unpack to; None: `PAGE_BYTES_MAX`.
     """
     if is_url(path):
         return None
@@ -43,7 +47,7 @@ def refuse_odd_pages(path: Path) -> Footer | None:
             for group in groups:
                 for column in group[1]:
                     if 3 in column:  # Else it is encrypted, which the reader refuses.
-                        _refuse_odd_chunk(file, column[3])
+                        _refuse_odd_chunk(path, file, column[3], page_max or PAGE_BYTES_MAX)
             return Footer(sum(group[3] for group in groups), _largest(groups))
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
@@ -59,6 +63,8 @@ def _groups(file: IO[bytes]) -> list[Struct]:
     length = int.from_bytes(end[:4], "little")
     if end[4:] != MAGIC or length + 12 > size:
         raise ValueError("it does not end as Parquet does")
+    if length > FOOTER_BYTES_MAX:
+        raise ValueError(f"its footer takes {in_words(length)}, where {in_words(FOOTER_BYTES_MAX)} is the most")
     file.seek(size - 8 - length)
     footer, _ = _struct(file.read(length), 0)
     groups: list[Struct] = footer.get(4, [])
@@ -80,7 +86,7 @@ def _largest(groups: Sequence[Struct]) -> dict[str, int]:
     }
 
 
-def _refuse_odd_chunk(file: IO[bytes], chunk: Struct) -> None:
+def _refuse_odd_chunk(path: Path, file: IO[bytes], chunk: Struct, page_max: int) -> None:
     at = min(offset for offset in (chunk.get(11), chunk[9]) if offset)
     left = chunk[5]
     while left > 0:
@@ -89,6 +95,12 @@ def _refuse_odd_chunk(file: IO[bytes], chunk: Struct) -> None:
         words = (header.get(7) or {1: 0})[1]
         if not (0 <= values <= left and 0 <= words <= header[2] and header[3] >= 0 and (values or 7 in header)):
             raise ValueError(f"the page at byte {at} names {values or words} values, where {left} are left")
+        if header[2] > page_max:
+            raise DataError(
+                f"{path}: its page at byte {at} unpacks to {in_words(header[2])}, where a page may be no more than "
+                f"{in_words(page_max)}; --unpacked-max {in_words(2 * header[2], '')} allows it, or write the file anew "
+                "with pages of the usual size, 1 MB"
+            )
         left -= values
         at += length + header[3]
     if left:

@@ -7,6 +7,7 @@ from pathlib import Path
 import polars as pl
 from polars.exceptions import PanicException, PolarsError
 
+from bmv.data.limits import PIECE_BYTES, RECORD_BYTES_MAX, in_words
 from bmv.data.pages import refuse_odd_pages
 from bmv.ports.errors import DataError
 
@@ -47,13 +48,36 @@ def maker(path: Path) -> str:
         return pl.read_parquet_metadata(path).get("bmv.source", "")
 
 
-def parquet_batches(path: Path, columns: Sequence[str]) -> Iterator[pl.DataFrame]:
-    """Yield some columns of a Parquet file in batches, with `row`, the first being number 0."""
-    refuse_odd_pages(path)
+def parquet_batches(path: Path, columns: Sequence[str], unpacked_max: int | None = None) -> Iterator[pl.DataFrame]:
+    """Yield some columns of a Parquet file in batches, with `row`, the first being number 0.
+
+    Args:
+        unpacked_max: How many bytes a page may unpack to; None: as is usual.
+    """
+    refuse_odd_pages(path, unpacked_max)
     with readable(path):
         scan = pl.scan_parquet(str(path), glob=False).select(columns)
         rows = scan.select(pl.len()).collect().item()
     for offset in range(0, rows, BATCH_ROWS):
         with readable(path):
             part = scan.slice(offset, BATCH_ROWS).collect()
-        yield part.with_row_index(ROW, offset)
+        yield from _of_bounded_size(path, part.with_row_index(ROW, offset))
+
+
+def _of_bounded_size(path: Path, rows: pl.DataFrame) -> Iterator[pl.DataFrame]:
+    """Yield rows in slices whose texts take no more than a piece: many cells may share one long text of a dictionary.
+
+    `DataError` where one cell is longer than a record may be.
+    """
+    total = 0
+    for name, kind in rows.schema.items():
+        if isinstance(kind, pl.String | pl.Binary):
+            sizes = rows[name].str.len_bytes() if kind == pl.String else rows[name].bin.size()
+            if (sizes.max() or 0) > RECORD_BYTES_MAX:
+                at = rows[ROW][sizes.arg_max() or 0]
+                raise DataError(
+                    f"{path}, row {at}: column '{name}' has more than {in_words(RECORD_BYTES_MAX)}, the most that a "
+                    "cell may have"
+                )
+            total += int(sizes.sum())
+    yield from rows.iter_slices(max(1, len(rows) // (1 + total // PIECE_BYTES))) if len(rows) else [rows]

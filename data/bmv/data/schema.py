@@ -90,7 +90,7 @@ def write_day(
         metadata: More keys for the file, such as `bmv.source`.
     """
     batches = [columns] if isinstance(columns, Columns) else columns
-    write_rows(path, _stream(frames(batches)), market, metadata)
+    write_rows(path, streamed(frames(batches)), market, metadata)
     return path
 
 
@@ -108,9 +108,7 @@ def write_rows(path: Path, rows: pl.LazyFrame, market: Market, metadata: Mapping
         **(metadata or {}),
     }
     with replacing(path, half_done):
-        rows.sink_parquet(
-            half_done, compression="zstd", row_group_size=ROW_GROUP_ROWS, metadata=words, sync_on_close="all"
-        )
+        rows.sink_parquet(half_done, compression="zstd", row_group_size=ROW_GROUP_ROWS, metadata=words)
         _forget(manifest_path(path))
 
 
@@ -196,6 +194,7 @@ def as_told(resting: pl.DataFrame) -> Columns:
     return Columns(*(told[name].to_numpy(writable=True) for name in Columns._fields))
 
 
-def _stream(source: Iterator[pl.DataFrame]) -> pl.LazyFrame:
+def streamed(source: Iterator[pl.DataFrame]) -> pl.LazyFrame:
+    """Return frames that are made one after the other as rows to be written."""
     # Nothing is pushed down into the source: the sink takes every column and every row.
     return register_io_source(lambda columns, predicate, rows, batch: source, schema=LAKE_SCHEMA)

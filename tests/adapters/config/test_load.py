@@ -350,3 +350,20 @@ def test_what_is_wrong_with_an_axis_is_said_once_and_of_its_own_form(good: Path,
         load(good, (), {})
     assert says in str(told.value)
     assert len(str(told.value).splitlines()) == 1
+
+
+def test_a_key_with_single_underscores_in_the_environment_is_refused_with_its_right_spelling(good: Path) -> None:
+    with pytest.raises(
+        ConfigError, match="BMV_GRID_BID_LEVELS: is read by nothing; did you mean BMV__GRID__BID__LEVELS"
+    ):
+        load(good, (), {"BMV_GRID_BID_LEVELS": "8"})
+
+
+def test_a_variable_that_nothing_reads_is_warned_of_and_those_of_the_program_are_not(
+    good: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    load(good, (), {"BMV_TRIAL": "x", "BMV_CACHE_DIR": "/tmp/c", "BMV_DEBUG": "1", "BMV_POSTGRES": "", "PATH": ""})
+
+    assert [record.getMessage() for record in caplog.records] == [
+        "environment BMV_TRIAL: is read by nothing; did you mean BMV_TRIALS?"
+    ]

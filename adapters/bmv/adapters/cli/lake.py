@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bmv.adapters.cli.options import JSON, Amount, Local, Place, overwriting
+from bmv.adapters.cli.options import JSON, Amount, Bytes, Local, Place, overwriting
 from bmv.adapters.cli.tables import Column, say, say_table
 from bmv.ports.errors import DataError, UsageError
 
@@ -52,6 +52,11 @@ COLUMNS = click.option(
     "--columns", "header", metavar="NAME,NAME,…", help="Generic form: names of the columns of a text without a header."
 )
 DAY_FIRST = click.option("--day-first/--month-first", default=None, help="How 01/05/2026 is to be read.")
+UNPACKED_MAX = click.option(
+    "--unpacked-max", type=Bytes(), metavar="SIZE",
+    help="How much a packed file, or a page of Parquet, may unpack to, such as 20GB; by default a hundred "
+    "times its size, at least 256 MB and at most 64 GB, and 64 MB a page.",
+)  # fmt: skip
 LOCAL = click.option("--local-time", is_flag=True, help="Take the recorder's time, where a form has both.")
 
 
@@ -66,6 +71,7 @@ def reading(command: Callable[..., None]) -> Callable[..., None]:
     @LOCAL
     @ONLY
     @IGNORE
+    @UNPACKED_MAX
     @wraps(command)
     def wrapped(
         *words: Any,
@@ -77,9 +83,10 @@ def reading(command: Callable[..., None]) -> Callable[..., None]:
         local_time: bool,
         only: tuple[str, ...],
         ignore: tuple[str, ...],
+        unpacked_max: int | None,
         **others: Any,
     ) -> None:
-        options = _options(columns, header, time_unit, day_first, kind, local_time, only, ignore)
+        options = _options(columns, header, time_unit, day_first, kind, local_time, only, ignore, unpacked_max)
         command(*words, options=options, **others)
 
     return wrapped
@@ -94,6 +101,7 @@ def _options(
     local_time: bool,
     only: tuple[str, ...],
     ignore: tuple[str, ...],
+    unpacked_max: int | None,
 ) -> "Options":
     from bmv.data.importers import Options
 
@@ -102,7 +110,7 @@ def _options(
     for name, value in _pairs("--only", only, "COLUMN=VALUE, such as --only symbol=BTCUSDT"):
         wanted.setdefault(name, []).append(value)
     names = None if header is None else [name.strip() for name in header.split(",")]
-    return Options(named, time_unit, kind, local_time, wanted, ignore, names, day_first)
+    return Options(named, time_unit, kind, local_time, wanted, ignore, names, day_first, unpacked_max=unpacked_max)
 
 
 def _pairs(option: str, words: tuple[str, ...], expected: str) -> Iterator[tuple[str, str]]:

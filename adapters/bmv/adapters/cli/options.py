@@ -4,6 +4,7 @@ from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
 from os import PathLike
 from pathlib import Path
+from re import fullmatch
 from typing import Any
 
 import click
@@ -12,6 +13,7 @@ from bmv.adapters.postgres.dsn import is_database
 from bmv.data.place import is_url, place
 from bmv.ports.errors import UsageError
 
+UNITS = {None: 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}  # Letter -> bytes.
 JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON and nothing else.")
 SETS = click.option("--set", "sets", multiple=True, metavar="KEY=VALUE", help="Override a key; may be repeated.")
 
@@ -70,6 +72,20 @@ class Place(click.ParamType[Path]):
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> Path:
         """Return `value` as a path, or refuse a URL that leads nowhere as wrong use."""
         return place(value if isinstance(value, Path) else str(value))
+
+
+class Bytes(click.ParamType[int]):
+    """A number of bytes, as `20GB`, `500 MB` or `4096`."""
+
+    name = "size"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Return `value` as a whole number of bytes, or refuse it as wrong use."""
+        found = fullmatch(r"(\d+(?:\.\d+)?)\s*(k|m|g|t)?b?", str(value).strip().lower())
+        count = int(Decimal(found[1]) * UNITS[found[2]]) if found else 0
+        if count < 1:
+            self.fail(f"{value!r} is no size; expected such as 20GB, 500MB or 4096", param, ctx)
+        return count
 
 
 class Exact(click.ParamType[Decimal]):

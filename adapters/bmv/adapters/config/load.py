@@ -3,6 +3,7 @@
 Whatever is wrong is found at once and said in one :class:`~bmv.ports.errors.ConfigError`, one line a problem.
 """
 
+import logging
 import os
 import re
 import tomllib
@@ -10,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
 from decimal import Decimal
+from difflib import get_close_matches
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -22,7 +24,10 @@ from bmv.adapters.config.problems import at_fault, concerns, explain, refuse, sh
 from bmv.adapters.config.schema import Config, with_empty_sides
 from bmv.ports.errors import ConfigError, UsageError
 
+LOG = logging.getLogger(__name__)
 ENV_PREFIX = "BMV__"
+ENV_KNOWN = ("BMV_CACHE_DIR", "BMV_DEBUG", "BMV_POSTGRES", "BMV_TRIALS")  # Of the program, not of a configuration.
+ENV_TESTS = ("BMV_TEST_", "BMV_BENCH_", "BMV_TICKS", "BMV_EXAMPLES")  # Of the tests and the benchmarks.
 Table = dict[str, Any]  # Any: what TOML may hold, before it is validated.
 PATHS = (
     "strategy",
@@ -75,6 +80,7 @@ def load_with_origins(
     path = Path(path)
     table = _read(path)
     given = dict.fromkeys(_leaves(table), "file")
+    refuse_misspelt(os.environ if env is None else env)
     for key, value in _from_env(os.environ if env is None else env):
         _put(table, key, value, f"environment {env_name(key)}")
         given[key] = "env"
@@ -196,6 +202,20 @@ def _from_env(env: Mapping[str, str]) -> Iterable[tuple[str, Any]]:  # Any: what
     for name in sorted(env):
         if name.startswith(ENV_PREFIX):
             yield name.removeprefix(ENV_PREFIX).lower().replace("__", "."), _value(env[name])
+
+
+def refuse_misspelt(env: Mapping[str, str]) -> None:
+    """Raise `ConfigError` where a variable spells a key without its double underscores; warn of others not known."""
+    keys = {key.replace(".", "_"): env_name(key) for key, _ in keys_of(Config)}
+    known = {name.removeprefix("BMV_").lower(): name for name in ENV_KNOWN} | keys
+    for name in sorted(env):
+        word = re.sub("_+", "_", name.upper().removeprefix("BMV_").strip("_")).lower()
+        if not name.upper().startswith("BMV_") or name.startswith((ENV_PREFIX, *ENV_TESTS)) or name in ENV_KNOWN:
+            continue
+        if word in keys:
+            raise ConfigError(f"environment {name}: is read by nothing; did you mean {keys[word]}?")
+        close = [known[found] for found in get_close_matches(word, known, n=1)]
+        LOG.warning("environment %s: is read by nothing%s", name, f"; did you mean {close[0]}?" if close else "")
 
 
 def _from_sets(sets: Iterable[str]) -> Iterable[tuple[str, Any]]:  # Any: as above.

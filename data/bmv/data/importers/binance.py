@@ -10,6 +10,7 @@ the archive gives it (`BTCUSD_PERP`, `ETHUSD_250926`), tells them.
 
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from math import isfinite
 from pathlib import Path
 
@@ -17,7 +18,7 @@ import polars as pl
 
 from bmv.data.contracts import INVERSE, PAYOFF, SIZE
 from bmv.data.importers.form import Form, Options, filled
-from bmv.data.importers.text import FALSE, TRUE, Cells, cells, first_line, unpacked
+from bmv.data.importers.text import FALSE, TRUE, Cells, cells, first_line
 from bmv.data.parquet import ROW
 from bmv.ports.errors import DataError
 
@@ -53,9 +54,8 @@ def read(path: Path, options: Options) -> Iterator[pl.DataFrame]:
         named = NAMED.match(path.name)
         kind = named["kind"] if named else _by_width(line)
         names = _unnamed(path, line, kind)
-    with unpacked(path) as plain:
-        for part in cells(plain, path, names):
-            yield filled(_quotes(part, options) if kind == "bookTicker" else _trades(part, options))
+    for part in cells(path, names, unpacked_max=options.unpacked_max):
+        yield filled(_quotes(part, options) if kind == "bookTicker" else _trades(part, options))
 
 
 def market(path: Path, options: Options) -> str:
@@ -75,8 +75,8 @@ def terms(path: Path) -> dict[str, str]:
 
 def _contract_size(path: Path) -> int | None:
     """Return the quote in one contract: `base_qty` times price by `qty`, in whole units; None where they tell none."""
-    with unpacked(path) as plain:
-        part = next(cells(plain, path), None)
+    with closing(cells(path)) as parts:
+        part = next(parts, None)
     if part is None or not len(part.rows):
         return None
     found = (part.floats("base_qty") * part.floats("price") / part.floats("qty")).median()
@@ -133,6 +133,7 @@ def _trades(part: Cells, options: Options) -> pl.DataFrame:
             "side": part.words("is_buyer_maker", {TRUE: -1, FALSE: 1}),
             "price": part.floats("price"),
             "size": part.floats(size),
+            "id": part.column("id" if part.has("id") else "agg_trade_id"),
         }
     )
 

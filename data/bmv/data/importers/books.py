@@ -40,7 +40,7 @@ def shape_of(path: Path, reading: Reading, counted: str) -> "Shape":
 def _met(rows: pl.DataFrame) -> pl.DataFrame:
     """Return of each row the quote that a print met, then the print; an empty row is a print without a price."""
     price, book = pl.col("price").is_not_null(), pl.any_horizontal(pl.col("bid", "ask").is_not_null())
-    quotes = rows.filter(book).select(pl.all().exclude("price", "size", "side", "kind"), kind=pl.lit("quote"))
+    quotes = rows.filter(book).select(pl.all().exclude("price", "size", "side", "kind", "id"), kind=pl.lit("quote"))
     trades = rows.filter(price | ~book).select(pl.all().exclude(BOOK, "kind"), kind=pl.lit("trade"))
     return pl.concat([filled(quotes), filled(trades)]).sort(ROW, maintain_order=True)
 

@@ -17,10 +17,12 @@ from numpy.typing import NDArray
 
 from bmv.data.calendar import refuse_impossible
 from bmv.data.importers.form import Form, Options, filled, in_units
+from bmv.data.limits import too_large, unpacked_max
 from bmv.data.parquet import ROW
 from bmv.ports.errors import DataError, UsageError
 
 CHUNK_BYTES = 1 << 20
+BLOCKS = 32  # Of Zstandard: 4 MB.
 MAGIC, ZSTD = b"DBN", b"\x28\xb5\x2f\xfd"
 UNDEFINED = 2**63 - 1
 SIDES = {ord("B"): 1, ord("A"): -1, ord("N"): 0}
@@ -51,7 +53,7 @@ def read(path: Path, options: Options) -> Iterator[pl.DataFrame]:
     """Yield its rows by the venue's time, or by that at which it was received, if `options` say so."""
     clock = "ts_recv" if options.local_time else "ts_event"
     schema, row, before = "", 0, None
-    for schema, records in _records(path):
+    for schema, records in _records(path, options.unpacked_max):
         before = _one_market(path, records, schema, before)
         rows = filled(_told(path, records, schema, row, clock))
         refuse_impossible(path, rows[ROW], rows["ts"], clock)
@@ -59,24 +61,28 @@ def read(path: Path, options: Options) -> Iterator[pl.DataFrame]:
         row += len(records)
 
 
-def _records(path: Path) -> Iterator[tuple[str, Records]]:
+def _records(path: Path, asked: int | None) -> Iterator[tuple[str, Records]]:
     """Yield the records of a file, a megabyte at a time, with the name of their schema."""
     package = _package()
     with path.open("rb") as file:
         packed = file.read(4) == ZSTD
-        if packed and not _ends(file):
-            raise DataError(f"{path}: damaged or cut short: its last block is missing")
-        file.seek(0)
+        chunks = _chunks(path, file) if packed else range(CHUNK_BYTES, path.stat().st_size + CHUNK_BYTES, CHUNK_BYTES)
+        most, count, begin = unpacked_max(path, asked), 0, 0
         decoder = package.DBNDecoder(
             compression=package.Compression.ZSTD if packed else package.Compression.NONE,
             upgrade_policy=package.VersionUpgradePolicy.AS_IS,
         )
         schema = ""
-        while chunk := file.read(CHUNK_BYTES):
-            found = _decoded(path, decoder, chunk)
+        for end in chunks:
+            file.seek(begin)
+            found = _decoded(path, decoder, file.read(end - begin))
+            begin = end
             if not schema and found:
                 schema, found = _schema(path, package, found[0]), found[1:]
             if found and len(records := _as_array(path, found, schema)):
+                count += records.nbytes
+                if packed and count > most:
+                    raise too_large(path, most)
                 yield schema, records
         if not schema or decoder.buffer():
             raise DataError(f"{path}: damaged or cut short: ends within {'a record' if schema else 'its first lines'}")
@@ -94,17 +100,30 @@ def _decoded(path: Path, decoder: Any, chunk: bytes) -> list[Any]:  # Any: the p
         raise
 
 
-def _ends(file: IO[bytes]) -> bool:
-    """Say whether a file of Zstandard (RFC 8878) ends where its last block does, which its decoder does not ask."""
+def _chunks(path: Path, file: IO[bytes]) -> list[int]:
+    """Return where a file of Zstandard (RFC 8878) may be cut, so that no part unpacks to more than `BLOCKS` blocks.
+
+    A block unpacks to 128 kB at most. `DataError` where the file does not end as its last block does, which its decoder
+    does not ask.
+    """
+    ends = list(_block_ends(file))
+    if not ends or ends[-1] != path.stat().st_size:
+        raise DataError(f"{path}: damaged or cut short: its last block is missing")
+    return [*ends[BLOCKS - 1 : -1 : BLOCKS], ends[-1]]
+
+
+def _block_ends(file: IO[bytes]) -> Iterator[int]:
+    """Yield where each block and each frame ends, as far as they are whole."""
     size, at = file.seek(0, SEEK_END), 0
     while at < size:
         file.seek(at)
         head = file.read(8)
         if head[1:4] == b"\x2a\x4d\x18" and len(head) == 8:  # A frame that is to be skipped.
             at += 8 + int.from_bytes(head[4:], "little")
+            yield at
             continue
         if head[:4] != ZSTD or len(head) < 5:
-            return False
+            return
         sizes, single, checksum, dictionary = head[4] >> 6, head[4] >> 5 & 1, head[4] >> 2 & 1, head[4] & 3
         at += 5 + (1 - single) + (0, 1, 2, 4)[dictionary] + (single, 2, 4, 8)[sizes]
         last = False
@@ -114,9 +133,10 @@ def _ends(file: IO[bytes]) -> bool:
             last, run = bool(block & 1), block >> 1 & 3 == 1
             at += 3 + (1 if run else block >> 3)
             if len(start) < 3 or at > size:
-                return False
+                return
+            yield at
         at += 4 * checksum
-    return at == size
+        yield at
 
 
 def _package() -> Any:  # Any: the package is optional, so that its types are not known here.

@@ -48,7 +48,7 @@ def own_batches(path: Path, options: Options, own: Sequence[str]) -> Iterator[pl
     refuse_others(path, own, options)
     asked = [column_of(path, parquet_columns(path), name, "--only") for name in options.only]
     some = False
-    for part in parquet_batches(path, list(dict.fromkeys([*own, *asked]))):
+    for part in parquet_batches(path, list(dict.fromkeys([*own, *asked])), options.unpacked_max):
         with readable(path):
             rows = kept_by(path, part, options).select(ROW, *own)
         some |= len(rows) > 0
@@ -72,7 +72,7 @@ def refuse_others(path: Path, own: Sequence[str], options: Options = NOTHING_SAI
         return
     asked = [column_of(path, list(schema), name, "--only") for name in options.only]
     columns = {name: Values(name) for name in names}
-    for part in parquet_batches(path, list(dict.fromkeys([*names, *asked]))):
+    for part in parquet_batches(path, list(dict.fromkeys([*names, *asked])), options.unpacked_max):
         rows = kept_by(path, part, options)
         for name, values in columns.items():
             values.add(rows[name].cast(pl.String))

@@ -22,6 +22,7 @@ SCHEMA = pl.Schema(
         "kind": pl.String(),
         "side": pl.Int64(),
         **dict.fromkeys(("price", "size", "bid", "bid_size", "ask", "ask_size"), pl.Float64()),
+        "id": pl.String(),
     }
 )
 
@@ -40,6 +41,7 @@ class Options:
         header: For the generic form: the names of the columns of a text whose first line does not name them.
         day_first: How `01/05/2026` is to be read; None: as its file shows, else it is refused.
         steps: Tick size and lot size, for files in whole ticks and lots that don't state them.
+        unpacked_max: How many bytes a packed file may unpack to; None: as :mod:`bmv.data.limits` has it.
     """
 
     columns: Mapping[str, str] = field(default_factory=dict)
@@ -51,6 +53,7 @@ class Options:
     header: Sequence[str] | None = None
     day_first: bool | None = None
     steps: tuple[Decimal, Decimal] | None = None
+    unpacked_max: int | None = None
 
     def given(self) -> dict[str, str]:
         """Return what was said: the name of each option -> how it is written."""
@@ -96,7 +99,7 @@ class Form:
         knows: Says whether a file looks like one of these; reads no more than its beginning.
         read: Yields its rows, in the order of the file, in batches of bounded size with the columns of `SCHEMA`; `row`
             is where a row stands in its file. `DataError`, naming file and line, when a cell is not what it should be
-            or the file is cut short.
+            or the file is cut short. `id` is the venue's id of a trade, null where there is none.
         unused: Names the columns of a file that are not taken, where its form does not say so of itself.
         steps: Returns the tick size and the lot size that a file states; None where it does not.
         notes: Says what the columns of a file were taken for, where that is a choice.

@@ -16,14 +16,20 @@ from bmv.data.importers.books import shape_of
 from bmv.data.importers.form import Form, Options, column_of, filled, picked
 from bmv.data.importers.meaning import BOUGHT, SOLD, Values, plain
 from bmv.data.importers.signs import Signs
-from bmv.data.importers.sorts import CHANGES, ONE_SIDED, RUNGS, TOP, Facts, Reading, sort_of
-from bmv.data.importers.text import FALSE, TRUE, Cells, cells, first_line, separator_of, unpacked
+from bmv.data.importers.sorts import CHANGES, MET, MIXED, ONE_SIDED, PRINTS, RUNGS, TOP, Facts, Reading, sort_of
+from bmv.data.importers.text import FALSE, TRUE, Cells, cells, first_line, separator_of
 from bmv.data.parquet import ROW, is_parquet, parquet_batches, parquet_columns
 from bmv.ports.errors import DataError, UsageError
 
 # Options that say how a file is read, as they can be remembered.
 _Frozen = tuple[
-    str, str | None, tuple[tuple[str, tuple[str, ...]], ...], tuple[str, ...], tuple[str, ...] | None, bool | None
+    str,
+    str | None,
+    tuple[tuple[str, tuple[str, ...]], ...],
+    tuple[str, ...],
+    tuple[str, ...] | None,
+    bool | None,
+    int | None,
 ]
 
 # Our name -> names that it goes by, whatever stands between their words; the first that a file has is taken.
@@ -77,6 +83,11 @@ KNOWN: Mapping[str, Sequence[str]] = {
 
 # Names of a time where there is none of another name; beside one they say when it was received, or the same again.
 TIMES_ALONE = ("gmt_time", "utc_time", "local_time")  # The first and the last are Dukascopy's.
+# Columns with the venue's id of a trade, the likeliest first.
+IDS = (
+    "trade_id", "tid", "trd_match_id", "match_id", "match_number", "exec_id", "execution_id", "deal_id", "agg_trade_id",
+    "trade_no", "trade_seq", "id",
+)  # fmt: skip
 OF_DYDX = {"createdat", "createdatheight", "type"}
 
 
@@ -91,17 +102,21 @@ def read(path: Path, options: Options) -> Iterator[pl.DataFrame]:
     reading = _reading(path, options)
     if is_parquet(path) and isinstance(pl.read_parquet_schema(str(path))[reading.found["ts"]], pl.Datetime):
         options = replace(options, time_unit="ns")
-    with _parts(path, options, _with_asked(path, options, reading.found.values())) as parts:
+    named = _id_of(path, options, reading)
+    with _parts(path, options, _with_asked(path, options, [*reading.found.values(), *named])) as parts:
+        counted: list[bool] = []
         shape = shape_of(path, reading, "row" if is_parquet(path) else "line")
         for part in parts:
-            yield filled(shape(_rows(part, reading, options)))
+            ids = [_ids(part, named[0], counted)] if named else []
+            yield filled(shape(_rows(part, reading, options).with_columns(ids)))
         if end := getattr(shape, "end", None):
             yield filled(end())
 
 
 def unused(path: Path, options: Options) -> Sequence[str]:
     """Return the columns of a file that say nothing to us."""
-    return _reading(path, options).unused
+    reading = _reading(path, options)
+    return [name for name in reading.unused if name not in _id_of(path, options, reading)]
 
 
 def notes(path: Path, options: Options) -> Sequence[str]:
@@ -126,7 +141,7 @@ def _reading(path: Path, options: Options) -> Reading:
 def _frozen(options: Options) -> _Frozen:
     only = tuple((name, tuple(values)) for name, values in options.only.items())
     header = None if options.header is None else tuple(options.header)
-    return options.time_unit, options.kind, only, tuple(options.ignore), header, options.day_first
+    return options.time_unit, options.kind, only, tuple(options.ignore), header, options.day_first, options.unpacked_max
 
 
 @lru_cache(maxsize=64)
@@ -136,9 +151,16 @@ def _looked_at(
     columns: tuple[tuple[str, str], ...],
     others: _Frozen,
 ) -> Reading:
-    time_unit, kind, only, ignore, header, day_first = others
+    time_unit, kind, only, ignore, header, day_first, unpacked_max = others
     options = Options(
-        dict(columns), time_unit, kind, only=dict(only), ignore=ignore, header=header, day_first=day_first
+        dict(columns),
+        time_unit,
+        kind,
+        only=dict(only),
+        ignore=ignore,
+        header=header,
+        day_first=day_first,
+        unpacked_max=unpacked_max,
     )
     names = _names(path, options)
     found = _found(path, names, options)
@@ -168,11 +190,12 @@ def _parts(path: Path, options: Options, wanted: Sequence[str]) -> Iterator[Iter
     """Give the rows that are asked for in batches, all cells as text: both kinds of file are read by one rule."""
     if is_parquet(path):
         known = dict[str, str]()
-        yield picked((_texts(path, rows, wanted, known) for rows in parquet_batches(path, wanted)), options)
+        yield picked(
+            (_texts(path, rows, wanted, known) for rows in parquet_batches(path, wanted, options.unpacked_max)), options
+        )
         return
-    with unpacked(path) as plain_text:
-        header = _names(path, options) if options.header else None
-        yield picked(cells(plain_text, path, header, separator_of(first_line(path)), wanted), options)
+    header = _names(path, options) if options.header else None
+    yield picked(cells(path, header, separator_of(first_line(path)), wanted, options.unpacked_max), options)
 
 
 def _texts(path: Path, rows: pl.DataFrame, wanted: Sequence[str], known: dict[str, str]) -> Cells:
@@ -306,6 +329,27 @@ def _with_asked(path: Path, options: Options, wanted: Iterable[str]) -> list[str
     names = _names(path, options) if options.only else []
     asked = [column_of(path, names, name, "--only") for name in options.only]
     return list(dict.fromkeys([*wanted, *asked]))
+
+
+def _id_of(path: Path, options: Options, reading: Reading) -> list[str]:
+    """Return the column of the venue's ids of its trades, if there is one."""
+    if reading.sort not in (PRINTS, MET, MIXED):
+        return []
+    there = [name for name in _names(path, options) if name not in (*reading.found.values(), *_ignored(path, options))]
+    found = [name for known in IDS for name in there if plain(name) == plain(known)]
+    return found[:1]
+
+
+def _ids(part: Cells, name: str, counted: list[bool]) -> pl.Series:
+    """Return the ids of rows; none where they count the rows of the file, from 0 or 1 on.
+
+    Args:
+        counted: Whether the first id of the file said so; empty before that is known.
+    """
+    ids = part.rows[name].str.strip_chars()
+    if not counted and len(ids):
+        counted.append(ids[0] in ("0", "1"))
+    return pl.Series("id", [None], pl.String).new_from_index(0, len(ids)) if counted[:1] == [True] else ids.alias("id")
 
 
 def _rows(part: Cells, reading: Reading, options: Options) -> pl.DataFrame:

@@ -5,12 +5,13 @@ venue and once for the recorder; those of one clock are taken, and the others le
 is refused.
 """
 
+import io
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -18,8 +19,9 @@ from numpy.typing import NDArray
 
 from bmv.data.calendar import refuse_impossible
 from bmv.data.importers.form import Form, Options, filled
-from bmv.data.importers.text import DAMAGED, members
+from bmv.data.importers.packed import DAMAGED, Unpacked, member_of, members
 from bmv.data.importers.times import in_ns, unit_of
+from bmv.data.limits import HEADER_BYTES_MAX, PIECE_BYTES, RECORD_BYTES_MAX, in_words
 from bmv.data.parquet import BATCH_ROWS, ROW
 from bmv.ports.errors import DataError
 
@@ -28,6 +30,9 @@ WHAT = 0xFF
 DEPTH, TRADE, CLEAR, SNAPSHOT, BEST = 1, 2, 3, 4, 5
 FIELDS = {"ev": "iu", "exch_ts": "iu", "local_ts": "iu", "px": "f", "qty": "f"}
 MAGIC = b"\x93NUMPY"
+LENGTH_BYTES = {(1, 0): 2, (2, 0): 4}  # Version of a header -> how many bytes say its length.
+PARTS_MAX = 1_000  # Frames of a few rows that are held at once.
+LEVELS_MAX = 1_000_000  # That a book shows at once; what is shown is held.
 Rows = NDArray[Any]  # Any: a record array of `FIELDS`, whose type NumPy does not know before the file is read.
 
 
@@ -59,7 +64,7 @@ def read(path: Path, options: Options) -> Iterator[pl.DataFrame]:
     """Yield its rows by the venue's clock, or by the recorder's if `options` say so."""
     mark, clock = (LOCAL, "local_ts") if options.local_time else (EXCHANGE, "exch_ts")
     book, unit, taken = _Book(), options.time_unit, False
-    for start, part in _parts(path):
+    for start, part in _parts(path, options.unpacked_max):
         events = pl.DataFrame(
             {
                 ROW: np.arange(start, start + len(part)),
@@ -94,20 +99,23 @@ def _told(path: Path, events: pl.DataFrame, book: _Book) -> pl.DataFrame:
     if len(both := events.filter(pl.col("event") & (BUY | SELL) == BUY | SELL)):
         raise DataError(f"{path}, row {both[ROW][0]}: event is marked as bought and as sold; expected one of them")
     trades = events.filter(what == TRADE).with_columns(kind=pl.lit("trade"))
-    depths = _depths(events.filter(what.is_in([DEPTH, SNAPSHOT, CLEAR])), book)
+    depths = _depths(path, events.filter(what.is_in([DEPTH, SNAPSHOT, CLEAR])), book)
     quotes = _quotes(events.filter(what == BEST), book)
     return pl.concat([filled(trades), filled(depths), filled(quotes)]).sort(ROW, maintain_order=True)
 
 
-def _depths(events: pl.DataFrame, book: _Book) -> pl.DataFrame:
+def _depths(path: Path, events: pl.DataFrame, book: _Book) -> pl.DataFrame:
     """Return changes of levels; of one side, a clearing up to a price is told as each level that it empties."""
     parts, start = [], 0
     for at in events.with_row_index("at").filter(pl.col("what") == CLEAR)["at"].to_list():
         parts += [_shown(events[start:at], book), _emptied(events[at : at + 1], book)]
         start = at + 1
+        parts = [pl.concat(parts, rechunk=True)] if len(parts) > PARTS_MAX else parts
     whole = pl.concat([*parts, _shown(events[start:], book)])
     for side, levels in book.shown.items():
         book.shown[side] = {price: size for price, size in levels.items() if size > 0}
+        if len(book.shown[side]) > LEVELS_MAX:
+            raise DataError(f"{path}: shows more than {LEVELS_MAX:,} levels of one side of its book at once")
     return whole.with_columns(kind=pl.lit("depth"))
 
 
@@ -154,12 +162,13 @@ def _quotes(events: pl.DataFrame, book: _Book) -> pl.DataFrame:
     return whole.select(ROW, "ts", "bid", "bid_size", "ask", "ask_size", kind=pl.lit("quote"))
 
 
-def _parts(path: Path) -> Iterator[tuple[int, Rows]]:
+def _parts(path: Path, unpacked_max: int | None) -> Iterator[tuple[int, Rows]]:
     """Yield the array in batches, with the number of the first row of each."""
-    with _opened(path) as stream:
+    with _opened(path, unpacked_max) as stream:
         rows, kind = _header(path, stream)
-        for start in range(0, rows, BATCH_ROWS):
-            count = min(BATCH_ROWS, rows - start)
+        at_once = min(BATCH_ROWS, max(1, PIECE_BYTES // kind.itemsize))
+        for start in range(0, rows, at_once):
+            count = min(at_once, rows - start)
             with _whole(path):
                 read = stream.read(count * kind.itemsize)
             if len(read) < count * kind.itemsize:
@@ -176,15 +185,17 @@ def _rows(path: Path) -> int:
         return _header(path, stream)[0]
 
 
-def _header(path: Path, stream: IO[bytes]) -> tuple[int, np.dtype[Any]]:  # Any: as for `Rows`.
+def _header(path: Path, stream: Unpacked) -> tuple[int, np.dtype[Any]]:  # Any: as for `Rows`.
     with _whole(path):
-        version = np.lib.format.read_magic(stream)
-        if version == (1, 0):
-            shape, _, kind = np.lib.format.read_array_header_1_0(stream)
-        elif version == (2, 0):
-            shape, _, kind = np.lib.format.read_array_header_2_0(stream)
-        else:
+        version = np.lib.format.read_magic(io.BytesIO(stream.read(np.lib.format.MAGIC_LEN)))
+        if version not in LENGTH_BYTES:
             raise DataError(f"{path}: is an npy of version {version}; 1.0 and 2.0 are read")
+        length = stream.read(LENGTH_BYTES[version])
+        if int.from_bytes(length, "little") > HEADER_BYTES_MAX:
+            raise DataError(f"{path}: its header is longer than {in_words(HEADER_BYTES_MAX)}, the most that it may be")
+        header = io.BytesIO(length + stream.read(int.from_bytes(length, "little")))
+        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        shape, _, kind = read(header)
     if kind.names is None or kind.hasobject or len(shape) != 1:
         raise DataError(
             f"{path}: is an array of shape {shape} and type {kind}; expected events with the fields "
@@ -196,24 +207,29 @@ def _header(path: Path, stream: IO[bytes]) -> tuple[int, np.dtype[Any]]:  # Any:
             raise DataError(
                 f"{path}: field '{name}' is {found}; expected {'a float' if kinds == 'f' else 'an integer'}"
             )
+    if kind.itemsize > RECORD_BYTES_MAX:
+        raise DataError(
+            f"{path}: its records take {in_words(kind.itemsize)} each; expected no more than "
+            f"{in_words(RECORD_BYTES_MAX)}"
+        )
     return shape[0], kind
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[IO[bytes]]:
+def _opened(path: Path, unpacked_max: int | None = None) -> Iterator[Unpacked]:
     """Open an npy, or that member of an npz which is called `data`, or is the only one."""
     with _whole(path):
         if not zipfile.is_zipfile(path):
             if path.suffix == ".npz":
                 raise DataError(f"{path}: damaged or cut short: no zip file")
             with path.open("rb") as stream:
-                yield stream
+                yield Unpacked(path, stream, path.stat().st_size)
             return
         with zipfile.ZipFile(path) as archive:
             names = members(archive)
             if "data.npy" not in names and len(names) != 1:
                 raise DataError(f"{path}: expected an array called data, found {', '.join(names) or 'none'}")
-            with archive.open("data.npy" if "data.npy" in names else names[0]) as stream:
+            with member_of(path, archive, "data.npy" if "data.npy" in names else names[0], unpacked_max) as stream:
                 yield stream
 
 

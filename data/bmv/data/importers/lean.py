@@ -17,7 +17,8 @@ import polars as pl
 
 from bmv.data.calendar import YEARS, YEARS_OF_TICKS
 from bmv.data.importers.form import Form, Options, filled, in_units
-from bmv.data.importers.text import DAMAGED, Cells, cells, first_line, members, unpacked
+from bmv.data.importers.packed import DAMAGED, members
+from bmv.data.importers.text import Cells, cells, first_line
 from bmv.data.parquet import ROW
 from bmv.ports.errors import DataError
 
@@ -60,19 +61,18 @@ def knows(path: Path) -> bool:
 def read(path: Path, options: Options) -> Iterator[pl.DataFrame]:
     """Yield the rows of one file."""
     line = first_line(path)
-    with unpacked(path) as plain:
-        of = _day(path, line)
-        few, names = COLUMNS[of.asset, of.kind]
-        width = len(line.split(","))
-        if line and not few <= width <= len(names):
-            raise DataError(f"{path}, line 1: has {width} columns; expected {','.join(names)}")
-        last: tuple[float | None, ...] = (None,) * 4
-        for part in cells(plain, path, names[:width]):
-            if of.kind == "trade":
-                yield filled(_trades(part, of))
-            else:
-                rows, last = _quotes(part, of, last)
-                yield filled(rows)
+    of = _day(path, line)
+    few, names = COLUMNS[of.asset, of.kind]
+    width = len(line.split(","))
+    if line and not few <= width <= len(names):
+        raise DataError(f"{path}, line 1: has {width} columns; expected {','.join(names)}")
+    last: tuple[float | None, ...] = (None,) * 4
+    for part in cells(path, names[:width], unpacked_max=options.unpacked_max):
+        if of.kind == "trade":
+            yield filled(_trades(part, of))
+        else:
+            rows, last = _quotes(part, of, last)
+            yield filled(rows)
 
 
 def notes(path: Path, options: Options) -> list[str]:

@@ -13,7 +13,7 @@ from pathlib import Path
 import polars as pl
 
 from bmv.data.importers.form import Form, Options, filled
-from bmv.data.importers.text import Cells, cells, first_line, separator_of, unpacked
+from bmv.data.importers.text import Cells, cells, first_line, separator_of
 from bmv.data.parquet import ROW
 from bmv.ports.errors import DataError
 
@@ -37,10 +37,9 @@ def read(path: Path, options: Options) -> Iterator[pl.DataFrame]:
     if lacking := [name for name in TICKS if name not in names]:
         raise DataError(f"{path}, line 1: expected a column {lacking[0]}; it has {', '.join(names)}")
     last: Mapping[str, float | None] = dict.fromkeys(VALUES)
-    with unpacked(path) as plain:
-        for part in cells(plain, path, separator=separator_of(first_line(path))):
-            rows, last = _rows(part, last)
-            yield filled(rows)
+    for part in cells(path, separator=separator_of(first_line(path)), unpacked_max=options.unpacked_max):
+        rows, last = _rows(part, last)
+        yield filled(rows)
 
 
 def _names(path: Path) -> list[str]:

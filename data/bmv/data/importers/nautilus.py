@@ -50,8 +50,9 @@ def read(path: Path, options: Options) -> Iterator[pl.DataFrame]:
         )
     clock = "ts_init" if options.local_time else "ts_event"
     one = ("instrument_id",) if "instrument_id" in found else ()
+    ids = ("trade_id",) if names == TRADE and "trade_id" in found else ()
     symbol: str | None = None
-    for part in parquet_batches(path, [clock, *names, *one]):
+    for part in parquet_batches(path, [clock, *names, *one, *ids], options.unpacked_max):
         with readable(path):
             if one:
                 symbol = _one_symbol(path, part, symbol)
@@ -61,7 +62,7 @@ def read(path: Path, options: Options) -> Iterator[pl.DataFrame]:
                 made = _quotes(path, rows, names)
             else:
                 made = _trades(path, rows) if names == TRADE else _deltas(path, rows)
-            made = filled(made)
+            made = filled(made.with_columns(part[name].cast(pl.String).alias("id") for name in ids))
         refuse_impossible(path, made[ROW], made["ts"], clock)
         yield made
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import polars as pl
 
 from bmv.data.importers.form import Form, Options, filled, picked
-from bmv.data.importers.text import FALSE, TRUE, Cells, cells, first_line, unpacked
+from bmv.data.importers.text import FALSE, TRUE, Cells, cells, first_line
 from bmv.data.parquet import ROW
 from bmv.ports.errors import DataError
 
@@ -36,20 +36,19 @@ def read(path: Path, options: Options) -> Iterator[pl.DataFrame]:
     kind = header - set(START)
     in_snapshot = False
     market: tuple[str, ...] = ()
-    with unpacked(path) as plain:
-        for part in picked(cells(plain, path), options):
-            market = _one_market(part, market)
-            if kind == CHANGES:
-                rows, in_snapshot = _changes(part, options, in_snapshot)
-            elif kind == TRADES:
-                rows = _trades(part, options)
-            elif kind == QUOTES:
-                rows = _quotes(part, options, "bid_price", "bid_amount", "ask_price", "ask_amount")
-            elif kind >= SNAPSHOT and all(LEVEL.match(name) for name in kind):
-                rows = _quotes(part, options, "bids[0].price", "bids[0].amount", "asks[0].price", "asks[0].amount")
-            else:
-                raise DataError(f"{path}: is neither trades, quotes, book_snapshot nor incremental_book_L2 of Tardis")
-            yield filled(rows)
+    for part in picked(cells(path, unpacked_max=options.unpacked_max), options):
+        market = _one_market(part, market)
+        if kind == CHANGES:
+            rows, in_snapshot = _changes(part, options, in_snapshot)
+        elif kind == TRADES:
+            rows = _trades(part, options)
+        elif kind == QUOTES:
+            rows = _quotes(part, options, "bid_price", "bid_amount", "ask_price", "ask_amount")
+        elif kind >= SNAPSHOT and all(LEVEL.match(name) for name in kind):
+            rows = _quotes(part, options, "bids[0].price", "bids[0].amount", "asks[0].price", "asks[0].amount")
+        else:
+            raise DataError(f"{path}: is neither trades, quotes, book_snapshot nor incremental_book_L2 of Tardis")
+        yield filled(rows)
 
 
 def _one_market(part: Cells, before: tuple[str, ...]) -> tuple[str, ...]:
@@ -81,6 +80,7 @@ def _trades(part: Cells, options: Options) -> pl.DataFrame:
             "side": part.sides("side"),
             "price": part.floats("price"),
             "size": part.floats("amount"),
+            "id": part.column("id"),
         }
     )
 

@@ -1,18 +1,12 @@
 """Delimited text, plain or packed, read so that every cell that is not what it should be is named by its line."""
 
-import errno
 import gzip
-import lzma
-import shutil
-import struct
-import tempfile
+import io
 import zipfile
-import zlib
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import IO, Literal, cast
 
 import polars as pl
@@ -20,6 +14,7 @@ from polars.exceptions import PanicException, PolarsError
 
 from bmv.data.calendar import NS_PER, YEARS, impossible, meant
 from bmv.data.importers.meaning import BOUGHT, SOLD
+from bmv.data.importers.packed import DAMAGED, Unpacked, members, text_of
 from bmv.data.importers.times import (
     CLOCK_ALONE,
     CLOCK_WRITTEN,
@@ -33,65 +28,16 @@ from bmv.data.importers.times import (
     two_readings,
     unit_of,
 )
+from bmv.data.limits import COLUMNS_MAX, LINE_BYTES_MAX, PIECE_BYTES, in_words
 from bmv.data.parquet import BATCH_ROWS, ROW
-from bmv.ports.errors import DataError, StorageError
+from bmv.ports.errors import DataError
 
 TRUE, FALSE = ("true", "1", "t"), ("false", "0", "f")
 UNTOLD = ("unknown", "none", "n", "0", "")
 HEADER_BYTES_MAX = 1 << 16
 FEW_WORDS = 16
 SEPARATORS = ",;\t|"
-EXTRAS = (".ds_store", "thumbs.db", "desktop.ini")
 LINE = "\0line"  # No column of a file is called that.
-
-# What the packers of the standard library raise about bytes that they did not pack.
-DAMAGED = (
-    zipfile.BadZipFile, zipfile.LargeZipFile, gzip.BadGzipFile, EOFError, zlib.error, lzma.LZMAError, struct.error,
-    NotImplementedError, RuntimeError, ValueError, IndexError,
-)  # fmt: skip
-
-
-@contextmanager
-def unpacked(path: Path) -> Iterator[Path]:
-    """Give the text of a file that is plain, gzipped, or the only member of a zip; a damaged one is a `DataError`."""
-    if not (zipfile.is_zipfile(path) or path.suffix in (".gz", ".zip")):
-        yield path
-        return
-    with tempfile.TemporaryDirectory(prefix="bmv-") as folder:
-        plain = Path(folder) / "plain"
-        try:
-            _unpack(path, plain)
-        except DAMAGED as error:
-            raise DataError(f"{path}: damaged or cut short: {str(error) or type(error).__name__}") from error
-        except OSError as error:
-            if error.errno in (errno.ENOSPC, errno.EDQUOT):
-                raise StorageError(f"{path}: no room in {folder} to unpack it") from error
-            raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
-        yield plain
-
-
-def _unpack(path: Path, plain: Path) -> None:
-    with plain.open("wb") as out:
-        if path.suffix == ".gz":
-            with gzip.open(path) as packed:
-                shutil.copyfileobj(packed, out, 1 << 20)
-            return
-        with zipfile.ZipFile(path) as archive:
-            names = members(archive)
-            if len(names) != 1:
-                raise DataError(f"{path}: expected one file inside, found {len(names)}")
-            with archive.open(names[0]) as packed:
-                shutil.copyfileobj(packed, out, 1 << 20)
-
-
-def members(archive: zipfile.ZipFile) -> list[str]:
-    """Return the names of the files in a zip, without folders and what systems add: a Mac's extras, Windows's marks."""
-    names = [member.filename for member in archive.infolist() if not member.is_dir()]
-    return [name for name in names if not _is_extra(PurePosixPath(name))]
-
-
-def _is_extra(name: PurePosixPath) -> bool:
-    return "__MACOSX" in name.parts or name.name.startswith("._") or name.name.lower() in EXTRAS
 
 
 def first_line(path: Path) -> str:
@@ -297,42 +243,111 @@ def _replaced(text: pl.Series, found: dict[str, int]) -> pl.Series:
 
 
 def cells(
-    path: Path, origin: Path, names: Sequence[str] | None = None, separator: str = ",", wanted: Sequence[str] = ()
+    path: Path,
+    names: Sequence[str] | None = None,
+    separator: str = ",",
+    wanted: Sequence[str] = (),
+    unpacked_max: int | None = None,
 ) -> Iterator[Cells]:
-    """Yield a text in batches.
+    """Yield a text, packed or not, in batches: of no more than `PIECE_BYTES`, and no more than `BATCH_ROWS` rows.
 
     Args:
-        path: The unpacked text.
-        origin: The file that the user named.
         names: The columns where the text has no header; None: its first line names them.
         wanted: The only columns needed; none: all.
+        unpacked_max: How many bytes it may unpack to; None: as is usual.
     """
-    first = 1 if names else 2
+    number = 1 if names else 2
+    known = dict[str, str]()
+    with text_of(path, unpacked_max) as text:
+        found: list[str] | None = None
+        for line, piece in pieces(path, text):
+            rows = _parsed(path, line, piece, names, found, separator, number)
+            found = [name for name in rows.columns if name != LINE]
+            number += len(rows)
+            rows = rows if names else rows.rename(str.strip)
+            rows = rows.select(LINE, *wanted) if wanted else rows
+            rows = rows.drop(ROW, strict=False).rename({LINE: ROW})
+            for part in rows.iter_slices(BATCH_ROWS) if len(rows) else [rows]:
+                yield Cells(path, part, known=known)
+
+
+def _parsed(
+    path: Path,
+    line: int,
+    piece: bytes,
+    names: Sequence[str] | None,
+    found: Sequence[str] | None,
+    separator: str,
+    number: int,
+) -> pl.DataFrame:
+    """Return the cells of some whole lines.
+
+    Args:
+        line: Which line of the text the first of them is.
+        found: The columns that the lines before had; None: there are none before.
+        number: By which its first row is known.
+    """
+    if (
+        found is None
+        and (count := 1 + piece[:LINE_BYTES_MAX].split(b"\n", 1)[0].count(separator.encode())) > COLUMNS_MAX
+    ):
+        raise DataError(f"{path}, line 1: has {count:,} columns; no more than {COLUMNS_MAX:,} are read")
     try:
-        scan = pl.scan_csv(
-            path, has_header=names is None, new_columns=names, infer_schema=False, separator=separator, glob=False,
-            row_index_name=LINE, row_index_offset=first, empty_string_is_null=True,
-        )  # fmt: skip
-        scan = scan if names else scan.rename(str.strip)
-        scan = scan.select(LINE, *wanted) if wanted else scan
-        known = dict[str, str]()
-        for rows in scan.collect_batches(chunk_size=BATCH_ROWS):
-            yield Cells(origin, rows.drop(ROW, strict=False).rename({LINE: ROW}), known=known)
+        return pl.scan_csv(
+            io.BytesIO(piece), has_header=names is None and found is None, infer_schema=False, separator=separator,
+            new_columns=names if found is None else None, schema=found and dict.fromkeys(found, pl.String),
+            row_index_name=LINE, row_index_offset=number, empty_string_is_null=True,
+        ).collect(engine="streaming")  # fmt: skip
     except (PolarsError, PanicException) as error:
         cause = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise DataError(f"{origin}{_wrong_line(path, separator)}: cannot be read as delimited text: {cause}") from error
+        where = _wrong_line(piece, line, separator, None if found is None else len(found) - 1)
+        raise DataError(f"{path}{where}: cannot be read as delimited text: {cause}") from error
 
 
-def _wrong_line(path: Path, separator: str) -> str:
-    """Say which line of a text is the first that is not text, or is longer than the first one, if any is."""
-    width = 0
-    with path.open("rb") as file:
-        for number, line in enumerate(file, 1):
-            try:
-                cells = line.decode().count(separator)
-            except UnicodeDecodeError:
-                return f", line {number}"
-            width = width or cells
-            if cells > width:
-                return f", line {number}"
+def pieces(path: Path, text: Unpacked, size: int = PIECE_BYTES) -> Iterator[tuple[int, bytes]]:
+    """Yield a text in pieces of whole lines, each with the number of its first line.
+
+    A line may be in quotation marks and go on in the next one, so that no piece ends within marks. `DataError` where a
+    line is longer than `LINE_BYTES_MAX`.
+    """
+    line, rest, some = 1, b"", False
+    while block := text.read(size):
+        whole = rest + block
+        end = _end_of_lines(whole)
+        if len(whole) - end > LINE_BYTES_MAX:
+            number = line + whole.count(b"\n", 0, end)
+            raise DataError(
+                f"{path}, line {number}: is longer than {in_words(LINE_BYTES_MAX)}, the most "
+                "that a line may be; is it a text of ticks, one in each line?"
+            )
+        if end:
+            yield line, whole[:end]
+            some = True
+            line += whole.count(b"\n", 0, end)
+        rest = whole[end:]
+    if rest or not some:
+        yield line, rest
+
+
+def _end_of_lines(text: bytes) -> int:
+    """Return where the last line ends that is whole, 0 where none is."""
+    end = text.rfind(b"\n") + 1
+    marks = text.count(b'"', 0, end)
+    while end and marks % 2:
+        before = text.rfind(b"\n", 0, end - 1) + 1
+        marks -= text.count(b'"', before, end)
+        end = before
+    return end
+
+
+def _wrong_line(piece: bytes, first: int, separator: str, width: int | None) -> str:
+    """Say which of some lines is the first that is not text, or has more cells than the first one, if any is."""
+    for number, line in enumerate(io.BytesIO(piece), first):
+        try:
+            cells = line.decode().count(separator)
+        except UnicodeDecodeError:
+            return f", line {number}"
+        width = cells if width is None else width
+        if cells > width:
+            return f", line {number}"
     return ""

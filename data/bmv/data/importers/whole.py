@@ -13,7 +13,7 @@ from pathlib import Path
 import polars as pl
 
 from bmv.data.importers.form import Form, Options, filled, in_units
-from bmv.data.importers.text import Cells, cells, first_line, first_lines, separator_of, unpacked
+from bmv.data.importers.text import Cells, cells, first_line, first_lines, separator_of
 from bmv.data.parquet import ROW
 from bmv.data.schema import LAKE
 from bmv.data.steps import KINDS
@@ -53,13 +53,12 @@ def read(path: Path, options: Options) -> Iterator[pl.DataFrame]:
         )
     per_tick, per_lot = (float(1 / step) for step in options.steps)
     before = dict[str, str]()
-    with unpacked(path) as plain:
-        for part in cells(plain, path, separator=separator_of(first_line(path))):
-            _refuse_several(part, before)
-            made = {ROW: part.lines, "ts": part.times("ts_ns", "ns"), "kind": _kinds(part), "side": part.sides("side")}
-            made |= {name: in_units(part.whole(name, empty=True), per_tick) for name in PRICES}
-            made |= {name: in_units(part.whole(name, empty=True), per_lot) for name in SIZES}
-            yield filled(pl.DataFrame(made))
+    for part in cells(path, separator=separator_of(first_line(path)), unpacked_max=options.unpacked_max):
+        _refuse_several(part, before)
+        made = {ROW: part.lines, "ts": part.times("ts_ns", "ns"), "kind": _kinds(part), "side": part.sides("side")}
+        made |= {name: in_units(part.whole(name, empty=True), per_tick) for name in PRICES}
+        made |= {name: in_units(part.whole(name, empty=True), per_lot) for name in SIZES}
+        yield filled(pl.DataFrame(made))
 
 
 def knows_units(path: Path) -> bool:
@@ -70,12 +69,11 @@ def knows_units(path: Path) -> bool:
 
 def read_units(path: Path, options: Options) -> Iterator[pl.DataFrame]:
     """Yield the rows of an export in units."""
-    with unpacked(path) as plain:
-        for part in cells(plain, path, separator=separator_of(first_line(path))):
-            kinds = part.column("kind").str.strip_chars().str.to_lowercase()
-            made = {ROW: part.lines, "ts": part.times("ts_ns", options.time_unit), "kind": kinds}
-            made |= {"side": part.sides("side"), **{name: part.floats(name, empty=True) for name in (*PRICES, *SIZES)}}
-            yield filled(pl.DataFrame(made))
+    for part in cells(path, separator=separator_of(first_line(path)), unpacked_max=options.unpacked_max):
+        kinds = part.column("kind").str.strip_chars().str.to_lowercase()
+        made = {ROW: part.lines, "ts": part.times("ts_ns", options.time_unit), "kind": kinds}
+        made |= {"side": part.sides("side"), **{name: part.floats(name, empty=True) for name in (*PRICES, *SIZES)}}
+        yield filled(pl.DataFrame(made))
 
 
 def _names(line: str, separator: str) -> list[str]:
