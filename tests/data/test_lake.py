@@ -219,7 +219,6 @@ from pathlib import Path
 from bmv.data.intake import take_in
 from bmv.data.lake import Lake
 from bmv.ports.market import Market
-from tests.rigs.bombs import many_days
 take_in([Path(sys.argv[2])], Lake(Path(sys.argv[1])), "test", Market("SOL/USDC", Decimal("0.01"), Decimal("0.001")))
 """
 
@@ -450,7 +449,6 @@ from pathlib import Path
 from bmv.data.intake import take_in
 from bmv.data.lake import Lake
 from bmv.ports.market import Market
-from tests.rigs.bombs import many_days
 seen = []
 sys.addaudithook(lambda event, _: seen.append(event) if event in ("os.listdir", "os.scandir") else None)
 take_in([Path(sys.argv[1])], Lake(Path(sys.argv[2])), "v", Market("S", Decimal(1), Decimal(1)))

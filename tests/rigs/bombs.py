@@ -120,7 +120,12 @@ def _seconds(first: int, count: int) -> Iterator[bytes]:
 def taken(*words: str | Path) -> Taken:
     """Run a command of the program; return what it took."""
     begin = time.monotonic()
-    command = [sys.executable, "-c", "import sys; from bmv.adapters.cli.main import main; sys.exit(main())", *map(str, words)]
+    command = [
+        sys.executable,
+        "-c",
+        "import sys; from bmv.adapters.cli.main import main; sys.exit(main())",
+        *map(str, words),
+    ]
     with tempfile.TemporaryFile() as told:
         child = subprocess.Popen(command, stdout=told, stderr=subprocess.STDOUT)
         _, status, usage = os.wait4(child.pid, 0)

@@ -277,7 +277,7 @@ def _chunks(days: Sequence[tuple[Day, list[Staged | None]]]) -> Iterator[list[tu
     """Yield days that are written at once: together they have few rows, or they are one."""
     chunk, held = list[tuple[Day, list[Staged | None]]](), 0
     for day, parts in days:
-        rows = sum(part.count for one in parts if one for part in one.parts)
+        rows = sum(part.size for one in parts if one for part in one.parts)
         if chunk and held + rows > ROWS_AT_ONCE:
             yield chunk
             chunk, held = [], 0

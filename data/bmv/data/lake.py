@@ -181,7 +181,7 @@ class Lake:
         cuts = list(spans([*old, *new]))
         slices = partial(_merged, old, new, cuts, known, ids)
         whole = list(slices()) if len(cuts) == 1 else None  # Most days fit into one slice.
-        fresh = sum(count for _, count in whole or slices()) if old else sum(part.count for part in new)
+        fresh = sum(count for _, count in whole or slices()) if old else sum(part.size for part in new)
         if fresh or terms != terms_in(words):
             sources = json.loads(words.get("bmv.sources", "[]"))
             sources += [{**source, "rows": fresh}] if fresh else []

@@ -73,7 +73,7 @@ def _of_bounded_size(path: Path, rows: pl.DataFrame) -> Iterator[pl.DataFrame]:
     for name, kind in rows.schema.items():
         if isinstance(kind, pl.String | pl.Binary):
             sizes = rows[name].str.len_bytes() if kind == pl.String else rows[name].bin.size()
-            if (sizes.max() or 0) > RECORD_BYTES_MAX:
+            if (sizes > RECORD_BYTES_MAX).any():
                 at = rows[ROW][sizes.arg_max() or 0]
                 raise DataError(
                     f"{path}, row {at}: column '{name}' has more than {in_words(RECORD_BYTES_MAX)}, the most that a "

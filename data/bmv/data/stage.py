@@ -30,7 +30,7 @@ class Part(NamedTuple):
     rows: pl.DataFrame | Path
     first_ns: int
     last_ns: int
-    count: int
+    size: int
 
 
 def part_of(rows: pl.DataFrame) -> Part:
@@ -109,12 +109,12 @@ def spans(parts: Sequence[Part], most: int = SLICE_ROWS) -> Iterator[tuple[int, 
     if not parts:
         return
     first, stop = min(part.first_ns for part in parts), max(part.last_ns for part in parts) + 1
-    yield from _spans([part for part in parts if part.count], first, stop, most)
+    yield from _spans([part for part in parts if part.size], first, stop, most)
 
 
 def _spans(parts: Sequence[Part], first: int, stop: int, most: int) -> Iterator[tuple[int, int]]:
     inside = [part for part in parts if _meets(part, first, stop)]
-    if sum(part.count for part in inside) <= most:
+    if sum(part.size for part in inside) <= most:
         yield first, stop
         return
     width = -(-(stop - first) // BINS)

@@ -295,7 +295,7 @@ def _parsed(
     try:
         return pl.scan_csv(
             io.BytesIO(piece), has_header=names is None and found is None, infer_schema=False, separator=separator,
-            new_columns=names if found is None else None, schema=found and dict.fromkeys(found, pl.String),
+            new_columns=names if found is None else None, schema=dict.fromkeys(found, pl.String) if found else None,
             row_index_name=LINE, row_index_offset=number, empty_string_is_null=True,
         ).collect(engine="streaming")  # fmt: skip
     except (PolarsError, PanicException) as error:
