@@ -427,17 +427,20 @@ def test_a_column_that_counts_the_rows_of_its_file_tells_no_prints_apart(tmp_pat
 
 
 def test_a_day_larger_than_a_slice_merges_as_one_that_is_not(tmp_path: Path) -> None:
-    times = pl.int_range(700_000, eager=True) * 120_000_000 // 2 + MIDNIGHT_NS
-    lake, day = Lake(tmp_path), Lake(tmp_path).place("test", "SOL/USDC", date(2025, 9, 4))
+    times = pl.int_range(7_000, eager=True) * 12_000_000_000 // 2 + MIDNIGHT_NS
+    lake = Lake(tmp_path, slice_rows=1_000)
+    day = lake.place("test", "SOL/USDC", date(2025, 9, 4))
     records = [
         at_rest(frame.with_columns(pl.lit(each, pl.Int64).alias(name) for name, each in PRINT.items()))
         for frame in (times.to_frame("ts_ns"), (times + 7).to_frame("ts_ns"))
     ]
+    told = {"terms": {"bmv.contract": "inverse"}}
 
-    fresh = [lake.put(day, rows, MARKET, {}) for rows in (*records, records[1])]
+    fresh = [lake.put(day, rows, MARKET, {}) for rows in records] + [lake.put(day, records[1], MARKET, told)]
 
-    assert fresh == [700_000, 700_000, 0]
-    assert lake.manifest(day).rows == 1_400_000
+    assert fresh == [7_000, 7_000, 0]
+    assert lake.manifest(day).rows == 14_000
+    assert lake.manifest(day).contract == told["terms"]
     assert pl.read_parquet(day.path).equals(merged(*records)[0])
 
 

@@ -30,7 +30,7 @@ def terms_of(path: Path) -> dict[str, str]:
     if not is_parquet(path):
         return {}
     with readable(path):
-        return terms_in(pl.read_parquet_metadata(path))
+        return terms_in(pl.read_parquet_metadata(str(path)))
 
 
 def both_terms(path: Path, one: Terms, other: Terms) -> dict[str, str]:

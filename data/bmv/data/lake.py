@@ -38,7 +38,7 @@ from bmv.data.schema import (
     writable,
     write_rows,
 )
-from bmv.data.stage import Part, part_of, spans, within
+from bmv.data.stage import SLICE_ROWS, Part, part_of, spans, within
 from bmv.data.walk import NO_DAY, Folder, Stray, day_named, leads_nowhere, look, warn_of
 from bmv.ports.errors import DataError, StorageError
 from bmv.ports.market import Market
@@ -87,10 +87,15 @@ class Manifest:
 
 
 class Lake:
-    """A folder of days; nothing is opened before it is asked for."""
+    """A folder of days; nothing is opened before it is asked for.
 
-    def __init__(self, root: Path) -> None:
+    Args:
+        slice_rows: So many rows of a day, at most, are merged at once.
+    """
+
+    def __init__(self, root: Path, slice_rows: int = SLICE_ROWS) -> None:
         self.root = root
+        self._slice_rows = slice_rows
 
     def __repr__(self) -> str:
         return f"<Lake {self.root}>"
@@ -178,7 +183,7 @@ class Lake:
         terms = both_terms(day.path, terms_in(words), source.get("terms", {}))
         new = ([part_of(rows)] if len(rows) else []) if isinstance(rows, pl.DataFrame) else rows
         known = _ids_in(words.get(IDS, ""))
-        cuts = list(spans([*old, *new]))
+        cuts = list(spans([*old, *new], self._slice_rows))
         slices = partial(_merged, old, new, cuts, known, ids)
         whole = list(slices()) if len(cuts) == 1 else None  # Most days fit into one slice.
         fresh = sum(count for _, count in whole or slices()) if old else sum(part.size for part in new)

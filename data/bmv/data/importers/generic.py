@@ -4,6 +4,7 @@ A file is looked at whole before its first row is read: what its columns say tog
 :mod:`bmv.data.importers.sorts`).
 """
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -17,7 +18,7 @@ from bmv.data.importers.form import Form, Options, column_of, filled, picked
 from bmv.data.importers.meaning import BOUGHT, SOLD, Values, plain
 from bmv.data.importers.signs import Signs
 from bmv.data.importers.sorts import CHANGES, MET, MIXED, ONE_SIDED, PRINTS, RUNGS, TOP, Facts, Reading, sort_of
-from bmv.data.importers.text import FALSE, TRUE, Cells, cells, first_line, separator_of
+from bmv.data.importers.text import FALSE, TRUE, Cells, cells, first_line, refuse_many_columns, separator_of
 from bmv.data.parquet import ROW, is_parquet, parquet_batches, parquet_columns
 from bmv.ports.errors import DataError, UsageError
 
@@ -116,7 +117,8 @@ def read(path: Path, options: Options) -> Iterator[pl.DataFrame]:
 def unused(path: Path, options: Options) -> Sequence[str]:
     """Return the columns of a file that say nothing to us."""
     reading = _reading(path, options)
-    return [name for name in reading.unused if name not in _id_of(path, options, reading)]
+    used = _id_of(path, options, reading)
+    return [name for name in reading.unused if name not in used]
 
 
 def notes(path: Path, options: Options) -> Sequence[str]:
@@ -222,6 +224,7 @@ def _names(path: Path, options: Options) -> list[str]:
         return parquet_columns(path)
     line = first_line(path)
     names = [name.strip().strip('"') for name in line.split(separator_of(line))]
+    refuse_many_columns(path, len(names))
     if options.header is None:
         return names
     if len(names) != len(options.header):
@@ -249,7 +252,7 @@ def _found(path: Path, names: Sequence[str], options: Options) -> dict[str, str]
         raise UsageError(f"--column {sorted(unknown)[0]}=…: expected one of {', '.join(KNOWN)}")
     if missing := {given for given in mapping.values() if given not in names}:
         raise DataError(f"{path}: has no column {', '.join(sorted(missing))}; it has {', '.join(names)}")
-    if twice := [name for name in dict.fromkeys(names) if names.count(name) > 1]:
+    if twice := [name for name, count in Counter(names).items() if count > 1]:
         raise DataError(f"{path}: has two columns '{twice[0]}'; expected one of each name")
     ignored = _ignored(path, names, options)
     there = [name for name in names if name not in ignored]
@@ -335,7 +338,9 @@ def _id_of(path: Path, options: Options, reading: Reading) -> list[str]:
     """Return the column of the venue's ids of its trades, if there is one."""
     if reading.sort not in (PRINTS, MET, MIXED):
         return []
-    there = [name for name in _names(path, options) if name not in (*reading.found.values(), *_ignored(path, options))]
+    names = _names(path, options)
+    passed_over = {*reading.found.values(), *_ignored(path, names, options)}
+    there = [name for name in names if name not in passed_over]
     found = [name for known in IDS for name in there if plain(name) == plain(known)]
     return found[:1]
 

@@ -3,7 +3,7 @@
 import gzip
 import io
 import zipfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -248,7 +248,7 @@ def cells(
     separator: str = ",",
     wanted: Sequence[str] = (),
     unpacked_max: int | None = None,
-) -> Iterator[Cells]:
+) -> Generator[Cells]:
     """Yield a text, packed or not, in batches: of no more than `PIECE_BYTES`, and no more than `BATCH_ROWS` rows.
 
     Args:
@@ -287,11 +287,8 @@ def _parsed(
         found: The columns that the lines before had; None: there are none before.
         number: By which its first row is known.
     """
-    if (
-        found is None
-        and (count := 1 + piece[:LINE_BYTES_MAX].split(b"\n", 1)[0].count(separator.encode())) > COLUMNS_MAX
-    ):
-        raise DataError(f"{path}, line 1: has {count:,} columns; no more than {COLUMNS_MAX:,} are read")
+    if found is None:
+        refuse_many_columns(path, 1 + piece[:LINE_BYTES_MAX].split(b"\n", 1)[0].count(separator.encode()))
     try:
         return pl.scan_csv(
             io.BytesIO(piece), has_header=names is None and found is None, infer_schema=False, separator=separator,
@@ -302,6 +299,12 @@ def _parsed(
         cause = str(error).splitlines()[0] if str(error) else type(error).__name__
         where = _wrong_line(piece, line, separator, None if found is None else len(found) - 1)
         raise DataError(f"{path}{where}: cannot be read as delimited text: {cause}") from error
+
+
+def refuse_many_columns(path: Path, count: int) -> None:
+    """Raise `DataError` where a text has more columns than are read."""
+    if count > COLUMNS_MAX:
+        raise DataError(f"{path}, line 1: has {count:,} columns; no more than {COLUMNS_MAX:,} are read")
 
 
 def pieces(path: Path, text: Unpacked, size: int = PIECE_BYTES) -> Iterator[tuple[int, bytes]]:
