@@ -6,7 +6,6 @@ python -m tests.rigs.bombs rows 20    # 20 GB of good rows alone; that much disk
 
 import gzip
 import io
-import os
 import subprocess
 import sys
 import tempfile
@@ -117,22 +116,36 @@ def _seconds(first: int, count: int) -> Iterator[bytes]:
         )
 
 
+# Between this process and the command: a child has the peak of who started it until then, and this one may be large.
+LAUNCHER = """
+import os, subprocess, sys
+child = subprocess.Popen(sys.argv[1:])
+_, status, usage = os.wait4(child.pid, 0)
+child.returncode = os.waitstatus_to_exitcode(status)
+print(usage.ru_maxrss)
+sys.exit(child.returncode)
+"""
+MAXRSS_BYTES = 1 if sys.platform == "darwin" else 1024
+
+
 def taken(*words: str | Path) -> Taken:
     """Run a command of the program; return what it took."""
     begin = time.monotonic()
-    command = [
+    run = [
         sys.executable,
         "-c",
         "import sys; from bmv.adapters.cli.main import main; sys.exit(main())",
         *map(str, words),
     ]
-    with tempfile.TemporaryFile() as told:
-        child = subprocess.Popen(command, stdout=told, stderr=subprocess.STDOUT)
-        _, status, usage = os.wait4(child.pid, 0)
-        child.returncode = os.waitstatus_to_exitcode(status)
-        told.seek(0)
-        lines = told.read().decode().splitlines()
-    return Taken(usage.ru_maxrss // 1024, time.monotonic() - begin, child.returncode, lines[-1] if lines else "")
+    ended = subprocess.run(
+        [sys.executable, "-c", LAUNCHER, *run],
+        check=False,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    *lines, peak = ["", *ended.stdout.splitlines()]
+    return Taken(int(peak) * MAXRSS_BYTES // 10**6, time.monotonic() - begin, ended.returncode, lines[-1])
 
 
 def imported(path: Path, lake: Path, *more: str) -> Taken:
