@@ -108,7 +108,6 @@ def machine_code(parts: Sequence[Part]) -> list[Any]:  # Any: as above.
     for each in dict.fromkeys(filter(None, (place, private_folder(MACHINE_CODE, make=False)))):
         if kept := _load(each / name, parts):
             return kept
-    notice("note: the engine is compiled, once for this version on this machine: about half a minute")
     fresh = [_compiled(part) for part in parts]
     if place:
         _keep(place / name, parts, fresh)
