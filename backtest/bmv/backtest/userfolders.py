@@ -56,8 +56,8 @@ def folder_for_code(name: str) -> Path | None:
 def moved(own: Path, why: str, private: Path | None, variable: str) -> str:
     """Return the line that says where something is kept, and which variable mends it.
 
-    >>> moved(Path("/home/me/x"), "no such disk", Path("/tmp/bmv-7/x"), "BMV_CACHE_DIR")
-    'note: /home/me/x is not used (no such disk), /tmp/bmv-7/x is; BMV_CACHE_DIR names another place'
+    >>> moved(Path("/home/me/x"), "no such disk", Path("/spare/bmv-7/x"), "BMV_CACHE_DIR")
+    'note: /home/me/x is not used (no such disk), /spare/bmv-7/x is; BMV_CACHE_DIR names another place'
     """
     instead = f"{private} is" if private else "and nothing else could be: it is kept in memory, for this run"
     return f"note: {own} is not used ({why}), {instead}; {variable} names another place"
