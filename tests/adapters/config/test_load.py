@@ -362,7 +362,9 @@ def test_a_key_with_single_underscores_in_the_environment_is_refused_with_its_ri
 def test_a_variable_that_nothing_reads_is_warned_of_and_those_of_the_program_are_not(
     good: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    load(good, (), {"BMV_TRIAL": "x", "BMV_CACHE_DIR": "/elsewhere/c", "BMV_DEBUG": "1", "BMV_POSTGRES": "", "PATH": ""})
+    load(
+        good, (), {"BMV_TRIAL": "x", "BMV_CACHE_DIR": "/elsewhere/c", "BMV_DEBUG": "1", "BMV_POSTGRES": "", "PATH": ""}
+    )
 
     assert [record.getMessage() for record in caplog.records] == [
         "environment BMV_TRIAL: is read by nothing; did you mean BMV_TRIALS?"
