@@ -1,0 +1,1 @@
+"""A chain of one's own on this machine: LiteSVM behind Solana's protocols, with OpenBook markets on it."""

@@ -1,0 +1,1 @@
+"""Solana's wire protocols: RPC, websocket, transactions, wallets."""
