@@ -1,4 +1,4 @@
-"""What tests of several rooms share: a real Postgres."""
+"""What tests of several rooms share: a real Postgres, and a made-up run."""
 
 import sys
 from collections.abc import Iterator
@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import settings
 
-sys.path.insert(0, str(Path(__file__).parent / "servers"))
+for shared in ("servers", "samples"):
+    sys.path.insert(0, str(Path(__file__).parent / shared))
 
 settings.register_profile("patient", settings(), deadline=None)  # No test fails because the machine is busy.
 settings.load_profile("patient")
@@ -81,3 +82,15 @@ def postgres_cluster() -> Iterator["Cluster"]:
         yield cluster.make()
     finally:
         cluster.close()
+
+
+@pytest.fixture(scope="session")
+def run_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a made-up day of trading; read only."""
+    from synthetic import CONFIG, day, write_run
+
+    from bmv.data.runs.statistics.stats import statistics
+
+    outcome = day()
+    bracket = {"front": {"net": "104.1", "fills": 4120, "max_drawdown": 0.007, "digest": "f" * 16}}
+    return write_run(tmp_path_factory.mktemp("runs") / "day", outcome, statistics(outcome, CONFIG), bracket=bracket)

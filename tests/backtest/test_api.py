@@ -17,7 +17,7 @@ import pytest
 from bmv.adapters.config import load
 from bmv.backtest import Backtest
 from bmv.backtest.sweep import api
-from bmv.data.synth import synth
+from bmv.data.ticks.synth.synth import synth
 from bmv.ports.errors import ConfigError, UsageError
 
 DEMO = Path(__file__).parents[2] / "docs" / "examples" / "demo.toml"

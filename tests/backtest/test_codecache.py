@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 from numba import types
 
-from bmv.backtest import codecache, userfolders
+from bmv.backtest import codecache
 from bmv.backtest.codecache import Part, machine_code
+from bmv.data.files import user_folders as userfolders
 
 
 def double(number: int) -> int:

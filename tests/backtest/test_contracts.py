@@ -14,15 +14,15 @@ from rich.console import Console
 
 from bmv.adapters.cli.main import main
 from bmv.adapters.config import configured, dump
+from bmv.adapters.report.show import summary_table
 from bmv.backtest import Backtest
-from bmv.backtest.contracts import contract_of, gained, traded, units_of
-from bmv.backtest.show import summary_table
-from bmv.backtest.stats import statistics
-from bmv.backtest.sweep.periods import straight
 from bmv.backtest.sweep.plan import planned
+from bmv.backtest.sweep.run.periods import straight
 from bmv.core.params import Params
 from bmv.core.state import State
-from bmv.data.schema import FLOATS
+from bmv.data.runs.contracts import contract_of, gained, traded, units_of
+from bmv.data.runs.statistics.stats import statistics
+from bmv.data.ticks.schema import FLOATS
 from bmv.ports.errors import ConfigError, DataError, UsageError
 from bmv.ports.market import SPOT
 

@@ -11,7 +11,7 @@ from bmv.adapters.cli.main import main
 from bmv.adapters.config import Config, load
 from bmv.backtest import Backtest
 from bmv.backtest.delays import delay_warnings
-from bmv.data.synth import synth
+from bmv.data.ticks.synth.synth import synth
 from bmv.ports.errors import DataError
 
 DEMO = Path(__file__).parents[2] / "docs" / "examples" / "demo.toml"

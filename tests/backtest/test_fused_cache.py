@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from bmv.backtest import codecache
-from bmv.data.synth import synth
+from bmv.data.ticks.synth.synth import synth
 
 ROOT = Path(__file__).parents[2]
 ROOMS = ["ports", "core", "data", "adapters", "backtest", "live"]

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from bmv.adapters.config import load
+from bmv.adapters.report.report import write
+from bmv.adapters.report.show import show
 from bmv.backtest import Backtest, Result
-from bmv.backtest.report import write
-from bmv.backtest.show import show
-from bmv.data.schema import write_day
-from bmv.data.synth import SOL_USDC
+from bmv.data.ticks.schema import write_day
+from bmv.data.ticks.synth.synth import SOL_USDC
 from bmv.ports.market_data import Columns
 
 DEMO = Path(__file__).parents[2] / "docs" / "examples" / "demo.toml"

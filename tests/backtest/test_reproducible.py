@@ -9,7 +9,7 @@ import pytest
 from bmv.adapters.cli.main import main
 from bmv.adapters.config import load
 from bmv.backtest import Backtest
-from bmv.data.synth import synth
+from bmv.data.ticks.synth.synth import synth
 
 DEMO = Path(__file__).parents[2] / "docs" / "examples" / "demo.toml"
 TOLD = "the strategy is not reproducible: "

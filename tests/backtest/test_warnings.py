@@ -13,14 +13,14 @@ from synthetic import BREAKER, CONFIG, SECOND, START_NS, nothing
 
 from bmv.adapters.config import load
 from bmv.adapters.parquet.tape import ParquetTape
+from bmv.adapters.report.report import write
+from bmv.adapters.report.sheet import in_words, sections
+from bmv.adapters.report.show import summary_table
 from bmv.backtest import Backtest, Result
-from bmv.backtest.report import write
-from bmv.backtest.sheet import in_words, sections
-from bmv.backtest.show import summary_table
-from bmv.backtest.stats import breaker_warnings, statistics
-from bmv.data.quality import GAP_NS, PRICES_KNOWN, PRICES_STRIDE
-from bmv.data.schema import write_day
-from bmv.data.synth import SOL_USDC, synth
+from bmv.data.runs.statistics.stats import breaker_warnings, statistics
+from bmv.data.ticks.quality import GAP_NS, PRICES_KNOWN, PRICES_STRIDE
+from bmv.data.ticks.schema import write_day
+from bmv.data.ticks.synth.synth import SOL_USDC, synth
 from bmv.ports.market_data import Columns
 from bmv.ports.messages import Kind
 

@@ -8,7 +8,7 @@ from dependency_injector import providers
 from numba import int64, njit, types
 
 from bmv.adapters.config import Config, load
-from bmv.backtest import plugin
+from bmv.adapters.strategy import plugin
 from bmv.backtest.fused import Fused
 from bmv.backtest.run import Sink
 from bmv.backtest.wiring import BacktestContainer

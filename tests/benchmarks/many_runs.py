@@ -6,7 +6,7 @@ from typing import Any
 
 from bmv.adapters.config import load
 from bmv.backtest.sweep import api
-from bmv.data.synth import BENIGN, synth
+from bmv.data.ticks.synth.synth import BENIGN, synth
 
 
 def resident_mb() -> float:

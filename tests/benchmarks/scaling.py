@@ -22,11 +22,11 @@ from bmv.adapters.config import Config
 from bmv.adapters.config.schema import Risk
 from bmv.backtest.api import Backtest
 from bmv.backtest.fused import Fused
-from bmv.backtest.outcome import Outcome
-from bmv.backtest.roundtrips import round_trips
-from bmv.backtest.stats import statistics
 from bmv.backtest.tables import Memory, outcome
-from bmv.data.synth import SOL_USDC
+from bmv.data.runs.outcome import Outcome
+from bmv.data.runs.statistics.roundtrips import round_trips
+from bmv.data.runs.statistics.stats import statistics
+from bmv.data.ticks.synth.synth import SOL_USDC
 from bmv.ports.market_data import Columns
 from bmv.ports.messages import Kind
 

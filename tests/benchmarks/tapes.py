@@ -16,9 +16,9 @@ import polars as pl
 from platformdirs import user_cache_path
 
 from bmv.adapters.parquet.tape import ParquetTape
-from bmv.data import schema
-from bmv.data import synth as synth_module
-from bmv.data.synth import BENIGN, SOL_USDC, synth
+from bmv.data.ticks import schema
+from bmv.data.ticks.synth import synth as synth_module
+from bmv.data.ticks.synth.synth import BENIGN, SOL_USDC, synth
 from bmv.ports.market_data import Columns
 from bmv.ports.messages import Kind
 

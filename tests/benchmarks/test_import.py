@@ -13,9 +13,9 @@ import pytest
 from stopwatch import Stopwatch
 from tapes import DAY_ROWS, lake
 
-from bmv.data.intake import take_in
-from bmv.data.lake import Lake
-from bmv.data.synth import SOL_USDC
+from bmv.data.ticks.lake.intake import take_in
+from bmv.data.ticks.lake.lake import Lake
+from bmv.data.ticks.synth.synth import SOL_USDC
 from bmv.ports.market import Market
 
 ROWS = 2_000_000

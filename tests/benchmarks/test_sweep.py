@@ -10,10 +10,10 @@ from commands import Launcher
 from loops import MAKER, maker
 from stopwatch import Stopwatch
 
-from bmv.backtest.sweep import tapes
 from bmv.backtest.sweep.api import planned
-from bmv.backtest.sweep.pool import Threads
-from bmv.backtest.sweep.work import Task, Work
+from bmv.backtest.sweep.run.pool import Threads
+from bmv.backtest.sweep.run.work import Task, Work
+from bmv.backtest.sweep.tapes import tapes
 
 PARAMS = (
     "grid.bid.first_bps,grid.ask.first_bps=4:18:2",

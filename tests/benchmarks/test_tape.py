@@ -7,7 +7,7 @@ from stopwatch import Stopwatch
 from tapes import DAY_ROWS, floats
 
 from bmv.adapters.parquet.tape import ParquetTape
-from bmv.data.synth import SOL_USDC
+from bmv.data.ticks.synth.synth import SOL_USDC
 
 
 @pytest.mark.benchmark(group="tape")

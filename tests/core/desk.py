@@ -16,9 +16,8 @@ from typing import Any
 from bmv.core.engine import Engine, Strategy
 from bmv.core.params import INTERPRETED, PIVOT_GRID, Params
 from bmv.core.record import blank
-from bmv.core.risk import Refusal
 from bmv.core.state import FAR_NS, ORDER
-from bmv.ports.messages import Command, Event, Intent, Kind, Liquidity, Reason, Tif, Verb
+from bmv.ports.messages import Command, Event, Intent, Kind, Liquidity, Reason, Refusal, Tif, Verb
 
 SECOND = 1_000_000_000
 START_NS = 1_700_000_000 * SECOND

@@ -9,9 +9,8 @@ from typing import Any
 import pytest
 from desk import DAY_ENDS, SECOND, Desk
 
-from bmv.core.breaker import Cause, Tier, fall
-from bmv.core.risk import Refusal
-from bmv.ports.messages import Command
+from bmv.core.breaker import fall
+from bmv.ports.messages import Cause, Command, Refusal, Tier
 
 EQUITY = 250_000
 PER_TICK = 200

@@ -7,9 +7,8 @@ import pytest
 from desk import SECOND, START_NS, Desk, params
 
 from bmv.core.engine import Engine
-from bmv.core.risk import Refusal
 from bmv.core.tell import tell
-from bmv.ports.messages import Command, Event, Intent, Kind, Verb
+from bmv.ports.messages import Command, Event, Intent, Kind, Refusal, Verb
 
 BOTH = ["#1 bid 990 x 5", "#2 ask 1010 x 5"]
 

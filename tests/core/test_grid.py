@@ -5,10 +5,16 @@ from collections.abc import Sequence
 import pytest
 from desk import Level, params
 
-from bmv.core.grid import drop_malformed, inventory_fraction, ladder, lean, round_sizes, slide_post_only
-from bmv.core.risk import Refusal
+from bmv.core.grid import (
+    drop_malformed,
+    inventory_fraction,
+    ladder,
+    lean,
+    round_sizes,
+    slide_post_only,
+)
 from bmv.core.state import State, fresh
-from bmv.ports.messages import Tif
+from bmv.ports.messages import Refusal, Tif
 
 Row = tuple[str, int, int, float]  # Side, level, price, size.
 BPS = 1e-4

@@ -14,10 +14,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from bmv.core.accounting import notional
-from bmv.core.breaker import Tier
 from bmv.core.risk import lot_cost
 from bmv.core.state import DYING, STAGE
-from bmv.ports.messages import Command, Tif
+from bmv.ports.messages import Command, Tier, Tif
 
 LEVELS = ((0.0, 7), (0.004, 9), (0.011, 14))
 PRICES = st.integers(960, 1040)

@@ -12,9 +12,8 @@ from hypothesis import strategies as st
 from bmv.core.engine import would_serve
 from bmv.core.params import Params
 from bmv.core.record import fields
-from bmv.core.risk import Refusal
 from bmv.core.state import State
-from bmv.ports.messages import Command
+from bmv.ports.messages import Command, Refusal
 
 OCCURRED: Counter[str] = Counter()
 

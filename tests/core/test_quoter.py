@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bmv.core.params import Params
-from bmv.core.risk import Refusal, lot_cost
+from bmv.core.risk import lot_cost
 from bmv.core.state import State
+from bmv.ports.messages import Refusal
 
 Want = tuple[int, int, int, int, int]  # Side, level, price, size, time in force.
 POST, LIMIT, IOC = 0, 1, 2

@@ -5,8 +5,7 @@ from typing import Any
 import pytest
 from desk import SECOND, Desk
 
-from bmv.core.risk import Refusal
-from bmv.ports.messages import Command
+from bmv.ports.messages import Command, Refusal
 
 BID, ASK = "#1 bid 990 x 5", "#2 ask 1010 x 5"
 BOTH = [BID, ASK]

@@ -10,7 +10,7 @@ import pytest
 
 from bmv.adapters.config import load
 from bmv.backtest import Backtest
-from bmv.data.synth import BENIGN, synth
+from bmv.data.ticks.synth.synth import BENIGN, synth
 
 ROOT = Path(__file__).parents[2]
 VECTORS = ROOT / "tests" / "vectors" / "digests.json"

@@ -7,8 +7,8 @@ import pytest
 from twins import MemoryTape, fused, reference
 
 from bmv.adapters.config import Config
-from bmv.backtest.outcome import Outcome
 from bmv.backtest.recorder import SAMPLES_PER_GAP
+from bmv.data.runs.outcome import Outcome
 
 SECOND = 1_000_000_000
 START_NS = 1_700_000_000 * SECOND

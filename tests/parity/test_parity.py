@@ -16,7 +16,7 @@ from restless import COMPILED_STRATEGIES
 from scenarios import SCENES, case
 from twins import Case, MemoryTape, differences, fused, reference
 
-from bmv.backtest.outcome import Outcome
+from bmv.data.runs.outcome import Outcome
 from bmv.ports.messages import Event, Intent, Kind, Verb
 
 EXAMPLES = 200

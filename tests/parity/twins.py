@@ -10,12 +10,12 @@ from dependency_injector import providers
 
 from bmv.adapters.config import Config
 from bmv.backtest.journal import MemoryJournal
-from bmv.backtest.outcome import Outcome
 from bmv.backtest.run import run
 from bmv.backtest.tables import outcome
 from bmv.backtest.wiring import BacktestContainer
 from bmv.core import record
 from bmv.core.engine import Strategy
+from bmv.data.runs.outcome import Outcome
 from bmv.ports.market_data import Columns, Tape
 from bmv.ports.messages import Event, Intent
 

@@ -59,8 +59,8 @@ class Place(NamedTuple):
 
 def state_of_run(folder: Path, place: Place) -> str:
     """Return which run stands in a folder; raise where it is none, or parts of one."""
-    from bmv.backtest import folder as runs
-    from bmv.backtest.report import _torn
+    from bmv.adapters.report.report import _torn
+    from bmv.data.runs import folder as runs
 
     here = folder / "out"
     if not here.exists():
@@ -83,7 +83,8 @@ def state_of_run(folder: Path, place: Place) -> str:
 
 def state_of_sweep(folder: Path, place: Place) -> str:
     """Return how far the sweep in a folder is; one that has begun is gone on with, and must come out as the whole one."""
-    from bmv.backtest.sweep import api, reading
+    from bmv.backtest.sweep import api
+    from bmv.backtest.sweep.trials import reading
 
     here = folder / "out"
     if not here.exists():
@@ -122,7 +123,7 @@ KINDS = {
 @contextlib.contextmanager
 def place(rows: int = ROWS) -> Iterator[Place]:
     """Give a place in which whole things stand, for as long as it is needed."""
-    from bmv.data.synth import synth
+    from bmv.data.ticks.synth.synth import synth
 
     before = os.environ.get("BMV_TRIALS")
     with tempfile.TemporaryDirectory(prefix="bmv-rig-") as name:
@@ -165,7 +166,7 @@ def prepare(words: list[str]) -> Callable[[], object]:
             api.go_on(Path(out), plan, workers=1)
 
         return sweep
-    from bmv.data.export import exported
+    from bmv.data.ticks.export import exported
 
     return lambda: exported(Path(lake), Path(out), whole=False, overwrite=True)
 
@@ -205,10 +206,10 @@ def serve() -> None:
     """Be the process that the writers are forks of; it runs nothing itself, so that it has no thread to lose."""
     from plotly.offline import get_plotlyjs
 
-    import bmv.backtest.report
+    import bmv.adapters.report.report
     import bmv.backtest.sweep.api
-    import bmv.backtest.sweep.page
-    import bmv.data.export  # noqa: F401  # All for the forks.
+    import bmv.backtest.sweep.show.page
+    import bmv.data.ticks.export  # noqa: F401  # All for the forks.
     from bmv.backtest.fused import machine_code
 
     get_plotlyjs()
@@ -226,7 +227,7 @@ def serve() -> None:
 
 def killed(kind: Kind, there: Place, writers: Writers, kills: int, seed: int) -> Counter[str]:
     """Kill a writer with -9 so many times, each at a random moment of its writing; return what was found."""
-    from bmv.data.whole import remove_drafts
+    from bmv.data.files.writing import remove_drafts
 
     dice, found, longest_s = random.Random(seed), Counter[str](), 0.0
     for number in range(-1, kills):

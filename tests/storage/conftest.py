@@ -15,7 +15,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from kept_runs import OpenRuns, Place, store
 
-from bmv.adapters.parquet.ticks import LakeTicks
+from bmv.adapters.lake.ticks import LakeTicks
 from bmv.adapters.postgres.sessions import PostgresSessions
 from bmv.adapters.postgres.ticks import PostgresTicks
 from bmv.adapters.sqlite.sessions import SqliteSessions

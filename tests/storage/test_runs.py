@@ -27,8 +27,8 @@ from kept_runs import (
 )
 
 from bmv.adapters.postgres.sessions import PostgresSessions
-from bmv.adapters.runrules import LEGAL
 from bmv.adapters.sqlite.sessions import SqliteSessions
+from bmv.data.journal.runrules import LEGAL
 from bmv.ports.errors import DataError, Refused
 from bmv.ports.messages import Event
 from bmv.ports.storage import Balance, Changes, OperatorCommand, Order, OrderState, Run, RunStore

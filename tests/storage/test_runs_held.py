@@ -14,14 +14,14 @@ from hypothesis import strategies as st
 from kept_runs import MARKET, U128, Found, Place, begun, fill, found, of_every_sort, order
 from proxy import Proxy
 
-from bmv.adapters.chain import beginning
 from bmv.adapters.postgres.inventory import inventory
 from bmv.adapters.postgres.runs import PostgresRuns
-from bmv.adapters.runrules import LEGAL
 from bmv.adapters.sqlite import upkeep
 from bmv.adapters.sqlite.file import APPLICATION, STEPS
 from bmv.adapters.sqlite.runs import SqliteRuns, _digits
 from bmv.adapters.sqlite.sessions import SqliteSessions
+from bmv.data.journal.chain import beginning
+from bmv.data.journal.runrules import LEGAL
 from bmv.ports.errors import StorageError
 from bmv.ports.messages import Event
 from bmv.ports.storage import Changes, OrderState, Run

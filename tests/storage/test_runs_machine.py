@@ -13,7 +13,16 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from kept_runs import ENDS, U64, U128, Found, begun, fill, found, order
 
 from bmv.ports.errors import Refused
-from bmv.ports.storage import Balance, BreakerChange, Changes, Fill, OperatorCommand, Order, OrderState, Run
+from bmv.ports.storage import (
+    Balance,
+    BreakerChange,
+    Changes,
+    Fill,
+    OperatorCommand,
+    Order,
+    OrderState,
+    Run,
+)
 
 Result = TypeVar("Result")
 EXAMPLES = count()

@@ -10,13 +10,14 @@ from dependency_injector import providers
 from kept_runs import ENDS, begun, found
 
 from bmv.adapters.config import load
-from bmv.adapters.runrules import LEGAL
-from bmv.adapters.tradelog import Open, Told, missing, project, rebuilt
 from bmv.backtest import ledger
 from bmv.backtest.journal import MemoryJournal
 from bmv.backtest.run import run
 from bmv.backtest.wiring import BacktestContainer
 from bmv.core.state import NEVER_NS
+from bmv.data.journal.runrules import LEGAL
+from bmv.data.journal.tradelog import Open, Told, missing, project, rebuilt
+from bmv.data.runs import columns
 from bmv.ports.errors import DataError
 from bmv.ports.market_data import Columns
 from bmv.ports.messages import Event, Intent, Kind, Tif, Verb
@@ -63,8 +64,8 @@ FILL_COLUMNS = {
     "size": ledger.F_SIZE, "fee": ledger.F_FEE, "liquidity": ledger.F_CODE,
 }  # fmt: skip
 DONE = {
-    ledger.DONE_FILLED: "filled", ledger.DONE_CANCELLED: "cancelled", ledger.DONE_REJECTED: "rejected",
-    ledger.DONE_EXPIRED: "expired",
+    columns.DONE_FILLED: "filled", columns.DONE_CANCELLED: "cancelled", columns.DONE_REJECTED: "rejected",
+    columns.DONE_EXPIRED: "expired",
 }  # fmt: skip
 BATCH = 23  # Words; so many that a batch tells of several orders, and so few that orders go on from batch to batch.
 

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from kept_words import WORDS, counted, told
 
-from bmv.adapters.chain import beginning, line, word
+from bmv.data.journal.chain import beginning, line, word
 from bmv.ports.errors import DataError, Refused
 from bmv.ports.messages import Event
 from bmv.ports.storage import Head, SessionStore, Word

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 from bmv.adapters.config import Config
+from bmv.adapters.lake.ticks import LakeTicks
 from bmv.adapters.parquet.tape import ParquetTape
-from bmv.adapters.parquet.ticks import LakeTicks
 from bmv.adapters.postgres.runs import PostgresRuns
 from bmv.adapters.postgres.sessions import PostgresSessions
 from bmv.adapters.postgres.tape import Recorded

@@ -12,16 +12,16 @@ import numpy as np
 from bmv.adapters.config import Config, a_kind, configured
 from bmv.adapters.config.compile import refuse_without_reference, to_ns
 from bmv.adapters.parquet.tape import ParquetTape
-from bmv.backtest import identity, plugin
+from bmv.adapters.strategy import identity, plugin
 from bmv.backtest.delays import delay_warnings
-from bmv.backtest.numbers import SECOND, Json
-from bmv.backtest.outcome import Outcome
 from bmv.backtest.result import Result
 from bmv.backtest.tables import outcome
 from bmv.backtest.wiring import BacktestContainer, Data, listed, named
 from bmv.core.engine import Strategy
 from bmv.core.state import W_SIDE, State
-from bmv.data.place import is_url
+from bmv.data.files.path import is_url
+from bmv.data.runs.numbers import SECOND, Json
+from bmv.data.runs.outcome import Outcome
 from bmv.ports.errors import DataError, UsageError
 from bmv.ports.market_data import Columns
 

@@ -3,7 +3,7 @@
 Numba's cache is keyed by the file of the outermost function alone. Ours lies in a folder named by a hash of every
 source that may be compiled into the loop, of Numba's version, of the processor and of the switches that change code.
 A folder is written whole, with a checksum of each file in it, and never changed: what Numba reads are pickles and
-machine code, so that files of others, and files that are damaged, are not read (:mod:`bmv.backtest.userfolders`).
+machine code, so that files of others, and files that are damaged, are not read (:mod:`bmv.data.files.user_folders`).
 """
 
 import errno
@@ -25,7 +25,9 @@ from numba.core.caching import FunctionCache
 import bmv.adapters.sim
 import bmv.core
 import bmv.ports
-from bmv.backtest.userfolders import (
+from bmv.adapters.strategy import plugin
+from bmv.data.files.hash import sha256
+from bmv.data.files.user_folders import (
     CACHE_DIR,
     cache_path,
     danger_below,
@@ -34,8 +36,8 @@ from bmv.backtest.userfolders import (
     notice,
     private_folder,
 )
-from bmv.data.files import sha256
-from bmv.data.whole import is_draft, whole_folder
+from bmv.data.files.writing import is_draft, whole_folder
+from bmv.data.runs import columns
 
 KEPT = 4  # Folders of other versions that are left alone, those used last.
 MACHINE_CODE, CODE, SEAL = "machine-code", "code", "sums.json"
@@ -45,7 +47,8 @@ def sources() -> list[Path]:
     """Return every file whose text may be compiled into the loop; a test holds every `@kernel` against this list."""
     packages = (bmv.core, bmv.ports, bmv.adapters.sim)
     here = Path(__file__).parent
-    ours = [here / name for name in ("codecache.py", "fused.py", "ledger.py", "plugin.py", "recorder.py")]
+    ours = [here / name for name in ("codecache.py", "fused.py", "ledger.py", "recorder.py")]
+    ours += [Path(str(module.__file__)) for module in (columns, plugin)]
     return sorted(path for package in packages for path in Path(package.__path__[0]).glob("*.py")) + ours
 
 

@@ -7,9 +7,9 @@ from bmv.adapters.config import Config
 from bmv.adapters.config.latency import recorded
 from bmv.adapters.config.schema import RecordedLatency
 from bmv.adapters.sim.params import L_TS_NS
-from bmv.backtest.wording import percent
-from bmv.data.calendar import EARLIEST_NS, may_be
-from bmv.data.quality import utc
+from bmv.data.runs.wording import percent
+from bmv.data.ticks.calendar import EARLIEST_NS, may_be
+from bmv.data.ticks.quality import utc
 from bmv.ports.errors import DataError
 
 ENOUGH = 0.999  # Share of the tape's time; two recorders never begin and end at one instant.

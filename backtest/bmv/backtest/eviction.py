@@ -6,8 +6,14 @@ import numpy as np
 from numpy import float64, int64
 from numpy.typing import NDArray
 
-from bmv.backtest.ledger import DONE_END, FILL_ROWS, O_DONE, ORDER_ROWS, Record
+from bmv.backtest.ledger import (
+    FILL_ROWS,
+    O_DONE,
+    ORDER_ROWS,
+    Record,
+)
 from bmv.core.record import Table
+from bmv.data.runs.columns import DONE_END
 
 
 class Drained(NamedTuple):

@@ -20,7 +20,8 @@ from bmv.adapters.sim.matching import happen_depth, happen_quote, happen_trade
 from bmv.adapters.sim.params import VenueParams
 from bmv.adapters.sim.venue import REPORTS_PER_ARRIVAL, REPORTS_PER_ROW, Sim, Venue
 from bmv.adapters.sim.wire import deliver, report_room, send
-from bmv.backtest import codecache, plugin
+from bmv.adapters.strategy import plugin
+from bmv.backtest import codecache
 from bmv.backtest.eviction import drain, drain_all
 from bmv.backtest.ledger import Record
 from bmv.backtest.recorder import (

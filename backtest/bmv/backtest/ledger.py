@@ -8,9 +8,8 @@ from typing import Annotated
 from bmv.core.params import ORDERS_MAX, Params
 from bmv.core.record import FloatTable, Table, blank
 from bmv.core.state import FAR_NS, FAR_TICKS, NEVER_NS
+from bmv.data.runs.columns import N_HORIZONS
 
-HORIZONS_NS = (100_000_000, 1_000_000_000, 5_000_000_000, 30_000_000_000, 60_000_000_000, 300_000_000_000)
-N_HORIZONS = len(HORIZONS_NS)
 ORDER_ROWS = 1 << 16  # Rows of the tables between two calls of `drain`; orders that outlive many lie behind them.
 FILL_ROWS = 1 << 17
 EQUITY_ROWS = 1 << 18
@@ -31,7 +30,6 @@ ORDER_COLUMNS = 11
     O_REASON,
 ) = range(ORDER_COLUMNS)
 BID_AT_TOUCH, ASK_AT_TOUCH = 1, 2  # Of `Record.touch`.
-DONE_END, DONE_FILLED, DONE_CANCELLED, DONE_REJECTED, DONE_EXPIRED = range(5)
 
 # Columns of the fills; the last six are twice the mid at the horizons, 0 where the tape had ended. `F_PAST` says
 # whether a print filled us although better prices than ours stood on our side of the book.

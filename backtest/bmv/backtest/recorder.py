@@ -22,11 +22,6 @@ from bmv.adapters.sim.venue import (
 from bmv.backtest.ledger import (
     ASK_AT_TOUCH,
     BID_AT_TOUCH,
-    DONE_CANCELLED,
-    DONE_END,
-    DONE_EXPIRED,
-    DONE_FILLED,
-    DONE_REJECTED,
     E_CASH,
     E_MID2,
     E_POSITION,
@@ -47,8 +42,6 @@ from bmv.backtest.ledger import (
     F_SIZE,
     F_TS_NS,
     FILL_ROWS,
-    HORIZONS_NS,
-    N_HORIZONS,
     NOT_PAST,
     O_ACCEPTED_NS,
     O_DECIDED_NS,
@@ -67,7 +60,6 @@ from bmv.backtest.ledger import (
     Record,
 )
 from bmv.core.accounting import entry, gain, worth, worth_if_known
-from bmv.core.breaker import Tier
 from bmv.core.engine import centre
 from bmv.core.kernel import inlined, kernel
 from bmv.core.params import LEVELS_MAX, Params
@@ -85,7 +77,16 @@ from bmv.core.state import (
     NEVER_NS,
     State,
 )
-from bmv.ports.messages import Kind, Liquidity, Verb
+from bmv.data.runs.columns import (
+    DONE_CANCELLED,
+    DONE_END,
+    DONE_EXPIRED,
+    DONE_FILLED,
+    DONE_REJECTED,
+    HORIZONS_NS,
+    N_HORIZONS,
+)
+from bmv.ports.messages import Kind, Liquidity, Tier, Verb
 
 _TRADE = Kind.TRADE.value
 _QUOTE = Kind.QUOTE.value

@@ -13,12 +13,12 @@ import polars as pl
 from bmv.adapters import config as configuration
 from bmv.adapters.config import Config
 from bmv.adapters.parquet.tape import ParquetTape
-from bmv.backtest import identity
 from bmv.backtest.codecache import product_hash
-from bmv.backtest.contracts import units_of
 from bmv.backtest.delays import recorded_delays
-from bmv.backtest.fit import fit_warnings
-from bmv.backtest.folder import (
+from bmv.data.files.hash import sha256
+from bmv.data.files.writing import whole_folder
+from bmv.data.runs.contracts import units_of
+from bmv.data.runs.folder import (
     CONFIG,
     EQUITY,
     FILES,
@@ -35,12 +35,11 @@ from bmv.backtest.folder import (
     refuse_unwritable,
     writing,
 )
-from bmv.backtest.numbers import Json, finite
-from bmv.backtest.outcome import Outcome
-from bmv.backtest.participation import participation_warnings
-from bmv.backtest.stats import breaker_warnings, statistics
-from bmv.data.files import sha256
-from bmv.data.whole import whole_folder
+from bmv.data.runs.numbers import Json, finite
+from bmv.data.runs.outcome import Outcome, described
+from bmv.data.runs.statistics.participation import participation_warnings
+from bmv.data.runs.statistics.stats import breaker_warnings, statistics
+from bmv.data.runs.statistics.tape_fit import fit_warnings
 from bmv.ports.errors import DataError, UsageError
 from bmv.ports.market import SPOT
 
@@ -163,7 +162,7 @@ class Result:
 
     def figures(self) -> "dict[str, Figure]":
         """Return the report's figures, ready for a notebook."""
-        from bmv.backtest import figures
+        from bmv.adapters.report import figures
 
         run = Run(
             self.summary,
@@ -210,7 +209,7 @@ class Result:
             for name, content in files.items():
                 put(draft / name, content)
             if report:
-                from bmv.backtest import report as page
+                from bmv.adapters.report import report as page
 
                 put(draft / REPORT, page.render(read(draft)))
         return folder
@@ -220,7 +219,7 @@ class Result:
         text = configuration.dump(configuration.masked(self.config))
         if self._strategy is None or self.config.strategy:
             return text
-        name = " ".join(identity.described(self._strategy).split())
+        name = " ".join(described(self._strategy).split())
         return f"# A Python function decided: {name}.\n# This file can't name it, and alone would run the grid.\n{text}"
 
     def __repr__(self) -> str:

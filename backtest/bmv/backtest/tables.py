@@ -11,32 +11,16 @@ from numpy.typing import NDArray
 from bmv.backtest import ledger as r
 from bmv.backtest.eviction import Drained
 from bmv.backtest.ledger import Record
-from bmv.backtest.outcome import Outcome
 from bmv.core.accounting import gain, worth, worth_if_known
-from bmv.core.breaker import Cause
 from bmv.core.digest import text
 from bmv.core.params import Params
-from bmv.core.risk import Refusal
 from bmv.core.state import NEVER_NS, TRIP_CAUSE, TRIP_EQUITY, TRIP_NS, TRIP_TIER, TRIPS_MAX, State
+from bmv.data.runs.columns import CAUSE, DONE, LIQUIDITY, MARKOUTS, REASON, scaled
+from bmv.data.runs.outcome import Outcome
 from bmv.ports.market import Market
-from bmv.ports.messages import Liquidity, Reason
+from bmv.ports.messages import Cause, Refusal
 
-DONE = {
-    r.DONE_END: "end",
-    r.DONE_FILLED: "filled",
-    r.DONE_CANCELLED: "cancelled",
-    r.DONE_REJECTED: "rejected",
-    r.DONE_EXPIRED: "expired",
-}
-REASON = {Reason.NONE.value: "", Reason.WOULD_CROSS.value: "would_cross"}
-LIQUIDITY = {
-    Liquidity.MAKER.value: "maker",
-    Liquidity.MAKER_BY_QUOTE.value: "maker",
-    Liquidity.TAKER.value: "taker",
-}
-CAUSE = {Liquidity.MAKER.value: "print", Liquidity.MAKER_BY_QUOTE.value: "quote", Liquidity.TAKER.value: "take"}
 FIT = ("met", "met_sided", "outside", "wrong_side", "levels_passed")  # Of the record: `Outcome.fit`.
-MARKOUTS = ("mid_0_1s", "mid_1s", "mid_5s", "mid_30s", "mid_60s", "mid_300s")
 
 
 class Memory:
@@ -134,11 +118,6 @@ def sums(market: Market, record: Record) -> dict[str, float]:
         "quoted_spread_ns": float(t.sum_quoted_spread) * tick,
         "two_sided_ns": float(t.time_two_sided),
     }
-
-
-def scaled(column: NDArray[int64], unit: Fraction) -> NDArray[float64]:
-    """Return whole numbers of `unit` in units, each the float64 nearest to the exact product while that is small."""
-    return np.asarray(column * float(unit.numerator) / float(unit.denominator), float64)
 
 
 def orders_table(market: Market, rows: NDArray[int64], pivots: NDArray[float64]) -> pl.DataFrame:

@@ -12,7 +12,8 @@ from bmv.adapters.postgres.dsn import is_database
 from bmv.adapters.sim.clock import SimClock
 from bmv.adapters.sim.exchange import SimExchange, open_venue
 from bmv.adapters.sim.venue import Sim
-from bmv.backtest import ledger, plugin
+from bmv.adapters.strategy import plugin
+from bmv.backtest import ledger
 from bmv.backtest.journal import NoJournal
 from bmv.backtest.run import World
 from bmv.backtest.tables import Memory

@@ -4,33 +4,13 @@ A tier goes up only, until an operator re-arms it (docs/decisions/0005-every-tie
 stays above `State.trip_at`, the level of the next tier, there is nothing to look at.
 """
 
-from enum import IntEnum
-
 from bmv.core.kernel import kernel
 from bmv.core.params import Params
 from bmv.core.state import NO_TRIP, TRIP_CAUSE, TRIP_EQUITY, TRIP_NS, TRIP_TIER, TRIPS_MAX, State
+from bmv.ports.messages import Cause, Tier
 
 DAY_NS = 86_400_000_000_000
 _MILLION = 1_000_000
-
-
-class Tier(IntEnum):
-    """How far the circuit breaker has gone; it goes up only, until an operator re-arms it."""
-
-    ARMED = 0
-    WARN = 1
-    REDUCE = 2
-    HALT = 3
-
-
-class Cause(IntEnum):
-    """What moved the breaker."""
-
-    DRAWDOWN = 1
-    DAILY = 2
-    MAX_LOSS = 3
-    OPERATOR = 4
-    REARM = 5
 
 
 _WARN = Tier.WARN.value

@@ -8,7 +8,12 @@ from collections.abc import Callable
 from typing import Any
 
 from bmv.core.accounting import entry, worth
-from bmv.core.breaker import DAY_NS, Cause, Tier, note_trip, set_trip_level, trip
+from bmv.core.breaker import (
+    DAY_NS,
+    note_trip,
+    set_trip_level,
+    trip,
+)
 from bmv.core.digest import hear, text
 from bmv.core.doze import doze
 from bmv.core.due import grid_due, held_until_ns, interval_ends_ns, look_due, nothing_due, set_wake
@@ -28,7 +33,7 @@ from bmv.core.mid import mark_quote, mark_trade
 from bmv.core.params import COMPILED, PIVOT_GRID, Params
 from bmv.core.pivot import blend, dynamic_vwap, learn, roll
 from bmv.core.quoter import cancel_all, find, note_lack, place, rehearse, requote, shed, strike
-from bmv.core.risk import Refusal, allow, lots_within, withdrawal
+from bmv.core.risk import allow, lots_within, withdrawal
 from bmv.core.state import (
     AN_END,
     DYING,
@@ -49,7 +54,7 @@ from bmv.core.state import (
     State,
     fresh,
 )
-from bmv.ports.messages import Command, Event, Intent, Kind, Tif
+from bmv.ports.messages import Cause, Command, Event, Intent, Kind, Refusal, Tier, Tif
 
 Strategy = Callable[[Params, State, Any, Any], int]
 

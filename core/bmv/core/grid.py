@@ -5,10 +5,9 @@ from math import ceil, floor
 from bmv.core.accounting import countable
 from bmv.core.kernel import kernel
 from bmv.core.params import ASKS, BIDS, LEVELS_MAX, RUNG_OFFSET, RUNG_SIZE, Params
-from bmv.core.risk import Refusal
 from bmv.core.state import LACKING, W_LEVEL, W_PRICE, W_SIDE, W_SIZE, W_TIF, WRITTEN_COLUMNS, State
 from bmv.ports.market import PRICE_TICKS_MAX, SIZE_LOTS_MAX
-from bmv.ports.messages import Tif
+from bmv.ports.messages import Refusal, Tif
 
 _MALFORMED = Refusal.MALFORMED.value
 _POST_ONLY = Tif.POST_ONLY.value

@@ -13,7 +13,6 @@ from bmv.core.risk import (
     ALL,
     LIVE,
     STANDING,
-    Refusal,
     cancels_left,
     crosses_own,
     dying_lots,
@@ -59,7 +58,7 @@ from bmv.core.state import (
     W_TIF,
     State,
 )
-from bmv.ports.messages import Tif, Verb
+from bmv.ports.messages import Refusal, Tif, Verb
 
 _PLACE = Verb.PLACE.value
 _CANCEL = Verb.CANCEL.value

@@ -5,10 +5,7 @@ known, a dying one too. So how much may be placed depends on which orders are co
 now, beside all that are open; or soon, when the dying ones are gone.
 """
 
-from enum import IntEnum
-
 from bmv.core.accounting import fee, notional
-from bmv.core.breaker import Tier
 from bmv.core.kernel import kernel
 from bmv.core.params import ORDERS_MAX, RATE_MAX, Params
 from bmv.core.record import Table
@@ -32,33 +29,9 @@ from bmv.core.state import (
     W_TIF,
     State,
 )
-from bmv.ports.messages import Tif
+from bmv.ports.messages import Refusal, Tier, Tif
 
 MINUTE_NS = 60_000_000_000
-
-
-class Refusal(IntEnum):
-    """Why an order, or a cancel, was not sent; the index into `State.refusals`."""
-
-    NONE = 0
-    POSITION = 1  # Worst case over `max_position`: every order of that side filled.
-    BALANCE = 2  # More than is held, in quote for a bid or in base for an ask.
-    OPEN_ORDERS = 3
-    ORDER_NOTIONAL = 4
-    TOTAL_NOTIONAL = 5
-    ORDER_RATE = 6
-    CANCEL_RATE = 7
-    REFERENCE_DISTANCE = 8
-    LAST_TRADE_DISTANCE = 9
-    REDUCE_ONLY = 10
-    OWN_ORDER = 11  # It would cross an order of ours, a dying one perhaps.
-    NO_PIVOT = 12  # The last ones withdraw the whole grid; counted once each time that happens.
-    STALE = 13
-    FEED_DOWN = 14
-    DEVIATION = 15
-    HALTED = 16
-    PAUSED = 17
-    MALFORMED = 18  # A row of a user's strategy that is no order.
 
 
 _POSITION = Refusal.POSITION.value

@@ -101,3 +101,46 @@ class Intent(NamedTuple):
     size: int = 0
     level: int = -1  # Level of the grid, 0 nearest; -1: not of the grid.
     tif: int = 0
+
+
+class Tier(IntEnum):
+    """How far the circuit breaker has gone; it goes up only, until an operator re-arms it."""
+
+    ARMED = 0
+    WARN = 1
+    REDUCE = 2
+    HALT = 3
+
+
+class Cause(IntEnum):
+    """What moved the breaker."""
+
+    DRAWDOWN = 1
+    DAILY = 2
+    MAX_LOSS = 3
+    OPERATOR = 4
+    REARM = 5
+
+
+class Refusal(IntEnum):
+    """Why an order, or a cancel, was not sent; the index into `State.refusals`."""
+
+    NONE = 0
+    POSITION = 1  # Worst case over `max_position`: every order of that side filled.
+    BALANCE = 2  # More than is held, in quote for a bid or in base for an ask.
+    OPEN_ORDERS = 3
+    ORDER_NOTIONAL = 4
+    TOTAL_NOTIONAL = 5
+    ORDER_RATE = 6
+    CANCEL_RATE = 7
+    REFERENCE_DISTANCE = 8
+    LAST_TRADE_DISTANCE = 9
+    REDUCE_ONLY = 10
+    OWN_ORDER = 11  # It would cross an order of ours, a dying one perhaps.
+    NO_PIVOT = 12  # The last ones withdraw the whole grid; counted once each time that happens.
+    STALE = 13
+    FEED_DOWN = 14
+    DEVIATION = 15
+    HALTED = 16
+    PAUSED = 17
+    MALFORMED = 18  # A row of a user's strategy that is no order.

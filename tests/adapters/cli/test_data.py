@@ -9,7 +9,7 @@ import pytest
 
 from bmv.adapters.cli.main import main
 from bmv.adapters.parquet.infer import infer_steps
-from bmv.data.synth import BENIGN, THIN, Shape, synth
+from bmv.data.ticks.synth.synth import BENIGN, THIN, Shape, synth
 
 
 def test_a_made_up_tape_is_said_to_be_made_up_and_its_files_are_printed_alone(

@@ -12,8 +12,8 @@ import polars as pl
 import pytest
 
 from bmv.adapters.cli.main import main
-from bmv.data.importers import FORMS
-from bmv.data.lake import Lake
+from bmv.data.ticks.importers import FORMS
+from bmv.data.ticks.lake.lake import Lake
 from bmv.ports.market import Market
 
 FIXTURES = Path(__file__).parents[2] / "data" / "importers" / "fixtures"

@@ -15,8 +15,8 @@ import polars as pl
 import pytest
 
 from bmv.adapters.cli.main import main
-from bmv.data.lake import Lake
-from bmv.data.synth import synth
+from bmv.data.ticks.lake.lake import Lake
+from bmv.data.ticks.synth.synth import synth
 from bmv.ports.market import Market
 
 Said = pytest.CaptureFixture[str]

@@ -8,7 +8,7 @@ import pytest
 
 from bmv.adapters.cli.main import main
 from bmv.adapters.parquet.source import open_one
-from bmv.data.synth import synth
+from bmv.data.ticks.synth.synth import synth
 from bmv.ports.errors import DataError
 
 STEPS = ("--venue", "v", "--symbol", "X", "--tick-size", "0.01", "--lot-size", "0.25")

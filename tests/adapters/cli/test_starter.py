@@ -10,7 +10,7 @@ import pytest
 from bmv.adapters.cli.main import main
 from bmv.adapters.cli.starter import EXAMPLE, Guess, guess, text
 from bmv.adapters.config import load
-from bmv.data.synth import SOL_USDC, synth
+from bmv.data.ticks.synth.synth import SOL_USDC, synth
 from bmv.ports.errors import ConfigError, DataError
 from bmv.ports.market import Market
 

@@ -11,7 +11,7 @@ import pytest
 
 from bmv.adapters.parquet.reading import MIN_NS
 from bmv.adapters.parquet.tape import ParquetTape
-from bmv.data.schema import write_day
+from bmv.data.ticks.schema import write_day
 from bmv.ports.market import Market
 from bmv.ports.market_data import Columns
 

@@ -16,11 +16,11 @@ import pytest
 from bmv.adapters.cli.main import main
 from bmv.adapters.parquet.infer import infer_steps
 from bmv.adapters.parquet.tape import ParquetTape
-from bmv.data.importers import Options
-from bmv.data.inspection import inspected
-from bmv.data.lake import Lake
-from bmv.data.pages import refuse_odd_pages
-from bmv.data.synth import SOL_USDC, synth
+from bmv.data.files.pages import refuse_odd_pages
+from bmv.data.ticks.check.inspection import inspected
+from bmv.data.ticks.importers import Options
+from bmv.data.ticks.lake.lake import Lake
+from bmv.data.ticks.synth.synth import SOL_USDC, synth
 from bmv.ports.errors import DataError
 
 CONFIG = Path(__file__).resolve().parents[3] / "docs" / "examples" / "demo.toml"

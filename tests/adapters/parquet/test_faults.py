@@ -6,8 +6,8 @@ from math import inf, nan
 import pytest
 
 from bmv.adapters.parquet.tape import ParquetTape
-from bmv.data.calendar import EARLIEST_NS, LATEST_NS
-from bmv.data.quality import Fault
+from bmv.data.ticks.calendar import EARLIEST_NS, LATEST_NS
+from bmv.data.ticks.quality import Fault
 from bmv.ports.errors import DataError
 from bmv.ports.market import Market
 

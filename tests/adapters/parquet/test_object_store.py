@@ -13,7 +13,7 @@ from moto.server import ThreadedMotoServer
 
 from bmv.adapters.cli.main import main
 from bmv.adapters.parquet.tape import ParquetTape
-from bmv.data.synth import synth
+from bmv.data.ticks.synth.synth import synth
 from bmv.ports.errors import DataError
 from bmv.ports.market import Market
 

@@ -20,7 +20,7 @@ from postgres import programs
 
 from bmv.adapters.postgres.dsn import database
 from bmv.adapters.postgres.migrate import migrations
-from bmv.data.schema import day_path, write_day
+from bmv.data.ticks.schema import day_path, write_day
 from bmv.ports.market import Market
 from bmv.ports.market_data import Columns
 

@@ -7,8 +7,8 @@ from typing import Any
 import asyncpg
 import pytest
 
-from bmv.adapters.chain import beginning, chained
 from bmv.adapters.postgres.sessions import PostgresSessions
+from bmv.data.journal.chain import beginning, chained
 from bmv.ports.errors import ConfigError, DataError
 from bmv.ports.messages import Event
 from bmv.ports.storage import Head, SessionStore

@@ -22,8 +22,8 @@ from bmv.adapters.postgres.load import load as load_lake
 from bmv.adapters.postgres.tape import Recorded
 from bmv.adapters.postgres.ticks import PostgresTicks
 from bmv.backtest import Backtest
-from bmv.data.lake import DAY_NS, Lake, market_of
-from bmv.data.schema import as_told, write_day
+from bmv.data.ticks.lake.lake import DAY_NS, Lake
+from bmv.data.ticks.schema import as_told, market_of, write_day
 from bmv.ports.errors import DataError, UsageError
 from bmv.ports.market_data import Columns
 from bmv.ports.storage import Ticks

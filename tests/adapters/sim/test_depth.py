@@ -9,7 +9,7 @@ from venues import BUY, BY_QUOTE, IOC, LIMIT, MAKER, SELL, TAKER, Fill, Floor
 from bmv.adapters.sim.queue import UNKNOWN
 from bmv.adapters.sim.venue import DEPTH_MAX
 from bmv.core.state import NEVER_NS
-from bmv.data.book import Book
+from bmv.data.ticks.book import Book
 from bmv.ports.messages import Kind
 
 CLEAR = 0

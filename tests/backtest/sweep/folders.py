@@ -8,7 +8,7 @@ import numpy as np
 import orjson
 import polars as pl
 
-from bmv.backtest.sweep.validation.verdict import judge
+from bmv.backtest.sweep.judge.verdict import judge
 
 SECOND = 1_000_000_000
 START_NS = 1_756_857_600 * SECOND  # 2025-09-03 00:00 UTC.

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from bmv.adapters.config import Config, build
-from bmv.data.synth import BENIGN, synth
+from bmv.data.ticks.synth.synth import BENIGN, synth
 
 ROWS = 60_000
 TABLE: dict[str, Any] = {

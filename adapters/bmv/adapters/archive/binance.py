@@ -13,9 +13,9 @@ from typing import Literal
 
 import httpx
 
-from bmv.data.files import sha256, sync
-from bmv.data.schema import writable
-from bmv.data.whole import whole_file
+from bmv.data.files.hash import sha256
+from bmv.data.files.writing import sync, whole_file
+from bmv.data.ticks.schema import writable
 from bmv.ports.errors import BmvError, DataError, UsageError
 
 URL = "https://data.binance.vision"

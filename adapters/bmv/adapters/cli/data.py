@@ -18,8 +18,8 @@ from bmv.ports.errors import UsageError
 if TYPE_CHECKING:
     import polars as pl
 
-    from bmv.data.importers import Options
-    from bmv.data.markouts import Band
+    from bmv.data.ticks.importers import Options
+    from bmv.data.ticks.synth.markouts import Band
     from bmv.ports.market import Market
 
 
@@ -32,7 +32,8 @@ for command in lake.COMMANDS:
     data.add_command(command)
 
 
-# The defaults are those of `bmv.data.synth`, which is too heavy to be imported for a `--help`; a test holds them equal.
+# The defaults are those of `bmv.data.ticks.synth.synth`, which is too heavy to be imported for a `--help`; a test holds
+# them equal.
 @data.command()
 @click.argument("folder", type=Local())
 @click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="Another seed, another market.")
@@ -95,8 +96,8 @@ def synth(
       bmv data synth lake --seed 7 --rows 1000000 --start 2025-01-31
       bmv data synth lake --symbol BONK/USDC --price 0.00002 --tick-size 0.00000001 --lot-size 1000 --size 5000000
     """
-    from bmv.data.synth import BENIGN, THIN, Shape
-    from bmv.data.synth import synth as write
+    from bmv.data.ticks.synth.synth import BENIGN, THIN, Shape
+    from bmv.data.ticks.synth.synth import synth as write
     from bmv.ports.market import Market
 
     chosen = [name for name, given in (("--thin", thin), ("--benign", benign), ("--like", like)) if given]
@@ -110,8 +111,8 @@ def synth(
         shape = replace(shape, size=size)
     look = None
     if like is not None:
-        from bmv.data.fit import fitted
-        from bmv.data.inspection import looked_at
+        from bmv.data.ticks.check.inspection import looked_at
+        from bmv.data.ticks.synth.fit import fitted
 
         look = looked_at(like, None, None, form, options, max_bad_share=1.0)
         if ctx.get_parameter_source("symbol") == ParameterSource.DEFAULT:
@@ -183,8 +184,8 @@ def _compared(record: "pl.DataFrame", files: Sequence[Path], market: "Market") -
     """Measure the record and the market made up after it."""
     import polars as pl
 
-    from bmv.data.facts import facts
-    from bmv.data.markouts import HORIZONS_S, markouts
+    from bmv.data.ticks.synth.facts import facts
+    from bmv.data.ticks.synth.markouts import HORIZONS_S, markouts
 
     made = pl.concat([pl.read_parquet(file) for file in files])
     real, synthetic = asdict(facts(record, market)), asdict(facts(made, market))

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import click
 
 from bmv.adapters.cli.options import JSON, Journal, Local, overwriting
-from bmv.adapters.cli.tables import say
+from bmv.adapters.report.tables import say
 from bmv.ports.errors import ConfigError, UsageError
 
 ENVIRONMENT = "BMV_POSTGRES"
@@ -166,7 +166,7 @@ def load(config: Path | str | None, root: Path, venue: str, symbol: str, replace
     if place.dsn is None:
         raise ConfigError(f"{place.shown}: SQLite keeps journals, not ticks; expected postgresql://USER@HOST/DATABASE")
     from bmv.adapters.postgres.load import load as copy
-    from bmv.data.lake import Lake
+    from bmv.data.ticks.lake.lake import Lake
 
     lake = Lake(root)
     with _rows_bar(as_json, lambda: sum(lake.manifest(day).rows for day in lake.days(venue, symbol))) as progress:

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from bmv.adapters.cli.options import Amount, Fee, Local, overwriting
-from bmv.data.whole import whole_file
+from bmv.data.files.writing import whole_file
 from bmv.ports.errors import UsageError
 
 NAME = "bmv.toml"

@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bmv.adapters.cli.options import JSON, Amount, Bytes, Local, Place, overwriting
-from bmv.adapters.cli.tables import Column, say, say_table
+from bmv.adapters.report.tables import Column, say, say_table
 from bmv.ports.errors import DataError, UsageError
 
 if TYPE_CHECKING:
-    from bmv.data.check import Findings
-    from bmv.data.importers import Options
-    from bmv.data.intake import Intake, Progress
-    from bmv.data.quality import Gap
+    from bmv.data.ticks.check.check import Findings
+    from bmv.data.ticks.importers import Options
+    from bmv.data.ticks.lake.intake import Intake, Progress
+    from bmv.data.ticks.quality import Gap
     from bmv.ports.market import Market
 
 FILE, PLACE = Local(), Place()
@@ -103,7 +103,7 @@ def _options(
     ignore: tuple[str, ...],
     unpacked_max: int | None,
 ) -> "Options":
-    from bmv.data.importers import Options
+    from bmv.data.ticks.importers import Options
 
     named = dict(_pairs("--column", columns, "OURS=THEIRS, such as --column size=qty"))
     wanted = dict[str, list[str]]()
@@ -175,10 +175,10 @@ def take(
       bmv data import all.csv --venue mine --config my.toml --only symbol=BTCUSDT --ignore condition
       bmv data import book.csv --venue mine --config my.toml --kind depth
     """
-    from bmv.data.contracts import in_words
-    from bmv.data.importers import FORMS, chosen
-    from bmv.data.intake import take_in
-    from bmv.data.lake import Lake
+    from bmv.data.ticks.contracts import in_words
+    from bmv.data.ticks.importers import FORMS, chosen
+    from bmv.data.ticks.lake.intake import take_in
+    from bmv.data.ticks.lake.lake import Lake
 
     for path in files:  # Whether they can be read at all is asked before what they are counted in.
         chosen(FORMS, path, form, options)
@@ -242,9 +242,9 @@ def show(root: Path, venue: str | None, symbol: str | None, show_timerange: bool
     """
     from itertools import groupby
 
-    from bmv.data.check import between
-    from bmv.data.lake import Lake
-    from bmv.data.quality import utc
+    from bmv.data.ticks.check.check import between
+    from bmv.data.ticks.lake.lake import Lake
+    from bmv.data.ticks.quality import utc
 
     lake = Lake(root)
     days = [(day, lake.manifest(day)) for day in lake.days(venue, symbol)]
@@ -311,9 +311,9 @@ def check(
       bmv data check BTCUSDT-trades-2025-09-03.zip --tick-size 0.01 --lot-size 0.00001 --json
       bmv data check book.csv --only level=0
     """
-    from bmv.data.check import between
-    from bmv.data.inspection import inspected
-    from bmv.data.walk import day_named
+    from bmv.data.files.walk import day_named
+    from bmv.data.ticks.check.check import between
+    from bmv.data.ticks.check.inspection import inspected
 
     told, unusable = [], []
     spans = dict[Path, list[tuple[int, int]]]()
@@ -361,7 +361,7 @@ def export(path: Path, out: Path, whole: bool, overwrite: bool, as_json: bool) -
       bmv data export lake/binance/BTCUSDT/2025-09-03.parquet day.csv
       bmv data export lake/binance/BTCUSDT all.csv.gz --whole
     """
-    from bmv.data.export import exported
+    from bmv.data.ticks.export import exported
 
     with rows_bar(as_json) as progress:
         rows = exported(path, out, whole, overwrite, progress)
@@ -392,9 +392,9 @@ def convert(
       bmv data convert BTCUSDT-trades-2025-09-03.zip trades.parquet
       bmv data convert all.csv prints.parquet --only symbol=BTCUSDT --only type=trade --kind trade
     """
-    from bmv.data.contracts import in_words
-    from bmv.data.export import converted
-    from bmv.data.importers import FORMS, chosen
+    from bmv.data.ticks.contracts import in_words
+    from bmv.data.ticks.export import converted
+    from bmv.data.ticks.importers import FORMS, chosen
 
     with rows_bar(as_json) as progress:
         rows = converted(file, out, form, options, overwrite, progress)
@@ -430,7 +430,7 @@ def remove(root: Path, venue: str, symbol: str, asked: tuple[datetime, ...], as_
       bmv data remove lake binance BTCUSDT --day 2025-09-03
       bmv data remove lake binance BTCUSDT
     """
-    from bmv.data.lake import Lake
+    from bmv.data.ticks.lake.lake import Lake
 
     lake = Lake(root)
     days = lake.days(venue, symbol)
@@ -537,7 +537,7 @@ def _market(
 
 def _stated(files: tuple[Path, ...], form: str | None, options: "Options") -> tuple[Decimal, Decimal] | None:
     """Return the steps that the files state; None where one of them does not, or they differ."""
-    from bmv.data.importers import FORMS, chosen
+    from bmv.data.ticks.importers import FORMS, chosen
 
     found = {chosen(FORMS, path, form, options).steps(path) for path in files}
     return found.pop() if len(found) == 1 else None
@@ -545,7 +545,7 @@ def _stated(files: tuple[Path, ...], form: str | None, options: "Options") -> tu
 
 def _guess(path: Path, form: str | None, options: "Options") -> str:
     """Say which steps would fit, where that can be told; guessing is left to the user."""
-    from bmv.data.inspection import steps_told
+    from bmv.data.ticks.check.inspection import steps_told
 
     try:
         tick, lot = steps_told(path, form, options)
@@ -561,7 +561,7 @@ def _guess(path: Path, form: str | None, options: "Options") -> str:
 
 
 def _files(paths: tuple[Path, ...]) -> Iterator[Path]:
-    from bmv.data.walk import files_below
+    from bmv.data.files.walk import files_below
 
     for path in paths:
         yield from files_below(path)
@@ -625,7 +625,7 @@ def _as_json(done: "Intake") -> dict[str, Any]:  # Any: it is JSON.
 
 
 def _tell(path: Path, findings: "Findings", words: list[str]) -> None:
-    from bmv.data.quality import utc
+    from bmv.data.ticks.quality import utc
 
     say(f"{path}: {findings.rows:,} rows from {utc(findings.first_ns)} to {utc(findings.last_ns)}", "  ")
     for word in words:
@@ -634,7 +634,7 @@ def _tell(path: Path, findings: "Findings", words: list[str]) -> None:
 
 def _tell_nights(name: str, gaps: "list[Gap]") -> None:
     """Tell the longest holes between the days of a market, in order of time."""
-    from bmv.data.quality import GAPS_KEPT, utc
+    from bmv.data.ticks.quality import GAPS_KEPT, utc
 
     longest = sorted(gaps, key=lambda gap: -gap.length_ns)[:GAPS_KEPT]
     for gap in sorted(longest):

@@ -16,7 +16,7 @@ from importlib.metadata import PackageNotFoundError, version
 import click
 
 from bmv.adapters.cli.door import masked_output, refuse_passwords
-from bmv.adapters.cli.streams import make_legible
+from bmv.adapters.report.streams import make_legible
 from bmv.ports.errors import BmvError
 
 INTERRUPTED = 128 + signal.SIGINT
@@ -27,11 +27,11 @@ COMMANDS = {
         "bmv.adapters.cli.config:config",
         "Check it, show every key, print its schema: config check|show|schema.",
     ),
-    "backtest": ("bmv.backtest.cli:backtest", "Run a configuration on recorded ticks."),
-    "show": ("bmv.backtest.cli:show", "Print the summary of a run."),
-    "report": ("bmv.backtest.cli:report", "Write the report of a run anew."),
-    "compare": ("bmv.backtest.cli:compare", "Set two runs side by side."),
-    "sweep": ("bmv.backtest.sweep.cli:sweep", "Try many sets of values, and judge the best."),
+    "backtest": ("bmv.backtest.commands:backtest", "Run a configuration on recorded ticks."),
+    "show": ("bmv.backtest.commands:show", "Print the summary of a run."),
+    "report": ("bmv.backtest.commands:report", "Write the report of a run anew."),
+    "compare": ("bmv.backtest.commands:compare", "Set two runs side by side."),
+    "sweep": ("bmv.backtest.sweep.commands:sweep", "Try many sets of values, and judge the best."),
     "data": ("bmv.adapters.cli.data:data", "Get, check, store and find ticks: data import|list|check|…"),
     "db": ("bmv.adapters.cli.db:db", "Make, update, fill, look at and copy the database: db init|status|…"),
 }

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from bmv.adapters.postgres.dsn import is_database
-from bmv.data.place import is_url, place
+from bmv.data.files.path import is_url, place
 from bmv.ports.errors import UsageError
 
 UNITS = {None: 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}  # Letter -> bytes.

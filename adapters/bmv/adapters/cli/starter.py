@@ -20,7 +20,7 @@ SIDE_QUOTE = 1000  # Worth of one side of the grid in a starter, quote.
 class Guess:
     """What a starter assumes about a market, and from which source it has that; a fee of None is not known.
 
-    `terms` is what the tape says of its contracts (see :mod:`bmv.data.contracts`); empty: its sizes are coins.
+    `terms` is what the tape says of its contracts (see :mod:`bmv.data.ticks.contracts`); empty: its sizes are coins.
     """
 
     symbol: str
@@ -64,9 +64,9 @@ def guess(tape: Path, tick: Decimal | None = None, lot: Decimal | None = None) -
     import polars as pl  # Heavy, and only a starter made from a tape needs it.
 
     from bmv.adapters.parquet.source import find, form_of
-    from bmv.data.contracts import terms_in
-    from bmv.data.lake import refuse_many
-    from bmv.data.parquet import readable
+    from bmv.data.files.parquet import readable
+    from bmv.data.ticks.contracts import terms_in
+    from bmv.data.ticks.lake.lake import refuse_many
 
     files = find([tape])
     first = files[0]
@@ -109,8 +109,8 @@ def _sized(files: list[Path]) -> bool:
     """Say whether any file records a size."""
     import polars as pl
 
-    from bmv.data.infer import SIZES
-    from bmv.data.parquet import readable
+    from bmv.data.files.parquet import readable
+    from bmv.data.ticks.infer import SIZES
 
     for file in files:
         with readable(file):
@@ -149,7 +149,7 @@ def text(market: Guess) -> str:
 
 def _of_contracts(market: Guess) -> tuple[Decimal, Decimal]:
     """Return the contracts of one side, and the base to begin with, five times what they are worth."""
-    from bmv.data.contracts import SIZE
+    from bmv.data.ticks.contracts import SIZE
 
     each = Decimal(market.terms.get(SIZE, CONTRACT))
     size = _in_lots(SIDE_QUOTE / each, market.lot, LEVELS)
@@ -158,7 +158,7 @@ def _of_contracts(market: Guess) -> tuple[Decimal, Decimal]:
 
 def _contract(terms: Mapping[str, str]) -> str:
     """Return the line that says what a unit of size is; an example, switched off, where sizes are coins."""
-    from bmv.data.contracts import setting
+    from bmv.data.ticks.contracts import setting
 
     return setting(terms) if terms else '# contract = { size = "100", payoff = "inverse" }'
 

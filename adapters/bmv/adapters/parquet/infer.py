@@ -9,9 +9,9 @@ from numpy import float64, int64
 from numpy.typing import NDArray
 
 from bmv.adapters.parquet.source import find, form_of
-from bmv.data.infer import PRICES, SIZES, coarsest_step, counted, finest_lot
-from bmv.data.pages import refuse_odd_pages
-from bmv.data.parquet import readable
+from bmv.data.files.pages import refuse_odd_pages
+from bmv.data.files.parquet import readable
+from bmv.data.ticks.infer import PRICES, SIZES, coarsest_step, counted, finest_lot
 from bmv.ports.errors import DataError
 from bmv.ports.market import PRICE_TICKS_MAX, SIZE_LOTS_MAX
 

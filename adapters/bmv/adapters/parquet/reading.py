@@ -8,8 +8,8 @@ from numpy import bool_, int64, uint8
 from numpy.typing import NDArray
 
 from bmv.adapters.parquet.source import Source
-from bmv.data.calendar import EARLIEST_NS, LATEST_NS, meant
-from bmv.data.quality import WORDS, Fault, Quality, utc
+from bmv.data.ticks.calendar import EARLIEST_NS, LATEST_NS, meant
+from bmv.data.ticks.quality import WORDS, Fault, Quality, utc
 from bmv.ports.errors import DataError
 from bmv.ports.market import NOTIONAL_MAX, PRICE_TICKS_MAX, Market
 from bmv.ports.market_data import Columns

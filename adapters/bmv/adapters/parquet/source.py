@@ -11,15 +11,15 @@ from pathlib import Path
 
 import polars as pl
 
-from bmv.data.contracts import PAYOFF, SIZE, in_words, terms_in
-from bmv.data.importers.floats import refuse_others
-from bmv.data.pages import Footer, refuse_odd_pages
-from bmv.data.parquet import readable
-from bmv.data.place import place
-from bmv.data.quality import utc
-from bmv.data.schema import FLOATS, LAKE, VERSION
-from bmv.data.steps import in_steps
-from bmv.data.walk import day_named, files_below
+from bmv.data.files.pages import Footer, refuse_odd_pages
+from bmv.data.files.parquet import readable
+from bmv.data.files.path import place
+from bmv.data.files.walk import day_named, files_below
+from bmv.data.ticks.contracts import PAYOFF, SIZE, in_words, terms_in
+from bmv.data.ticks.importers.floats import refuse_others
+from bmv.data.ticks.quality import utc
+from bmv.data.ticks.schema import FLOATS, LAKE, VERSION
+from bmv.data.ticks.steps import in_steps
 from bmv.ports.errors import DataError
 from bmv.ports.market import SPOT, Market
 

@@ -12,11 +12,11 @@ from numpy import int64
 from bmv.adapters.parquet.infer import infer_tick
 from bmv.adapters.parquet.reading import MAX_NS, MIN_NS, Reading, where
 from bmv.adapters.parquet.source import Source, named_otherwise, open_all
-from bmv.data.calendar import EARLIEST_NS
-from bmv.data.files import sha256
-from bmv.data.lake import refuse_altered
-from bmv.data.parquet import readable
-from bmv.data.quality import WORDS, Fault, Quality, judged, judged_whole, utc
+from bmv.data.files.hash import sha256
+from bmv.data.files.parquet import readable
+from bmv.data.ticks.calendar import EARLIEST_NS
+from bmv.data.ticks.lake.lake import refuse_altered
+from bmv.data.ticks.quality import WORDS, Fault, Quality, judged, judged_whole, utc
 from bmv.ports.errors import DataError
 from bmv.ports.market import PRICE_TICKS_MAX, Market
 from bmv.ports.market_data import Columns

@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 
 from bmv.adapters.postgres.dsn import masked, password, silenced, without_password
-from bmv.data.whole import whole_file
+from bmv.data.files.writing import whole_file
 from bmv.ports.errors import BmvError, StorageError
 
 CONNECTS_WITHIN_S = 10

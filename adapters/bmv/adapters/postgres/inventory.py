@@ -3,7 +3,7 @@
 from typing import Any
 
 from bmv.adapters.postgres.pool import Connection, Pool
-from bmv.data.lake import DAY_NS
+from bmv.data.ticks.lake.lake import DAY_NS
 
 # Partitions are made ahead: a day is one that has a row.
 KEPT = (

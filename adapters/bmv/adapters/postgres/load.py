@@ -19,9 +19,9 @@ from bmv.adapters.postgres.loads import SOURCE, ask, begin, finish
 from bmv.adapters.postgres.pool import Connection, Pool
 from bmv.adapters.postgres.steps import keep_steps
 from bmv.adapters.postgres.ticks import PostgresTicks
-from bmv.data.lake import DAY_NS, Day, Lake
-from bmv.data.parquet import readable
-from bmv.data.schema import LAKE, as_told
+from bmv.data.files.parquet import readable
+from bmv.data.ticks.lake.lake import DAY_NS, Day, Lake
+from bmv.data.ticks.schema import LAKE, as_told
 from bmv.ports.errors import DataError
 from bmv.ports.market_data import Columns
 from bmv.ports.storage import Gap, Ticks

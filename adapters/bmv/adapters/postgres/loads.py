@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from bmv.adapters.postgres.pool import Connection, Pool
-from bmv.data.lake import DAY_NS, day_of
+from bmv.data.ticks.lake.lake import DAY_NS, day_of
 from bmv.ports.errors import DataError
 
 SOURCE = "lake"

@@ -11,9 +11,9 @@ from typing import Any
 
 import asyncpg
 
-from bmv.adapters.chain import beginning
 from bmv.adapters.postgres.pool import Connection, Pool
-from bmv.adapters.runrules import (
+from bmv.data.journal.chain import beginning
+from bmv.data.journal.runrules import (
     Kept,
     admitted,
     fingerprint,
@@ -29,7 +29,16 @@ from bmv.adapters.runrules import (
     runs_told,
 )
 from bmv.ports.errors import Refused
-from bmv.ports.storage import Balance, BreakerChange, Changes, Fill, OperatorCommand, Order, OrderState, Run
+from bmv.ports.storage import (
+    Balance,
+    BreakerChange,
+    Changes,
+    Fill,
+    OperatorCommand,
+    Order,
+    OrderState,
+    Run,
+)
 
 PAGE_ROWS = 5_000
 OURS = "BM"  # With what the codes of our triggers begin.

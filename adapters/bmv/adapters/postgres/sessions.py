@@ -8,8 +8,8 @@ from collections.abc import AsyncIterator, Sequence
 
 import asyncpg
 
-from bmv.adapters.chain import Check, Link, beginning, chained, fresh, word
 from bmv.adapters.postgres.pool import Connection, Pool
+from bmv.data.journal.chain import Check, Link, beginning, chained, fresh, word
 from bmv.ports.errors import Refused
 from bmv.ports.storage import Head, Word
 

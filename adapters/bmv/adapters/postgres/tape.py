@@ -25,8 +25,8 @@ from bmv.adapters.postgres.dsn import checked, is_database, passwords
 from bmv.adapters.postgres.loads import SOURCE, Mark, marks, refuse_unfinished
 from bmv.adapters.postgres.steps import refuse_other_steps
 from bmv.adapters.postgres.ticks import PostgresTicks, where
-from bmv.data.lake import DAY_NS, day_of
-from bmv.data.schema import LAKE_SCHEMA, at_rest, write_rows
+from bmv.data.ticks.lake.lake import DAY_NS, day_of
+from bmv.data.ticks.schema import LAKE_SCHEMA, at_rest, write_rows
 from bmv.ports.errors import DataError, UsageError
 from bmv.ports.market import Market
 from bmv.ports.market_data import Columns

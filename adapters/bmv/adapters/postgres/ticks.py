@@ -10,8 +10,8 @@ from numpy import int64
 
 from bmv.adapters.postgres.pool import Connection, Pool
 from bmv.adapters.postgres.wire import Form, Rows, chunks
-from bmv.data.lake import DAY_NS
-from bmv.data.recorded import END_NS, refuse_wrong
+from bmv.data.ticks.lake.lake import DAY_NS
+from bmv.data.ticks.lake.numbering import END_NS, refuse_wrong
 from bmv.ports.errors import DataError
 from bmv.ports.market_data import Column, Columns
 from bmv.ports.storage import Gap, Ticks

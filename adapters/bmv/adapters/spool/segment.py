@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy import int64
 
-from bmv.data.files import sync_folder
+from bmv.data.files.writing import sync_folder
 from bmv.ports.errors import DataError
 from bmv.ports.market_data import Columns
 from bmv.ports.storage import Gap, Ticks

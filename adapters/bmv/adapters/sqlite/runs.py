@@ -9,8 +9,9 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from bmv.adapters.chain import beginning
-from bmv.adapters.runrules import (
+from bmv.adapters.sqlite.file import SqliteFile
+from bmv.data.journal.chain import beginning
+from bmv.data.journal.runrules import (
     Kept,
     admitted,
     fingerprint,
@@ -25,9 +26,17 @@ from bmv.adapters.runrules import (
     refuse_wrong_start,
     runs_told,
 )
-from bmv.adapters.sqlite.file import SqliteFile
 from bmv.ports.errors import Refused
-from bmv.ports.storage import Balance, BreakerChange, Changes, Fill, OperatorCommand, Order, OrderState, Run
+from bmv.ports.storage import (
+    Balance,
+    BreakerChange,
+    Changes,
+    Fill,
+    OperatorCommand,
+    Order,
+    OrderState,
+    Run,
+)
 
 PAGE_ROWS = 5_000
 U64, U128 = 16, 32  # Hexadecimal digits.

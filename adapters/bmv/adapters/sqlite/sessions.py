@@ -8,8 +8,8 @@ import sqlite3
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
-from bmv.adapters.chain import Check, Link, beginning, chained, fresh, word
 from bmv.adapters.sqlite.file import SqliteFile
+from bmv.data.journal.chain import Check, Link, beginning, chained, fresh, word
 from bmv.ports.errors import Refused
 from bmv.ports.storage import Head, Word
 

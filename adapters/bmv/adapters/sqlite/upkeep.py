@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from bmv.adapters.sqlite.file import opened, told
-from bmv.data.schema import writable
-from bmv.data.whole import whole_file
+from bmv.data.files.writing import whole_file
+from bmv.data.ticks.schema import writable
 from bmv.ports.errors import DataError
 
 DEADLINE_S = 5.0

@@ -2,7 +2,6 @@
 
 import platform
 import time
-from collections.abc import Callable
 from contextlib import ExitStack, closing
 from hashlib import sha256
 from importlib.metadata import version
@@ -11,21 +10,21 @@ from pathlib import Path
 from bmv.adapters import config as configuration
 from bmv.backtest.codecache import product_hash
 from bmv.backtest.delays import recorded_delays
-from bmv.backtest.folder import CONFIG, MANIFEST, json_at, put, writing
 from bmv.backtest.fused import machine_code
-from bmv.backtest.numbers import Json
-from bmv.backtest.sweep import tapes
 from bmv.backtest.sweep.finish import finish
-from bmv.backtest.sweep.plan import Plan, planned
-from bmv.backtest.sweep.pool import Pool, Threads
-from bmv.backtest.sweep.reading import VERSION
-from bmv.backtest.sweep.search import search
-from bmv.backtest.sweep.study import JOURNAL, Row, Study, leading
-from bmv.backtest.sweep.tried import Entries
-from bmv.backtest.sweep.validation.verdict import PERIODS_MIN
-from bmv.backtest.sweep.work import Work
-from bmv.data.files import sha256 as sha256_of
-from bmv.data.whole import whole_folder
+from bmv.backtest.sweep.judge.tried import Entries
+from bmv.backtest.sweep.judge.verdict import PERIODS_MIN
+from bmv.backtest.sweep.plan import PACKAGES, Plan, Told, planned
+from bmv.backtest.sweep.run.pool import MakePool, Threads
+from bmv.backtest.sweep.run.search import search
+from bmv.backtest.sweep.run.work import Work
+from bmv.backtest.sweep.tapes import tapes
+from bmv.backtest.sweep.trials.reading import VERSION
+from bmv.backtest.sweep.trials.study import JOURNAL, Row, Study, leading
+from bmv.data.files.hash import sha256 as sha256_of
+from bmv.data.files.writing import whole_folder
+from bmv.data.runs.folder import CONFIG, MANIFEST, json_at, put, writing
+from bmv.data.runs.numbers import Json
 from bmv.ports.errors import DataError
 
 __all__ = ["PACKAGES", "MakePool", "Plan", "Told", "begin", "go_on", "planned", "resumed"]
@@ -38,9 +37,6 @@ IDENTITY = {
     "files": "a file that it names",
     "packages": "a library",
 }  # What two parts of one sweep must have in common: its place in the manifest, in words.
-PACKAGES = ("bmv", "numba", "numpy", "optuna", "polars")
-Told = Callable[[str, Json], None]  # Called with what happened: `begun`, `trial`, `searched`, `ended`.
-MakePool = Callable[[Work], Pool]
 HOLDOUT_PERIODS_MIN = 2 * PERIODS_MIN  # Or a short holdout could not be evidence, however much it trades.
 
 
@@ -69,7 +65,7 @@ def resumed(folder: Path) -> Plan:
 
 
 def _manifest(plan: Plan) -> Json:
-    from bmv.backtest.identity import of_file
+    from bmv.adapters.strategy.identity import of_file
 
     strategy = plan.config.strategy
     return {

@@ -7,11 +7,11 @@ import polars as pl
 
 from bmv.adapters import config as configuration
 from bmv.adapters.config import build
-from bmv.backtest.folder import CONFIG, put_whole, writing
-from bmv.backtest.numbers import at
 from bmv.backtest.sweep.finish import UNTRADED
-from bmv.backtest.sweep.reading import Sweep, read
-from bmv.backtest.sweep.work import trading, with_values
+from bmv.backtest.sweep.trials.reading import Sweep, read
+from bmv.backtest.sweep.trials.space import trading, with_values
+from bmv.data.runs.folder import CONFIG, put_whole, writing
+from bmv.data.runs.numbers import at
 from bmv.ports.errors import UsageError
 
 

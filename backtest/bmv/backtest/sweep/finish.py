@@ -11,22 +11,23 @@ import polars as pl
 from bmv.adapters.config import Config, build, dump, masked
 from bmv.adapters.config.compile import market
 from bmv.adapters.config.dump import inline
-from bmv.backtest.contracts import units_of
-from bmv.backtest.folder import SUMMARY, put, writing
-from bmv.backtest.numbers import Json
 from bmv.backtest.result import not_reproducible
+from bmv.backtest.sweep.judge.tried import Tried
+from bmv.backtest.sweep.judge.verdict import judge
 from bmv.backtest.sweep.plan import Plan, spelt
-from bmv.backtest.sweep.ranking import Ranking, columns_of, front, rank
-from bmv.backtest.sweep.reading import ACCOUNTS, BEST, BESTS, PAGE, RESULTS, TRIALS, VERSION, read
-from bmv.backtest.sweep.study import STATES, Study
-from bmv.backtest.sweep.tapes import Split, config_of
-from bmv.backtest.sweep.trial import Made
-from bmv.backtest.sweep.tried import Tried
-from bmv.backtest.sweep.validation.quoting import LISTS
-from bmv.backtest.sweep.validation.verdict import judge
-from bmv.backtest.sweep.work import Task, Work, trading
-from bmv.backtest.wording import currencies
-from bmv.data.whole import whole_part
+from bmv.backtest.sweep.run.trial import Made
+from bmv.backtest.sweep.run.work import Task, Work
+from bmv.backtest.sweep.tapes.tapes import Split, config_of
+from bmv.backtest.sweep.trials.accounts import LISTS
+from bmv.backtest.sweep.trials.ranking import Ranking, columns_of, front, rank
+from bmv.backtest.sweep.trials.reading import ACCOUNTS, BEST, BESTS, PAGE, RESULTS, TRIALS, VERSION, read
+from bmv.backtest.sweep.trials.space import trading
+from bmv.backtest.sweep.trials.study import STATES, Study
+from bmv.data.files.writing import whole_part
+from bmv.data.runs.contracts import units_of
+from bmv.data.runs.folder import SUMMARY, put, writing
+from bmv.data.runs.numbers import Json
+from bmv.data.runs.wording import currencies
 from bmv.ports.errors import DataError
 from bmv.ports.market import SPOT
 
@@ -85,7 +86,7 @@ def finish(
         }
         put(draft / SUMMARY, summary)
         if report:
-            from bmv.backtest.sweep import page
+            from bmv.backtest.sweep.show import page
 
             put(draft / PAGE, page.render(read(folder, draft)))
     return summary

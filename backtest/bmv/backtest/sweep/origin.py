@@ -8,8 +8,8 @@ from bmv.adapters.config import Config, load, masked
 from bmv.adapters.config.dump import flat
 from bmv.adapters.config.load import PATHS
 from bmv.adapters.config.masking import mask_url
-from bmv.backtest.folder import CONFIG, MANIFEST, json_at
-from bmv.backtest.numbers import Json
+from bmv.data.runs.folder import CONFIG, MANIFEST, json_at
+from bmv.data.runs.numbers import Json
 from bmv.ports.errors import BmvError
 
 PLANNED = ("parameters", "tapes")  # Of `sweep`: written out by the plan, so the folder has them otherwise.

@@ -1,7 +1,7 @@
 """What a sweep is made of: its configuration, axes, objectives and tapes, checked before anything is run."""
 
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -12,17 +12,16 @@ from pydantic import ValidationError
 from bmv.adapters.config import Config, a_kind, build, configured
 from bmv.adapters.config.compile import refuse_without_reference
 from bmv.adapters.config.problems import explain
-from bmv.backtest import plugin
+from bmv.adapters.strategy import plugin
 from bmv.backtest.delays import delay_warnings
-from bmv.backtest.numbers import SECOND
-from bmv.backtest.returns import RETURNS_MIN, no_ratio
-from bmv.backtest.sweep import tapes
-from bmv.backtest.sweep.objectives import Objective, objectives_of
-from bmv.backtest.sweep.proposer import Proposer
-from bmv.backtest.sweep.space import Axis, axes_of
-from bmv.backtest.sweep.tapes import Source, Split
-from bmv.backtest.sweep.work import trading, with_values
+from bmv.backtest.sweep.tapes import tapes
+from bmv.backtest.sweep.tapes.tapes import Source, Split
+from bmv.backtest.sweep.trials.objectives import Objective, objectives_of
+from bmv.backtest.sweep.trials.proposer import Proposer
+from bmv.backtest.sweep.trials.space import Axis, axes_of, trading, with_values
 from bmv.backtest.wiring import listed
+from bmv.data.runs.numbers import SECOND, Json
+from bmv.data.runs.statistics.returns import RETURNS_MIN, no_ratio
 from bmv.ports.errors import ConfigError, UsageError
 
 Table = dict[str, Any]  # Any: plain values, as a configuration has them.
@@ -186,3 +185,8 @@ def spelt(start_ns: int | None, end_ns: int | None) -> str | None:
 def _instant(ts_ns: int | None) -> str:
     """Return an instant as `--timerange` spells it."""
     return "" if ts_ns is None else time.strftime("%Y%m%dT%H%M%S", time.gmtime(ts_ns // SECOND))
+
+
+PACKAGES = ("bmv", "numba", "numpy", "optuna", "polars")
+
+Told = Callable[[str, Json], None]  # Called with what happened: `begun`, `trial`, `searched`, `ended`.

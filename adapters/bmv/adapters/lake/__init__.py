@@ -1,0 +1,1 @@
+"""The lake as a store of ticks that arrive."""

@@ -1,0 +1,1 @@
+"""A run shown: pages, tables on a terminal, figures."""

@@ -1,0 +1,223 @@
+"""`bmv backtest`, `show`, `report` and `compare`: a run from the command line, and what is left of it."""
+
+import os
+import re
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import click
+
+from bmv.adapters.cli.options import JSON, SETS, Local
+from bmv.backtest.timerange import span_ns
+from bmv.ports.errors import BmvError, DataError, UsageError
+
+if TYPE_CHECKING:
+    from bmv.adapters.config import Config
+    from bmv.backtest.api import Backtest
+    from bmv.backtest.result import Result
+
+RUNS = Path("runs/backtest")
+LATEST = RUNS / "latest"
+
+RUN = click.argument("run", type=Local(), default=LATEST)
+
+
+class ManyPaths(click.Command):
+    """A command whose `--data` takes all the paths that follow it, as a shell writes them for `*.parquet`."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Repeat `--data` before each path; an option or a `.toml` file ends the list."""
+        spelt, listing = list[str](), False
+        for arg in args:
+            if listing and (arg.startswith("-") or arg.endswith(".toml")):
+                listing = False
+            elif listing and spelt[-1] != "--data":
+                spelt.append("--data")
+            listing = listing or arg == "--data"
+            spelt.append(arg)
+        return super().parse_args(ctx, spelt)
+
+
+@click.command(cls=ManyPaths)
+@click.argument("config", type=Local())
+@click.option("--data", multiple=True, metavar="PATH...", help="Tapes, folders, or a database; else [storage].ticks.")
+@click.option("--timerange", metavar="A-B", help="UTC, end exclusive: 20250903-20250905, 20250903T1200-, -20250905.")
+@click.option("--engine", type=click.Choice(["fused", "reference"]), default="fused", show_default=True)
+@SETS
+@click.option("--out", type=Local(), help="Run folder; else runs/backtest/<time>-<symbol>-<hash>.")
+@click.option("--no-report", is_flag=True, help="Do not write report.html.")
+@JSON
+def backtest(
+    config: Path,
+    data: tuple[str, ...],
+    timerange: str | None,
+    engine: Literal["fused", "reference"],
+    sets: tuple[str, ...],
+    out: Path | None,
+    no_report: bool,
+    as_json: bool,
+) -> None:
+    """Run CONFIG on recorded ticks, write a run folder and print its summary.
+
+    \b
+    Examples:
+      bmv backtest my.toml --data ticks/*.parquet
+      bmv backtest my.toml --timerange 20250903-20250905 --set grid.bid.levels=8
+      bmv backtest my.toml --data lake/synthetic/SOL-USDC --engine reference --json
+      bmv backtest my.toml --data 'postgresql://me@db.example/bmv?market=binance/BTCUSDT'
+
+    --data takes several paths. The folder runs/backtest/latest is the last run.
+    """
+    start_ns, end_ns = span_ns(timerange)
+    if out is not None:
+        refuse_strange_folder(out)
+
+    from bmv.adapters.config import load
+
+    loaded = load(config, sets)
+    paths = data or ((loaded.storage.ticks,) if loaded.storage.ticks else ())
+    if not paths:
+        raise DataError("no ticks given: say --data PATH, or set [storage].ticks in the configuration")
+    folder = out or new_folder(loaded)
+
+    from bmv.adapters.report import show as view
+    from bmv.backtest.api import Backtest
+    from bmv.data.runs.folder import REPORT
+
+    run = Backtest(loaded, data=list(paths), start_ns=start_ns, end_ns=end_ns, engine=engine)
+    with progress_bar(quiet=as_json) as progress:
+        result = _told_in_full(run, progress)
+    result.save(folder, report=not no_report)
+    count_trial(folder, result.digest)
+    if out is None:
+        link_latest(folder)
+    view.show(folder, as_json)
+    if not as_json:
+        click.echo(f"run     {folder}" + ("" if no_report else f"\nreport  {folder / REPORT}"))
+
+
+@click.command()
+@RUN
+@JSON
+def show(run: Path, as_json: bool) -> None:
+    """Print the summary of RUN, a run folder; the last one if absent.
+
+    \b
+    Examples:
+      bmv show
+      bmv show runs/backtest/latest --json
+    """
+    from bmv.adapters.report import show as view
+
+    view.show(run, as_json)
+
+
+@click.command()
+@RUN
+def report(run: Path) -> None:
+    """Write report.html of RUN anew from its files; the last run if absent.
+
+    \b
+    Example:
+      bmv report runs/backtest/latest
+    """
+    from bmv.adapters.report import report as page
+
+    click.echo(page.write(run))
+
+
+@click.command()
+@click.argument("a", type=Local())
+@click.argument("b", type=Local())
+@JSON
+def compare(a: Path, b: Path, as_json: bool) -> None:
+    """Set the runs A and B side by side.
+
+    \b
+    Example:
+      bmv compare runs/backtest/first runs/backtest/latest
+    """
+    from bmv.adapters.report import compare as pair
+
+    pair.compare(a, b, as_json)
+
+
+def _told_in_full(run: "Backtest", progress: Callable[[float], None] | None) -> "Result":
+    """Run, and under BMV_DEBUG tell all there is to say of what a strategy did wrong."""
+    from bmv.adapters.strategy.plugin import in_full
+
+    try:
+        return run.run(progress=progress)
+    except BmvError as error:
+        if os.environ.get("BMV_DEBUG") and (told := in_full(error)):
+            click.echo(told.rstrip(), err=True)
+        raise
+
+
+def refuse_strange_folder(folder: Path) -> None:
+    """Raise `UsageError` unless `folder` is absent, empty or a run, so that nothing else is ever overwritten."""
+    from bmv.data.runs.folder import JOURNAL, MANIFEST, entries, refuse_unwritable, writing
+
+    with writing(folder):
+        good = folder.is_dir() and (not entries(folder) or (folder / MANIFEST).is_file())
+        if not good and (folder.exists() or folder.is_symlink()):
+            raise UsageError(
+                f"--out {folder}: is neither empty nor a run (a folder with {MANIFEST}); nothing was written"
+            )
+        if good and (folder / JOURNAL).exists():
+            raise UsageError(f"--out {folder}: holds a sweep; nothing was written")
+    refuse_unwritable(folder)
+
+
+def new_folder(config: "Config", now: datetime | None = None, place: Path = RUNS) -> Path:
+    """Return the path of a folder in `place` that does not exist yet: UTC time, symbol and the start of the hash."""
+    from bmv.adapters.config import digest
+
+    stamp = (now or datetime.now(UTC)).strftime("%Y%m%dT%H%M%SZ")
+    symbol = re.sub(r"[^A-Za-z0-9]+", "-", config.market.symbol).strip("-")
+    name = f"{stamp}-{symbol}-{digest(config)[:8]}"
+    names = (name, *(f"{name}-{n}" for n in range(2, 1000)))
+    return next(place / each for each in names if not (place / each).exists())
+
+
+def link_latest(folder: Path) -> None:
+    """Let `latest` beside `folder` point at it; a file system without links goes without."""
+    fresh = folder.with_name(f".{LATEST.name}-{os.getpid()}")
+    with suppress(OSError):
+        fresh.symlink_to(folder.name)
+        fresh.replace(folder.with_name(LATEST.name))
+
+
+def count_trial(folder: Path, digest: str) -> None:
+    """Enter a run into the register of trials, by which a sweep of the same ticks knows how often they were tried."""
+    from bmv.adapters.sqlite.trials import OwnRegister
+    from bmv.data.files.user_folders import TRIALS
+    from bmv.data.runs.folder import manifest_of
+
+    data = [str(file["sha256"]) for file in manifest_of(folder)["data"]]
+    try:
+        OwnRegister().add(data, [(digest, None, "backtest")])
+    except (BmvError, OSError) as error:
+        click.echo(
+            f"warning: this run is not counted among the trials on its ticks: {error}; {TRIALS} names another place",
+            err=True,
+        )
+
+
+@contextmanager
+def progress_bar(*, quiet: bool) -> Iterator[Callable[[float], None] | None]:
+    """Give a function that takes the share done, 0 to 1, and draws it on a terminal; `None` in a pipe."""
+    if quiet or not sys.stderr.isatty():
+        yield None
+        return
+
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("backtest", total=1.0)
+        yield lambda share: bar.update(task, completed=share)

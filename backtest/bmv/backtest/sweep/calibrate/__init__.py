@@ -1,0 +1,1 @@
+"""The judge, judged on markets of which the answer is known."""

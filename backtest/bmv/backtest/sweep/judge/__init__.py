@@ -1,0 +1,1 @@
+"""Whether the best of many trials is skill or luck."""

@@ -1,0 +1,1 @@
+"""How one trial is run, and how many are."""

@@ -1,0 +1,1 @@
+"""What trials run over: one read-only tape, its stretches, several markets."""

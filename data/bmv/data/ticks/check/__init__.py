@@ -1,0 +1,1 @@
+"""What can be said of ticks before anybody trades on them."""

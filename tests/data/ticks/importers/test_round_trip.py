@@ -1,0 +1,96 @@
+"""What this program writes for others, it reads back: the same rows, or a question about them, never other numbers."""
+
+from collections.abc import Callable
+from decimal import Decimal
+from pathlib import Path
+
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from small_files import FIXTURES, LAKE_ROWS, T
+
+from bmv.data.ticks.check.inspection import inspected
+from bmv.data.ticks.export import exported
+from bmv.data.ticks.importers import FORMS, Options, chosen
+from bmv.data.ticks.lake.intake import take_in
+from bmv.data.ticks.lake.lake import Lake
+from bmv.data.ticks.schema import LAKE, LAKE_SCHEMA, write_rows
+from bmv.ports.errors import DataError, UsageError
+from bmv.ports.market import Market
+
+Written = Callable[[str, str | bytes], Path]
+TICKS, LOTS = st.integers(1, 2**30), st.integers(1, 2**30)
+SIDE_OF_BOOK = st.none() | st.tuples(TICKS, st.none() | LOTS)
+STEPS = st.sampled_from(["0.01", "0.25", "1", "10", "1e-8", "0.00003"])
+
+
+@st.composite
+def rows(draw: st.DrawFn) -> pl.DataFrame:
+    """Draw rows at rest: trades, quotes of which a side or a size may be absent, changes of depth, clearings."""
+    at, told = T, list[tuple[int | None, ...]]()
+    for _ in range(draw(st.integers(1, 12))):
+        at += draw(st.integers(0, 10**9))
+        match draw(st.sampled_from(["trade", "quote", "depth", "clear"])):
+            case "trade":
+                told.append((at, 1, draw(st.sampled_from([1, -1, 0])), draw(TICKS), draw(LOTS), *[None] * 4))
+            case "quote":
+                bid, ask = (draw(SIDE_OF_BOOK) or (None, None) for _ in range(2))
+                told.append((at, 2, None, None, None, *bid, *ask))
+            case "depth":
+                told.append((at, 3, draw(st.sampled_from([1, -1])), draw(TICKS), draw(st.integers(0, 99)), *[None] * 4))
+            case "clear":
+                told.append((at, 3, 0, 0, 0, *[None] * 4))
+    return pl.DataFrame(told, schema=LAKE_SCHEMA, orient="row")
+
+
+@given(table=rows(), tick=STEPS, lot=STEPS, whole=st.booleans())
+@settings(max_examples=60, deadline=None)
+def test_a_day_that_is_exported_and_imported_again_has_equal_rows(
+    table: pl.DataFrame, tick: str, lot: str, whole: bool, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = tmp_path_factory.mktemp("trip")
+    market = Market("SOL/USDC", Decimal(tick), Decimal(lot))
+    write_rows(folder / "day.parquet", table.lazy(), market)
+    exported(folder / "day.parquet", folder / "day.csv", whole)
+    lake = Lake(folder / "lake")
+
+    done = take_in([folder / "day.csv"], lake, "venue", market)
+
+    assert done.files[0].form == ("whole" if whole else "export")
+    assert pl.concat([pl.read_parquet(day.path) for day in lake.days()]).rows() == table.rows()
+
+
+def test_whole_ticks_whose_steps_nobody_says_are_refused(lake: Lake) -> None:
+    path = FIXTURES / "view.csv"
+
+    with pytest.raises(UsageError, match="holds whole ticks and lots, and does not say of what; --tick-size"):
+        inspected(path, None, None, None, Options(), 0.01)
+    with pytest.raises(UsageError, match="--tick-size and --lot-size"):
+        list(chosen(FORMS, path, None, Options()).read(path, Options()))
+
+
+def test_a_query_of_the_view_for_some_columns_is_asked_about(written: Written, lake: Lake) -> None:
+    names = f"{','.join(LAKE)},seq\n"
+    path = written("query.csv", names + f"{T + 1},trade,-1,10001,2,,,,,0\n{T + 2},quote,,,,9999,,10001,8,1\n")
+    market = Market("X", Decimal("0.01"), Decimal("0.25"))
+
+    with pytest.raises(DataError, match="may be whole ticks and lots, as in the view bmv"):
+        take_in([path], lake, "venue", market)
+    take_in([path], lake, "venue", market, "whole")
+
+    (day,) = lake.days()
+    assert pl.read_parquet(day.path).rows() == LAKE_ROWS[:2]
+
+
+@pytest.mark.parametrize(("column", "other"), [(0, "sim/ETH"), (1, "another")])
+def test_a_view_of_two_markets_or_two_recorders_is_refused(
+    column: int, other: str, written: Written, lake: Lake
+) -> None:
+    lines = (FIXTURES / "view.csv").read_text().splitlines()
+    cells = lines[3].split(",")
+    cells[column] = other
+    path = written("view.csv", "\n".join([*lines[:3], ",".join(cells), *lines[4:]]) + "\n")
+
+    with pytest.raises(DataError, match=f"line 4: column '{('market', 'source')[column]}' is '{other}'; it should be"):
+        take_in([path], lake, "venue", Market("X", Decimal("0.01"), Decimal("0.25")))
