@@ -1,5 +1,8 @@
 """The house stays the house."""
 
+import ast
+import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -24,3 +27,39 @@ def test_the_lock_names_no_place_but_hashes() -> None:
 
     assert sum("--hash=sha256:" in line for line in lines) > len([line for line in lines if "==" in line]) > 30
     assert not [line for line in lines if "://" in line or "index-url" in line or "find-links" in line]
+
+
+PLAIN = {
+    "collections", "dataclasses", "decimal", "enum", "fractions", "functools", "math", "numpy", "operator", "typing",
+}  # fmt: skip
+MORE = {"core/bmv/core/kernel.py": {"ctypes", "numba"}}  # The mark on verbs that also compile.
+
+
+@pytest.mark.parametrize("room", ["ports", "core"])
+def test_ports_and_core_import_nothing_but_plain_reckoning(room: str) -> None:
+    """Whoever needs a clock, a file or a log there takes it as an argument: a list of what is forbidden would let it in."""
+    files = sorted((ROOT / room).rglob("*.py"))
+    imported = {
+        (path.relative_to(ROOT).as_posix(), name.partition(".")[0]) for path in files for name in _imports(path)
+    }
+
+    assert len(files) > 5
+    assert {(path, name) for path, name in imported if name not in {"bmv", *PLAIN, *MORE.get(path, ())}} == set()
+
+
+def _imports(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.module
+            assert not node.level
+            yield node.module
+
+
+def test_every_module_stands_in_the_map_of_the_architecture() -> None:
+    text = (ROOT / "ARCHITECTURE.md").read_text("utf-8")
+    named = set(re.findall(r"`(?:\w+/)*(\w+)`", text))
+    modules = {path.stem for room in ROOMS for path in (ROOT / room / "bmv").rglob("*.py") if path.stem != "__init__"}
+
+    assert modules - named == set()

@@ -23,6 +23,7 @@ CONFIG_TEXT = """\
 version = 1
 
 [market]
+venue = "sim"
 symbol = "SOL/USDC"
 tick_size = "0.01"
 lot_size = "0.001"

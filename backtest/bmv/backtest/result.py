@@ -16,32 +16,11 @@ from bmv.adapters.parquet.tape import ParquetTape
 from bmv.backtest.codecache import product_hash
 from bmv.backtest.delays import recorded_delays
 from bmv.data.files.hash import sha256
-from bmv.data.files.writing import whole_folder
-from bmv.data.runs.contracts import units_of
-from bmv.data.runs.folder import (
-    CONFIG,
-    EQUITY,
-    FILES,
-    FILLS,
-    MANIFEST,
-    ORDERS,
-    REPORT,
-    SUMMARY,
-    VERSION,
-    Content,
-    Run,
-    put,
-    read,
-    refuse_unwritable,
-    writing,
-)
+from bmv.data.runs.folder import VERSION, Run, RunFiles, refuse_unwritable, save
 from bmv.data.runs.numbers import Json, finite
 from bmv.data.runs.outcome import Outcome, described
-from bmv.data.runs.statistics.participation import participation_warnings
-from bmv.data.runs.statistics.stats import breaker_warnings, statistics
-from bmv.data.runs.statistics.tape_fit import fit_warnings
+from bmv.data.runs.summary import Quality, Summary, money_text, summary_of
 from bmv.ports.errors import DataError, UsageError
-from bmv.ports.market import SPOT
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -93,39 +72,11 @@ class Result:
         return self.outcome.digest
 
     @cached_property
-    def summary(self) -> Json:
+    def summary(self) -> Summary:
         """The figures of the run, as they stand in `summary.json`."""
-        o = self.outcome
-        stats = statistics(o, self.config.model_dump(mode="json"))
-        quality = self._tape.quality.as_dict()
-        told, grave = quality.pop("warnings"), self._tape.quality.grave
-        of_tape = [*fit_warnings(stats["fit"]), *told[:grave]]
-        of_run = [*breaker_warnings(o), *participation_warnings(stats["participation"])]
-        return {
-            "version": VERSION,
-            "symbol": o.market.symbol,
-            **({} if o.market.contract == SPOT else {"units": units_of(o.market.symbol, o.market.contract)}),
-            "venue": self.config.market.venue,
-            "engine": self.engine,
-            **o.counts,
-            "digest": o.digest,
-            "pnl": {name: self._money(quanta) for name, quanta in o.pnl.items()},
-            "net_vs_hold": self._money(o.net_vs_hold),
-            "max_drawdown": stats["drawdown"]["max"],
-            "sharpe": stats["ratios"].get("sharpe"),
-            "sortino": stats["ratios"].get("sortino"),
-            "first_ns": o.first_ns,
-            "last_ns": o.last_ns,
-            "load_seconds": round(o.load_seconds, 6),
-            "engine_seconds": round(o.engine_seconds, 6),
-            "events_per_second": round(o.counts["events"] / o.engine_seconds) if o.engine_seconds > 0 else None,
-            "statistics": stats,
-            "quality": quality,
-            "warnings": [*of_tape, *self._warnings, *of_run, *told[grave:]],
-        }
-
-    def _money(self, quanta: int) -> str:
-        return format(self.outcome.market.money(quanta), "f")
+        told = self._tape.quality.as_dict()
+        quality = Quality(told, told.pop("warnings"), self._tape.quality.grave)
+        return summary_of(self.outcome, self.config.model_dump(mode="json"), self.engine, quality, self._warnings)
 
     @cached_property
     def bracket(self) -> Json:
@@ -143,7 +94,7 @@ class Result:
         o = self.outcome if own else self._again(queue)
         return {
             "own": own,
-            "net": self._money(o.pnl["net"]),
+            "net": money_text(o, o.pnl["net"]),
             "volume": float(o.fills["size"].sum()),
             "fills": o.counts["fills"],
             "max_drawdown": finite(o.equity["drawdown"].max()),
@@ -165,7 +116,7 @@ class Result:
         from bmv.adapters.report import figures
 
         run = Run(
-            self.summary,
+            dict(self.summary),
             self.config.model_dump(mode="json"),
             self._config_text(),
             self.manifest(),
@@ -200,18 +151,13 @@ class Result:
         folder = Path(folder)
         refuse_unwritable(folder)  # Before the bracket, which takes two runs more.
         manifest = self.manifest()  # Refuses ticks that are not those that were recorded.
-        summary = self.summary | ({"bracket": self.bracket} if report else {})
+        summary = self.summary.copy()
+        if report:
+            summary["bracket"] = self.bracket
         if report or self.config.strategy:  # A function is not called more often than its user knows.
-            summary = summary | {"warnings": [*self._not_reproducible(), *summary["warnings"]]}
-        tables = {ORDERS: self.orders, FILLS: self.fills, EQUITY: self.equity}
-        files: dict[str, Content] = {MANIFEST: manifest, CONFIG: self._config_text(), **tables, SUMMARY: summary}
-        with writing(folder), whole_folder(folder, FILES) as draft:
-            for name, content in files.items():
-                put(draft / name, content)
-            if report:
-                from bmv.adapters.report import report as page
-
-                put(draft / REPORT, page.render(read(draft)))
+            summary["warnings"] = [*self._not_reproducible(), *summary["warnings"]]
+        files = RunFiles(manifest, self._config_text(), summary, self.orders, self.fills, self.equity)
+        save(folder, files, _page if report else None)
         return folder
 
     def _config_text(self) -> str:
@@ -224,6 +170,12 @@ class Result:
 
     def __repr__(self) -> str:
         return f"<Result {self.outcome!r}>"
+
+
+def _page(run: Run) -> str:
+    from bmv.adapters.report import report  # Brings Plotly, which a run without a report has no need of.
+
+    return report.render(run)
 
 
 def _way(key: str) -> str:

@@ -4,11 +4,12 @@ import json
 import os
 import subprocess
 import sys
+from importlib.metadata import distribution
 from pathlib import Path
 
 import pytest
 
-from bmv.adapters.cli.main import COMMANDS
+from bmv.adapters.cli.main import COMMANDS, GROUP
 
 CLEAN = {name: value for name, value in os.environ.items() if not name.startswith("BMV_")}
 FEES = ["--maker-fee-bps", "0", "--taker-fee-bps", "4"]
@@ -159,8 +160,7 @@ def test_the_schema_is_json_that_knows_every_table(tmp_path: Path) -> None:
 
 def test_an_unexpected_failure_is_one_line_and_a_traceback_on_demand(tmp_path: Path) -> None:
     code = (
-        "import sys; from bmv.adapters.cli import main as cli;"
-        "cli.COMMANDS['init'] = ('bmv.adapters.cli.nowhere:init', ''); sys.exit(cli.main(['init']))"
+        "import sys; from bmv.adapters.cli import main as cli;cli.GROUP = 'bmv.nowhere'; sys.exit(cli.main(['init']))"
     )
     command = [sys.executable, "-c", code]
 
@@ -173,3 +173,9 @@ def test_an_unexpected_failure_is_one_line_and_a_traceback_on_demand(tmp_path: P
     assert "BMV_DEBUG=1" in quiet.stderr
     assert "Traceback" not in quiet.stderr
     assert "Traceback" in loud.stderr
+
+
+def test_the_help_lists_the_commands_that_are_installed_and_no_other() -> None:
+    installed = distribution("bmv").entry_points.select(group=GROUP)
+
+    assert {point.name for point in installed} == set(COMMANDS)

@@ -3,17 +3,17 @@
 import errno
 import os
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import orjson
 import polars as pl
 from polars.exceptions import PolarsError
 
-from bmv.data.files.writing import is_draft, whole_file
+from bmv.data.files.writing import is_draft, whole_file, whole_folder
 from bmv.data.runs.numbers import Json
 from bmv.data.ticks.schema import of_system
 from bmv.ports.errors import DataError, StorageError, UsageError
@@ -143,6 +143,42 @@ def json_at(path: Path) -> Json:
     if not isinstance(found, dict):
         raise DataError(f"{path}: expected an object, found {type(found).__name__}")
     return cast(Json, found)
+
+
+class RunFiles(NamedTuple):
+    """What a run leaves: one field for each file, the page aside, which is made of them."""
+
+    manifest: Json
+    config_text: str
+    summary: Mapping[str, Any]  # Any: it is JSON.
+    orders: pl.DataFrame
+    fills: pl.DataFrame
+    equity: pl.DataFrame
+
+
+def save(folder: Path, files: RunFiles, page: Callable[[Run], str] | None = None) -> None:
+    """Write a run folder: it is whole or not there, and an older run in it is replaced. Other files in it stay.
+
+    Args:
+        folder: The run folder.
+        files: What stands in it.
+        page: Makes the report of the run as it was read back; None: no report.
+
+    Raises `UsageError` where the place is at fault, `StorageError` where the disk is.
+    """
+    contents: dict[str, Content] = {
+        MANIFEST: files.manifest,
+        CONFIG: files.config_text,
+        ORDERS: files.orders,
+        FILLS: files.fills,
+        EQUITY: files.equity,
+        SUMMARY: files.summary,
+    }
+    with writing(folder), whole_folder(folder, FILES) as draft:
+        for name, content in contents.items():
+            put(draft / name, content)
+        if page is not None:
+            put(draft / REPORT, page(read(draft)))
 
 
 Content = str | pl.DataFrame | Mapping[str, Any]  # Any: it is JSON.
