@@ -420,7 +420,7 @@ def _given(market: float, currency: str) -> str:
     """Say what the market gave or took.
 
     >>> _given(12.5, "USDC")
-    'the market gave 12.50 USDC to the position that it held on average'
+    'the market gave 12.5000 USDC to the position that it held on average'
     """
     if not market:
         return "the market gave nothing to the position that it held on average"
