@@ -70,7 +70,8 @@ def bare_postgres(postgres_server: str) -> Iterator[str]:
 
     databases = Databases(postgres_server)
     yield databases.fresh()
-    databases.close()
+    if environ.get("BMV_TEST_POSTGRES"):
+        databases.close()
 
 
 @pytest.fixture
