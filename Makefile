@@ -27,7 +27,7 @@ demo: $(STAMP)  ## Make a tape up (seeded: the same for everybody), run the grid
 	$(BIN)/bmv backtest docs/examples/demo.toml --data runs/demo/lake --out runs/demo/run
 
 test: $(STAMP)  ## Run the tests.
-	$(BIN)/python -m pytest -q -n auto --dist worksteal
+	$(BIN)/python -m pytest -q -n auto --dist loadfile
 
 check: lint types contracts test  ## Everything that must be green.
 

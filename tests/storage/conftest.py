@@ -13,7 +13,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from kept_runs import OpenRuns, Place, store
+from kept_runs import PATIENT, OpenRuns, Place, store
 
 from bmv.adapters.lake.ticks import LakeTicks
 from bmv.adapters.postgres.sessions import PostgresSessions
@@ -34,7 +34,7 @@ def postgres_ticks(dsn: str) -> OpenTicks:
 
     @asynccontextmanager
     async def opened() -> AsyncIterator[TickStore]:
-        store = PostgresTicks(dsn, read_rows=READ_ROWS)
+        store = PostgresTicks(dsn, read_rows=READ_ROWS, **PATIENT)
         try:
             yield store
         finally:
@@ -88,7 +88,7 @@ def open_sessions(request: pytest.FixtureRequest, tmp_path: Path) -> OpenSession
     if request.param == "sqlite":
         return sessions(lambda: SqliteSessions(tmp_path / "journal.sqlite"))
     dsn = request.getfixturevalue("postgres")
-    return sessions(lambda: PostgresSessions(dsn))
+    return sessions(lambda: PostgresSessions(dsn, **PATIENT))
 
 
 @pytest.fixture(params=["postgres", "sqlite"])

@@ -31,6 +31,7 @@ TRIES = 3  # Times that a set is run whose worker dies under it, and that a node
 LOOK_S = 0.5  # Between two looks at which nodes there are.
 WAIT_S = 300.0  # Without any worker: longer than compiling the loop takes on a slow machine.
 WORDS_MAX = 300  # Of what is told of an error of Ray's.
+JOIN_ATTEMPTS = 3
 SPARE_BYTES = 128 * 2**20  # Of a node's shared memory, for what is not a tape.
 QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
 
@@ -82,7 +83,7 @@ def _join(spelt: str, size: int) -> bool:
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "CRITICAL"}
     with _signals_as_they_were():
         try:
-            ray.init(address=spelt, **quiet)
+            _join_patiently(spelt, quiet)
         except ConnectionError as error:
             if spelt != "auto":
                 raise ClusterError(f"--workers {spelt}: no Ray cluster answers there ({_line(error)})") from None
@@ -95,6 +96,19 @@ def _join(spelt: str, size: int) -> bool:
         except (RuntimeError, ValueError) as error:
             raise ClusterError(f"--workers {spelt}: {_line(error)}") from None
     return True
+
+
+def _join_patiently(spelt: str, quiet: dict[str, Any]) -> None:
+    """Join the cluster at `spelt`: a busy head may be late with its side of a client, and has it when asked again."""
+    import ray
+
+    for attempt in range(JOIN_ATTEMPTS):
+        try:
+            ray.init(address=spelt, **quiet)
+            return
+        except ConnectionError as error:
+            if "Starting Ray client server failed" not in str(error) or attempt + 1 == JOIN_ATTEMPTS:
+                raise
 
 
 def _leave(own: bool) -> None:
