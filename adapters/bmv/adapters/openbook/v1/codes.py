@@ -1,0 +1,89 @@
+"""What the program's error numbers mean."""
+
+from enum import IntEnum
+
+ASSERTIONS = {1: "state.rs", 2: "matching.rs", 3: "critbit.rs"}  # Numbers of files, in the top byte of an assertion.
+
+
+class DexErrorCode(IntEnum):
+    """Custom errors below 1,001; larger ones are assertions."""
+
+    INVALID_MARKET_FLAGS = 0
+    INVALID_ASK_FLAGS = 1
+    INVALID_BID_FLAGS = 2
+    INVALID_QUEUE_LENGTH = 3
+    OWNER_ACCOUNT_NOT_PROVIDED = 4
+    CONSUME_EVENTS_QUEUE_FAILURE = 5
+    WRONG_COIN_VAULT = 6
+    WRONG_PC_VAULT = 7
+    WRONG_COIN_MINT = 8
+    WRONG_PC_MINT = 9
+    COIN_VAULT_PROGRAM_ID = 10
+    PC_VAULT_PROGRAM_ID = 11
+    COIN_MINT_PROGRAM_ID = 12
+    PC_MINT_PROGRAM_ID = 13
+    WRONG_COIN_MINT_SIZE = 14
+    WRONG_PC_MINT_SIZE = 15
+    WRONG_COIN_VAULT_SIZE = 16
+    WRONG_PC_VAULT_SIZE = 17
+    UNINITIALIZED_VAULT = 18
+    UNINITIALIZED_MINT = 19
+    COIN_MINT_UNINITIALIZED = 20
+    PC_MINT_UNINITIALIZED = 21
+    WRONG_MINT = 22
+    WRONG_VAULT_OWNER = 23
+    VAULT_HAS_DELEGATE = 24
+    ALREADY_INITIALIZED = 25
+    WRONG_ACCOUNT_DATA_ALIGNMENT = 26
+    WRONG_ACCOUNT_DATA_PADDING_LENGTH = 27
+    WRONG_ACCOUNT_HEAD_PADDING = 28
+    WRONG_ACCOUNT_TAIL_PADDING = 29
+    REQUEST_QUEUE_EMPTY = 30
+    EVENT_QUEUE_TOO_SMALL = 31
+    SLAB_TOO_SMALL = 32
+    BAD_VAULT_SIGNER_NONCE = 33
+    INSUFFICIENT_FUNDS = 34
+    SPL_ACCOUNT_PROGRAM_ID = 35
+    SPL_ACCOUNT_LEN = 36
+    WRONG_FEE_DISCOUNT_ACCOUNT_OWNER = 37
+    WRONG_FEE_DISCOUNT_MINT = 38
+    COIN_PAYER_PROGRAM_ID = 39
+    PC_PAYER_PROGRAM_ID = 40
+    CLIENT_ID_NOT_FOUND = 41
+    TOO_MANY_OPEN_ORDERS = 42
+    FAKE_ERROR_SO_WE_DONT_CHANGE_NUMBERS = 43
+    BORROW_ERROR = 44
+    WRONG_ORDERS_ACCOUNT = 45
+    WRONG_BIDS_ACCOUNT = 46
+    WRONG_ASKS_ACCOUNT = 47
+    WRONG_REQUEST_QUEUE_ACCOUNT = 48
+    WRONG_EVENT_QUEUE_ACCOUNT = 49
+    REQUEST_QUEUE_FULL = 50
+    EVENT_QUEUE_FULL = 51
+    MARKET_IS_DISABLED = 52
+    WRONG_SIGNER = 53
+    TRANSFER_FAILED = 54
+    CLIENT_ORDER_ID_IS_ZERO = 55
+    WRONG_RENT_SYSVAR_ACCOUNT = 56
+    RENT_NOT_PROVIDED = 57
+    ORDERS_NOT_RENT_EXEMPT = 58
+    ORDER_NOT_FOUND = 59
+    ORDER_NOT_YOURS = 60
+    WOULD_SELF_TRADE = 61
+    INVALID_OPEN_ORDERS_AUTHORITY = 62
+    ORDER_MAX_TIMESTAMP_EXCEEDED = 63
+    UNKNOWN = 1000
+
+
+def describe(code: int) -> str:
+    """Return what `Custom(code)` of the program means.
+
+    >>> describe(61)
+    'WOULD_SELF_TRADE'
+    >>> describe(16779136)
+    'assertion at state.rs:1920'
+    """
+    if code in set(DexErrorCode):
+        return DexErrorCode(code).name
+    file, line = code >> 24, code & 0xFFFF
+    return f"assertion at {ASSERTIONS[file]}:{line}" if file in ASSERTIONS else f"unknown error {code}"

@@ -1,0 +1,207 @@
+"""What the crank writes to the log: each fill, and the balances after it, as anchor events."""
+
+import base64
+import binascii
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Self
+
+from solders.pubkey import Pubkey
+
+from bmv.adapters.openbook.book import Side
+from bmv.adapters.openbook.errors import Malformed
+
+PREFIX = "Program data: "
+FILL = bytes.fromhex("5269478b048e6b3a")  # sha256("event:FillEventLog")[:8]
+BALANCE = bytes.fromhex("578a5436e382c6ac")  # sha256("event:OpenOrdersBalanceLog")[:8]
+
+
+class _Reader:
+    """Borsh, from the front."""
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+        self.at = 8
+
+    def take(self, size: int) -> bytes:
+        part = self.data[self.at : self.at + size]
+        if len(part) != size:
+            raise Malformed(f"log: {len(self.data)} bytes, cut off at {self.at}")
+        self.at += size
+        return part
+
+    def number(self, size: int) -> int:
+        return int.from_bytes(self.take(size), "little")
+
+    def key(self) -> Pubkey:
+        return Pubkey.from_bytes(self.take(32))
+
+    def flag(self) -> bool:
+        value = self.number(1)
+        if value > 1:
+            raise Malformed(f"log: {value} at {self.at - 1}, where 0 or 1 must stand")
+        return bool(value)
+
+    def option(self) -> int | None:
+        return self.number(8) if self.flag() else None
+
+    def end(self) -> None:
+        if self.at != len(self.data):
+            raise Malformed(f"log: {len(self.data) - self.at} bytes too many")
+
+
+def _u64(value: int) -> bytes:
+    return value.to_bytes(8, "little")
+
+
+def _option(value: int | None) -> bytes:
+    return b"\0" if value is None else b"\1" + _u64(value)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FillEventLog:
+    """One side of one match, as the crank processed it; see :class:`bmv.adapters.openbook.v1.events.Fill`.
+
+    Args:
+        client_order_id: None where it is 0.
+        referrer_rebate: What the taker's referrer may have, native quote; None for a maker.
+    """
+
+    market: Pubkey
+    open_orders: Pubkey
+    open_orders_owner: Pubkey
+    bid: bool
+    maker: bool
+    native_qty_paid: int
+    native_qty_received: int
+    native_fee_or_rebate: int
+    order_id: int
+    owner_slot: int
+    fee_tier: int
+    client_order_id: int | None
+    referrer_rebate: int | None
+
+    @property
+    def side(self) -> Side:
+        return Side.BID if self.bid else Side.ASK
+
+    @classmethod
+    def decode(cls, data: bytes) -> Self:
+        """Read one, discriminator included."""
+        _check_kind(data, FILL, "FillEventLog")
+        read = _Reader(data)
+        log = cls(
+            market=read.key(),
+            open_orders=read.key(),
+            open_orders_owner=read.key(),
+            bid=read.flag(),
+            maker=read.flag(),
+            native_qty_paid=read.number(8),
+            native_qty_received=read.number(8),
+            native_fee_or_rebate=read.number(8),
+            order_id=read.number(16),
+            owner_slot=read.number(1),
+            fee_tier=read.number(1),
+            client_order_id=read.option(),
+            referrer_rebate=read.option(),
+        )
+        read.end()
+        return log
+
+    def encode(self) -> bytes:
+        """Return its bytes, discriminator included."""
+        keys = bytes(self.market) + bytes(self.open_orders) + bytes(self.open_orders_owner)
+        amounts = map(_u64, (self.native_qty_paid, self.native_qty_received, self.native_fee_or_rebate))
+        return b"".join(
+            (
+                FILL,
+                keys,
+                bytes((self.bid, self.maker)),
+                *amounts,
+                self.order_id.to_bytes(16, "little"),
+                bytes((self.owner_slot, self.fee_tier)),
+                _option(self.client_order_id),
+                _option(self.referrer_rebate),
+            )
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenOrdersBalanceLog:
+    """What an OpenOrders account held after a fill, in native units."""
+
+    open_orders: Pubkey
+    open_orders_owner: Pubkey
+    market: Pubkey
+    native_pc_total: int
+    native_coin_total: int
+    native_coin_free: int
+    native_pc_free: int
+    referrer_rebates_accrued: int
+
+    @classmethod
+    def decode(cls, data: bytes) -> Self:
+        """Read one, discriminator included."""
+        _check_kind(data, BALANCE, "OpenOrdersBalanceLog")
+        read = _Reader(data)
+        log = cls(
+            open_orders=read.key(),
+            open_orders_owner=read.key(),
+            market=read.key(),
+            native_pc_total=read.number(8),
+            native_coin_total=read.number(8),
+            native_coin_free=read.number(8),
+            native_pc_free=read.number(8),
+            referrer_rebates_accrued=read.number(8),
+        )
+        read.end()
+        return log
+
+    def encode(self) -> bytes:
+        """Return its bytes, discriminator included."""
+        keys = bytes(self.open_orders) + bytes(self.open_orders_owner) + bytes(self.market)
+        amounts = (
+            self.native_pc_total,
+            self.native_coin_total,
+            self.native_coin_free,
+            self.native_pc_free,
+            self.referrer_rebates_accrued,
+        )
+        return BALANCE + keys + b"".join(map(_u64, amounts))
+
+
+Log = FillEventLog | OpenOrdersBalanceLog
+
+
+def decode(data: bytes) -> Log | None:
+    """Read one event; None where it is none of this program's."""
+    if data[:8] == FILL:
+        return FillEventLog.decode(data)
+    return OpenOrdersBalanceLog.decode(data) if data[:8] == BALANCE else None
+
+
+def decode_lines(lines: Iterable[str]) -> list[Log]:
+    """Read the events among a program's own lines of a transaction's log.
+
+    Any program may write such lines: hand over only those between this program's `invoke` and its end.
+    """
+    events = []
+    for line in lines:
+        if line.startswith(PREFIX):
+            try:
+                data = base64.b64decode(line[len(PREFIX) :].split(" ")[0], validate=True)
+            except (binascii.Error, ValueError):
+                raise Malformed(f"log: {line[:80]!r} is no base64") from None
+            if (event := decode(data)) is not None:
+                events.append(event)
+    return events
+
+
+def to_line(log: Log) -> str:
+    """Return the line of a transaction's log."""
+    return PREFIX + base64.b64encode(log.encode()).decode()
+
+
+def _check_kind(data: bytes, kind: bytes, name: str) -> None:
+    if data[:8] != kind:
+        raise Malformed(f"log: begins with {bytes(data[:8]).hex()}, not {kind.hex()} ({name})")

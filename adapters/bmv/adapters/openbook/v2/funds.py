@@ -1,0 +1,274 @@
+"""Instructions of OpenBook v2 about markets, accounts, funds and the stub oracle."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from solders.pubkey import Pubkey
+
+from bmv.adapters.openbook.v2.layout import F32, F64, I64, U8, U64, Maybe, Number, String
+from bmv.adapters.openbook.v2.market import PROGRAM_ID
+from bmv.adapters.openbook.v2.metas import (
+    ASSOCIATED_TOKEN_PROGRAM,
+    SYSTEM_PROGRAM,
+    TOKEN_PROGRAM,
+    MaybeRead,
+    MaybeWrite,
+    Read,
+    Sign,
+    SignWrite,
+    SignWriteV17,
+    Write,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateMarket:
+    """Make a market; bids, asks and the event heap are accounts of the program, of their size and all zero.
+
+    Args:
+        conf_filter: Largest deviation of the oracles, as a part of the price.
+        maker_fee: In millionths; below 0 a rebate.
+    """
+
+    name: String
+    conf_filter: F32
+    max_staleness_slots: Annotated[int | None, Maybe(Number(4))]
+    quote_lot_size: I64
+    base_lot_size: I64
+    maker_fee: I64
+    taker_fee: I64
+    time_expiry: I64
+    market: SignWrite
+    market_authority: Read
+    bids: Write
+    asks: Write
+    event_heap: Write
+    payer: SignWrite
+    market_base_vault: Write
+    market_quote_vault: Write
+    base_mint: Read
+    quote_mint: Read
+    system_program: Read = SYSTEM_PROGRAM
+    token_program: Read = TOKEN_PROGRAM
+    associated_token_program: Read = ASSOCIATED_TOKEN_PROGRAM
+    oracle_a: MaybeRead = None
+    oracle_b: MaybeRead = None
+    collect_fee_admin: Read
+    open_orders_admin: MaybeRead = None
+    consume_events_admin: MaybeRead = None
+    close_market_admin: MaybeRead = None
+    event_authority: Read
+    program: Read = PROGRAM_ID
+    remaining: tuple[Pubkey, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CloseMarket:
+    """Close an expired, empty market."""
+
+    close_market_admin: Sign
+    market: Write
+    bids: Write
+    asks: Write
+    event_heap: Write
+    sol_destination: Write
+    token_program: Read = TOKEN_PROGRAM
+    remaining: tuple[Pubkey, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateOpenOrdersIndexer:
+    """Make the list of an owner's accounts."""
+
+    payer: SignWrite
+    owner: Sign
+    open_orders_indexer: Write
+    system_program: Read = SYSTEM_PROGRAM
+    remaining: tuple[Pubkey, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CloseOpenOrdersIndexer:
+    """Close the list of an owner who has no accounts."""
+
+    owner: Sign
+    open_orders_indexer: Write
+    sol_destination: Write
+    token_program: Read = TOKEN_PROGRAM
+    remaining: tuple[Pubkey, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateOpenOrdersAccount:
+    """Make an owner's account on a market."""
+
+    name: String
+    payer: SignWrite
+    owner: Sign
+    delegate_account: MaybeRead = None
+    open_orders_indexer: Write
+    open_orders_account: Write
+    market: Read
+    system_program: Read = SYSTEM_PROGRAM
+    remaining: tuple[Pubkey, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CloseOpenOrdersAccount:
+    """Close an empty account."""
+
+    owner: Sign
+    open_orders_indexer: Write
+    open_orders_account: Write
+    sol_destination: Write
+    system_program: Read = SYSTEM_PROGRAM
+    remaining: tuple[Pubkey, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Depositing:
+    """The accounts of whoever deposits."""
+
+    owner: Sign
+    user_base_account: Write
+    user_quote_account: Write
+    open_orders_account: Write
+    market: Write
+    market_base_vault: Write
+    market_quote_vault: Write
+    token_program: Read = TOKEN_PROGRAM
+    remaining: tuple[Pubkey, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deposit(_Depositing):
+    """Add native amounts to what is free."""
+
+    base_amount: U64
+    quote_amount: U64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refill(_Depositing):
+    """Add what is missing until so much is free."""
+
+    base_amount: U64
+    quote_amount: U64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SettleFunds:
+    """Pay out what is free."""
+
+    owner: SignWriteV17
+    penalty_payer: SignWrite
+    open_orders_account: Write
+    market: Write
+    market_authority: Read
+    market_base_vault: Write
+    market_quote_vault: Write
+    user_base_account: Write
+    user_quote_account: Write
+    referrer_account: MaybeWrite = None
+    token_program: Read = TOKEN_PROGRAM
+    system_program: Read = SYSTEM_PROGRAM
+    remaining: tuple[Pubkey, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SettleFundsExpired:
+    """Pay out what is free on an expired market, at its owner's order."""
+
+    close_market_admin: Sign
+    owner: SignWrite
+    penalty_payer: SignWrite
+    open_orders_account: Write
+    market: Write
+    market_authority: Read
+    market_base_vault: Write
+    market_quote_vault: Write
+    user_base_account: Write
+    user_quote_account: Write
+    referrer_account: MaybeWrite = None
+    token_program: Read = TOKEN_PROGRAM
+    system_program: Read = SYSTEM_PROGRAM
+    remaining: tuple[Pubkey, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SweepFees:
+    """Pay the market's fees out."""
+
+    collect_fee_admin: Sign
+    market: Write
+    market_authority: Read
+    market_quote_vault: Write
+    token_receiver_account: Write
+    token_program: Read = TOKEN_PROGRAM
+    remaining: tuple[Pubkey, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetDelegate:
+    """Say who else may trade for an account; None: nobody."""
+
+    owner: SignWrite
+    open_orders_account: Write
+    delegate_account: MaybeRead = None
+    remaining: tuple[Pubkey, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetMarketExpired:
+    """End a market's trading."""
+
+    close_market_admin: Sign
+    market: Write
+    remaining: tuple[Pubkey, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PruneOrders:
+    """Cancel an account's orders on an expired market."""
+
+    limit: U8
+    close_market_admin: Sign
+    open_orders_account: Write
+    market: Read
+    bids: Write
+    asks: Write
+    remaining: tuple[Pubkey, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StubOracleCreate:
+    """Make an oracle whose owner says the price."""
+
+    price: F64
+    payer: SignWrite
+    owner: Sign
+    oracle: Write
+    mint: Read
+    system_program: Read = SYSTEM_PROGRAM
+    remaining: tuple[Pubkey, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StubOracleSet:
+    """Say the price."""
+
+    price: F64
+    owner: Sign
+    oracle: Write
+    remaining: tuple[Pubkey, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StubOracleClose:
+    """Close the oracle."""
+
+    owner: Sign
+    oracle: Write
+    sol_destination: Write
+    token_program: Read = TOKEN_PROGRAM
+    remaining: tuple[Pubkey, ...] = ()

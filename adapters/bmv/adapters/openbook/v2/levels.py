@@ -1,0 +1,83 @@
+"""What the two trees of a side make together at one moment: orders that can be matched, best first, and price levels.
+
+An order stays in the account after it expired, and after the oracle went beyond its limit, until somebody's order
+drops it. A reader must leave such orders out himself: here, as the program's own iterator does.
+"""
+
+from collections.abc import Collection, Iterator
+from heapq import merge
+
+from solders.pubkey import Pubkey
+
+from bmv.adapters.openbook.book import Level, RestingOrder, Side, to_levels
+from bmv.adapters.openbook.v2.bookside import FIXED, NO_PEG_LIMIT, ORACLE_PEGGED, BookSide, LeafNode
+from bmv.adapters.openbook.v2.codes import is_better
+
+_I64_MAX = (1 << 63) - 1
+_ZERO_OFFSET = 1 << 63  # A pegged order's price data at the oracle's own price.
+
+
+def pegged_price(leaf: LeafNode, oracle_price_lots: int) -> int:
+    """Return a pegged order's price at an oracle's price, which may lie outside what can be traded.
+
+    Sums beyond an i64 stop at its ends, as the program's do.
+    """
+    return min(max(oracle_price_lots + leaf.price_data - _ZERO_OFFSET, -_I64_MAX - 1), _I64_MAX)
+
+
+def is_expired(leaf: LeafNode, now: int) -> bool:
+    """Whether an order can't be matched any more at second `now`."""
+    return leaf.expires is not None and now >= leaf.expires
+
+
+def is_beyond_limit(leaf: LeafNode, side: Side, price: int) -> bool:
+    """Whether a pegged order's price has passed its limit."""
+    return leaf.peg_limit != NO_PEG_LIMIT and is_better(side, price, leaf.peg_limit)
+
+
+def matchable(
+    book: BookSide, now: int, oracle_price_lots: int | None = None, own: Collection[Pubkey] = ()
+) -> list[RestingOrder]:
+    """Return the orders that can be matched at second `now`, best first (level 3).
+
+    Args:
+        oracle_price_lots: The oracle's price; None: it has none, and pegged orders can't be matched.
+        own: Our OpenOrdersAccounts.
+    """
+    fixed = ((leaf.price_data, leaf) for leaf in book.orders(FIXED))
+    both = merge(fixed, _pegged(book, oracle_price_lots), key=lambda pair: _rank(book.side, *pair))
+    return [_resting(leaf, book.side, price, leaf.owner in own) for price, leaf in both if not is_expired(leaf, now)]
+
+
+def levels(book: BookSide, now: int, oracle_price_lots: int | None = None, own: Collection[Pubkey] = ()) -> list[Level]:
+    """Return what can be matched at second `now`, price by price, best first (level 2)."""
+    return to_levels(matchable(book, now, oracle_price_lots, own))
+
+
+def _pegged(book: BookSide, oracle_price_lots: int | None) -> Iterator[tuple[int, LeafNode]]:
+    if oracle_price_lots is None:
+        return
+    for leaf in book.orders(ORACLE_PEGGED):
+        price = pegged_price(leaf, oracle_price_lots)
+        if 1 <= price < _I64_MAX and not is_beyond_limit(leaf, book.side, price):
+            yield price, leaf
+
+
+def _rank(side: Side, price: int, leaf: LeafNode) -> int:
+    key = price << 64 | leaf.sequence
+    return -key if side is Side.BID else key
+
+
+def _resting(leaf: LeafNode, side: Side, price: int, own: bool) -> RestingOrder:
+    return RestingOrder(
+        order_id=leaf.key,
+        side=side,
+        price_lots=price,
+        size_lots=leaf.quantity,
+        owner=leaf.owner,
+        owner_slot=leaf.owner_slot,
+        client_order_id=leaf.client_order_id,
+        own=own,
+        expires=leaf.expires,
+        pegged=leaf.peg_limit != NO_PEG_LIMIT,
+    )
