@@ -1,0 +1,231 @@
+"""A node: a view of the chain behind JSON-RPC over HTTP, websocket pubsub and Jito's endpoints, on loopback."""
+
+import asyncio
+import json
+import traceback
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from types import TracebackType
+
+from websockets.asyncio.server import Server, ServerConnection, serve
+from websockets.exceptions import ConnectionClosed
+
+from bmv.adapters.sandbox.faults import Fault
+from bmv.adapters.sandbox.jito import TIP_FLOOR, BlockEngine
+from bmv.adapters.sandbox.jsonrpc import INTERNAL, INVALID_PARAMS, INVALID_REQUEST, Json, RpcError, answer, parsed
+from bmv.adapters.sandbox.pubsub import Pubsub
+from bmv.adapters.sandbox.rpc import METHODS, call
+from bmv.adapters.sandbox.view import View
+from bmv.adapters.sandbox.web import Request, Response, WebServer, json_response
+
+HOST = "127.0.0.1"
+MESSAGE_BYTES_MAX = 4096  # A longer message of a client ends its websocket, as on a validator.
+OUTBOX_MAX = 10_000  # A client that is that many notifications behind is cut off.
+CALLS_KEPT = 1_000
+JITO = "/api/v1/"
+TOO_MANY = {"code": 429, "message": "Too many requests for a specific RPC call"}
+
+
+class Node:
+    """One endpoint, or two: HTTP and websocket.
+
+    Args:
+        view: What it sees.
+        ping_s: Seconds between pings to websocket clients; None: none, as on a validator.
+    """
+
+    def __init__(self, view: View, ping_s: float | None = None) -> None:
+        self.view = view
+        self.calls: deque[tuple[str, Json]] = deque(maxlen=CALLS_KEPT)  # What clients sent, for tests to look at.
+        self._jito = BlockEngine(view)
+        self._pubsub = Pubsub(view)
+        self._web = WebServer(self._answer)
+        self._ping_s = ping_s
+        self._websocket: Server | None = None
+        self._connections: set[ServerConnection] = set()
+        self.rpc_url = self.websocket_url = ""
+
+    def __repr__(self) -> str:
+        lag = f", {self.view.lag} blocks late" if self.view.lag else ""
+        return (
+            f"<Node {self.rpc_url}: slot {self.view.slot({'commitment': 'processed'})}{lag}, "
+            f"{len(self._connections)} websockets, {len(self._pubsub)} subscriptions>"
+        )
+
+    async def start(self, port: int = 0) -> None:
+        """Listen on `port`, and for websockets on the one after; the system chooses both for 0."""
+        self.rpc_url = f"http://{HOST}:{await self._web.start(HOST, port)}"
+        self._websocket = await serve(
+            self._serve,
+            HOST,
+            port + 1 if port else 0,
+            ping_interval=self._ping_s,
+            max_size=MESSAGE_BYTES_MAX,
+            compression=None,
+        )
+        listening = next(iter(self._websocket.sockets)).getsockname()[1]
+        self.websocket_url = f"ws://{HOST}:{listening}"
+        self.view.chain.on_freeze.append(self._pubsub.tell)
+
+    async def stop(self) -> None:
+        """Stop listening and break what is open."""
+        with suppress(ValueError):
+            self.view.chain.on_freeze.remove(self._pubsub.tell)
+        await self._web.stop()
+        self.cut()
+        if self._websocket is not None:
+            self._websocket.close()
+            await self._websocket.wait_closed()
+
+    async def __aenter__(self) -> "Node":
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.stop()
+
+    def cut(self) -> None:
+        """Break every websocket without a farewell."""
+        for connection in list(self._connections):
+            connection.transport.abort()
+
+    async def _answer(self, request: Request) -> Response:
+        """Answer one HTTP request: a call, or several at once."""
+        if request.verb == "GET":
+            return _page(request)
+        try:
+            called = parsed(request.body)
+        except RpcError as error:
+            return json_response(answer(None, error))
+        if isinstance(called, list):
+            responses = [self._answer_one(request, one) for one in called]
+            return _merged(responses)
+        return self._answer_one(request, called)
+
+    def _answer_one(self, request: Request, called: Json) -> Response:
+        if not _is_call(called):
+            return json_response(answer(None, RpcError(INVALID_REQUEST, "Invalid request")))
+        method, params, identity = called["method"], called.get("params"), called.get("id")
+        self.calls.append((method, params))
+        faults = self.view.faults
+        if refused := self._refusal(method, identity):
+            return refused
+        result, headers = self._outcome(request, method, params)
+        delay = faults.strike("delay", method)
+        return Response(
+            json.dumps(answer(identity, result)).encode(),
+            headers=headers,
+            reset=faults.strike("lose_answer", method) is not None,
+            wait_s=delay.seconds if delay else 0.0,
+        )
+
+    def _refusal(self, method: str, identity: Json) -> Response | None:
+        """Return what goes wrong before a call is done, if anything does."""
+        faults = self.view.faults
+        if faults.strike("reset", method):
+            return Response(reset=True)
+        if faults.strike("fail", method):
+            return Response(b"Service Unavailable", 503, {"content-type": "text/plain"})
+        if (fault := faults.strike("refuse", method)) is not None:
+            return _too_many(fault, identity)
+        return None
+
+    def _outcome(self, request: Request, method: str, params: Json) -> tuple[Json | RpcError, dict[str, str]]:
+        headers: dict[str, str] = {}
+
+        def outcome() -> Json:
+            if not request.path.startswith(JITO):
+                return call(METHODS, self.view, method, params)
+            result, more = self._jito.call(method, _listed(params), "true" in request.query.get("bundleOnly", ()))
+            headers.update(more)
+            return result
+
+        return _settled(outcome), headers
+
+    async def _serve(self, connection: ServerConnection) -> None:
+        outbox: asyncio.Queue[str] = asyncio.Queue(OUTBOX_MAX)
+
+        def send(text: str) -> None:
+            try:
+                outbox.put_nowait(text)
+            except asyncio.QueueFull:
+                connection.transport.abort()
+
+        self._connections.add(connection)
+        pump = asyncio.create_task(_pump(connection, outbox))
+        try:
+            async for text in connection:
+                self._take(send, text)
+        except ConnectionClosed:
+            pass
+        finally:
+            pump.cancel()
+            self._connections.discard(connection)
+            self._pubsub.forget(send)
+
+    def _take(self, send: Callable[[str], None], text: str | bytes) -> None:
+        """Answer one message of a websocket."""
+        called = _settled(lambda: parsed(text))
+        if not isinstance(called, RpcError) and not _is_call(called):
+            called = RpcError(INVALID_REQUEST, "Invalid request")
+        if isinstance(called, RpcError):
+            send(json.dumps(answer(None, called)))
+            return
+        method, params = called["method"], called.get("params")
+        self.calls.append((method, params))
+        result = _settled(lambda: self._pubsub.call(send, method, _listed(params)))
+        send(json.dumps(answer(called.get("id"), result)))
+        if method == "signatureSubscribe":
+            self._pubsub.look_for_signatures()
+
+
+def _is_call(called: Json) -> bool:
+    return isinstance(called, dict) and isinstance(called.get("method"), str)
+
+
+def _listed(params: Json) -> list[Json]:
+    if not isinstance(params, list | None):
+        raise RpcError(INVALID_PARAMS, "Invalid params: expected a list")
+    return params or []
+
+
+def _settled(call: Callable[[], Json]) -> Json | RpcError:
+    """Return what a call came to, or why it was refused. A bug of ours must not look like a fault of the network."""
+    try:
+        return call()
+    except RpcError as error:
+        return error
+    except Exception as error:
+        traceback.print_exc()
+        return RpcError(INTERNAL, f"{type(error).__name__}: {error}")
+
+
+async def _pump(connection: ServerConnection, outbox: asyncio.Queue[str]) -> None:
+    with suppress(ConnectionClosed):
+        while True:
+            await connection.send(await outbox.get())
+
+
+def _page(request: Request) -> Response:
+    if request.path == "/health":
+        return Response(b"ok", headers={"content-type": "text/plain"})
+    if request.path == "/api/v1/bundles/tip_floor":
+        return json_response(TIP_FLOOR)
+    return json_response({"error": f"{request.path}: expected a POST of JSON-RPC"}, 404)
+
+
+def _too_many(fault: Fault, identity: Json) -> Response:
+    body = fault.body or {"jsonrpc": "2.0", "error": TOO_MANY, "id": identity}
+    return json_response(body, 429, {"retry-after": f"{fault.seconds:g}"} if fault.seconds else {})
+
+
+def _merged(responses: list[Response]) -> Response:
+    """Return one answer to several calls; the worst of them says how it goes out."""
+    broken = next((one for one in responses if one.reset or one.status != 200), None)
+    if broken is not None:
+        return broken
+    wait_s = max((one.wait_s for one in responses), default=0.0)
+    return Response(b"[" + b",".join(one.body for one in responses) + b"]", wait_s=wait_s)

@@ -1,0 +1,183 @@
+"""The sandbox as a whole: a chain, a market on it, those who trade there, nodes in front, a clock that drives it."""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from types import TracebackType
+
+from bmv.adapters.openbook.book import Lots
+from bmv.adapters.sandbox import clock, market_v1, market_v2
+from bmv.adapters.sandbox.chain import Chain
+from bmv.adapters.sandbox.control import Control
+from bmv.adapters.sandbox.faults import Faults
+from bmv.adapters.sandbox.finality import CONSENSUS
+from bmv.adapters.sandbox.flow import Flow
+from bmv.adapters.sandbox.market import BASE_DECIMALS, QUOTE_DECIMALS, Market
+from bmv.adapters.sandbox.node import Node
+from bmv.adapters.sandbox.pace import Pace
+from bmv.adapters.sandbox.parts import Doubles
+from bmv.adapters.sandbox.programs import install
+from bmv.adapters.sandbox.runtime import LAMPORTS_PER_BYTE, make_runtime
+from bmv.adapters.sandbox.script import Row, made_up, repeated
+from bmv.adapters.sandbox.view import View
+from bmv.adapters.sandbox.wallets import Token, Trader, fund, make_token, seeded_key, send, trader_of
+
+MAKERS, TAKERS = 3, 4
+SOL = 10**9
+TRADER_LAMPORTS = 100_000 * SOL
+TRADER_BASE, TRADER_QUOTE = 10**7, 10**9  # Whole tokens of those who trade all the time,
+USER_LAMPORTS, USER_BASE, USER_QUOTE = 100 * SOL, 1_000, 200_000  # and of the user.
+LOTS = Lots(base_lot=10**6, quote_lot=10, base_decimals=BASE_DECIMALS, quote_decimals=QUOTE_DECIMALS)
+START_TICKS = 15_000
+WARM_UP_BLOCKS = 40  # Before anybody looks: the market's making is final, and a book stands.
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a sandbox is like.
+
+    Args:
+        venue: "openbook-v1" or "openbook-v2".
+        seed: Of keys, price and takers.
+        consensus: "alpenglow" or "tower".
+        slot_ms: Length of a slot in the chain's own time.
+        speed: How many times as fast as a real one the chain goes.
+        port: Of RPC; the websocket's is the next, the control's the one after. 0: any.
+        lamports_per_byte: Rent.
+        lots: Units of the market.
+        start_ticks: First price of a made-up market.
+        start_ns: The chain's time at its beginning, ns UTC.
+        rows: A tape to trade along, made anew each time it is called; None: a made-up market.
+    """
+
+    venue: str = "openbook-v2"
+    seed: int = 1
+    consensus: str = "alpenglow"
+    slot_ms: int = 200
+    speed: float = 1.0
+    port: int = 0
+    lamports_per_byte: int = LAMPORTS_PER_BYTE
+    lots: Lots = LOTS
+    start_ticks: int = START_TICKS
+    start_ns: int = clock.START_NS
+    rows: Callable[[], Iterable[Row]] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """A chain with a market that lives, and nobody to look at it yet.
+
+    Args:
+        genuine: Whether the genuine program runs, and no double.
+        user: A funded wallet that nobody else uses.
+    """
+
+    chain: Chain
+    market: Market
+    base: Token
+    quote: Token
+    user: Trader
+    flow: Flow
+    genuine: bool
+
+
+def make_world(settings: Settings) -> World:
+    """Make the chain, two tokens, the market, its traders, and let them trade until the book stands."""
+    runtime = Doubles(make_runtime(settings.lamports_per_byte))
+    genuine = install(runtime, settings.venue)
+    chain = Chain(runtime, CONSENSUS[settings.consensus], settings.slot_ms * 1_000_000, settings.start_ns)
+    base = make_token(chain, seeded_key(settings.seed, "base"), BASE_DECIMALS)
+    quote = make_token(chain, seeded_key(settings.seed, "quote"), QUOTE_DECIMALS)
+    make = market_v1.make_market if settings.venue == "openbook-v1" else market_v2.make_market
+    market = make(chain, settings.seed, base, quote, settings.lots)
+    traders = _traders(chain, market, settings.seed, base, quote)
+    script = made_up(settings.seed, settings.start_ticks) if settings.rows is None else repeated(settings.rows)
+    user, *others = traders
+    flow = Flow(chain, market, others[:MAKERS], others[MAKERS:], script, settings.seed)
+    world = World(chain, market, base, quote, user, flow, genuine)
+    for _ in range(WARM_UP_BLOCKS):
+        flow.act()
+        chain.advance()
+    return world
+
+
+def _traders(chain: Chain, market: Market, seed: int, base: Token, quote: Token) -> list[Trader]:
+    """Return the user, the makers and the takers, each funded; all but the user have an account on the market."""
+    names = ["user", *(f"maker {i}" for i in range(MAKERS)), *(f"taker {i}" for i in range(TAKERS))]
+    user, *others = [trader_of(seeded_key(seed, name), name, base, quote) for name in names]
+    fund(chain, [user], USER_LAMPORTS, {base: USER_BASE * 10**base.decimals, quote: USER_QUOTE * 10**quote.decimals})
+    rich = {base: TRADER_BASE * 10**base.decimals, quote: TRADER_QUOTE * 10**quote.decimals}
+    fund(chain, others, TRADER_LAMPORTS, rich)
+    for trader in others:
+        signers, instructions = market.accounts_of(trader)
+        send(chain, [trader.key, *signers], instructions)
+    return [user, *others]
+
+
+class Sandbox:
+    """A world behind its endpoints, going on by itself.
+
+    Args:
+        settings: What it is like.
+        world: What `make_world` made of them.
+    """
+
+    def __init__(self, settings: Settings, world: World) -> None:
+        self.settings, self.world = settings, world
+        self.node = Node(View(world.chain, Faults(settings.seed)))
+        self.nodes = [self.node]
+        self.pace = Pace(world.chain, world.flow.act, self.node.view.faults, settings.slot_ms / 1000 / settings.speed)
+        self.control = Control(self)
+        self._clock: asyncio.Task[None] | None = None
+
+    def __repr__(self) -> str:
+        return f"<Sandbox {self.settings.venue}, seed {self.settings.seed}: {self.node!r}>"
+
+    @property
+    def chain(self) -> Chain:
+        """The chain."""
+        return self.world.chain
+
+    async def start(self) -> None:
+        """Listen, and let the chain go on."""
+        port = self.settings.port
+        await self.node.start(port)
+        await self.control.start(port + 2 if port else 0)
+        self._clock = asyncio.create_task(self.pace.run())
+
+    async def add_node(self, lag: int) -> Node:
+        """Open another endpoint of the same chain, late by some blocks."""
+        node = Node(View(self.world.chain, Faults(self.settings.seed + len(self.nodes)), lag))
+        await node.start()
+        self.nodes.append(node)
+        return node
+
+    async def wait(self) -> None:
+        """Go on until the clock fails or is cancelled."""
+        assert self._clock is not None, "not started"
+        await self._clock
+
+    async def stop(self) -> None:
+        """Stand still and close every endpoint."""
+        if self._clock is not None:
+            self._clock.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._clock
+        await self.control.stop()
+        for node in self.nodes:
+            await node.stop()
+
+    async def __aenter__(self) -> "Sandbox":
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.stop()
+
+
+def make_sandbox(settings: Settings) -> Sandbox:
+    """Make a sandbox that is ready to start."""
+    return Sandbox(settings, make_world(settings))
