@@ -1,0 +1,149 @@
+"""`bmv market`: what an OpenBook market is, whether it can be trusted, and whether a configuration fits it."""
+
+import asyncio
+import json
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import click
+
+from bmv.adapters.cli.options import JSON, SETS
+from bmv.ports.errors import BmvError, ConfigError, DataError, Refused, UsageError
+
+if TYPE_CHECKING:
+    from solders.pubkey import Pubkey
+
+    from bmv.adapters.config.schema import Config
+    from bmv.adapters.openbook.inspection.fit import Expected
+    from bmv.adapters.openbook.inspection.records import Finding
+    from bmv.adapters.openbook.snapshot import MarketSnapshot
+
+
+class Target(NamedTuple):
+    """Which market to look at, and how.
+
+    Args:
+        address: The market's.
+        endpoint: URL of the node that is asked.
+        expected: What a configuration says of the market; None: there is none.
+    """
+
+    address: "Pubkey"
+    endpoint: str
+    expected: "Expected | None" = None
+
+
+@click.command()
+@click.argument("which", metavar="CONFIG|ADDRESS")
+@click.option("--rpc", metavar="URL", help="Endpoint to ask; the first of live.endpoints if absent.")
+@SETS
+@JSON
+@click.pass_context
+def market(ctx: click.Context, which: str, rpc: str | None, sets: tuple[str, ...], as_json: bool) -> None:
+    """Show an OpenBook market: its units, fees, book, last trades and crank, all of one moment.
+
+    Everything is checked before it is believed: owner, kind and flags of the accounts, mints and vaults, who may
+    forbid what. With a configuration also whether it fits. Exit code 5 if nobody should trade there, 4 if the accounts
+    are not what they should be, 3 if the configuration is for another market.
+
+    \b
+    Examples:
+      bmv market sandbox/bmv.toml
+      bmv market 8BnEgHoWFysVcuFFX7QztDmzuH8r5ZFvyP3sYwn1XTh6 --rpc https://rpc.example.com
+    """
+    target = _target(which, rpc, sets)
+    try:
+        seen = asyncio.run(_read(target))
+    except (DataError, Refused) as error:
+        if not as_json:
+            raise
+        _say_refusal(error)
+        ctx.exit(error.exit_code)
+    _say(ctx, target, seen, as_json)
+
+
+def _target(which: str, rpc: str | None, sets: tuple[str, ...]) -> Target:
+    from bmv.adapters.config.schema import ADDRESS
+
+    if re.match(ADDRESS, which) and not Path(which).exists():
+        if rpc is None:
+            raise UsageError("--rpc: expected the URL of an endpoint, since an address names none")
+        if sets:
+            raise UsageError("--set: changes a configuration, and an address was given")
+        return Target(_address(which, UsageError("CONFIG|ADDRESS: expected 32 bytes in base58, found others")), rpc)
+    from bmv.adapters.config import load
+
+    config = load(which, sets)
+    if config.market.address is None:
+        raise ConfigError(f"{which}: market.address: expected the address of the market's account, found none")
+    endpoint = rpc or next(iter(config.live.endpoints), None)
+    if endpoint is None:
+        raise ConfigError(f"{which}: live.endpoints: expected at least one endpoint, found none; or give --rpc URL")
+    wrong = ConfigError(f"{which}: market.address: expected 32 bytes in base58, found others")
+    return Target(_address(config.market.address, wrong), endpoint, _expected(config))
+
+
+def _address(text: str, wrong: BmvError) -> "Pubkey":
+    from solders.pubkey import Pubkey
+
+    try:
+        return Pubkey.from_string(text)
+    except ValueError:
+        raise wrong from None
+
+
+def _expected(config: "Config") -> "Expected":
+    from bmv.adapters.openbook.inspection.fit import Expected
+
+    market = config.market
+    return Expected(
+        venue=market.venue,
+        address=market.address,
+        tick_size=market.tick_size,
+        lot_size=market.lot_size,
+        min_size=market.min_size,
+        quote_step=market.quote_step,
+        maker_fee_bps=market.maker_fee_bps,
+        taker_fee_bps=market.taker_fee_bps,
+        contracts=market.contract is not None,
+    )
+
+
+async def _read(target: Target) -> "MarketSnapshot":
+    from bmv.adapters.openbook.snapshot import read_market
+    from bmv.adapters.solana.rpc import Rpc, make_client
+
+    async with make_client() as client:
+        return await read_market(Rpc(client, target.endpoint), target.address)
+
+
+def _say(ctx: click.Context, target: Target, seen: "MarketSnapshot", as_json: bool) -> None:
+    """Print the market and what is wrong with it; end with the code of the gravest."""
+    from bmv.adapters.openbook.inspection.fit import check_fit
+    from bmv.adapters.openbook.inspection.inspect import inspect
+    from bmv.adapters.openbook.inspection.records import worst
+    from bmv.adapters.report.market import market_json, say_market
+
+    inspection = inspect(seen.identity, seen.snapshot)
+    findings = inspection.findings
+    if target.expected is not None:
+        findings = (*findings, *check_fit(inspection, target.expected))
+    if as_json:
+        click.echo(json.dumps(market_json(inspection, seen.deployment, findings)))
+        ctx.exit(worst(findings).exit_code if findings else 0)
+    say_market(inspection, seen.deployment)
+    if findings:
+        raise worst(findings)(_sentences(findings))
+    click.echo("ok        the market can be believed" + (", and the configuration fits it" if target.expected else ""))
+
+
+def _sentences(findings: "tuple[Finding, ...]") -> str:
+    return "\n".join(finding.text for finding in findings)
+
+
+def _say_refusal(error: BmvError) -> None:
+    from bmv.adapters.openbook.inspection.records import Finding
+    from bmv.adapters.report.market import findings_json
+
+    click.echo(json.dumps({"ok": False, "findings": findings_json([Finding(type(error), str(error))])}))

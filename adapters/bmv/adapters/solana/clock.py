@@ -1,0 +1,15 @@
+"""The chain's own clock, as programs read it."""
+
+from solders.account import Account
+from solders.pubkey import Pubkey
+
+CLOCK = Pubkey.from_string("SysvarC1ock11111111111111111111111111111111")
+SYSVARS = Pubkey.from_string("Sysvar1111111111111111111111111111111111111")
+CLOCK_BYTES, TIMESTAMP_AT = 40, 32
+
+
+def read_unix_timestamp(account: Account) -> int:
+    """Return the chain's time in whole seconds since 1970; ValueError where the account is not its clock."""
+    if account.owner != SYSVARS or len(account.data) < CLOCK_BYTES:
+        raise ValueError(f"is no clock: {len(account.data)} bytes of program {account.owner}")
+    return int.from_bytes(account.data[TIMESTAMP_AT:CLOCK_BYTES], "little", signed=True)

@@ -1,0 +1,32 @@
+"""What can be wrong with an endpoint."""
+
+from typing import Any, TypeAlias
+
+from bmv.ports.errors import BmvError
+
+Json: TypeAlias = Any  # Any: whatever JSON can hold.
+
+MIN_CONTEXT_SLOT = -32016
+
+
+class EndpointError(BmvError):
+    """The endpoint can't be reached, or its answer can't be used; trying again later may help."""
+
+
+class NodeError(EndpointError):
+    """The node refuses a call.
+
+    Args:
+        endpoint: Which one, as it may be shown.
+        code: As JSON-RPC and Solana's nodes number it.
+        message: In the node's words.
+        data: What goes with it, if anything.
+    """
+
+    def __init__(self, endpoint: str, code: int, message: str, data: Json = None) -> None:
+        super().__init__(f"{endpoint}: refuses the call: {message} ({code})")
+        self.code, self.message, self.data = code, message, data
+
+
+class Lagging(NodeError):
+    """The node has not reached the slot that was asked for as the least."""
