@@ -41,8 +41,11 @@ types: $(STAMP)
 contracts: $(STAMP)
 	$(BIN)/lint-imports
 
-rigs: $(STAMP)  ## Kill what writes, and fill its disk (as root), at length.
+rigs: $(STAMP)  ## Kill what writes, fill its disk (as root), fork chains, run markets, at length.
 	$(BIN)/python tests/rigs/wholeness.py
+	$(BIN)/python -m tests.rigs.forks 10000
+	$(BIN)/python -m tests.rigs.soak 60 --free --venue openbook-v1
+	$(BIN)/python -m tests.rigs.soak 60 --free --venue openbook-v2
 
 bench: $(STAMP)  ## Measure.
 	$(BIN)/python -m pytest -q -o addopts="--import-mode=importlib" --benchmark-only tests/benchmarks

@@ -12,6 +12,9 @@ from hypothesis import settings
 for shared in ("servers", "samples"):
     sys.path.insert(0, str(Path(__file__).parent / shared))
 
+# Commands heed the width of a terminal in a pipe too, and whoever runs the tests may tell one.
+environ.pop("COLUMNS", None)
+
 settings.register_profile("patient", settings(), deadline=None)  # No test fails because the machine is busy.
 settings.load_profile("patient")
 

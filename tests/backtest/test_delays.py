@@ -62,6 +62,33 @@ def test_delays_that_cover_a_part_say_how_large_a_part(from_s: int, to_s: int, c
     assert f"covers {covered} of the time of the ticks" in warning
 
 
+def test_a_hole_within_a_recording_of_delays_is_told_with_how_much_of_the_tape_lies_in_it(tmp_path: Path) -> None:
+    seconds = [second for second in range(0, 3601, 5) if not (600 < second < 1500 or 3000 < second < 3180)]
+    config = told(recording(tmp_path, *(FIRST_NS + second * SECOND for second in seconds)))
+
+    (warning,) = delay_warnings(config, FIRST_NS, LAST_NS)
+
+    assert "has no delay within 30.0 % of the time of the ticks, in 2 holes" in warning
+    assert "the longest from 2025-09-03T00:10:00Z to 2025-09-03T00:25:00Z" in warning
+
+
+@pytest.mark.parametrize("step_s", [1, 59, 300])
+def test_a_recording_without_a_hole_says_nothing_however_seldom_its_delays_are(step_s: int, tmp_path: Path) -> None:
+    seconds = [*range(0, 3600, step_s), 3600]
+    config = told(recording(tmp_path, *(FIRST_NS + second * SECOND for second in seconds)))
+
+    assert delay_warnings(config, FIRST_NS, LAST_NS) == []
+
+
+def test_a_hole_beyond_the_ticks_says_nothing(tmp_path: Path) -> None:
+    seconds = [-9000, *range(-10, 3611, 10), 9000]
+    config = told(recording(tmp_path, *(FIRST_NS + second * SECOND for second in seconds)))
+
+    (inside,) = [delay_warnings(config, FIRST_NS, LAST_NS)]
+
+    assert inside == []
+
+
 @pytest.mark.parametrize("beyond_s", [-60, 0, 1])
 def test_delays_that_cover_the_tape_but_for_a_moment_say_nothing(beyond_s: int, tmp_path: Path) -> None:
     config = told(recording(tmp_path, FIRST_NS + beyond_s * SECOND, LAST_NS - beyond_s * SECOND))

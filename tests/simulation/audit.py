@@ -12,6 +12,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from audit_grid import check_grid
+from audit_missing import check_missing
 from audit_pivot import Pivot
 from audit_run import NS, Order, Run, load, same
 from audit_tape import QUOTE, TRADE, Row, read
@@ -52,6 +53,7 @@ def audit(
         + check_counts(run, rows)
         + pivot.check(run, rows)
         + check_grid(run, rows)
+        + check_missing(run, rows, pivot)
     )
 
 

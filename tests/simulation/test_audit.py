@@ -11,7 +11,9 @@ import polars as pl
 import pytest
 from audit import audit
 from markets import RECORDED, SYNTHETIC, Recorded, synthetic
-from runs import backtest, result
+from runs import FLOAT_FORM, SECOND, START, backtest, result
+
+from bmv.core import engine
 
 
 @pytest.mark.parametrize("queue", ["front", "back"])
@@ -88,6 +90,52 @@ def test_the_audit_finds_nothing_in_a_run_that_halts_and_flattens(tmp_path: Path
     assert flattening["filled_size"].sum() > 0
     assert max(grid["decided_ns"].to_list()) < min(flattening["decided_ns"].to_list())
     assert played.fills["position"][-1] == 400
+
+
+@pytest.mark.parametrize("queue", ["front", "back"])
+@pytest.mark.parametrize("lacking", [{"start_quote": "0"}, {"start_base": "0"}, {"max_position": '"5"'}])
+def test_the_audit_finds_nothing_where_levels_can_not_be_had(
+    tmp_path: Path, lacking: dict[str, str], queue: str
+) -> None:
+    tapes = [synthetic(tmp_path / "tape.parquet", seed=7)]
+
+    code = backtest(tmp_path, SYNTHETIC.config(queue, min_interval_ms="0", **lacking), tapes)
+
+    assert code == 0
+    played = result(tmp_path / "run", tapes)
+    assert "\n".join(played.findings) == ""
+    assert played.orders.height > 20
+
+
+def _creeping(path: Path) -> Path:
+    """Write a tape of 300 s whose mid creeps up by half a tick a second, so that nothing 200 bps away fills."""
+    rows: list[tuple[object, ...]] = []
+    for second in range(300):
+        ts, bid, ask = START + second * SECOND, 10_000 + second // 2, 10_001 + (second + 1) // 2
+        rows.append((ts, "quote", None, None, None, bid / 100, 5.0, ask / 100, 5.0))
+        rows.append((ts, "trade", (ask - 1) / 100, 1.0, 1, None, None, None, None))
+    pl.DataFrame(rows, schema=FLOAT_FORM, orient="row").write_parquet(path)
+    return path
+
+
+@pytest.mark.parametrize("lacking", [{"start_quote": "0"}, {"start_base": "3", "max_position": '"50"'}])
+def test_the_audit_notices_an_engine_that_lays_a_grid_for_a_level_which_can_not_be_had(
+    tmp_path: Path, lacking: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tapes = [_creeping(tmp_path / "tape.parquet")]
+    config = SYNTHETIC.config("back", first_bps="200", threshold_bps="20", max_age_s="1000", **lacking)
+
+    code = backtest(tmp_path, config, tapes, "--engine", "reference")
+    right = audit(tmp_path / "run", tapes)
+    monkeypatch.setattr(engine, "look_due", lambda params, state: state.missing != 0)
+    monkeypatch.setattr(engine, "would_serve", lambda params, state: True)
+    code += backtest(tmp_path, config, tapes, "--engine", "reference")
+    wrong = audit(tmp_path / "run", tapes)
+
+    assert code == 0
+    assert right == []
+    assert len(wrong) > 10
+    assert all("nothing asked for them" in each for each in wrong)
 
 
 # The audit audited: one value changed in one file, and it must be found.

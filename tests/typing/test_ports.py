@@ -10,6 +10,9 @@ from bmv.adapters.postgres.runs import PostgresRuns
 from bmv.adapters.postgres.sessions import PostgresSessions
 from bmv.adapters.postgres.tape import Recorded
 from bmv.adapters.postgres.ticks import PostgresTicks
+from bmv.adapters.sandbox.double import Double
+from bmv.adapters.sandbox.openbook_v1.program import OpenBookV1
+from bmv.adapters.sandbox.openbook_v2.program import OpenBookV2
 from bmv.adapters.sim.clock import SimClock
 from bmv.adapters.sim.exchange import SimExchange, open_venue
 from bmv.adapters.sim.params import VenueParams
@@ -68,6 +71,12 @@ def run_stores() -> Iterator[RunStore]:
     yield SqliteRuns("nowhere.sqlite")
 
 
+def doubles() -> Iterator[Double]:
+    """Yield one double of each program."""
+    yield OpenBookV1()
+    yield OpenBookV2()
+
+
 def words(protocol: type) -> set[str]:
     """Return the names of the methods that a port asks for."""
     return {name for name, value in vars(protocol).items() if callable(value) and not name.startswith("_")}
@@ -94,3 +103,4 @@ def test_every_adapter_answers_to_all_the_words_of_its_port() -> None:
     assert lacks(TickStore, tick_stores()) == []
     assert lacks(SessionStore, session_stores()) == []
     assert lacks(RunStore, run_stores()) == []
+    assert lacks(Double, doubles()) == []

@@ -22,6 +22,9 @@ PASSWORDS = [
     "postgresql://me@127.0.0.1:1/bmv?sslpassword=a%26{}",
     "s3://key:{}@bucket/lake",
     "//me:{}@127.0.0.1:1/lake",
+    "me:{}@127.0.0.1:1/bmv",
+    "me:{}@db.example/bmv?market=a/b",
+    "7f%40me:a/{}?#@b@db",
     "host=127.0.0.1 port=1 user=me password={}",
     "host=127.0.0.1 port=1 password = 'a {} b' user=me",
 ]
@@ -227,6 +230,7 @@ def test_a_secret_within_a_text_is_masked(form: str, around: str) -> None:
     [
         "http://127.0.0.1:8080/status", "postgresql://me@db:5432/bmv?market=a/b", "sqlite:kept.db", "s3://bucket/lake/day.parquet",
         "wrote runs/backtest/x: 3 rows", "C:/ticks/day.parquet", "12:00:01 me@here", "level=3 size=2", "https://docs.example/a#b",
+        "sqlite:kept@home.db", "C:\\ticks\\a@b.parquet", "runs/a:b@c", "market.symbol=A:B", "strategies/a.py:quote", "git@host:a/b",
     ],
 )  # fmt: skip
 def test_what_is_no_secret_is_told_as_it_is(text: str) -> None:

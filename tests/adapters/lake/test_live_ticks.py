@@ -22,8 +22,9 @@ import pytest
 from bmv.adapters.lake.ticks import LakeTicks
 from bmv.adapters.parquet.tape import ParquetTape
 from bmv.adapters.spool.spool import Spool
-from bmv.data.ticks.lake.lake import Lake
+from bmv.data.ticks.lake.lake import IDS, Lake
 from bmv.data.ticks.lake.live import SMALL_ROWS
+from bmv.data.ticks.lake.merge import NO_IDS, Ids
 from bmv.data.ticks.schema import write_day
 from bmv.ports.errors import DataError, StorageError
 from bmv.ports.market import Market
@@ -219,12 +220,31 @@ def test_a_day_that_was_made_up_still_says_so_when_recorded_rows_came_to_it(tmp_
     assert len(pl.read_parquet(path)) == 200
 
 
-def imported(root: Path, rows: Columns, name: str = "SOL", steps: Market | None = None) -> None:
+def test_rows_of_another_symbol_of_the_same_folder_are_refused_as_by_an_import(tmp_path: Path) -> None:
+    imported(tmp_path, trades(0, 10).columns, "BTC-USDT", Market("BTC/USDT", Decimal("0.01"), Decimal("0.1")))
+
+    with pytest.raises(DataError, match=r"is of BTC/USDT; BTC-USDT would lie in the same folder"):
+        using(tmp_path, lambda s: s.append(trades(10, 10)._replace(market="sim/BTC-USDT")), lambda s: s.settle())
+
+    assert len(pl.read_parquet(Lake(tmp_path).days()[0].path)) == 10
+
+
+def test_a_day_keeps_the_ids_of_its_trades_when_recorded_rows_come_to_it(tmp_path: Path) -> None:
+    imported(tmp_path, trades(0, 100).columns, ids={NOON: {"7": (NOON, 1, 1, 1, 1, None, None, None, None)}})
+    path = Lake(tmp_path).days()[0].path
+    before = pl.read_parquet_metadata(path)[IDS]
+
+    using(tmp_path, lambda s: s.append(trades(100, 100)), lambda s: s.settle())
+
+    assert pl.read_parquet_metadata(path)[IDS] == before
+
+
+def imported(root: Path, rows: Columns, name: str = "SOL", steps: Market | None = None, ids: Ids = NO_IDS) -> None:
     """Import trades of one day."""
     lake, absent = Lake(root), {name: pl.lit(None, pl.Int64) for name in ("bid", "bid_size", "ask", "ask_size")}
     frame = pl.DataFrame(rows._asdict()).with_columns(**absent)
     with lake.writing():
-        lake.put(lake.place("sim", name, DAY), frame, steps or market(f"sim/{name}"), {"file": "theirs.csv"})
+        lake.put(lake.place("sim", name, DAY), frame, steps or market(f"sim/{name}"), {"file": "theirs.csv"}, ids)
 
 
 def test_a_print_that_equals_a_recorded_one_is_kept_when_its_day_is_settled_again_after_an_import(
@@ -293,7 +313,7 @@ def test_a_day_that_cannot_be_settled_keeps_no_other_day_and_no_other_market_fro
         for at in (0, day):
             await store.append(trades(at, 1)._replace(market="sim/BAD"))
             await store.append(trades(at, 1))
-        with pytest.raises(DataError, match=r"BAD/2025-09-03.parquet: holds ticks of 0.02 .*; sim/BAD has 0.01"):
+        with pytest.raises(DataError, match=r"BAD/2025-09-03.parquet: holds ticks of 0.02 .*; rows in ticks of 0.01"):
             await store.settle()
 
     using(tmp_path, record)
@@ -318,7 +338,7 @@ def test_a_damaged_segment_keeps_no_other_market_from_being_settled(tmp_path: Pa
 def test_settled_days_in_other_steps_are_not_read_as_ours(tmp_path: Path) -> None:
     using(tmp_path, lambda s: s.append(trades(0, 10)), lambda s: s.settle())
 
-    with pytest.raises(DataError, match=r"09-03.parquet: holds ticks of 0.01 and lots of 0.1; sim/SOL has 0.001"):
+    with pytest.raises(DataError, match=r"09-03.parquet: holds ticks of 0.01 and lots of 0.1; rows in ticks of 0.001"):
         asyncio.run(numbers(LakeTicks(tmp_path, lambda name: Market("SOL", Decimal("0.001"), Decimal("0.1")))))
 
 

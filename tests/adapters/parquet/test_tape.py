@@ -193,6 +193,27 @@ def test_two_markets_are_named_before_anybody_speaks_of_their_ticks(bench):
 
 
 @pytest.mark.parametrize(
+    ("folder", "told"),
+    [
+        ("venue_AAA-USDC", "AAA-USDC"),
+        ("venue_SOL-USDC", ""),
+        ("venue_SOL-USDC-PERP", ""),
+        ("my_ticks", ""),
+        ("ticks", ""),
+    ],
+)
+def test_floats_in_a_folder_of_another_market_are_told(bench, tmp_path, folder, told):
+    (tmp_path / folder).mkdir()
+    day = bench.floats([bench.trade(1)]).rename(tmp_path / folder / "2025-09-03.parquet")
+    tape = bench.tape(day)
+
+    bench.told(tape)
+
+    warnings = [each for each in tape.quality.warnings if "which the configuration names" in each]
+    assert [each.split(",")[0] for each in warnings] == ([f"the tape is of {told}"] if told else [])
+
+
+@pytest.mark.parametrize(
     ("symbol", "warned"), [("AAA/USDC", True), ("SOL/USDC", False), ("SOL-USDC", False), ("solusdc", False)]
 )
 def test_a_tape_of_another_market_than_the_configured_one_is_told(bench, symbol, warned):

@@ -364,3 +364,68 @@ def test_a_day_that_is_replaced_takes_its_gaps_out_of_postgres(
 
     assert not [gap for gap in ask(gaps) if gap[1] - gap[0] > 1_200 * 10**9]
     assert ask("select why from bmv.gap where source = 'one'") == [("away",)]
+
+
+def of_contracts(lake: Path, root: Path, terms: dict[str, str]) -> Path:
+    """Write the days of a lake anew as of contracts."""
+    for day in Lake(lake).days():
+        write_day(root / day.path.relative_to(lake), as_told(pl.read_parquet(day.path)), market_of(day.path), terms)
+    return root
+
+
+@pytest.mark.parametrize(
+    ("payoff", "size", "told"), [("inverse", "100", True), ("inverse", "100", False), ("linear", "0.1", True)]
+)
+def test_a_backtest_of_contracts_gives_the_same_from_the_lake_and_postgres(
+    payoff: str, size: str, told: bool, lake: Path, postgres: str, tmp_path: Path
+) -> None:
+    terms = {"bmv.contract": payoff} | ({"bmv.contract_size": size} if told else {})
+    there = of_contracts(lake, tmp_path / "lake", terms)
+    config = load(DEMO, [f'market.contract={{size="{size}", payoff="{payoff}"}}'], {})
+
+    asyncio.run(load_lake(postgres, Lake(there), "synthetic", "SOL/USDC"))
+    asyncio.run(load_lake(postgres, Lake(there), "synthetic", "SOL/USDC"))
+    ours, theirs = (Backtest(config, data).run() for data in (of_market(postgres), there))
+
+    assert ours.digest == theirs.digest
+    assert ours.summary["pnl"] == theirs.summary["pnl"]
+    assert ours.summary["fills"] > 0
+
+
+def test_contracts_of_a_database_are_refused_where_they_are_taken_for_something_else(
+    lake: Path, postgres: str, tmp_path: Path
+) -> None:
+    terms = {"bmv.contract": "inverse", "bmv.contract_size": "100"}
+    asyncio.run(load_lake(postgres, Lake(of_contracts(lake, tmp_path / "lake", terms)), "synthetic", "SOL/USDC"))
+    url = of_market(postgres)
+
+    for sets, said in (
+        ([], "sizes are contracts of 100 quote"),
+        (
+            ['market.contract={size="10", payoff="inverse"}'],
+            "contracts of 100; market.contract.size is configured as 10",
+        ),
+    ):
+        with pytest.raises(DataError, match=said) as refused:
+            Backtest(load(DEMO, sets, {}), url).run()
+        assert str(refused.value).startswith(url)
+
+
+def test_contracts_and_coins_of_one_market_are_not_put_into_one_database(
+    lake: Path, recorded: str, postgres: str, tmp_path: Path
+) -> None:
+    there = of_contracts(lake, tmp_path / "lake", {"bmv.contract": "inverse"})
+
+    with pytest.raises(DataError, match="has rows whose sizes are coins; contracts can't go beside them"):
+        asyncio.run(load_lake(postgres, Lake(there), "synthetic", "SOL/USDC"))
+
+
+def test_a_market_of_contracts_is_not_loaded_as_another(lake: Path, postgres: str, tmp_path: Path) -> None:
+    one, other = (
+        of_contracts(lake, tmp_path / size, {"bmv.contract": "inverse", "bmv.contract_size": size})
+        for size in ("10", "100")
+    )
+    asyncio.run(load_lake(postgres, Lake(one), "synthetic", "SOL/USDC"))
+
+    with pytest.raises(DataError, match=r"SOL/USDC: holds rows with bmv.contract_size 10; rows with 100 can't go"):
+        asyncio.run(load_lake(postgres, Lake(other), "synthetic", "SOL/USDC"))

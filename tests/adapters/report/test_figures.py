@@ -115,3 +115,16 @@ def test_plotly_is_not_loaded_before_a_figure_is_made() -> None:
     asked = f"import sys; sys.path[:] = {sys.path}; import {modules}; sys.exit('plotly' in sys.modules)"
 
     assert subprocess.run([sys.executable, "-c", asked], check=False).returncode == 0
+
+
+@pytest.mark.parametrize(("symbol", "size", "money"), [("SOL/USDC", "SOL", "USDC"), ("us_AIG", "base", "quote")])
+def test_axes_name_the_currencies_of_the_market_where_its_symbol_tells_them(
+    symbol: str, size: str, money: str, run_dir: Path
+) -> None:
+    run = read(run_dir)
+
+    drawn = figures(replace(run, summary={**run.summary, "symbol": symbol}))
+
+    assert drawn["inventory"].layout.xaxis.title.text == f"inventory, {size}"
+    assert drawn["attribution"].layout.yaxis.title.text == f"profit, {money}"
+    assert {f"inventory, {size}", f"equity, {money}"} <= {each.text for each in drawn["price"].layout.annotations}

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from rich.console import Console
 from synthetic import CONFIG, nothing, summary_of
 
-from bmv.adapters.report.sheet import in_words, sections
+from bmv.adapters.report.sheet import headline, in_words, sections
 from bmv.adapters.report.show import show, summary_table
+from bmv.backtest.sweep.show.sheets import FIGURES
 from bmv.data.runs.statistics.stats import statistics
 from bmv.data.runs.wording import UNKNOWN
 from bmv.ports.errors import BmvError, DataError, UsageError
@@ -43,6 +44,18 @@ def test_holding_is_set_against_the_net_in_plain_words_and_the_digest_has_its_na
     assert "that is net less what the first position made" in said
     assert "compared with holding" not in said
     assert "digest 0123456789abcdef" in said
+
+
+def test_net_above_holding_has_one_name_in_runs_and_sweeps_and_stands_beside_the_notional_it_is_of(
+    run_dir: Path,
+) -> None:
+    summary = orjson.loads((run_dir / "summary.json").read_bytes())
+
+    rows = {section.title: [row.label for row in section.rows] for section in sections(summary)}
+
+    assert "Net per notional" not in rows["Spread"]
+    assert "Net per notional" in rows["Risk"]
+    assert [row.label for row in headline(summary)][1] == FIGURES["net_vs_hold"][0] == "Net above holding"
 
 
 def test_the_table_fits_into_eighty_columns_and_one_screen(run_dir: Path) -> None:

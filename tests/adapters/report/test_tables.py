@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from bmv.adapters.report.sheet import Row, Unit, in_words
-from bmv.adapters.report.tables import Column, Grid, laid, lines_of
+from bmv.adapters.report.tables import Column, Grid, laid, lines_of, screen_width
 from bmv.data.runs.wording import plain, significant
 
 WIDTHS = (40, 80, 200)
@@ -84,3 +84,11 @@ def test_a_line_breaks_between_words_only(values: list[float], width: int) -> No
 
     assert " ".join(lines).split() == words
     assert max(map(len, lines)) <= width
+
+
+@pytest.mark.parametrize(("columns", "width"), [("66", 66), ("", None), ("0", None), ("wide", None)])
+def test_a_pipe_is_as_wide_as_columns_says(columns: str, width: int | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdout", StringIO())
+    monkeypatch.setenv("COLUMNS", columns)
+
+    assert screen_width() == width

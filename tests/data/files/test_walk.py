@@ -51,6 +51,11 @@ def _nowhere(name: str) -> Callable[[Path], None]:
     return lambda market: (market / name).symlink_to("/no/such/disk")
 
 
+def _piped(manifest: Path) -> None:
+    manifest.unlink()
+    os.mkfifo(manifest)
+
+
 STRAYS: list[tuple[str, Callable[[Path], None], str]] = [
     ("2025-09-03 (1).parquet", _copied("2025-09-03 (1).parquet"), "no day of a lake"),
     ("2025-09-03 - copy.parquet", _copied("2025-09-03 - copy.parquet"), "no day of a lake"),
@@ -63,6 +68,10 @@ STRAYS: list[tuple[str, Callable[[Path], None], str]] = [
     ("2025-09-05.parquet", lambda market: (market / "2025-09-05.parquet").mkdir(), "a folder in place of a day's file"),
     ("round", lambda market: (market / "round").symlink_to(market.parent.parent), "a link to a folder that it lies in"),
     ("gone", lambda market: (market.parent / "gone").symlink_to("/no/such/disk"), "a link that leads nowhere"),
+    ("2025-09-06.parquet", lambda market: os.mkfifo(market / "2025-09-06.parquet"), "a named pipe, a socket or a device"),
+    ("notes", lambda market: os.mkfifo(market / "notes"), "a named pipe, a socket or a device"),
+    ("2025-09-03.json", lambda market: _piped(market / "2025-09-03.json"), "a named pipe, a socket or a device"),
+    ("null.parquet", lambda market: (market / "null.parquet").symlink_to(os.devnull), "a named pipe, a socket or a device"),
     ("stray.parquet", lambda market: shutil.copy(market / DAY, market.parents[1] / "stray.parquet") and None, "no day"),
 ]  # fmt: skip
 
@@ -90,6 +99,24 @@ def test_a_stray_is_named_and_passed_over_by_every_command(
     assert json.loads(capfd.readouterr().out)["rows"] == 2_000
     assert main(["init", str(lake.parent / "my.toml"), "--data", whole]) == 0
     assert "read from 2025-09-03.parquet" in capfd.readouterr().out
+
+
+@pytest.mark.parametrize("name", ["pipe.parquet", "pipe.csv", "2025-09-03.parquet"])
+@pytest.mark.parametrize(
+    "call", ["data check", "data import --venue a --lake new", "init my.toml --data", "backtest my.toml --data"]
+)
+def test_a_pipe_in_place_of_a_file_is_named_and_nobody_waits_for_it(
+    tmp_path: Path, name: str, call: str, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    os.mkfifo(tmp_path / name)
+    if call.startswith("backtest"):
+        assert main(["init", "my.toml", "--maker-fee-bps", "0", "--taker-fee-bps", "4"]) == 0
+
+    code = main([*call.split(), name])
+
+    assert code == 4
+    assert f"{name}: a named pipe" in capfd.readouterr().err
 
 
 def test_linked_folders_and_days_are_followed_by_every_command(

@@ -1,6 +1,5 @@
 """Coin-margined files are known for what they are, and what they say of their sizes stays with the rows."""
 
-import asyncio
 import gzip
 import json
 from decimal import Decimal
@@ -10,7 +9,6 @@ import polars as pl
 import pytest
 
 from bmv.adapters.cli.main import main
-from bmv.adapters.postgres.load import load
 from bmv.data.ticks.export import converted
 from bmv.data.ticks.importers import FORMS, Options, chosen
 from bmv.data.ticks.lake.intake import take_in
@@ -134,13 +132,6 @@ def test_import_check_and_convert_say_which_line_a_run_needs(
     assert json.loads(capsys.readouterr().out)["files"][0]["contract"] == OF_100
     main(["data", "check", lake, "--json"])
     assert json.loads(capsys.readouterr().out)["files"][0]["contract"] == OF_100
-
-
-def test_a_database_refuses_days_of_contracts_before_it_is_asked(tmp_path: Path) -> None:
-    lake, _ = imported(tmp_path, file(tmp_path, "trades.csv", HEADER, *ROWS))
-
-    with pytest.raises(DataError, match="sizes are contracts, which a database can't say yet"):
-        asyncio.run(load("postgresql://nobody@127.0.0.1:1/none", lake, "binance", "BTCUSD_PERP"))
 
 
 @pytest.mark.skipif(not CASE.is_dir(), reason=f"{CASE} is not here")

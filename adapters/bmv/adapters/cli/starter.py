@@ -158,9 +158,11 @@ def _of_contracts(market: Guess) -> tuple[Decimal, Decimal]:
 
 def _contract(terms: Mapping[str, str]) -> str:
     """Return the line that says what a unit of size is; an example, switched off, where sizes are coins."""
-    from bmv.data.ticks.contracts import setting
+    if not terms:
+        return '# contract = { size = "100", payoff = "inverse" }'
+    from bmv.data.ticks.contracts import setting  # Brings frames along.
 
-    return setting(terms) if terms else '# contract = { size = "100", payoff = "inverse" }'
+    return setting(terms)
 
 
 def _fee(key: str, fee: Decimal | None) -> str:

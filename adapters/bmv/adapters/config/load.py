@@ -26,7 +26,14 @@ from bmv.ports.errors import ConfigError, UsageError
 
 LOG = logging.getLogger(__name__)
 ENV_PREFIX = "BMV__"
-ENV_KNOWN = ("BMV_CACHE_DIR", "BMV_DEBUG", "BMV_POSTGRES", "BMV_TRIALS")  # Of the program, not of a configuration.
+ENV_KNOWN = (  # Of the program, not of a configuration.
+    "BMV_CACHE_DIR",
+    "BMV_DEBUG",
+    "BMV_OPENBOOK_V1_SO",
+    "BMV_OPENBOOK_V2_SO",
+    "BMV_POSTGRES",
+    "BMV_TRIALS",
+)
 ENV_TESTS = ("BMV_TEST_", "BMV_BENCH_", "BMV_TICKS", "BMV_EXAMPLES")  # Of the tests and the benchmarks.
 Table = dict[str, Any]  # Any: what TOML may hold, before it is validated.
 PATHS = (

@@ -14,6 +14,10 @@ PASSWORD = re.compile(r"((?::/|//)/*[^/@:]*):.+(?=@)", re.DOTALL)
 QUERY = re.compile(r"(?<=[?&])([^=&]*)=([^&]*)")
 KEYWORD = re.compile(r"\b((?:ssl)?password|passwd|pwd)(\s*=\s*)('(?:[^'\\]|\\.)*'|[^\s&'\"]+)", re.IGNORECASE)
 NO_SLASH = re.compile(r"\b(postgres(?:ql)?:[^/@:\s\"']*):[^\s\"']+(?=@)", re.IGNORECASE)
+# A user and a password before a host, without a scheme; `C:\a@b` and `sqlite:a@b` are paths.
+BARE = re.compile(
+    r"(?<![^\s\"'=,;(\[{<`])(?!(?:postgres(?:ql)?|sqlite):)([\w.+%~-]+):(?![/\\])[^\s\"'<>`]+(?=@[^\s@])", re.IGNORECASE
+)
 IN_TEXT = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.-]{0,30}:/|//)[^\s\"'<>`]*")  # Where a URL may stand in a text.
 KEY = re.compile("pass(?!file)|pwd|key|token|secret|auth|credential|signature|sig$", re.IGNORECASE)  # As SECRET.
 USER = re.compile(r"(:/+)[^/@:?#]+(?=@)")  # Of what is no database it may be a token.
@@ -78,6 +82,8 @@ def has_password(text: str) -> bool:
     """
     if any(value != MASK for _, _, value in KEYWORD.findall(text)) or _unmasked(NO_SLASH.search(text)):
         return True
+    if any(map(_unmasked, BARE.finditer(text))):
+        return True
     if ":/" not in text and "//" not in text:
         return False
     found = PASSWORD.search(text)
@@ -108,11 +114,16 @@ def _unmasked(found: re.Match[str] | None) -> bool:
 def mask_text(text: str) -> str:
     """Return `text` with what is secret in the URLs and the settings of databases within it made unreadable.
 
+    A user and a password before a host are known without a scheme too.
+
     >>> mask_text("no such file: postgresql://me:pw@db/bmv?market=a/b and host=db password=pw")
     'no such file: postgresql://me:***@db/bmv?market=a/b and host=db password=***'
+    >>> mask_text("no such file: me:pw@db/bmv")
+    'no such file: me:***@db/bmv'
     """
     text = KEYWORD.sub(rf"\1\2{MASK}", text) if "=" in text else text
-    text = NO_SLASH.sub(rf"\1:{MASK}", text) if "@" in text else text
+    if "@" in text:
+        text = BARE.sub(rf"\1:{MASK}", NO_SLASH.sub(rf"\1:{MASK}", text))
     return IN_TEXT.sub(lambda found: _masked_word(found.group()), text) if "//" in text or ":/" in text else text
 
 
@@ -152,7 +163,7 @@ def secrets(word: str) -> list[str]:
     ['p%40ss', 'p@ss', 'two']
     """
     found = [value.strip("'") for _, _, value in KEYWORD.findall(word)]
-    matches = filter(None, (pattern.search(word) for pattern in (PASSWORD, NO_SLASH)))
+    matches = filter(None, (pattern.search(word) for pattern in (PASSWORD, NO_SLASH, BARE)))
     found += [match.group()[len(match.group(1)) + 1 :] for match in matches]
     if ":/" in word or "//" in word:
         found += [value for name, value in _words(word) if name not in PLAIN]

@@ -15,14 +15,15 @@ from bmv.data.files.pages import Footer, refuse_odd_pages
 from bmv.data.files.parquet import readable
 from bmv.data.files.path import place
 from bmv.data.files.walk import day_named, files_below
-from bmv.data.ticks.contracts import PAYOFF, SIZE, in_words, terms_in
+from bmv.data.ticks.contracts import refuse_other_contract, terms_in
 from bmv.data.ticks.importers.floats import refuse_others
 from bmv.data.ticks.quality import utc
 from bmv.data.ticks.schema import FLOATS, LAKE, VERSION
 from bmv.data.ticks.steps import in_steps
 from bmv.ports.errors import DataError
-from bmv.ports.market import SPOT, Market
+from bmv.ports.market import Market
 
+VENUE_SYMBOL = re.compile(r"[a-z][\w]*_([A-Z0-9]+(?:-[A-Z0-9]+)*)")
 PICKED = "; a run has no such options: give them to `bmv data convert {} OUT.parquet`, and run on OUT.parquet"
 
 
@@ -79,7 +80,7 @@ def open_all(paths: Sequence[str | Path], market: Market) -> list[Source]:
     _refuse_two_markets(sources)
     for source in sources:
         _refuse_other_steps(source, market)
-        _refuse_other_contract(source, market)
+        refuse_other_contract(source.path, terms_in(source.words), market.contract)
     for one, other in pairwise(sources):
         if other.first_ns < one.last_ns:
             raise DataError(
@@ -163,23 +164,6 @@ def _refuse_other_steps(source: Source, market: Market) -> None:
             raise DataError(f"{path}: was recorded with {key} {found}; the market is configured with {step}")
 
 
-def _refuse_other_contract(source: Source, market: Market) -> None:
-    """Refuse a tape of contracts where the configuration takes its sizes for coins, or for other contracts."""
-    terms, ours = terms_in(source.words), market.contract
-    if not terms:
-        return
-    if ours == SPOT:
-        raise DataError(f"{source.path}: {in_words(terms)} under [market]")
-    if ours.payoff != terms[PAYOFF]:
-        raise DataError(
-            f"{source.path}: holds {terms[PAYOFF]} contracts; market.contract.payoff is configured as {ours.payoff}"
-        )
-    if SIZE in terms and Decimal(terms[SIZE]) != ours.size:
-        raise DataError(
-            f"{source.path}: holds contracts of {terms[SIZE]}; market.contract.size is configured as {ours.size:f}"
-        )
-
-
 def _refuse_two_markets(sources: Sequence[Source]) -> None:
     """Refuse a run over two markets, told apart by the symbol in the metadata, and by the folders of day files."""
     for name in (_symbol, _folder):
@@ -192,15 +176,21 @@ def _refuse_two_markets(sources: Sequence[Source]) -> None:
 def named_otherwise(sources: Sequence[Source], market: Market) -> str:
     """Return the market that the files say they are of, where it isn't the one configured; empty where it is.
 
-    However it is spelt: SOL-USDC is SOL/USDC.
+    However it is spelt: SOL-USDC is SOL/USDC. Files of floats say it by their folder, where that is VENUE_SYMBOL.
     """
-    told = next(filter(None, map(_symbol, sources)), "")
+    told = next(filter(None, map(_symbol, sources)), "") or next(filter(None, map(_named_by_folder, sources)), "")
     ours, theirs = (re.sub(r"[\W_]", "", name).upper() for name in (market.symbol, told))
     return "" if theirs in ours or ours in theirs else told
 
 
 def _symbol(source: Source) -> str | None:
     return source.words.get("bmv.symbol")
+
+
+def _named_by_folder(source: Source) -> str:
+    """Return SYMBOL of a day's file in a folder VENUE_SYMBOL; empty for any other."""
+    named = VENUE_SYMBOL.fullmatch(source.path.absolute().parent.name) if day_named(source.path) else None
+    return named.group(1) if named else ""
 
 
 def _folder(source: Source) -> str | None:

@@ -17,9 +17,10 @@ import polars as pl
 
 from bmv.adapters.postgres.loads import SOURCE, ask, begin, finish
 from bmv.adapters.postgres.pool import Connection, Pool
-from bmv.adapters.postgres.steps import keep_steps
+from bmv.adapters.postgres.steps import keep_steps, keep_terms
 from bmv.adapters.postgres.ticks import PostgresTicks
 from bmv.data.files.parquet import readable
+from bmv.data.ticks.contracts import both_terms
 from bmv.data.ticks.lake.lake import DAY_NS, Day, Lake
 from bmv.data.ticks.schema import LAKE, as_told
 from bmv.ports.errors import DataError
@@ -54,17 +55,19 @@ async def load(
         replace: Take a day out of the database, and load it anew, where its file has changed since it was loaded.
         progress: Told how many rows more were looked at.
 
-    `DataError` where the lake has no such market, the database counts it in other steps, or a file has changed.
+    `DataError` where the lake has no such market, the database counts it in other steps or contracts, or a file has
+    changed.
     """
     market = lake.market(venue, symbol)
     if market is None:
         raise DataError(f"{lake.root}: has no days of {venue}/{symbol}; `bmv data list` says what it has")
     days = lake.days(venue, symbol)
-    _refuse_contracts(lake, days)
+    terms = _terms(lake, days)
     done = Loaded(f"{venue}/{market.symbol}")
     store = PostgresTicks(dsn)
     try:
         await keep_steps(store.pool, done.market, market)
+        await keep_terms(store.pool, done.market, terms)
         await ask(store.pool, done.market, {_number(day): lake.manifest(day).rows for day in days})
         for day in days:
             await _load_day(store, lake, day, done, replace, progress or _nobody)
@@ -73,11 +76,12 @@ async def load(
     return done
 
 
-def _refuse_contracts(lake: Lake, days: Sequence[Day]) -> None:
-    """Raise `DataError` where sizes are contracts: the database would not know, and a run would take them for coins."""
+def _terms(lake: Lake, days: Sequence[Day]) -> dict[str, str]:
+    """Return what the days of a market say together of its contracts; empty where sizes are coins."""
+    terms = dict[str, str]()
     for day in days:
-        if lake.manifest(day).contract:
-            raise DataError(f"{day.path}: sizes are contracts, which a database can't say yet; run it from the lake")
+        terms = both_terms(day.path, terms, lake.manifest(day).contract)
+    return terms
 
 
 async def _load_day(

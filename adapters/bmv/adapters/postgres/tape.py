@@ -23,8 +23,9 @@ import polars as pl
 
 from bmv.adapters.postgres.dsn import checked, is_database, passwords
 from bmv.adapters.postgres.loads import SOURCE, Mark, marks, refuse_unfinished
-from bmv.adapters.postgres.steps import refuse_other_steps
+from bmv.adapters.postgres.steps import refuse_other_steps, terms_of
 from bmv.adapters.postgres.ticks import PostgresTicks, where
+from bmv.data.ticks.contracts import Terms, refuse_other_contract
 from bmv.data.ticks.lake.lake import DAY_NS, day_of
 from bmv.data.ticks.schema import LAKE_SCHEMA, at_rest, write_rows
 from bmv.ports.errors import DataError, UsageError
@@ -95,6 +96,8 @@ class Recorded:
         try:
             await self._refuse_mixture(store)
             await refuse_other_steps(store.pool, self.market, market)
+            terms = await terms_of(store.pool, self.market)
+            refuse_other_contract(self.url, terms, market.contract)
             loads = await self._loads(store, from_ns, to_ns)
             files, digest, times = list[Path](), sha256(), list[tuple[int, int]]()
             rows, part = 0, list[Columns]()
@@ -104,10 +107,10 @@ class Recorded:
                 rows += len(batch.ts_ns)
                 part.append(batch)
                 if sum(len(each.ts_ns) for each in part) >= PART_ROWS:
-                    files.append(_written(folder, len(files), part, market))
+                    files.append(_written(folder, len(files), part, market, terms))
                     part.clear()
             if part:
-                files.append(_written(folder, len(files), part, market))
+                files.append(_written(folder, len(files), part, market, terms))
             if loads != await self._loads(store, from_ns, to_ns):
                 raise DataError(f"{self.url}: days of {self.market} were loaded while it was read; run it again")
             if not rows:
@@ -152,10 +155,10 @@ def _remove(folder: Path, process: int) -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _written(folder: Path, number: int, part: list[Columns], market: Market) -> Path:
+def _written(folder: Path, number: int, part: list[Columns], market: Market, terms: Terms) -> Path:
     path = folder / f"{number:06d}.parquet"
     rows = pl.concat(pl.DataFrame(batch._asdict(), schema=LAKE_SCHEMA) for batch in part)
-    write_rows(path, at_rest(rows).lazy(), market)
+    write_rows(path, at_rest(rows).lazy(), market, terms)
     return path
 
 

@@ -201,7 +201,12 @@ def inventory(run: Run) -> "Figure | None":
     for at, name in _bounds(run.config):
         figure.add_vline(x=at, line={"color": MID if name == "target" else ASK, "width": 1.2, "dash": "dash"})
         figure.add_annotation(x=at, y=1, yref="paper", yanchor="bottom", text=name, showarrow=False, font_size=11)
-    figure.update_layout(height=360, xaxis_title="inventory, base", yaxis_title="% of the time", showlegend=False)
+    figure.update_layout(
+        height=360,
+        xaxis_title=f"inventory, {axis_units(run.summary)[0]}",
+        yaxis_title="% of the time",
+        showlegend=False,
+    )
     return figure
 
 

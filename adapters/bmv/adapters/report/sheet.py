@@ -18,6 +18,7 @@ from bmv.data.runs.wording import (
 Unit = Literal["quote", "base", "amount", "bps", "share", "part", "count", "seconds", "number", "signed"]
 
 
+NET_ABOVE_HOLDING = "Net above holding"  # Everywhere; in JSON `net_vs_hold`.
 ABOVE_HOLDING = "net, less what the first position made"
 BASE_DIGITS = 5  # Of the largest amount of base that stands beside others.
 
@@ -102,7 +103,7 @@ def headline(summary: Json) -> list[Row]:
     return [
         Row("Net profit", money("net"), "quote", "change of cash + position × mid, first row to last"),
         Row(
-            "Net above holding",
+            NET_ABOVE_HOLDING,
             finite(summary.get("net_vs_hold")),
             "quote",
             ABOVE_HOLDING,
@@ -154,7 +155,6 @@ def sections(summary: Json) -> list[Section]:
             Row("Markout, 5 s", finite(markout.get(5.0)), "bps", "what a fill was worth 5 s later, before fees"),
             Row("Given back by 5 s", get("adverse_selection", "share"), "part", "adverse selection: part of the "
                 "captured spread that the market took back"),
-            Row("Net per notional", get("activity", "net_bps"), "bps", "net profit by quote traded"),
         ]),
         Section("Quoting", [
             Row("Two-sided", get("uptime", "two_sided"), "share", "of the time, a bid and an ask of ours rested"),
@@ -215,6 +215,7 @@ def sections(summary: Json) -> list[Section]:
             Row("Time to recover", get("drawdown", "recovery_s"), "seconds", at(stats, "drawdown", "reason") or ""),
             Row("Longest underwater", get("drawdown", "longest_underwater_s"), "seconds", "below a former peak"),
             Row("Notional", get("activity", "notional"), "amount", "traded, both sides"),
+            Row("Net per notional", get("activity", "net_bps"), "bps", "net profit by quote traded"),
             Row("Turnover", get("activity", "turnover"), "number", "notional by mean equity"),
         ]),
     ]  # fmt: skip

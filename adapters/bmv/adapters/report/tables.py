@@ -1,5 +1,6 @@
 """Tables and lines of a terminal that never cut a number: what is too wide for the screen goes below one another."""
 
+import os
 import shutil
 import sys
 import textwrap
@@ -72,7 +73,10 @@ class Grid:
 
 
 def screen_width() -> int | None:
-    """Return how many columns the terminal has; None in a pipe, which has no end."""
+    """Return how many columns the terminal has, or `COLUMNS` says; None in a pipe without it, which has no end."""
+    wanted = os.environ.get("COLUMNS", "")
+    if wanted.isdecimal() and int(wanted):
+        return int(wanted)
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 

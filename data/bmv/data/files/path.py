@@ -42,3 +42,10 @@ def unread(path: Path, error: Exception) -> DataError:
     if is_url(path):
         return DataError(f"{path}: the object store can't be read: {type(error).__name__}: {error}")
     return DataError(f"{path}: can't be read: {(isinstance(error, OSError) and error.strerror) or error}")
+
+
+def special(path: Path) -> str:
+    """Say what is there that is neither file nor folder, so that its reader may wait for ever; empty elsewhere."""
+    if is_url(path) or path.is_file() or path.is_dir() or not path.exists():
+        return ""
+    return "a named pipe, a socket or a device, no file"

@@ -8,7 +8,7 @@ The rule, for every command that is given a lake, a part of one, or any folder o
 * A lake's days lie two folders down, VENUE/SYMBOL. Where none lie there, those nearest to the top are meant: it is the
   folder of a venue, or of a market. Days that lie elsewhere, say in a folder of copies, are strays.
 * Without any day every Parquet file is meant.
-* What may not be looked into, as the `lost+found` of a disk, is a stray.
+* What may not be looked into, as the `lost+found` of a disk, is a stray, and so is a named pipe, a socket or a device.
 
 A stray is never an error, and never passed over without a word: it may be a day that somebody believes is read.
 """
@@ -20,7 +20,7 @@ from datetime import date
 from pathlib import Path
 from typing import NamedTuple
 
-from bmv.data.files.path import is_url, unread
+from bmv.data.files.path import is_url, special, unread
 from bmv.ports.errors import DataError
 
 LOG = logging.getLogger(__name__)
@@ -107,7 +107,9 @@ def _fault(path: Path) -> str:
     """Say what makes a thing a stray, wherever it lies; empty where nothing does."""
     if _is_clutter(path):
         return "left by a file manager"
-    return leads_nowhere(path) or ("a folder in place of a day's file" if day_named(path) and path.is_dir() else "")
+    if day_named(path) and path.is_dir():
+        return "a folder in place of a day's file"
+    return leads_nowhere(path) or special(path)
 
 
 def _is_clutter(path: Path) -> bool:
@@ -151,7 +153,7 @@ def files_below(path: Path) -> list[Path]:
     try:
         if path.is_dir():
             return _files_in(path)
-        if path.exists():
+        if path.exists() and not special(path):
             return [path]
     except DataError:
         raise
@@ -159,7 +161,7 @@ def files_below(path: Path) -> list[Path]:
         if not (is_url(path) or isinstance(error, OSError)):
             raise
         raise unread(path, error) from error
-    raise DataError(f"{path}: {leads_nowhere(path) or 'no such file or folder'}")
+    raise DataError(f"{path}: {leads_nowhere(path) or special(path) or 'no such file or folder'}")
 
 
 def _files_in(folder: Path) -> list[Path]:

@@ -55,5 +55,9 @@ def units(summary: Mapping[str, Any]) -> str:  # Any: what JSON holds.
 
 
 def axis_units(summary: Mapping[str, Any]) -> tuple[str, str]:  # Any: as above.
-    """Return what the axes of a picture call sizes and money: plain words, unless sizes are contracts."""
-    return currencies(summary["units"]) if summary.get("units") else ("base", "quote")
+    """Return what the axes of a picture call sizes and money: plain words where the symbol leaves a doubt.
+
+    >>> axis_units({"symbol": "SOL/USDC"}), axis_units({"symbol": "us_AIG"})
+    (('SOL', 'USDC'), ('base', 'quote'))
+    """
+    return currencies(units(summary))

@@ -6,12 +6,14 @@ is known, `bmv.contract_size`, how much a contract is.
 """
 
 from collections.abc import Mapping
+from decimal import Decimal
 from pathlib import Path
 
 import polars as pl
 
 from bmv.data.files.parquet import is_parquet, readable
 from bmv.ports.errors import DataError
+from bmv.ports.market import SPOT, Contract
 
 PAYOFF, SIZE = "bmv.contract", "bmv.contract_size"
 INVERSE = "inverse"
@@ -33,7 +35,7 @@ def terms_of(path: Path) -> dict[str, str]:
         return terms_in(pl.read_parquet_metadata(str(path)))
 
 
-def both_terms(path: Path, one: Terms, other: Terms) -> dict[str, str]:
+def both_terms(path: Path | str, one: Terms, other: Terms) -> dict[str, str]:
     """Return what two records of one market say together; `DataError`, naming `path`, where they contradict.
 
     >>> both_terms(Path("day"), {"bmv.contract": "inverse"}, {"bmv.contract": "inverse", "bmv.contract_size": "10"})
@@ -43,6 +45,28 @@ def both_terms(path: Path, one: Terms, other: Terms) -> dict[str, str]:
         if key in one and key in other and one[key] != other[key]:
             raise DataError(f"{path}: holds rows with {key} {one[key]}; rows with {other[key]} can't go beside them")
     return {**one, **other}
+
+
+def refuse_other_contract(shown: Path | str, terms: Terms, ours: Contract) -> None:
+    """Raise `DataError` where a run takes sizes that are contracts for coins, or for other contracts.
+
+    Args:
+        shown: What a message calls the tape.
+        terms: What the tape says.
+        ours: What the configuration says.
+    """
+    if not terms:
+        return
+    if ours == SPOT:
+        raise DataError(f"{shown}: {in_words(terms)} under [market]")
+    if ours.payoff != terms[PAYOFF]:
+        raise DataError(
+            f"{shown}: holds {terms[PAYOFF]} contracts; market.contract.payoff is configured as {ours.payoff}"
+        )
+    if SIZE in terms and Decimal(terms[SIZE]) != ours.size:
+        raise DataError(
+            f"{shown}: holds contracts of {terms[SIZE]}; market.contract.size is configured as {ours.size:f}"
+        )
 
 
 def setting(terms: Terms) -> str:

@@ -101,17 +101,31 @@ def write_rows(path: Path, rows: pl.LazyFrame, market: Market, metadata: Mapping
 
     `StorageError` when they can't be written, say for want of room; what was there before is then untouched.
     """
-    half_done = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    words = {
+    half_done = beside_of(path)
+    with replacing(path, half_done):
+        sink(half_done, rows, words_of(market, metadata))
+        _forget(manifest_path(path))
+
+
+def words_of(market: Market, metadata: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return what the metadata of a file of `market` say: version, symbol, tick and lot size, and `metadata`."""
+    return {
         "bmv.version": VERSION,
         "bmv.symbol": market.symbol,
         "bmv.tick_size": str(market.tick_size),
         "bmv.lot_size": str(market.lot_size),
         **(metadata or {}),
     }
-    with replacing(path, half_done):
-        rows.sink_parquet(half_done, compression="zstd", row_group_size=ROW_GROUP_ROWS, metadata=words)
-        _forget(manifest_path(path))
+
+
+def sink(file: Path, rows: pl.LazyFrame, words: Mapping[str, str]) -> None:
+    """Write rows that have the lake's form into a file, whose metadata say `words`; nothing is synced."""
+    rows.sink_parquet(file, compression="zstd", row_group_size=ROW_GROUP_ROWS, metadata=dict(words))
+
+
+def beside_of(path: Path) -> Path:
+    """Return the name under which a file is written before it takes its place; what a killed writer left is swept."""
+    return path.with_name(f".{path.name}.{os.getpid()}.tmp")
 
 
 def _forget(manifest: Path) -> None:

@@ -41,15 +41,20 @@ class Tally:
         """Count some rows, which come after those before."""
         if not len(rows):
             return
-        times = rows["ts_ns"]
-        steps = rows.select(from_ns=pl.col("ts_ns").shift(1, fill_value=self._before_ns), to_ns="ts_ns")
-        self.back += steps.select((pl.col("to_ns") < pl.col("from_ns")).sum()).item()
-        self.gaps += [Gap(*hole) for hole in steps.filter(pl.col("to_ns") - pl.col("from_ns") > GAP_NS).rows()]
+        times, before = rows["ts_ns"], pl.col("ts_ns").shift(1, fill_value=self._before_ns)
+        step = pl.col("ts_ns") - before
+        found = rows.select((step < 0).sum().alias("back"), (step > GAP_NS).sum().alias("holes"), **COUNTS)
+        back, holes, *counts = found.row(0)
+        self.back += back
+        if holes:
+            self.gaps += [
+                Gap(*hole) for hole in rows.select(before.alias("from"), "ts_ns").filter(step > GAP_NS).rows()
+            ]
         self.rows += len(rows)
         self.first_ns = min(self.first_ns, _whole(times.min(), FAR_NS))
         self.last_ns = max(self.last_ns, _whole(times.max(), -FAR_NS))
         self._before_ns = times[-1]
-        for name, count in rows.select(**COUNTS).row(0, named=True).items():
+        for name, count in zip(COUNTS, counts, strict=True):
             self.counts[name] += count
 
 

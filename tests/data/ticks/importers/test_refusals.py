@@ -66,6 +66,8 @@ TEXTS = [
     # Name, content, form (None: it is known for what it is), what is said of it.
     ("ticks.csv", "", None, "is empty"),
     ("ticks.csv", "\n", None, "in none of the forms known"),
+    ("ticks.csv", "1614556800.1,1234567,47000.1,0.01,1\n", None, "it may be Gate.io's trades (time, id, price, amount, side as 1 or 2): --columns ts,_,price,size,_ reads"),
+    ("ticks.csv", "1614556800,47000.1,0.01\n", None, "it may be Kraken's trades: --columns ts,price,size"),
     ("ticks.csv", "\n", "generic", "expected a time and a price"),
     ("ticks.csv", "time,price,size\n", None, "has no rows"),
     ("ticks.csv", "time,symbol,type,level,order_id,side,price,size,foo\n", "generic", "order_id"),

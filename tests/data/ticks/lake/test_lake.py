@@ -1,6 +1,7 @@
 """The lake: days that say what they hold, grow when they should, and survive whoever dies while writing."""
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -213,12 +214,23 @@ def test_no_reader_sees_what_is_half_done(tmp_path: Path) -> None:
 
 
 IMPORT = """
-import sys
+import os, signal, sys
 from decimal import Decimal
+from itertools import count
 from pathlib import Path
+import bmv.data.ticks.lake.intake
 from bmv.data.ticks.lake.intake import take_in
 from bmv.data.ticks.lake.lake import Lake
 from bmv.ports.market import Market
+
+def die(event, arguments, steps=count(1)):
+    if event in ("os.rename", "os.remove") and next(steps) == int(sys.argv[4]):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+if len(sys.argv) > 3:
+    bmv.data.ticks.lake.intake.DAYS_AT_ONCE = int(sys.argv[3])
+if len(sys.argv) > 4:
+    sys.addaudithook(die)
 take_in([Path(sys.argv[2])], Lake(Path(sys.argv[1])), "test", Market("SOL/USDC", Decimal("0.01"), Decimal("0.001")))
 """
 
@@ -249,7 +261,7 @@ def test_a_killed_import_leaves_whole_days_and_the_next_one_ends_it(tmp_path: Pa
 
 def _kill_while_writing(root: Path, path: Path, days: int) -> None:
     """Start an import, and kill it -9 as soon as the lake has so many days, or a moment after its start."""
-    process = subprocess.Popen([sys.executable, "-c", IMPORT, str(root), str(path)], stderr=subprocess.DEVNULL)
+    process = subprocess.Popen([sys.executable, "-c", IMPORT, str(root), str(path), "1"], stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + 30
     while process.poll() is None and time.monotonic() < deadline and len(Lake(root).days()) <= days:
         time.sleep(0.0005)
@@ -375,7 +387,7 @@ def test_an_import_killed_while_it_merges_leaves_days_that_are_believed(tmp_path
     for attempt in range(8):
         more = csv(tmp_path / "more.csv", [trade(hour * 3600 + attempt + 9) for hour in range(-100, 100)])
         started = {day.path: day.path.stat().st_ino for day in Lake(root).days()}
-        process = subprocess.Popen([sys.executable, "-c", IMPORT, str(root), str(more)], stderr=subprocess.DEVNULL)
+        process = subprocess.Popen([sys.executable, "-c", IMPORT, str(root), str(more), "1"], stderr=subprocess.DEVNULL)
         while process.poll() is None and sum(path.stat().st_ino != ino for path, ino in started.items()) <= attempt % 4:
             time.sleep(0.0001)
         process.send_signal(signal.SIGKILL)
@@ -386,6 +398,36 @@ def test_an_import_killed_while_it_merges_leaves_days_that_are_believed(tmp_path
 
     assert len(Lake(root).days()) == whole
     assert caught - {0, whole}, f"the import was never caught at its work: {caught}"
+
+
+def test_an_import_killed_at_any_step_of_placing_days_together_leaves_days_that_are_believed(tmp_path: Path) -> None:
+    hours = range(-200, 200)
+    first, more = (csv(tmp_path / f"{n}.csv", [trade(hour * 3600 + n) for hour in hours]) for n in (1, 2))
+    whole, both = tmp_path / "whole", tmp_path / "both"
+    taken(whole, first)
+    taken(both, first)
+    taken(both, more)
+    old, new = ({day.path.name: pl.read_parquet(day.path) for day in Lake(lake).days()} for lake in (whole, both))
+    seen = set()
+
+    for step in range(1, 3 * len(old) + 2, 4):  # A manifest goes, a file comes, a manifest comes, of each day.
+        root = Path(shutil.copytree(whole, tmp_path / f"lake{step}"))
+        run = subprocess.run([sys.executable, "-c", IMPORT, str(root), str(more), "1000", str(step)], check=False)
+
+        days = Lake(root).days()
+        rows = {day.path.name: pl.read_parquet(day.path) for day in days}
+        assert rows.keys() == old.keys()
+        assert all(table.equals(old[name]) or table.equals(new[name]) for name, table in rows.items())
+        assert all(Lake(root).verified(day).rows == rows[day.path.name].height for day in days)
+        assert run.returncode in (0, -signal.SIGKILL)
+        seen.add(sum(table.equals(new[name]) for name, table in rows.items()))
+        taken(root, more)
+        assert {day.path.name: pl.read_parquet(day.path).height for day in Lake(root).days()} == {
+            name: table.height for name, table in new.items()
+        }
+        assert not list(root.rglob("*.tmp"))
+
+    assert len(seen) > 3, f"the import was never caught at its work: {seen}"
 
 
 @pytest.mark.parametrize("name", ["", " ", "..", ".hid", "../x", "a\\b", "a\x00b"])
@@ -466,3 +508,15 @@ def test_a_lake_is_not_listed_once_for_each_day_that_is_imported(tmp_path: Path)
         return int(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
     assert listings(60) == listings(5)
+
+
+def test_an_instant_of_more_rows_than_are_merged_at_once_is_told_with_the_day_and_the_file(tmp_path: Path) -> None:
+    rows = [trade(7, 100 + at) for at in range(60)]
+    first, more = csv(tmp_path / "first.csv", rows[:40]), csv(tmp_path / "more.csv", rows[20:])
+    lake = Lake(tmp_path / "lake", slice_rows=50)
+    take_in([first], lake, "test", MARKET)
+
+    with pytest.raises(DataError, match=r"2025-09-04.parquet with more.csv: 80 rows have the time \d+, where"):
+        take_in([more], lake, "test", MARKET)
+
+    assert len(pl.read_parquet(lake.days()[0].path)) == 40

@@ -113,7 +113,7 @@ def _counts(part: Json) -> list[Text]:
     )
     means = (
         f"  mean net of all sets {_with_error(part['net_mean'])}: by quoting {_with_error(part['quoting_mean'])},"
-        f" by the market {_with_error(part['market_mean'])}; against holding {_with_error(part['net_vs_hold_mean'])}"
+        f" by the market {_with_error(part['market_mean'])}; net above holding {_with_error(part['net_vs_hold_mean'])}"
     )
     return [Text.assemble((f"{mark} ", colour), words), Text(luck, style="dim"), Text(means, style="dim")]
 

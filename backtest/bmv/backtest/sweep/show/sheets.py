@@ -7,7 +7,7 @@ import polars as pl
 from bmv.adapters.report import markup
 from bmv.adapters.report.markup import Html, element
 from bmv.adapters.report.report import NOTHING
-from bmv.adapters.report.sheet import Row, Unit, in_words
+from bmv.adapters.report.sheet import NET_ABOVE_HOLDING, Row, Unit, in_words
 from bmv.backtest.sweep.show import trust
 from bmv.backtest.sweep.show.marks import short
 from bmv.backtest.sweep.trials.reading import Sweep
@@ -18,7 +18,7 @@ SHOWN = 20  # Sets in the table.
 WHYS = 6  # Reasons for trials that did not end, the most frequent ones.
 FIGURES: dict[str, tuple[str, Unit]] = {
     "net": ("Net", "quote"), "quoting": ("By quoting", "quote"), "market": ("By the market", "quote"),
-    "net_vs_hold": ("Compared with holding", "quote"),
+    "net_vs_hold": (NET_ABOVE_HOLDING, "quote"),
     "max_drawdown": ("Max drawdown", "share"), "sharpe": ("Sharpe", "signed"),
     "fills": ("Fills", "count"), "volume": ("Volume", "base"),
     "spread": ("Spread", "quote"), "inventory": ("Inventory", "quote"), "fees": ("Fees", "quote"),

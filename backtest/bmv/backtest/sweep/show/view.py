@@ -1,6 +1,5 @@
 """What sweeps found, in a terminal: the verdict and the best sets of one, or a line for each."""
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,7 +9,7 @@ from rich.console import Console, Group, RenderableType
 from rich.text import Text
 
 from bmv.adapters.report.streams import say_json
-from bmv.adapters.report.tables import Column, Grid
+from bmv.adapters.report.tables import Column, Grid, screen_width
 from bmv.backtest.sweep.show.marks import short
 from bmv.backtest.sweep.trials.reading import Sweep, read
 from bmv.backtest.sweep.trials.study import JOURNAL
@@ -31,7 +30,7 @@ def show(folder: Path, top: int, as_json: bool) -> None:
     if as_json:
         say_json(orjson.dumps(json_at(folder / SUMMARY)))
         return
-    Console(width=None if sys.stdout.isatty() else WIDTH).print(_found(read(folder), top))
+    Console(width=screen_width() or WIDTH).print(_found(read(folder), top))
 
 
 def _found(sweep: Sweep, top: int) -> RenderableType:
@@ -105,7 +104,7 @@ def list_sweeps(manifests: Sequence[Path], as_json: bool) -> None:
     for row in rows:
         name = Path(row["folder"]).name
         table.add(name, row["symbol"], row["sampler"], _cell(row["trials"]), _cell(row["best_net"]), row["verdict"])
-    Console(width=None if sys.stdout.isatty() else WIDTH).print(table)
+    Console(width=screen_width() or WIDTH).print(table)
 
 
 def ended_so_far(folder: Path) -> int | None:

@@ -9,11 +9,17 @@ from pathlib import Path
 import polars as pl
 
 from bmv.data.files.parquet import ROW
-from bmv.data.files.path import unread
+from bmv.data.files.path import special, unread
 from bmv.data.ticks.importers.meaning import plain
 from bmv.data.ticks.importers.text import Cells, first_line
 from bmv.ports.errors import DataError, UsageError
 
+# Of venues whose files do not name their columns, by the number of these.
+NAMELESS = {
+    3: "; it may be Kraken's trades: --columns ts,price,size",
+    5: "; it may be Gate.io's trades (time, id, price, amount, side as 1 or 2): --columns ts,_,price,size,_ reads them "
+    "without their sides",
+}
 SHOWN = 60  # Characters of a line in a message.
 SCHEMA = pl.Schema(
     {
@@ -160,7 +166,7 @@ def refuse_nothing(path: Path) -> None:
         if path.is_dir():
             raise DataError(f"{path}: is a folder; expected files, such as {path}/*.csv")
         if not path.is_file():
-            raise DataError(f"{path}: no such file")
+            raise DataError(f"{path}: {special(path) or 'no such file'}")
         with path.open("rb") as file:
             if not file.read(1):
                 raise DataError(f"{path}: is empty")
@@ -177,8 +183,16 @@ def _expected(path: Path) -> str:
     return (
         f"its first line is {begins!r}; expected the names of its columns there, such as time,price,size,side or "
         "time,bid,bid_size,ask,ask_size; say which column is which with --column ts=NAME …, what they are "
-        "where no line names them with --columns ts,price,size, or which form it has with --format"
+        f"where no line names them with --columns ts,price,size, or which form it has with --format{_nameless(line)}"
     )
+
+
+def _nameless(line: str) -> str:
+    """Say what a line of nothing but numbers may be: whose files have no names of columns, by how many those have."""
+    cells = line.split(",")
+    if cells[:1] == [""] or not all(cell.strip().replace(".", "", 1).isdecimal() for cell in cells):
+        return ""
+    return NAMELESS.get(len(cells), "")
 
 
 def refuse_two_markets(paths: Sequence[Path], forms: Sequence[Form], options: Options) -> None:

@@ -27,6 +27,7 @@ from bmv.data.ticks.lake.lake import (
     refuse_other_market,
 )
 from bmv.data.ticks.lake.merge import Ends
+from bmv.data.ticks.lake.placing import Placing, placing
 from bmv.data.ticks.lake.stage import Part, Stage, kept, spans
 from bmv.data.ticks.quality import WORDS, Fault, judged, judged_whole
 from bmv.data.ticks.schema import LAKE, at_rest, market_of
@@ -37,7 +38,8 @@ from bmv.ports.messages import Kind
 
 Progress = Callable[[int], None]
 WRITERS = 8  # Days of few rows that are written at once.
-ROWS_AT_ONCE = 100_000  # In the days that are written at once.
+ROWS_AT_ONCE = 100_000  # In the days that are written at once,
+DAYS_AT_ONCE = 1_000  # and so many of them: together they take their places in the lake.
 FAR = 2.0  # So many times the prices that are there, or a part of them so small, is another market, or a rare day.
 IN_ROWS = ("hftbacktest", "databento")  # Forms that are neither text nor Parquet.
 
@@ -257,7 +259,8 @@ def _put(
 ) -> tuple[list[Day], list[Day]]:
     """Merge what was staged into the lake, a day at a time; return the days that grew and those that knew it all.
 
-    Days of few rows are written several at once: most of their time the disk is waited for.
+    Days of few rows are written several at once, and take their places together: most of their time the disk is waited
+    for.
     """
     sources = [_source(taken) for taken in files]
     levels = _Levels(lake, venue, market)
@@ -266,12 +269,12 @@ def _put(
         for number in sorted({number for parts in staged for number in parts})
     ]
     written = list[tuple[Day, list[int]]]()
-    with ThreadPoolExecutor(WRITERS) as pool:
-        for chunk in _chunks(days):
-            for day, parts in chunk:
-                for taken, one in zip(files, parts, strict=True):
-                    levels.compare(taken, day, one)
-            put = partial(_put_day, lake, market, sources)
+    for chunk in _chunks(days):
+        for day, parts in chunk:
+            for taken, one in zip(files, parts, strict=True):
+                levels.compare(taken, day, one)
+        with placing() as waiting, ThreadPoolExecutor(WRITERS) as pool:
+            put = partial(_put_day, lake, market, sources, waiting)
             written += zip((day for day, _ in chunk), pool.map(put, chunk), strict=True)
     for _, counts in written:
         for taken, count in zip(files, counts, strict=True):
@@ -284,7 +287,7 @@ def _chunks(days: Sequence[tuple[Day, list[Staged | None]]]) -> Iterator[list[tu
     chunk, held = list[tuple[Day, list[Staged | None]]](), 0
     for day, parts in days:
         rows = sum(part.size for one in parts if one for part in one.parts)
-        if chunk and held + rows > ROWS_AT_ONCE:
+        if chunk and (held + rows > ROWS_AT_ONCE or len(chunk) == DAYS_AT_ONCE):
             yield chunk
             chunk, held = [], 0
         chunk.append((day, parts))
@@ -294,12 +297,17 @@ def _chunks(days: Sequence[tuple[Day, list[Staged | None]]]) -> Iterator[list[tu
 
 
 def _put_day(
-    lake: Lake, market: Market, sources: Sequence[Mapping[str, Any]], chunk: tuple[Day, list[Staged | None]]
+    lake: Lake,
+    market: Market,
+    sources: Sequence[Mapping[str, Any]],
+    waiting: Placing,
+    chunk: tuple[Day, list[Staged | None]],
 ) -> list[int]:
-    """Write one day; return how many rows of each file were new."""
+    """Write one day; return how many rows of each file were new. What comes of several takes its place with each."""
     day, parts = chunk
+    alone = sum(one is not None for one in parts) == 1
     return [
-        lake.put(day, one.parts, market, source, one.ends.found()) if one else 0
+        lake.put(day, one.parts, market, source, one.ends.found(), waiting if alone else None) if one else 0
         for one, source in zip(parts, sources, strict=True)
     ]
 

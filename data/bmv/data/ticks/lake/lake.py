@@ -1,16 +1,15 @@
 """The lake: one Parquet file a market and UTC day, and beside each a manifest that says what it holds.
 
 A manifest that is missing, or can't be read, is made again from its file. One that does not fit its file is no accident
-of ours: whoever replaces a file removes its manifest first and writes the new one last (:mod:`bmv.data.ticks.schema`),
-so a crash leaves none. The file was then changed by something else, say a failing disk, and is refused.
+of ours: whoever replaces a file removes its manifest first and writes the new one last (see `placing`), so a crash
+leaves none. The file was then changed by something else, say a failing disk, and is refused.
 """
 
 import fcntl
 import json
-import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime
 from functools import partial
@@ -22,23 +21,26 @@ import polars as pl
 from bmv.data.files.hash import sha256
 from bmv.data.files.pages import refuse_odd_pages
 from bmv.data.files.parquet import parquet_batches, readable
-from bmv.data.files.path import is_url
+from bmv.data.files.path import is_url, special
 from bmv.data.files.walk import NO_DAY, Folder, Stray, day_named, leads_nowhere, look, warn_of
 from bmv.data.files.writing import sync_folder
 from bmv.data.ticks.contracts import both_terms, terms_in
 from bmv.data.ticks.lake.merge import NO_IDS, Ids, Print, merged
+from bmv.data.ticks.lake.placing import Draft, Placing, placing
 from bmv.data.ticks.lake.stage import SLICE_ROWS, Part, part_of, spans, within
 from bmv.data.ticks.quality import Gap
 from bmv.data.ticks.schema import (
     LAKE,
     LAKE_SCHEMA,
+    beside_of,
     day_path,
     manifest_path,
     market_of,
     replacing,
+    sink,
     streamed,
+    words_of,
     writable,
-    write_rows,
 )
 from bmv.data.ticks.tally import Tally
 from bmv.ports.errors import DataError, StorageError
@@ -161,6 +163,7 @@ class Lake:
         market: Market,
         source: Mapping[str, Any],
         ids: Ids = NO_IDS,
+        waiting: Placing | None = None,
     ) -> int:
         """Let `rows` into a day, beside what is there, and return how many were new; none: nothing is written.
 
@@ -169,6 +172,7 @@ class Lake:
             source: Where they come from, for the manifest; what its `maker` and its `terms` say, the day says from
                 then on.
             ids: Those of its prints at the times where a file may be cut.
+            waiting: Where the day waits for its place beside others; None: it takes it at once.
 
         The caller holds :meth:`writing`.
         """
@@ -184,7 +188,11 @@ class Lake:
         terms = both_terms(day.path, terms_in(words), source.get("terms", {}))
         new = ([part_of(rows)] if len(rows) else []) if isinstance(rows, pl.DataFrame) else rows
         known = _ids_in(words.get(IDS, ""))
-        cuts = list(spans([*old, *new], self._slice_rows))
+        try:
+            cuts = list(spans([*old, *new], self._slice_rows))
+        except DataError as error:
+            beside = f" with {source['file']}" if "file" in source else ""
+            raise DataError(f"{day.path}{beside}: {error}") from error
         slices = partial(_merged, old, new, cuts, known, ids)
         whole = list(slices()) if len(cuts) == 1 else None  # Most days fit into one slice.
         fresh = sum(count for _, count in whole or slices()) if old else sum(part.size for part in new)
@@ -197,8 +205,9 @@ class Lake:
             if both := {ts: {**known.get(ts, {}), **ids.get(ts, {})} for ts in sorted({*known, *ids})}:
                 made[IDS] = json.dumps([[ts, one, *row[1:]] for ts, each in both.items() for one, row in each.items()])
             frames = [part for part, _ in whole] if whole else None
-            write_rows(day.path, frames[0].lazy() if frames else streamed(rows for rows, _ in slices()), market, made)
-            _write_manifest(manifest_path(day.path), examined(day, frames))
+            table = frames[0].lazy() if frames else streamed(part for part, _ in slices())
+            with nullcontext(waiting) if waiting is not None else placing() as drafts:
+                drafts.add(_draft(day, table, words_of(market, made), frames))
         return fresh
 
     def remove(self, days: Sequence[Day]) -> None:
@@ -275,13 +284,32 @@ def refuse_altered(path: Path, digest: str | None = None) -> None:
     )
 
 
-def examined(day: Day, rows: Iterable[pl.DataFrame] | None = None) -> Manifest:
-    """Say what a day's file holds; `rows` are those that were written to it just now, None: they are read."""
+def _draft(day: Day, rows: pl.LazyFrame, words: Mapping[str, str], frames: Sequence[pl.DataFrame] | None) -> Draft:
+    """Write a day's file beside its place; `frames` are its rows where they are at hand."""
+    half_done = beside_of(day.path)
+    try:
+        with writable(day.path):
+            day.path.parent.mkdir(parents=True, exist_ok=True)
+            sink(half_done, rows, words)
+            return Draft(day.path, half_done, _in_json(_manifest_of(day, half_done, words, frames)))
+    except BaseException:
+        with suppress(OSError):
+            half_done.unlink(missing_ok=True)
+        raise
+
+
+def examined(day: Day) -> Manifest:
+    """Say what a day's file holds."""
     with readable(day.path):
         words = pl.read_parquet_metadata(str(day.path))
+    return _manifest_of(day, day.path, words, None)
+
+
+def _manifest_of(day: Day, file: Path, words: Mapping[str, str], rows: Iterable[pl.DataFrame] | None) -> Manifest:
+    """Say what a file holds that is a day's, or will be; `rows` are those that it was written of, None: it is read."""
     tally = Tally()
-    for part in parquet_batches(day.path, list(LAKE)) if rows is None else rows:
-        with readable(day.path):
+    for part in parquet_batches(file, list(LAKE)) if rows is None else rows:
+        with readable(file):
             tally.add(part)
     if not tally.rows:
         raise DataError(f"{day.path}: has no rows")
@@ -294,8 +322,8 @@ def examined(day: Day, rows: Iterable[pl.DataFrame] | None = None) -> Manifest:
         rows=tally.rows,
         first_ns=tally.first_ns,
         last_ns=tally.last_ns,
-        bytes=day.path.stat().st_size,
-        sha256=sha256(day.path),
+        bytes=file.stat().st_size,
+        sha256=sha256(file),
         quality={"back": tally.back, **tally.counts},
         gaps=tally.gaps,
         sources=json.loads(words.get("bmv.sources", "[]")),
@@ -323,6 +351,8 @@ def _state(path: Path) -> _State:
 
 def _read_manifest(path: Path) -> Manifest | None:
     """Return a manifest as it stands; None where there is none that can be read, since it can be made again."""
+    if special(path):
+        return None
     try:
         told = json.loads(path.read_bytes())
         return Manifest(**{**told, "gaps": [Gap(**gap) for gap in told["gaps"]]})
@@ -331,10 +361,14 @@ def _read_manifest(path: Path) -> Manifest | None:
 
 
 def _write_manifest(path: Path, manifest: Manifest) -> None:
-    told = {**asdict(manifest), "gaps": [gap._asdict() for gap in manifest.gaps]}
-    half_done = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    half_done = beside_of(path)
     with replacing(path, half_done):
-        half_done.write_text(json.dumps(told, indent=1) + "\n")
+        half_done.write_text(_in_json(manifest))
+
+
+def _in_json(manifest: Manifest) -> str:
+    told = {**asdict(manifest), "gaps": [gap._asdict() for gap in manifest.gaps]}
+    return json.dumps(told, indent=1) + "\n"
 
 
 def refuse_other_market(path: Path, market: Market) -> None:

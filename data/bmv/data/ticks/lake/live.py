@@ -34,11 +34,13 @@ from bmv.data.files.writing import sync_folder
 from bmv.data.ticks.contracts import terms_in
 from bmv.data.ticks.lake.lake import (
     DAY_NS,
+    IDS,
     Day,
     Lake,
     day_of,
     refuse_altered,
     refuse_nowhere,
+    refuse_other_market,
 )
 from bmv.data.ticks.lake.merge import merged
 from bmv.data.ticks.lake.numbering import lacking
@@ -64,7 +66,7 @@ from bmv.data.ticks.lake.segments import (
     write,
     write_known,
 )
-from bmv.data.ticks.schema import LAKE, LAKE_SCHEMA, at_rest, market_of, writable, write_rows
+from bmv.data.ticks.schema import LAKE, LAKE_SCHEMA, at_rest, writable, write_rows
 from bmv.ports.errors import BmvError, DataError
 from bmv.ports.market import Market
 from bmv.ports.storage import Gap, Ticks
@@ -199,10 +201,10 @@ class Live:
             return False
         day = self._day(number)
         fresh = pl.concat(self._rows(segment, number) for segment in segments).sort("ts_ns", maintain_order=True)
-        whole, recorded, sources, maker = fresh, None, list[Mapping[str, Any]](), dict[str, str]()
+        whole, recorded, sources, kept = fresh, None, list[Mapping[str, Any]](), dict[str, str]()
         refuse_nowhere(day.path)
         if day.path.exists():
-            old, sources, maker = self._at_rest(day)
+            old, sources, kept = self._at_rest(day)
             whole, recorded = self._together(day, old, sources, fresh)
         last = segments[-1].last
         source = {"recorded": listing(union(each.known for each in segments)), "rows": len(fresh), "settled": last}
@@ -211,7 +213,7 @@ class Live:
         beside = recorded_path(self.folder, day, last)
         if recorded is not None:
             write_rows(beside, recorded.lazy(), self.market, {"bmv.sources": json.dumps(_ours(sources))})
-        words = maker | {"bmv.venue": day.venue, "bmv.sources": json.dumps(sources)}
+        words = kept | {"bmv.venue": day.venue, "bmv.sources": json.dumps(sources)}
         write_rows(day.path, whole.lazy(), self.market, words)
         self._settled.pop(number, None)
         if len(_ours(sources)) == len(sources):
@@ -242,28 +244,20 @@ class Live:
         return merged(old, recorded)[0], recorded
 
     def _at_rest(self, day: Day) -> tuple[pl.DataFrame, list[Mapping[str, Any]], dict[str, str]]:
-        """Return the rows of a day, their sources, and what the file says of its contracts and of who made it up."""
-        self._refuse_other_steps(day)
+        """Return the rows of a day, their sources, and what else its file says: its maker, its contracts, its ids."""
+        refuse_other_market(day.path, self.market)
         refuse_altered(day.path)
         with readable(day.path):
             words = pl.read_parquet_metadata(day.path)
-            maker = {key: words[key] for key in ("bmv.source",) if key in words} | terms_in(words)
-            return pl.read_parquet(day.path, columns=list(LAKE), glob=False), sources_of(day.path), maker
-
-    def _refuse_other_steps(self, day: Day) -> None:
-        known = market_of(day.path)
-        if (known.tick_size, known.lot_size) != (self.market.tick_size, self.market.lot_size):
-            raise DataError(
-                f"{day.path}: holds ticks of {known.tick_size} and lots of {known.lot_size}; {self.name} has "
-                f"{self.market.tick_size} and {self.market.lot_size}"
-            )
+            kept = {key: words[key] for key in ("bmv.source", IDS) if key in words} | terms_in(words)
+            return pl.read_parquet(day.path, columns=list(LAKE), glob=False), sources_of(day.path), kept
 
     def _head(self, number: int, from_ns: int, to_ns: int, rows: int) -> pl.DataFrame:
         """Return the first `rows` rows that a day has in `[from_ns, to_ns)`, by time and then arrival."""
         parts = list[tuple[int, pl.DataFrame]]()
         day = self._day(number)
         if day.path.exists():
-            self._refuse_other_steps(day)
+            refuse_other_market(day.path, self.market)
             parts.append((-1, first_rows(day.path, from_ns, to_ns, rows)))
         for segment in sorted(self.segments, key=lambda segment: segment.first_ns):
             if not self._unsettled(segment, number) or segment.last_ns < from_ns or segment.first_ns >= to_ns:

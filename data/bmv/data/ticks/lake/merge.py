@@ -43,6 +43,8 @@ class Ends:
         self.last_ns = high if self.last_ns is None else max(self.last_ns, high)
         ends = {self.first_ns, self.last_ns}
         self._ids = {ts: known for ts, known in self._ids.items() if ts in ends}
+        if ids.null_count() == len(ids):
+            return
         at = rows["ts_ns"].is_in(list(ends)) & ids.is_not_null()
         for one, row in zip(
             ids.filter(at).head(2 * IDS_MAX + 2), rows.filter(at).select(_COLUMNS).iter_rows(), strict=False
