@@ -16,7 +16,7 @@ from bmv.data.ticks.importers import FORMS
 from bmv.data.ticks.lake.lake import Lake
 from bmv.ports.market import Market
 
-FIXTURES = Path(__file__).parents[2] / "data" / "importers" / "fixtures"
+FIXTURES = Path(__file__).parents[2] / "data" / "ticks" / "importers" / "fixtures"
 CSV = "time,bid,ask,bid_size,ask_size\n1756857600,99.98,100.02,0.5,0.75\n1756857601,99.96,100.02,0.5,0.25\n"
 
 

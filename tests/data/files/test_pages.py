@@ -9,7 +9,7 @@ import pytest
 from bmv.data.files.pages import refuse_odd_pages
 from bmv.ports.errors import DataError
 
-FIXTURE = Path(__file__).parent / "importers" / "fixtures" / "generic.parquet"
+FIXTURE = Path(__file__).parents[1] / "ticks" / "importers" / "fixtures" / "generic.parquet"
 FRAME = pl.DataFrame(
     {
         "whole": range(10_000),

@@ -182,13 +182,15 @@ def test_a_node_killed_in_the_middle_loses_and_doubles_no_trial(
     nodes: Any, ticks: Path, of_threads: bytes, tmp_path: Path
 ) -> None:
     second = nodes.add_node(num_cpus=1)
-    middle = Middle(lambda: power_off(second))
-
-    table = swept(tmp_path / "sweep", configured(), ticks, make_pool=middle.make, told=middle)
+    for attempt in range(4):  # On a busy machine the sweep may end before the second node takes part.
+        middle = Middle(lambda: power_off(second))
+        table = swept(tmp_path / f"sweep-{attempt}", configured(), ticks, make_pool=middle.make, told=middle)
+        assert middle.heard == 60
+        assert table == of_threads
+        if middle.at > 0:
+            break
 
     assert 0 < middle.at < 50
-    assert middle.heard == 60
-    assert table == of_threads
 
 
 def test_a_worker_killed_in_the_middle_loses_and_doubles_no_trial(
@@ -203,9 +205,11 @@ def test_a_worker_killed_in_the_middle_loses_and_doubles_no_trial(
         for pid in killed:
             os.kill(pid, signal.SIGKILL)
 
-    middle = Middle(kill)
-
-    table = swept(tmp_path / "sweep", configured(), ticks, make_pool=middle.make, told=middle)
+    for attempt in range(4):  # As above.
+        middle = Middle(kill)
+        table = swept(tmp_path / f"sweep-{attempt}", configured(), ticks, make_pool=middle.make, told=middle)
+        if middle.at > 0:
+            break
     nodes.remove_node(second)
 
     assert len(killed) == 1
