@@ -1,10 +1,11 @@
 """Small tapes whose every row is told from every other."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
-from bmv.ports.market_data import Columns
+from bmv.ports.market_data import UNSTAMPED, Columns, Stamps
 from bmv.ports.messages import UNRECORDED, Kind
 from bmv.ports.storage import Ticks, TickStore
 
@@ -36,9 +37,32 @@ def rows(told: Columns) -> list[Row]:
     return list(map(tuple, np.stack(told).T.tolist()))
 
 
+def stamps(rows: Sequence[Row]) -> Stamps:
+    """Return stamps that follow from what the rows are; some have both, some one, some none."""
+    slots = [each[0] // 400_000_000 if sum(each) % 2 else UNSTAMPED for each in rows]
+    times = [each[0] + sum(each) % 1_000 if sum(each) % 3 else UNSTAMPED for each in rows]
+    return Stamps(np.array(slots, np.int64), np.array(times, np.int64))
+
+
 def ticks(times: Sequence[int], market: str = "sim/SOL", source: str = "one", epoch: int = 1, first: int = 0) -> Ticks:
     """Return rows of those times, numbered from `first` on."""
     return Ticks(market, source, epoch, first, tape(times, first))
+
+
+async def read_stamped(
+    store: Any, market: str = "sim/SOL"
+) -> list[tuple[Row, int, int]]:  # Any: a store of either kind.
+    """Return all rows with slot and time of arrival."""
+    return [
+        (each, int(slot), int(received_ns))
+        async for batch, beside in store.read_stamped(market, 0, 2**62)
+        for each, slot, received_ns in zip(rows(batch), *beside, strict=True)
+    ]
+
+
+def with_stamps(told: Sequence[Row]) -> list[tuple[Row, int, int]]:
+    """Return rows with the stamps that follow from them."""
+    return list(zip(told, *(column.tolist() for column in stamps(told)), strict=True))
 
 
 async def read(store: TickStore, market: str = "sim/SOL", from_ns: int = 0, to_ns: int = 2**62) -> list[Row]:

@@ -6,7 +6,19 @@ from typing import Any
 
 import numpy as np
 import pytest
-from kept_ticks import DAY_NS, NOON, columns, read, row, rows, tape, ticks
+from kept_ticks import (
+    DAY_NS,
+    NOON,
+    columns,
+    read,
+    read_stamped,
+    row,
+    rows,
+    stamps,
+    tape,
+    ticks,
+    with_stamps,
+)
 
 from bmv.ports.errors import DataError
 from bmv.ports.storage import Gap, Ticks, TickStore
@@ -137,6 +149,64 @@ def test_a_hole_in_the_numbers_is_no_hindrance(open_ticks: Any) -> None:
     *_, found = using(open_ticks, lambda s: s.append(early), lambda s: s.append(late), read)
 
     assert len(found) == 2
+
+
+def test_stamps_come_back_with_their_rows_and_rows_without_them_beside(open_ticks: Any) -> None:
+    stamped, plain = ticks(range(NOON, NOON + 40, 2)), ticks(range(NOON + 1, NOON + 41, 2), source="two")
+    stamped = stamped._replace(stamps=stamps(rows(stamped.columns)))
+
+    *_, found, told = using(
+        open_ticks,
+        lambda s: s.append(stamped),
+        lambda s: s.append(plain),
+        lambda s: s.append(stamped),
+        read_stamped,
+        read,
+    )
+
+    assert [each for each in found if each[0][0] % 2 == 0] == with_stamps(rows(stamped.columns))
+    assert [each for each in found if each[0][0] % 2 == 1] == [(each, 0, 0) for each in rows(plain.columns)]
+    assert told == [each for each, _, _ in found]
+
+
+def test_of_a_batch_that_overlaps_the_new_rows_keep_their_stamps(open_ticks: Any) -> None:
+    whole = rows(tape(range(NOON, NOON + 40)))
+    start, again = (
+        Ticks("sim/SOL", "one", 1, first, columns(part), stamps(part))
+        for first, part in ((0, whole[:20]), (10, whole[10:]))
+    )
+
+    *_, found = using(open_ticks, lambda s: s.append(start), lambda s: s.append(again), read_stamped)
+
+    assert found == with_stamps(whole)
+
+
+@pytest.mark.parametrize("wrong", [-1, -(2**62)])
+def test_a_stamp_that_no_clock_shows_is_refused_by_its_row(open_ticks: Any, wrong: int) -> None:
+    part = ticks([NOON, NOON + 1], first=7)
+    beside = stamps(rows(part.columns))._replace(slot=np.array([3, wrong]))
+
+    with pytest.raises(DataError, match=f"slot {wrong} of row 8 is negative; where it is not known it is 0"):
+        using(open_ticks, lambda s: s.append(part._replace(stamps=beside)))
+
+
+def test_the_size_of_a_gap_is_kept_and_may_be_learnt_later(open_ticks: Any) -> None:
+    gap = Gap("sim/SOL", "one", NOON, NOON + 9, "queue overran", rows=3)
+    told = [gap._replace(rows=None), gap, gap._replace(rows=5, quanta=70), gap._replace(quanta=71), gap]
+
+    *_, found = using(
+        open_ticks,
+        *(lambda s, gap=gap: s.note_gap(gap) for gap in told),
+        lambda s: s.gaps("sim/SOL", 0, 2**62),
+    )
+
+    assert list(found) == [gap._replace(quanta=70)]
+
+
+@pytest.mark.parametrize("size", [{"rows": -1}, {"quanta": -1}])
+def test_a_gap_in_which_less_than_nothing_is_missing_is_refused(open_ticks: Any, size: dict[str, int]) -> None:
+    with pytest.raises(DataError, match="expected none of them negative"):
+        using(open_ticks, lambda s: s.note_gap(Gap("sim/SOL", "one", NOON, NOON + 9, "away", **size)))
 
 
 def test_the_same_gap_twice_is_one_and_gaps_are_told_oldest_first(open_ticks: Any) -> None:

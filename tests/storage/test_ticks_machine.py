@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
-from kept_ticks import DAY_NS, NOON, Row, columns, read, row
+from kept_ticks import DAY_NS, NOON, Row, columns, read, read_stamped, row, stamps, with_stamps
 
 from bmv.ports.storage import Gap, Ticks
 
@@ -52,7 +52,7 @@ class TicksMachine(RuleBasedStateMachine):
 
     def send(self, source: str, first: int, rows: list[Row]) -> None:
         epoch = self.recorders[source].epoch
-        self.do(self.store.append(Ticks(self.market, source, epoch, first, columns(rows))))
+        self.do(self.store.append(Ticks(self.market, source, epoch, first, columns(rows), stamps(rows))))
 
     @rule(source=SOURCES, steps=STEPS, again=st.integers(0, 10))
     def record(self, source: str, steps: list[int], again: int) -> None:
@@ -105,6 +105,12 @@ class TicksMachine(RuleBasedStateMachine):
         from_ns, to_ns = data.draw(st.sampled_from(times)), data.draw(st.sampled_from(times)) + 1
         found = self.do(read(self.store, self.market, from_ns, to_ns))
         assert found == [each for each in self.told() if from_ns <= each[0] < to_ns]
+
+    @precondition(lambda self: self.arrived)
+    @rule()
+    def look_at_stamps(self) -> None:
+        """Read all rows with their stamps."""
+        assert self.do(read_stamped(self.store, self.market)) == with_stamps(self.told())
 
     @invariant()
     def gaps_are_those_noted(self) -> None:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from bmv.ports.messages import Event
 
 Column = NDArray[int64]
+UNSTAMPED = 0  # A slot or a time of arrival that nobody noted: no row is of slot 0, and none arrived in 1970.
 
 
 class Columns(NamedTuple):
@@ -27,6 +28,20 @@ class Columns(NamedTuple):
     bid_size: Column
     ask: Column
     ask_size: Column
+
+
+class Stamps(NamedTuple):
+    """What a recorder knows of rows beside what they say, each `(n,)` int64; `UNSTAMPED` where it does not.
+
+    Nothing is decided by them: a run reads `Columns` alone.
+
+    Args:
+        slot: The slot of the chain that a row is of.
+        received_ns: When the row reached the recorder, by its own clock (nanoseconds UTC).
+    """
+
+    slot: Column
+    received_ns: Column
 
 
 class Tape(Protocol):

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Sequence
 from enum import StrEnum
 from typing import NamedTuple, Protocol
 
-from bmv.ports.market_data import Columns
+from bmv.ports.market_data import Columns, Stamps
 from bmv.ports.messages import Event, Intent
 
 
@@ -29,6 +29,7 @@ class Ticks(NamedTuple):
         epoch: Grows with every start of that recorder.
         first_seq: Number of the first row within the epoch; the rows after it have the numbers after it.
         columns: The rows, in ticks and lots; times never fall within an epoch.
+        stamps: Of each row its slot and the time of its arrival; None: nobody knows any of them.
     """
 
     market: str
@@ -36,16 +37,29 @@ class Ticks(NamedTuple):
     epoch: int
     first_seq: int
     columns: Columns
+    stamps: Stamps | None = None
 
 
 class Gap(NamedTuple):
-    """A hole in the record of a market: nothing was recorded after `from_ns` and before `to_ns` (nanoseconds UTC)."""
+    """A hole in the record of a market: rows are missing after `from_ns` and before `to_ns` (nanoseconds UTC).
+
+    Market, recorder, both times and cause make a gap the one it is; how large it is may be learnt later.
+
+    Args:
+        market: `VENUE/SYMBOL`.
+        source: Name of the recorder.
+        why: What the hole comes from, in words.
+        rows: So many rows are missing; None: nobody knows.
+        quanta: So much quote was traded in them, in the market's quanta; None: nobody knows.
+    """
 
     market: str
     source: str
     from_ns: int
     to_ns: int
     why: str
+    rows: int | None = None
+    quanta: int | None = None
 
 
 class TickStore(Protocol):
@@ -60,7 +74,10 @@ class TickStore(Protocol):
         ...
 
     async def note_gap(self, gap: Gap) -> None:
-        """Keep that something is missing. The same gap twice is one."""
+        """Keep that something is missing. The same gap twice is one; of its size what is known first stays.
+
+        `DataError` where its end is not after its start, or its size is negative.
+        """
         ...
 
     def read(self, market: str, from_ns: int, to_ns: int) -> AsyncIterator[Columns]:

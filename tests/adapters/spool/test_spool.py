@@ -1,6 +1,7 @@
 """Ticks reach their store once and in order, whatever befalls it, and who records never waits."""
 
 import asyncio
+import json
 import os
 import random
 import re
@@ -12,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,7 @@ from hypothesis import strategies as st
 from bmv.adapters.spool import segment
 from bmv.adapters.spool.spool import Spool, merged
 from bmv.ports.errors import DataError, Refused, StorageError, UsageError
+from bmv.ports.market_data import Stamps
 from bmv.ports.storage import Gap, Ticks
 
 QUICK: dict[str, Any] = {"linger_s": 0.01, "spill_s": 0.02, "retry_s": 0.02, "retry_max_s": 0.05}
@@ -672,6 +675,91 @@ def test_a_segment_tells_what_was_written(tmp_path: Path, batch: Batch) -> None:
     assert all(_same(*pair) for pair in zip(segment.read(segment.path_of(tmp_path, 0)), entries, strict=True))
 
 
+def test_a_segment_tells_stamps_and_sizes_of_gaps(tmp_path: Path, batch: Batch) -> None:
+    entries = [
+        batch(0, 3),
+        stamped(batch(3, 2)),
+        Gap("sim/SOL", "one", 1, 2, "overrun", 7, 2**40),
+        stamped(batch(9, 1)),
+    ]
+
+    segment.write(tmp_path, 0, entries)
+
+    assert all(_same(*pair) for pair in zip(segment.read(segment.path_of(tmp_path, 0)), entries, strict=True))
+
+
+def test_a_segment_of_a_program_that_knew_no_stamps_is_read(tmp_path: Path, batch: Batch) -> None:
+    old = batch(5, 2)
+    columns = np.stack(old.columns).astype("<i8").tobytes()
+    told = {"market": "sim/SOL", "source": "one", "epoch": 1, "first_seq": 5, "rows": 2, "from_ns": 1, "to_ns": 9}
+    hole = {"sort": "gap", "market": "sim/SOL", "source": "one", "from_ns": 1, "to_ns": 2, "why": "away"}
+    lines = [{"sort": "ticks", **told, "sha256": sha256(columns).hexdigest()}, hole]
+    head, gap = (
+        sha256(text).hexdigest().encode() + b" " + text + b"\n"
+        for text in (json.dumps(line).encode() for line in lines)
+    )
+    segment.path_of(tmp_path, 0).write_bytes(b"bmv segment 1\n" + head + columns + gap)
+
+    ticks, found = segment.read(segment.path_of(tmp_path, 0))
+
+    assert _same(ticks, old)
+    assert found == Gap("sim/SOL", "one", 1, 2, "away")
+
+
+def test_a_segment_of_a_later_program_is_refused(tmp_path: Path) -> None:
+    segment.path_of(tmp_path, 0).write_bytes(b"bmv segment 3\n")
+
+    with pytest.raises(DataError, match="not a segment of ticks that this program reads"):
+        list(segment.read(segment.path_of(tmp_path, 0)))
+
+
+def test_damaged_rows_leave_a_gap_of_their_number(tmp_path: Path, batch: Batch) -> None:
+    segment.write(tmp_path, 0, [stamped(batch(0, 3))])
+    path = segment.path_of(tmp_path, 0)
+    path.write_bytes(path.read_bytes()[:-1] + b"\xff")
+
+    (gap,) = segment.read(path)
+
+    assert isinstance(gap, Gap)
+    assert (gap.why, gap.rows) == ("damaged on the disk on the way to the store", 3)
+
+
+def test_rows_with_and_without_stamps_are_joined_with_those_that_are_known(batch: Batch) -> None:
+    (joined,) = merged([batch(0, 2), stamped(batch(2, 2)), batch(4, 1)])
+
+    assert isinstance(joined, Ticks)
+    assert joined.stamps is not None
+    assert joined.stamps.slot.tolist() == [0, 0, 2, 3, 0]
+    assert joined.stamps.received_ns.tolist() == [0, 0, 102, 103, 0]
+
+
+def test_rows_that_are_put_in_pieces_keep_their_stamps(tmp_path: Path, batch: Batch) -> None:
+    kept = list[Ticks]()
+
+    class Keeping:
+        append = staticmethod(lambda ticks: _told(kept, ticks))
+        note_gap = append
+
+    async def put() -> None:
+        async with Spool(Keeping(), tmp_path, queue_rows=10, **QUICK) as spool:  # type: ignore[arg-type]  # It only writes.
+            await spool.record(stamped(batch(1, 40)))
+            await spool.flush()
+
+    asyncio.run(put())
+
+    assert [slot for each in kept if each.stamps for slot in each.stamps.slot.tolist()] == list(range(1, 41))
+
+
+async def _told(kept: list[Ticks], ticks: Ticks) -> None:
+    kept.append(ticks)
+
+
+def stamped(ticks: Ticks) -> Ticks:
+    """Give rows their numbers as slots, and a hundred more as times of arrival."""
+    numbers = np.arange(ticks.first_seq, ticks.first_seq + len(ticks.columns.ts_ns))
+    return ticks._replace(stamps=Stamps(numbers, numbers + 100))
+
+
 def test_rows_are_joined_only_where_they_follow_one_another(batch: Batch) -> None:
     entries = [batch(0, 2), batch(0, 1, source="two"), batch(2, 2), batch(5, 1), batch(6, 3, epoch=2), batch(6, 9)]
 
@@ -683,4 +771,7 @@ def test_rows_are_joined_only_where_they_follow_one_another(batch: Batch) -> Non
 def _same(one: Any, other: Any) -> bool:
     if not isinstance(one, Ticks) or not isinstance(other, Ticks):
         return bool(one == other) if isinstance(one, Gap) and isinstance(other, Gap) else False
-    return one[:4] == other[:4] and np.array_equal(np.stack(one.columns), np.stack(other.columns))
+    if (one.stamps is None) != (other.stamps is None):
+        return False
+    pairs = zip((*one.columns, *(one.stamps or ())), (*other.columns, *(other.stamps or ())), strict=True)
+    return one[:4] == other[:4] and all(np.array_equal(*pair) for pair in pairs)

@@ -12,12 +12,13 @@ import polars as pl
 
 from bmv.data.ticks.lake.lake import Day, Lake
 from bmv.data.ticks.lake.live import Live
-from bmv.data.ticks.lake.numbering import refuse_wrong
+from bmv.data.ticks.lake.numbering import refuse_wrong, refuse_wrong_gap
 from bmv.data.ticks.lake.segments import market_in, unsettled
 from bmv.data.ticks.schema import as_told, writable
+from bmv.data.ticks.stamps import stamps_of
 from bmv.ports.errors import BmvError, DataError, StorageError
 from bmv.ports.market import Market
-from bmv.ports.market_data import Columns
+from bmv.ports.market_data import Columns, Stamps
 from bmv.ports.storage import Gap, Ticks
 
 LOOKS = 10  # At what another process changes meanwhile.
@@ -62,9 +63,8 @@ class LakeTicks:
             await self._change(ticks.market, lambda live: live.append(ticks))
 
     async def note_gap(self, gap: Gap) -> None:
-        """Keep that something is missing; the same gap twice is one."""
-        if gap.from_ns >= gap.to_ns:
-            raise DataError(f"a gap from {gap.from_ns} to {gap.to_ns} ns: expected its start before its end")
+        """Keep that something is missing; the same gap twice is one, and of its size what is known first stays."""
+        refuse_wrong_gap(gap)
         await self._change(gap.market, lambda live: live.note_gap(gap))
 
     async def read(self, market: str, from_ns: int, to_ns: int) -> AsyncIterator[Columns]:
@@ -74,18 +74,27 @@ class LakeTicks:
         reader holds nothing; rows that are kept meanwhile are told where they come after what was told already.
         Of a settled day, rows that were imported or merged come where the import put them.
         """
+        async for rows in self._pages(market, from_ns, to_ns):
+            yield as_told(rows)
+
+    async def read_stamped(self, market: str, from_ns: int, to_ns: int) -> AsyncIterator[tuple[Columns, Stamps]]:
+        """Do as `read` does, each batch with the stamps of its rows."""
+        async for rows in self._pages(market, from_ns, to_ns):
+            yield as_told(rows), stamps_of(rows)
+
+    async def gaps(self, market: str, from_ns: int, to_ns: int) -> Sequence[Gap]:
+        """Return the holes that touch `[from_ns, to_ns)`, oldest first."""
+        found = await self._done(self._look, market, lambda live: list(live.gaps.values()))
+        touching = (gap for gap in found if gap.from_ns < to_ns and gap.to_ns > from_ns)
+        return sorted(touching, key=lambda gap: (gap.from_ns, gap.to_ns, gap.source, gap.why))
+
+    async def _pages(self, market: str, from_ns: int, to_ns: int) -> AsyncIterator[pl.DataFrame]:
         start_ns, skip = from_ns, 0
         while len(found := await self._done(self._page, market, start_ns, skip, to_ns)):
             last_ns = int(found["ts_ns"][-1])
             skip = int((found["ts_ns"] == last_ns).sum()) + (skip if last_ns == start_ns else 0)
             start_ns = last_ns
-            yield as_told(found)
-
-    async def gaps(self, market: str, from_ns: int, to_ns: int) -> Sequence[Gap]:
-        """Return the holes that touch `[from_ns, to_ns)`, oldest first."""
-        found = await self._done(self._look, market, lambda live: list(live.gaps))
-        touching = (gap for gap in found if gap.from_ns < to_ns and gap.to_ns > from_ns)
-        return sorted(touching, key=lambda gap: (gap.from_ns, gap.to_ns, gap.source, gap.why))
+            yield found
 
     async def settle(self, before: date | None = None) -> list[Day]:
         """Move what has arrived of the UTC days before `before` into their files, and return those that changed.

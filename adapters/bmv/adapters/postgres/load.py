@@ -22,9 +22,10 @@ from bmv.adapters.postgres.ticks import PostgresTicks
 from bmv.data.files.parquet import readable
 from bmv.data.ticks.contracts import both_terms
 from bmv.data.ticks.lake.lake import DAY_NS, Day, Lake
-from bmv.data.ticks.schema import LAKE, as_told
+from bmv.data.ticks.schema import as_told
+from bmv.data.ticks.stamps import names_in, stamps_of
 from bmv.ports.errors import DataError
-from bmv.ports.market_data import Columns
+from bmv.ports.market_data import Columns, Stamps
 from bmv.ports.storage import Gap, Ticks
 
 BATCH_ROWS = 10_000
@@ -99,10 +100,11 @@ async def _load_day(
         await _remove(store.pool, stream, rows)
         done.replaced += 1
     for first in range(known, manifest.rows, READ_ROWS):
-        columns = _read(day, first)
+        columns, stamps = _read(day, first)
         for start in range(0, len(columns.ts_ns), BATCH_ROWS):
             batch = Columns(*(column[start : start + BATCH_ROWS] for column in columns))
-            await store.append(Ticks(done.market, SOURCE, epoch, first + start, batch))
+            beside = Stamps(*(column[start : start + BATCH_ROWS] for column in stamps))
+            await store.append(Ticks(done.market, SOURCE, epoch, first + start, batch, beside))
             done.new += len(batch.ts_ns)
             progress(len(batch.ts_ns))
     for gap in manifest.gaps:
@@ -132,10 +134,11 @@ def _number(day: Day) -> int:
     return (day.day - date(1970, 1, 1)).days
 
 
-def _read(day: Day, first: int) -> Columns:
+def _read(day: Day, first: int) -> tuple[Columns, Stamps]:
     with readable(day.path):
-        scan = pl.scan_parquet(day.path, glob=False).select(list(LAKE))
-        return as_told(scan.slice(first, READ_ROWS).collect())
+        scan = pl.scan_parquet(day.path, glob=False).select(names_in(day.path))
+        rows = scan.slice(first, READ_ROWS).collect()
+    return as_told(rows), stamps_of(rows)
 
 
 async def _remove(pool: Pool, stream: int, rows: int) -> None:

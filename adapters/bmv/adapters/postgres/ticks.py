@@ -11,9 +11,8 @@ from numpy import int64
 from bmv.adapters.postgres.pool import Connection, Pool
 from bmv.adapters.postgres.wire import Form, Rows, chunks
 from bmv.data.ticks.lake.lake import DAY_NS
-from bmv.data.ticks.lake.numbering import END_NS, refuse_wrong
-from bmv.ports.errors import DataError
-from bmv.ports.market_data import Column, Columns
+from bmv.data.ticks.lake.numbering import END_NS, refuse_wrong, refuse_wrong_gap
+from bmv.ports.market_data import UNSTAMPED, Column, Columns, Stamps
 from bmv.ports.storage import Gap, Ticks
 
 SPAN_NS, SPAN_MAX_NS = 60 * 10**9, 3_600 * 10**9  # How far a batch of a reading looks at first, and at most.
@@ -22,11 +21,16 @@ COPY_ROWS = 10_000  # A COPY of more notices late that its server has gone.
 LENGTHS = dict(zip(Columns._fields, (8, 2, 2, 8, 8, 8, 8, 8, 8), strict=True))
 STAGED = Form({"seq": 8, **LENGTHS})
 STORED = Form({"stream": 4, "batch": 8, "seq": 8, **LENGTHS})
+STAMPS = dict.fromkeys(Stamps._fields, 8)
+STAMPED = Form({**STORED.fields, **STAMPS})
 TYPES = {2: "smallint", 4: "integer", 8: "bigint"}
 
 # A table of the connection's own, in no log and on no disk, empty again after every transaction.
 STAGE = "create temporary table stage ({}) on commit delete rows".format(
-    ", ".join(f"{name} {TYPES[length]} not null" for name, length in STAGED.fields.items())
+    ", ".join(
+        f"{name} {TYPES[length]}{'' if name in STAMPS else ' not null'}"
+        for name, length in {**STAGED.fields, **STAMPS}.items()
+    )
 )
 # Whoever claims numbers of a stream holds it until the end of the transaction; so nobody claims the same at once.
 CLAIM = """
@@ -35,8 +39,15 @@ from (select next_seq from bmv.stream where id = $1 for update) as before
 where id = $1 returning before.next_seq <= $2 as fresh, nextval('bmv.batch') as batch
 """
 KEEP = """
-insert into bmv.tick (stream, batch, seq, ts_ns, kind, side, price, size, bid, bid_size, ask, ask_size)
-select $1, $2, seq, ts_ns, kind, side, price, size, bid, bid_size, ask, ask_size from stage on conflict do nothing
+insert into bmv.tick
+    (stream, batch, seq, ts_ns, kind, side, price, size, bid, bid_size, ask, ask_size, slot, received_ns)
+select $1, $2, seq, ts_ns, kind, side, price, size, bid, bid_size, ask, ask_size, slot, received_ns from stage
+on conflict do nothing
+"""
+NOTE_GAP = """
+insert into bmv.gap (market, source, from_ns, to_ns, why, rows, quanta) values ($1, $2, $3, $4, $5, $6, $7)
+on conflict (market, source, from_ns, to_ns, why) do update
+set rows = coalesce(gap.rows, excluded.rows), quanta = coalesce(gap.quanta, excluded.quanta)
 """
 STREAM = """
 with made as (
@@ -113,13 +124,9 @@ class PostgresTicks:
         await self.pool.run(work, f"keep {len(ticks.columns.ts_ns):,} ticks of {ticks.market}")
 
     async def note_gap(self, gap: Gap) -> None:
-        """Keep that something is missing; the same gap twice is one."""
-        if gap.from_ns >= gap.to_ns:
-            raise DataError(f"a gap from {gap.from_ns} to {gap.to_ns} ns: expected its start before its end")
-        insert = "insert into bmv.gap (market, source, from_ns, to_ns, why) values ($1, $2, $3, $4, $5)"
-        await self.pool.run(
-            lambda c: c.execute(f"{insert} on conflict do nothing", *gap), f"note a gap of {gap.market}"
-        )
+        """Keep that something is missing; the same gap twice is one, and of its size what is known first stays."""
+        refuse_wrong_gap(gap)
+        await self.pool.run(lambda c: c.execute(NOTE_GAP, *gap), f"note a gap of {gap.market}")
 
     async def read(self, market: str, from_ns: int, to_ns: int, source: str | None = None) -> AsyncIterator[Columns]:
         """Yield the rows of `[from_ns, to_ns)`, in order of time, then of their arrival, `read_rows` at most at a time.
@@ -130,6 +137,19 @@ class PostgresTicks:
         Each batch is asked for by itself: a slow reader holds nothing in the database, and a lost connection loses no
         row. Rows that are kept while a reading goes on are told where they come after what was told already.
         """
+        async for rows in self._pages(STORED, market, from_ns, to_ns, source):
+            yield _columns(rows)
+
+    async def read_stamped(
+        self, market: str, from_ns: int, to_ns: int, source: str | None = None
+    ) -> AsyncIterator[tuple[Columns, Stamps]]:
+        """Do as `read` does, each batch with the stamps of its rows."""
+        async for rows in self._pages(STAMPED, market, from_ns, to_ns, source):
+            yield _columns(rows), Stamps(*(rows[name].astype(int64) for name in Stamps._fields))
+
+    async def _pages(
+        self, form: Form, market: str, from_ns: int, to_ns: int, source: str | None
+    ) -> AsyncIterator[Rows]:
         streams, days = await self.pool.run(lambda c: where(c, market, source), f"find {market}")
         span_ns = SPAN_NS
         for day in days:
@@ -137,20 +157,20 @@ class PostgresTicks:
             after = BEFORE_ALL
             while start_ns < stop_ns:
                 end_ns = min(start_ns + span_ns, stop_ns)
-                query = _page(streams, start_ns, end_ns, after, self.read_rows)
-                rows = await self.pool.run(partial(_copied, query=query), f"read {market}")
+                query = _page(form, streams, start_ns, end_ns, after, self.read_rows)
+                rows = await self.pool.run(partial(_copied, form=form, query=query), f"read {market}")
                 full = len(rows) == self.read_rows
                 # A span is right when its rows fill most of a batch: what does not fit is looked through again.
                 span_ns = max(span_ns // 2, 1) if full else min(2 * span_ns, SPAN_MAX_NS)
                 after = Key(*(int(rows[name][-1]) for name in Key._fields)) if full else BEFORE_ALL
                 start_ns = after.ts_ns if full else end_ns
                 if len(rows):
-                    yield Columns(*(rows[name].astype(int64) for name in Columns._fields))
+                    yield rows
 
     async def gaps(self, market: str, from_ns: int, to_ns: int) -> Sequence[Gap]:
         """Return the holes that touch `[from_ns, to_ns)`, oldest first."""
         query = (
-            "select market, source, from_ns, to_ns, why from bmv.gap "
+            "select market, source, from_ns, to_ns, why, rows, quanta from bmv.gap "
             "where market = $1 and from_ns < $3 and to_ns > $2 order by from_ns, to_ns, source, why"
         )
         rows = await self.pool.fetch(f"read the gaps of {market}", query, market, from_ns, to_ns)
@@ -199,21 +219,22 @@ async def _prepare(connection: Connection) -> None:
 
 
 async def _keep(connection: Connection, stream: int, ticks: Ticks) -> None:
-    rows = len(ticks.columns.ts_ns)
+    rows, stamps = len(ticks.columns.ts_ns), _known(ticks.stamps)
+    stored, staged = (Form({**form.fields, **dict.fromkeys(stamps, 8)}) for form in (STORED, STAGED))
     async with connection.transaction():
         claim = await connection.fetchrow(CLAIM, stream, ticks.first_seq, ticks.first_seq + rows)
         if claim is None:
             raise asyncpg.ForeignKeyViolationError("there is no such stream")
         for start in range(0, rows, COPY_ROWS):
             stop = min(start + COPY_ROWS, rows)
-            part = {name: column[start:stop] for name, column in ticks.columns._asdict().items()}
+            part = {name: column[start:stop] for name, column in {**ticks.columns._asdict(), **stamps}.items()}
             part["seq"] = np.arange(ticks.first_seq + start, ticks.first_seq + stop)
             if claim["fresh"]:
-                written = STORED.written({"stream": stream, "batch": claim["batch"], **part})
-                await _copy(connection, "tick", STORED, written, schema_name="bmv")
+                written = stored.written({"stream": stream, "batch": claim["batch"], **part})
+                await _copy(connection, "tick", stored, written, schema_name="bmv")
             else:
                 await connection.execute("truncate stage")
-                await _copy(connection, "stage", STAGED, STAGED.written(part))
+                await _copy(connection, "stage", staged, staged.written(part))
                 await connection.execute(KEEP, stream, claim["batch"])
 
 
@@ -223,21 +244,31 @@ async def _copy(connection: Connection, table: str, form: Form, written: bytes, 
     )
 
 
-def _page(streams: Sequence[int], from_ns: int, to_ns: int, after: Key, rows: int) -> str:
+def _known(stamps: Stamps | None) -> dict[str, Column]:
+    """Return the stamps that some row has; the others stay null."""
+    return {} if stamps is None else {name: each for name, each in stamps._asdict().items() if each.any()}
+
+
+def _columns(rows: Rows) -> Columns:
+    return Columns(*(rows[name].astype(int64) for name in Columns._fields))
+
+
+def _page(form: Form, streams: Sequence[int], from_ns: int, to_ns: int, after: Key, rows: int) -> str:
     # COPY takes no parameters; everything here is a number of ours.
+    names = (f"coalesce({name}, {UNSTAMPED})" if name in STAMPS else name for name in form.names)
     return (
-        f"select {', '.join(STORED.names)} from bmv.tick "
+        f"select {', '.join(names)} from bmv.tick "
         f"where stream = any ('{{{', '.join(map(str, streams))}}}') "
         f"and ts_ns >= {from_ns:d} and ts_ns < {to_ns:d} and (ts_ns, batch, seq) > {tuple(after)} "
         f"order by ts_ns, batch, seq limit {rows:d}"
     )
 
 
-async def _copied(connection: Connection, query: str) -> Rows:
+async def _copied(connection: Connection, form: Form, query: str) -> Rows:
     told = bytearray()
 
     async def hear(chunk: bytes) -> None:
         told.extend(chunk)
 
     await connection.copy_from_query(query, output=hear, format="binary")
-    return STORED.read(told)
+    return form.read(told)

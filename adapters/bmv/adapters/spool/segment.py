@@ -1,8 +1,11 @@
 """Ticks and gaps in a file of their own, until a store takes them: whole or not there, and known to be undamaged.
 
 A segment is a line that says what it is, then entries. An entry is a line of JSON, with the SHA-256 of what follows it,
-then, for ticks, the nine columns one after the other, int64 little-endian. The file is written under another name,
-brought to the disk, and renamed, so that after a crash it is there whole or not at all.
+then, for ticks, their columns one after the other, int64 little-endian: the nine, and behind them slot and time of
+arrival where ticks are stamped. The file is written under another name, brought to the disk, and renamed, so that after
+a crash it is there whole or not at all.
+
+Form 1 knew neither stamps nor sizes of gaps; what an older program left in it is read.
 """
 
 import hashlib
@@ -17,11 +20,13 @@ from numpy import int64
 
 from bmv.data.files.writing import sync_folder
 from bmv.ports.errors import DataError
-from bmv.ports.market_data import Columns
+from bmv.ports.market_data import Columns, Stamps
 from bmv.ports.storage import Gap, Ticks
 
 SUFFIX = ".segment"
-HEAD = b"bmv segment 1\n"
+HEAD = b"bmv segment 2\n"
+HEADS = (b"bmv segment 1\n", HEAD)
+PLAIN, STAMPED = len(Columns._fields), len(Columns._fields) + len(Stamps._fields)  # Columns of an entry.
 Entry = Ticks | Gap  # Of the first never an empty one.
 
 
@@ -61,12 +66,15 @@ def read(path: Path) -> Iterator[Entry]:
     `DataError` where a line is damaged: nobody knows then what comes after it.
     """
     with path.open("rb") as file:
-        if file.readline() != HEAD:
-            raise DataError(f"{path}: not a segment of ticks")
+        if file.readline() not in HEADS:
+            raise DataError(f"{path}: not a segment of ticks that this program reads")
         while line := file.readline():
             try:
                 said = _said(line)
-                yield _ticks(said, file.read(9 * 8 * said.pop("rows"))) if said.pop("sort") == "ticks" else Gap(**said)
+                if said.pop("sort") == "ticks":
+                    yield _ticks(said, file.read(said.get("width", PLAIN) * 8 * said["rows"]))
+                else:
+                    yield Gap(**said)
             except (ValueError, KeyError, TypeError) as error:
                 raise DataError(f"{path}: damaged before byte {file.tell()}: {error}") from None
 
@@ -76,9 +84,10 @@ def _written(entry: Entry) -> Iterator[bytes]:
     if isinstance(entry, Gap):
         yield _line({"sort": "gap", **said})
         return
-    columns = np.stack(said.pop("columns")).astype("<i8").tobytes()
+    parts = [*said.pop("columns"), *(said.pop("stamps") or ())]
+    columns = np.stack(parts).astype("<i8").tobytes()
     times = entry.columns.ts_ns
-    said |= {"rows": len(times), "from_ns": int(times[0]) - 1, "to_ns": int(times[-1]) + 1}
+    said |= {"rows": len(times), "width": len(parts), "from_ns": int(times[0]) - 1, "to_ns": int(times[-1]) + 1}
     yield _line({"sort": "ticks", **said, "sha256": hashlib.sha256(columns).hexdigest()})
     yield columns
 
@@ -99,6 +108,12 @@ def _said(line: bytes) -> dict[str, Any]:
 
 def _ticks(said: dict[str, Any], columns: bytes) -> Entry:
     checksum, from_ns, to_ns = said.pop("sha256"), said.pop("from_ns"), said.pop("to_ns")
+    rows, width = said.pop("rows"), said.pop("width", PLAIN)
+    if width not in (PLAIN, STAMPED):
+        raise ValueError(f"expected {PLAIN} or {STAMPED} columns, found {width}")
     if hashlib.sha256(columns).hexdigest() != checksum:
-        return Gap(said["market"], said["source"], from_ns, to_ns, "damaged on the disk on the way to the store")
-    return Ticks(**said, columns=Columns(*np.frombuffer(columns, "<i8").reshape(9, -1).astype(int64)))
+        why = "damaged on the disk on the way to the store"
+        return Gap(said["market"], said["source"], from_ns, to_ns, why, rows=rows)
+    parts = np.frombuffer(columns, "<i8").reshape(width, -1).astype(int64)
+    stamps = Stamps(*parts[PLAIN:]) if width == STAMPED else None
+    return Ticks(**said, columns=Columns(*parts[:PLAIN]), stamps=stamps)

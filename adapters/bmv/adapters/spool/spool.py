@@ -39,7 +39,7 @@ import numpy as np
 from bmv.adapters.spool import segment
 from bmv.adapters.spool.segment import Entry
 from bmv.ports.errors import DataError, Refused, StorageError, UsageError
-from bmv.ports.market_data import Columns
+from bmv.ports.market_data import UNSTAMPED, Columns, Stamps
 from bmv.ports.storage import Gap, Ticks, TickStore
 
 LOG = logging.getLogger(__name__)
@@ -53,7 +53,8 @@ Done = TypeVar("Done")
 class Loss(NamedTuple):
     """What one recorder of a market put and found no room: rows that follow one another by number, gaps among them.
 
-    `first_seq` and `rows` are those of `epoch`; without rows only gaps found no room, and `epoch` is -1.
+    `first_seq` and `rows` are those of `epoch`; without rows only gaps found no room, and `epoch` is -1. `gaps` found
+    no room either way, so that nobody can say how many rows are missing in all.
     """
 
     from_ns: int
@@ -62,6 +63,7 @@ class Loss(NamedTuple):
     first_seq: int
     rows: int
     why: str
+    gaps: int = 0
 
 
 class Spill(NamedTuple):
@@ -80,7 +82,8 @@ class Spool:
         store: Where they go.
         folder: Where they wait when the store is away; on a local disk, one spool's alone. What an earlier process left
             there goes to the store first.
-        queue_rows: Most rows in memory (72 bytes each), 2 at least: enough for as long as a segment takes to write.
+        queue_rows: Most rows in memory (72 bytes each, stamped 88), 2 at least: enough for as long as a segment takes
+            to write.
         spill_bytes: Most bytes of segments on the disk.
         linger_s: How long rows wait for company before they are sent.
         spill_s: How long rows wait in memory while the store is away; what a killed process loses. A disk that refused
@@ -301,8 +304,8 @@ class Spool:
                 LOG.error("the store refuses: %s", error)
                 if isinstance(each, Ticks):
                     times = each.columns.ts_ns
-                    gap = Gap(each.market, each.source, int(times.min()) - 1, int(times.max()) + 1, f"refused: {error}")
-                    await self.store.note_gap(gap)
+                    ends = int(times.min()) - 1, int(times.max()) + 1
+                    await self.store.note_gap(Gap(each.market, each.source, *ends, f"refused: {error}", len(times)))
 
     async def _keep_always(self) -> None:
         """Be the keeper."""
@@ -443,13 +446,14 @@ class Spool:
 
     def _lost(self, entry: Entry) -> Loss:
         if isinstance(entry, Gap):
-            return Loss(entry.from_ns, entry.to_ns, -1, 0, 0, entry.why)
+            return Loss(entry.from_ns, entry.to_ns, -1, 0, 0, entry.why, gaps=1)
         times, rows = entry.columns.ts_ns, _rows(entry)
         return Loss(int(times.min()) - 1, int(times.max()) + 1, entry.epoch, entry.first_seq, rows, str(self.full))
 
     def _end_loss(self, stream: tuple[str, str]) -> None:
         if loss := self._losses.pop(stream, None):
-            self._append(Gap(*stream, loss.from_ns, loss.to_ns, _why(loss)))
+            rows = None if loss.gaps else loss.rows
+            self._append(Gap(*stream, loss.from_ns, loss.to_ns, _why(loss), rows))
 
     def _refuse_closed(self) -> None:
         if self._disk is None:
@@ -510,7 +514,16 @@ def _follows(before: Ticks, after: Ticks) -> bool:
 def _joined(run: Sequence[Ticks]) -> Ticks:
     if len(run) == 1:
         return run[0]
-    return run[0]._replace(columns=Columns(*map(np.concatenate, zip(*(each.columns for each in run), strict=True))))
+    columns = Columns(*map(np.concatenate, zip(*(each.columns for each in run), strict=True)))
+    if all(each.stamps is None for each in run):
+        return run[0]._replace(columns=columns)
+    stamps = Stamps(*map(np.concatenate, zip(*map(_stamps, run), strict=True)))
+    return run[0]._replace(columns=columns, stamps=stamps)
+
+
+def _stamps(ticks: Ticks) -> Stamps:
+    nothing = np.full(_rows(ticks), UNSTAMPED, np.int64)
+    return ticks.stamps or Stamps(nothing, nothing)
 
 
 def _length(run: Sequence[Ticks]) -> int:
@@ -530,7 +543,8 @@ def _parts(ticks: Ticks, most_rows: int) -> Iterator[Ticks]:
     """Yield `ticks` in pieces that memory can hold; none for no rows."""
     for at in range(0, _rows(ticks), max(1, most_rows)):
         columns = Columns(*(column[at : at + max(1, most_rows)] for column in ticks.columns))
-        yield ticks._replace(first_seq=ticks.first_seq + at, columns=columns)
+        stamps = ticks.stamps and Stamps(*(column[at : at + max(1, most_rows)] for column in ticks.stamps))
+        yield ticks._replace(first_seq=ticks.first_seq + at, columns=columns, stamps=stamps)
 
 
 def _goes_on(before: Loss, lost: Loss) -> bool:
@@ -541,7 +555,7 @@ def _one(before: Loss, lost: Loss) -> Loss:
     """Join two losses of one recorder, one of which may have no rows."""
     told = lost if lost.rows and not before.rows else before
     from_ns, to_ns = min(before.from_ns, lost.from_ns), max(before.to_ns, lost.to_ns)
-    return told._replace(from_ns=from_ns, to_ns=to_ns, rows=before.rows + lost.rows)
+    return told._replace(from_ns=from_ns, to_ns=to_ns, rows=before.rows + lost.rows, gaps=before.gaps + lost.gaps)
 
 
 def _why(loss: Loss) -> str:

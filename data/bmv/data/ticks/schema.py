@@ -5,7 +5,7 @@ The other form, of floats, is what recorders of other people write (`ts`, prices
 """
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import date
 from decimal import Decimal
@@ -20,7 +20,7 @@ from bmv.data.files.path import is_url
 from bmv.data.files.writing import sync, sync_folder
 from bmv.ports.errors import DataError, StorageError, UsageError
 from bmv.ports.market import Market
-from bmv.ports.market_data import Columns
+from bmv.ports.market_data import UNSTAMPED, Columns
 from bmv.ports.messages import UNRECORDED, Kind
 
 VERSION = "1"
@@ -38,6 +38,10 @@ LAKE = {
     "ask_size": "lots; null when not recorded",
 }
 LAKE_SCHEMA = pl.Schema(dict.fromkeys(LAKE, pl.Int64()))
+STAMPS = {  # After the columns of `LAKE`, each only in files of which some row has it.
+    "slot": "slot of the chain that the row is of, null when not known",
+    "received_ns": "nanoseconds since 1970 UTC at which the row reached its recorder, null when not known",
+}
 
 FLOATS = {
     "ts": "int64 nanoseconds since 1970 UTC",
@@ -182,9 +186,14 @@ def frames(batches: Iterable[Columns]) -> Iterator[pl.DataFrame]:
 
 
 def at_rest(told: pl.DataFrame) -> pl.DataFrame:
-    """Turn rows as they are told into rows as they rest: what does not belong to a kind, or is absent, is null."""
+    """Turn rows as they are told into rows as they rest: what does not belong to a kind, or is absent, is null.
+
+    Stamps go with them where `told` has any.
+    """
     prints, books = pl.col("kind") != Kind.QUOTE, pl.col("kind") != Kind.TRADE
-    return told.select(pl.col(name).cast(pl.Int64) for name in LAKE).with_columns(
+    stamps = [name for name in STAMPS if name in told.columns]
+    return told.select(pl.col(name).cast(pl.Int64) for name in (*LAKE, *stamps)).with_columns(
+        *(pl.when(pl.col(name) > UNSTAMPED).then(pl.col(name)) for name in stamps),
         *(pl.when(prints).then(pl.col(name)) for name in ("side", "price", "size")),
         *(pl.when(books & (pl.col(name) != 0)).then(pl.col(name)) for name in ("bid", "ask")),
         *(
@@ -210,10 +219,11 @@ def as_told(resting: pl.DataFrame) -> Columns:
     return Columns(*(told[name].to_numpy(writable=True) for name in Columns._fields))
 
 
-def streamed(source: Iterator[pl.DataFrame]) -> pl.LazyFrame:
-    """Return frames that are made one after the other as rows to be written."""
+def streamed(source: Iterator[pl.DataFrame], stamps: Sequence[str] = ()) -> pl.LazyFrame:
+    """Return frames that are made one after the other as rows to be written; each has `stamps` beside its columns."""
     # Nothing is pushed down into the source: the sink takes every column and every row.
-    return register_io_source(lambda columns, predicate, rows, batch: source, schema=LAKE_SCHEMA)
+    schema = pl.Schema({**LAKE_SCHEMA, **dict.fromkeys(stamps, pl.Int64())})
+    return register_io_source(lambda columns, predicate, rows, batch: source, schema=schema)
 
 
 def market_of(path: Path) -> Market:

@@ -27,7 +27,7 @@ from bmv.data.files.writing import sync_folder
 from bmv.data.ticks.contracts import both_terms, terms_in
 from bmv.data.ticks.lake.merge import NO_IDS, Ids, Print, merged
 from bmv.data.ticks.lake.placing import Draft, Placing, placing
-from bmv.data.ticks.lake.stage import SLICE_ROWS, Part, part_of, spans, within
+from bmv.data.ticks.lake.stage import SLICE_ROWS, Part, part_of, spans, stamps_in, within
 from bmv.data.ticks.quality import Gap
 from bmv.data.ticks.schema import (
     LAKE,
@@ -42,6 +42,7 @@ from bmv.data.ticks.schema import (
     words_of,
     writable,
 )
+from bmv.data.ticks.stamps import bare, with_stamps
 from bmv.data.ticks.tally import Tally
 from bmv.ports.errors import DataError, StorageError
 from bmv.ports.market import Market
@@ -204,8 +205,11 @@ class Lake:
                 made["bmv.source"] = makers
             if both := {ts: {**known.get(ts, {}), **ids.get(ts, {})} for ts in sorted({*known, *ids})}:
                 made[IDS] = json.dumps([[ts, one, *row[1:]] for ts, each in both.items() for one, row in each.items()])
-            frames = [part for part, _ in whole] if whole else None
-            table = frames[0].lazy() if frames else streamed(part for part, _ in slices())
+            frames = [bare(part) for part, _ in whole] if whole else None
+            stamps = stamps_in([*old, *new])
+            table = (
+                frames[0].lazy() if frames else streamed((with_stamps(part, stamps) for part, _ in slices()), stamps)
+            )
             with nullcontext(waiting) if waiting is not None else placing() as drafts:
                 drafts.add(_draft(day, table, words_of(market, made), frames))
         return fresh

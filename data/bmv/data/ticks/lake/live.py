@@ -47,6 +47,7 @@ from bmv.data.ticks.lake.numbering import lacking
 from bmv.data.ticks.lake.segments import (
     FOLDER,
     RECORDED,
+    Gaps,
     Known,
     Segment,
     add_gap,
@@ -54,6 +55,7 @@ from bmv.data.ticks.lake.segments import (
     gaps_in,
     holds,
     known_in,
+    learn,
     link_recorded,
     listed,
     listing,
@@ -63,10 +65,12 @@ from bmv.data.ticks.lake.segments import (
     settled_in,
     sources_of,
     union,
+    words_of_gap,
     write,
     write_known,
 )
-from bmv.data.ticks.schema import LAKE, LAKE_SCHEMA, at_rest, writable, write_rows
+from bmv.data.ticks.schema import LAKE_SCHEMA, writable, write_rows
+from bmv.data.ticks.stamps import bare, names_in, resting, together
 from bmv.ports.errors import BmvError, DataError
 from bmv.ports.market import Market
 from bmv.ports.storage import Gap, Ticks
@@ -92,7 +96,7 @@ class Live:
         self.folder = lake.place(self.venue, self.symbol, date.min).path.parent / FOLDER
         self.segments: list[Segment] = []  # In order of arrival.
         self.known: Known = {}
-        self.gaps: list[Gap] = []
+        self.gaps: Gaps = {}
         self.next = 0  # Number of the next arrival.
         self._settled: dict[int, tuple[int, Known]] = {}  # By day: the last arrival that its file has, and numbers.
 
@@ -124,7 +128,7 @@ class Live:
         fresh = lacking(self.known.get(stream, []), ticks.first_seq, ticks.first_seq + count)
         if not fresh:
             return
-        rows = at_rest(pl.DataFrame(ticks.columns._asdict(), schema=LAKE_SCHEMA))
+        rows = resting(ticks)
         rows = pl.concat([rows.slice(first - ticks.first_seq, stop - first) for first, stop in fresh])
         self._write(self.next, self.next, rows, {stream: fresh})
         small = self._small()
@@ -132,12 +136,12 @@ class Live:
             self._compact(small)
 
     def note_gap(self, gap: Gap) -> None:
-        """Keep a hole, durably when this returns; the same one twice is one."""
-        if gap in self.gaps:
+        """Keep a hole, durably when this returns; the same one twice is one, and may tell more of its size."""
+        if not learn(after := dict(self.gaps), gap):
             return
         self._make_folder()
         add_gap(self.folder, gap)
-        self.gaps.append(gap)
+        self.gaps = after
 
     def page(self, start_ns: int, skip: int, end_ns: int, rows: int) -> pl.DataFrame:
         """Return the next rows of `[start_ns, end_ns)`, `rows` at most, after `skip` of those at `start_ns` itself.
@@ -200,7 +204,7 @@ class Live:
         if not segments:
             return False
         day = self._day(number)
-        fresh = pl.concat(self._rows(segment, number) for segment in segments).sort("ts_ns", maintain_order=True)
+        fresh = together(self._rows(segment, number) for segment in segments).sort("ts_ns", maintain_order=True)
         whole, recorded, sources, kept = fresh, None, list[Mapping[str, Any]](), dict[str, str]()
         refuse_nowhere(day.path)
         if day.path.exists():
@@ -208,13 +212,13 @@ class Live:
             whole, recorded = self._together(day, old, sources, fresh)
         last = segments[-1].last
         source = {"recorded": listing(union(each.known for each in segments)), "rows": len(fresh), "settled": last}
-        source["gaps"] = [gap._asdict() for gap in self.gaps if _touches(gap, number)]
+        source["gaps"] = [words_of_gap(gap) for gap in self.gaps.values() if _touches(gap, number)]
         sources = [*sources, source]
         beside = recorded_path(self.folder, day, last)
         if recorded is not None:
-            write_rows(beside, recorded.lazy(), self.market, {"bmv.sources": json.dumps(_ours(sources))})
+            write_rows(beside, bare(recorded).lazy(), self.market, {"bmv.sources": json.dumps(_ours(sources))})
         words = kept | {"bmv.venue": day.venue, "bmv.sources": json.dumps(sources)}
-        write_rows(day.path, whole.lazy(), self.market, words)
+        write_rows(day.path, bare(whole).lazy(), self.market, words)
         self._settled.pop(number, None)
         if len(_ours(sources)) == len(sources):
             link_recorded(day.path, beside)
@@ -250,7 +254,7 @@ class Live:
         with readable(day.path):
             words = pl.read_parquet_metadata(day.path)
             kept = {key: words[key] for key in ("bmv.source", IDS) if key in words} | terms_in(words)
-            return pl.read_parquet(day.path, columns=list(LAKE), glob=False), sources_of(day.path), kept
+            return pl.read_parquet(day.path, columns=names_in(day.path), glob=False), sources_of(day.path), kept
 
     def _head(self, number: int, from_ns: int, to_ns: int, rows: int) -> pl.DataFrame:
         """Return the first `rows` rows that a day has in `[from_ns, to_ns)`, by time and then arrival."""
@@ -268,7 +272,7 @@ class Live:
         if not parts:
             return pl.DataFrame(schema=LAKE_SCHEMA)
         parts.sort(key=lambda part: part[0])
-        return pl.concat(part for _, part in parts).sort("ts_ns", maintain_order=True).head(rows)
+        return together(part for _, part in parts).sort("ts_ns", maintain_order=True).head(rows)
 
     def _small(self) -> list[Segment]:
         """Return the small segments at the end of the row."""
@@ -282,7 +286,7 @@ class Live:
     def _compact(self, small: Sequence[Segment]) -> None:
         """Make one segment of some that follow one another; rows that are settled already stay behind."""
         parts = [self._rows(each, day) for each in small for day in each.days if self._unsettled(each, day)]
-        rows = pl.concat([pl.DataFrame(schema=LAKE_SCHEMA), *parts]).sort("ts_ns", maintain_order=True)
+        rows = together([pl.DataFrame(schema=LAKE_SCHEMA), *parts]).sort("ts_ns", maintain_order=True)
         self.segments = self.segments[: -len(small)]
         self._write(small[0].first, small[-1].last, rows, union(each.known for each in small))
         for segment in small:
@@ -290,7 +294,7 @@ class Live:
 
     def _write(self, first: int, last: int, rows: pl.DataFrame, known: Known) -> None:
         self._make_folder()
-        segment = write(self.folder, (first, last), rows, known, self.name, self.market)
+        segment = write(self.folder, (first, last), bare(rows), known, self.name, self.market)
         self.segments.append(segment)
         self._know(known)
         self.next = max(self.next, last + 1)
@@ -347,7 +351,7 @@ def _ours(sources: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:  # A
 
 
 def _in_order(old: pl.DataFrame, fresh: pl.DataFrame) -> pl.DataFrame:
-    return pl.concat([old, fresh]).sort("ts_ns", maintain_order=True)
+    return together([old, fresh]).sort("ts_ns", maintain_order=True)
 
 
 def _touches(gap: Gap, number: int) -> bool:

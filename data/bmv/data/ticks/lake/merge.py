@@ -1,11 +1,13 @@
 """Two records of one stretch of time into one: what both have is kept once, what either has is kept.
 
-Rows are told apart by all their columns and by how many equal ones came before: two equal prints in one record are two
-prints, the same two in another record are the same two.
+Rows are told apart by the nine columns of the lake and by how many equal ones came before: two equal prints in one
+record are two prints, the same two in another record are the same two.
 
 Where a record is cut within an instant, that rule would take the equal prints of its second part for those of the
 first. So the ids that venues give their trades are kept for the first and the last time of each file, where it may be
 cut (:class:`Ends`), and prints of other ids are other prints. Of files without ids the rule above is all there is.
+
+Stamps tell no rows apart. Of a row that both records have, those of the record that was there first stay.
 """
 
 from collections import Counter
@@ -15,6 +17,7 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from bmv.data.ticks.schema import LAKE, LAKE_SCHEMA
+from bmv.data.ticks.stamps import stamps_among, together
 from bmv.ports.messages import Kind
 
 _COLUMNS = list(LAKE)
@@ -75,15 +78,15 @@ def merged(old: pl.DataFrame, new: pl.DataFrame, known: Ids = NO_IDS, ids: Ids =
         return new, len(new)
     fresh = _only_new(old, new)
     if more := list(_other_prints(old, new, known, ids)):
-        others = pl.DataFrame(more, schema=LAKE_SCHEMA, orient="row")
-        fresh = pl.concat([fresh, others]).sort("ts_ns", maintain_order=True)
+        others = _stamped(pl.DataFrame(more, schema=LAKE_SCHEMA, orient="row"), new)
+        fresh = together([fresh, others]).sort("ts_ns", maintain_order=True)
     if not len(fresh):
         return old, 0
     met = pl.col("ts_ns").is_in(old["ts_ns"].implode())
     rank = pl.when(~met).then(1).when(pl.col("kind") == Kind.TRADE).then(0).otherwise(2)
     rank = pl.when(pl.col("ts_ns").is_in(_goes_on(old, new, known, ids))).then(2).otherwise(rank)
     parts = [old.with_columns(rank=pl.lit(1, pl.Int32)), fresh.with_columns(rank=rank.cast(pl.Int32))]
-    whole = pl.concat(parts).sort("ts_ns", "rank", maintain_order=True).drop("rank")
+    whole = together(parts).sort("ts_ns", "rank", maintain_order=True).drop("rank")
     return whole, len(fresh)
 
 
@@ -97,7 +100,7 @@ def _other_prints(old: pl.DataFrame, new: pl.DataFrame, known: Ids, ids: Ids) ->
         theirs = ids.get(ts, {})
         if not theirs:
             continue
-        there, here = (Counter(rows.filter(pl.col("ts_ns") == ts).iter_rows()) for rows in (old, new))
+        there, here = (Counter(rows.filter(pl.col("ts_ns") == ts).select(_COLUMNS).iter_rows()) for rows in (old, new))
         kept, same = Counter(ours.values()), Counter(row for one, row in theirs.items() if ours.get(one) == row)
         for row, count in Counter(theirs.values()).items():
             unnamed = max(0, there[row] - kept[row])
@@ -119,11 +122,22 @@ def _only_new(old: pl.DataFrame, new: pl.DataFrame) -> pl.DataFrame:
         return new
     common = pl.col("ts_ns").is_between(max(old["ts_ns"][0], new["ts_ns"][0]), min(old["ts_ns"][-1], new["ts_ns"][-1]))
     ours, theirs = old.filter(common), new.filter(common)
-    if ours.equals(theirs):
+    if ours.select(_COLUMNS).equals(theirs.select(_COLUMNS)):
         return new.filter(~common)
     number = pl.int_range(pl.len()).over(_COLUMNS).alias("number")
     lacking = theirs.with_columns(number).join(
-        ours.with_columns(number), on=[*_COLUMNS, "number"], how="anti", nulls_equal=True, maintain_order="left"
+        ours.select(*_COLUMNS, number), on=[*_COLUMNS, "number"], how="anti", nulls_equal=True, maintain_order="left"
     )
     outside = new.filter(~common)
-    return pl.concat([outside, lacking.select(_COLUMNS)]).sort("ts_ns", maintain_order=True)
+    return pl.concat([outside, lacking.drop("number")]).sort("ts_ns", maintain_order=True)
+
+
+def _stamped(prints: pl.DataFrame, new: pl.DataFrame) -> pl.DataFrame:
+    """Return prints with the stamps that the last rows of `new` have that equal them."""
+    if not stamps_among(new.columns):
+        return prints
+    first, last = (pl.int_range(pl.len()), pl.int_range(pl.len()).reverse())
+    there = new.filter(pl.col("ts_ns").is_in(prints["ts_ns"].implode())).with_columns(number=last.over(_COLUMNS))
+    numbered = prints.with_columns(number=first.over(_COLUMNS))
+    on = [*_COLUMNS, "number"]
+    return numbered.join(there, on=on, how="left", nulls_equal=True, maintain_order="left").drop("number")

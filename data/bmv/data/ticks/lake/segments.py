@@ -16,7 +16,8 @@ from bmv.data.files.parquet import readable
 from bmv.data.files.writing import sync_folder
 from bmv.data.ticks.lake.lake import DAY_NS, Day, Lake
 from bmv.data.ticks.lake.numbering import Runs, joined, lacking
-from bmv.data.ticks.schema import LAKE, replacing, writable, write_rows
+from bmv.data.ticks.schema import replacing, writable, write_rows
+from bmv.data.ticks.stamps import names_in
 from bmv.ports.errors import DataError
 from bmv.ports.market import Market
 from bmv.ports.storage import Gap
@@ -29,6 +30,7 @@ KNOWN_FORM = (
 )
 Stream = tuple[str, int]  # Recorder and epoch.
 Known = dict[Stream, Runs]  # Numbers of rows.
+Gaps = dict[tuple[str, str, int, int, str], Gap]  # By what makes each the one it is, in the order of their arrival.
 
 
 class Segment(NamedTuple):
@@ -138,7 +140,7 @@ def first_rows(path: Path, from_ns: int, to_ns: int, rows: int) -> pl.DataFrame:
     times = pl.col("ts_ns")
     with readable(path):
         scan = pl.scan_parquet(path, glob=False).filter((times >= from_ns) & (times < to_ns))
-        return scan.head(rows).select(list(LAKE)).collect()
+        return scan.head(rows).select(names_in(path)).collect()
 
 
 def write_known(folder: Path, following: int, known: Known) -> None:
@@ -175,7 +177,7 @@ def add_gap(folder: Path, gap: Gap) -> None:
     with writable(path), path.open("ab") as file:
         size = file.tell()
         try:
-            file.write(json.dumps(gap._asdict()).encode() + b"\n")
+            file.write(json.dumps(words_of_gap(gap)).encode() + b"\n")
             file.flush()
             os.fsync(file.fileno())
             sync_folder(folder)
@@ -185,28 +187,62 @@ def add_gap(folder: Path, gap: Gap) -> None:
             raise
 
 
-def gaps_in(folder: Path, cut: bool) -> list[Gap]:
+def gaps_in(folder: Path, cut: bool) -> Gaps:
     """Return the holes that were noted; the half line of a killed writer is none, and goes if `cut`."""
     path = folder / GAPS
     try:
         told = path.read_bytes()
     except FileNotFoundError:
-        return []
+        return {}
     whole = told.rfind(b"\n") + 1
     if cut and whole < len(told):
         with writable(path):
             os.truncate(path, whole)
     try:
-        return [_gap(json.loads(line)) for line in told[:whole].splitlines()]
+        found: Gaps = {}
+        for line in told[:whole].splitlines():
+            learn(found, _gap(json.loads(line)))
+        return found
     except (ValueError, TypeError) as error:
         raise DataError(f"{path}: a line is not a gap: {error}") from error
 
 
 def _gap(told: Any) -> Gap:  # Any: it is JSON.
     gap = Gap(**told)
-    if [type(value) for value in gap] != [str, str, int, int, str]:
-        raise TypeError(f"{told}: expected market, source and why as texts, from_ns and to_ns as whole numbers")
+    sizes = {type(value) for value in (gap.rows, gap.quanta)}
+    if [type(value) for value in gap[:5]] != [str, str, int, int, str] or not sizes <= {int, type(None)}:
+        raise TypeError(
+            f"{told}: expected market, source and why as texts, from_ns and to_ns as whole numbers, and rows and "
+            "quanta as such or not at all"
+        )
     return gap
+
+
+def learn(gaps: Gaps, gap: Gap) -> bool:
+    """Put a gap among others, or what it tells of the size of one that is there; tell whether it was news.
+
+    >>> gaps = {}
+    >>> [learn(gaps, Gap("sim/SOL", "one", 1, 9, "away", *size)) for size in [(3,), (4,), (None, 7)]]
+    [True, False, True]
+    >>> [(gap.rows, gap.quanta) for gap in gaps.values()]
+    [(3, 7)]
+    """
+    known = gaps.get(gap[:5])
+    after = (
+        gap
+        if known is None
+        else known._replace(
+            rows=gap.rows if known.rows is None else known.rows,
+            quanta=gap.quanta if known.quanta is None else known.quanta,
+        )
+    )
+    gaps[gap[:5]] = after
+    return after != known
+
+
+def words_of_gap(gap: Gap) -> dict[str, Any]:  # Any: it becomes JSON.
+    """Return a gap as JSON has it: what is not known of its size is not said."""
+    return {name: value for name, value in gap._asdict().items() if value is not None}
 
 
 def recorded_path(folder: Path, day: Day, settled: int) -> Path:
@@ -219,7 +255,7 @@ def recorded_rows(path: Path, sources: Sequence[Mapping[str, Any]]) -> pl.DataFr
     if not path.exists() or sources_of(path) != list(sources):
         return None
     with readable(path):
-        return pl.read_parquet(path, columns=list(LAKE), glob=False)
+        return pl.read_parquet(path, columns=names_in(path), glob=False)
 
 
 def link_recorded(day: Path, path: Path) -> None:

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from bmv.data.files.limits import GB, in_words
 from bmv.data.files.parquet import readable
-from bmv.data.ticks.schema import LAKE, writable
+from bmv.data.ticks.schema import writable
+from bmv.data.ticks.stamps import names_in, stamps_among, together
 from bmv.ports.errors import DataError, StorageError
 
 ROWS_HELD = 1_500_000  # In memory: 0.1 GB.
@@ -73,8 +74,21 @@ def kept(part: Part, columns: Sequence[str] | None = None) -> pl.DataFrame:
         return part.rows if columns is None else part.rows.select(columns)
     if part.rows.suffix == ".parquet":
         with readable(part.rows):
-            return pl.read_parquet(part.rows, columns=list(columns or LAKE), glob=False)
+            return pl.read_parquet(part.rows, columns=list(columns or names_in(part.rows)), glob=False)
     return pl.read_ipc(part.rows, columns=None if columns is None else list(columns))
+
+
+def stamps_in(parts: Sequence[Part]) -> list[str]:
+    """Return which stamps rows of any of the parts have."""
+    return stamps_among(name for part in parts for name in _names(part))
+
+
+def _names(part: Part) -> Sequence[str]:
+    if isinstance(part.rows, pl.DataFrame):
+        return part.rows.columns
+    if part.rows.suffix == ".parquet":
+        return names_in(part.rows)
+    return list(pl.read_ipc_schema(part.rows))
 
 
 def in_order(parts: Sequence[Part], most: int = SLICE_ROWS) -> Iterator[pl.DataFrame]:
@@ -86,14 +100,14 @@ def in_order(parts: Sequence[Part], most: int = SLICE_ROWS) -> Iterator[pl.DataF
 def within(parts: Sequence[Part], first: int, stop: int) -> pl.DataFrame:
     """Return the rows of parts with times in `[first, stop)`, in order of time."""
     found = [_cut(part, first, stop) for part in parts if _meets(part, first, stop)]
-    rows = pl.concat(found) if found else kept(parts[0])[:0]
+    rows = together(found) if found else kept(parts[0])[:0]
     return rows if rows["ts_ns"].is_sorted() else rows.sort("ts_ns", maintain_order=True)
 
 
 def _cut(part: Part, first: int, stop: int) -> pl.DataFrame:
     if isinstance(part.rows, Path) and part.rows.suffix == ".parquet":
         with readable(part.rows):
-            scan = pl.scan_parquet(part.rows, glob=False).select(list(LAKE))
+            scan = pl.scan_parquet(part.rows, glob=False).select(names_in(part.rows))
             return scan.filter((pl.col("ts_ns") >= first) & (pl.col("ts_ns") < stop)).collect()
     rows = kept(part)
     if first <= part.first_ns and part.last_ns < stop:
