@@ -388,6 +388,9 @@ class Live(Section):
     """Trading for real, and on paper. Not read by a backtest."""
 
     endpoints: list[str] = key("RPC endpoints, most trusted first.", [])
+    send_endpoints: list[str] = key(
+        "Endpoints that transactions are sent to, and nothing is read from; where none is given, all of endpoints.", []
+    )
     websocket: str | None = key("Websocket endpoint; made from the first RPC endpoint if absent.", None, min_length=1)
     wallet: str | None = key("Path of the key file; its content never stands here.", None, min_length=1)
     priority_fee_cap: int = key(

@@ -8,3 +8,7 @@ class Malformed(BmvError):
 
     Every decoder of this room raises it and nothing else, whatever the bytes; what it returns instead can be relied on.
     """
+
+
+class CutOff(Malformed):
+    """A node keeps only so much of what a transaction logged, and this one logged more: the rest is unknown."""

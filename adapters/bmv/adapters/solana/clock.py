@@ -5,6 +5,7 @@ from solders.pubkey import Pubkey
 
 CLOCK = Pubkey.from_string("SysvarC1ock11111111111111111111111111111111")
 SYSVARS = Pubkey.from_string("Sysvar1111111111111111111111111111111111111")
+LAST_RESTART = Pubkey.from_string("SysvarLastRestartS1ot1111111111111111111111")  # Changes when a cluster restarts.
 CLOCK_BYTES, TIMESTAMP_AT = 40, 32
 
 

@@ -30,3 +30,17 @@ class NodeError(EndpointError):
 
 class Lagging(NodeError):
     """The node has not reached the slot that was asked for as the least."""
+
+
+class RateLimited(EndpointError):
+    """The endpoint refuses for too many requests; the call was not done.
+
+    Args:
+        endpoint: Which one, as it may be shown.
+        retry_after_s: When it may be asked again, if it says so.
+    """
+
+    def __init__(self, endpoint: str, retry_after_s: float | None) -> None:
+        again = "" if retry_after_s is None else f"; it may be asked again in {retry_after_s:g} s"
+        super().__init__(f"{endpoint}: refuses for too many requests{again}")
+        self.retry_after_s = retry_after_s

@@ -4,11 +4,15 @@ Source: the loaders of Agave. A program of the upgradeable loader names its Prog
 slot of the last deployment, perhaps an authority, and from byte 45 on the code.
 """
 
+from base64 import b64decode
 from dataclasses import dataclass
 from hashlib import sha256
 
 from solders.account import Account
 from solders.pubkey import Pubkey
+
+from bmv.adapters.solana.errors import EndpointError
+from bmv.adapters.solana.rpc import CONFIRMED, Rpc
 
 UPGRADEABLE = Pubkey.from_string("BPFLoaderUpgradeab1e11111111111111111111111")
 FINAL = (  # Loaders whose programs nobody can change; the code is the account itself.
@@ -69,6 +73,17 @@ def read_deployment(program: Account | None, code: Account | None) -> Deployment
         code_sha256=digest,
         code_bytes=size,
     )
+
+
+async def read_deployment_slot(rpc: Rpc, code: Pubkey) -> int | None:
+    """Return when the program whose code lies at `code` was last deployed, None where the node does not say."""
+    part = {"encoding": "base64", "commitment": CONFIRMED, "dataSlice": {"offset": 0, "length": CODE_AT}}
+    try:
+        value = (await rpc.call("getAccountInfo", str(code), part))["value"]
+        data = b64decode(value["data"][0], validate=True)
+    except (EndpointError, KeyError, TypeError, ValueError):
+        return None
+    return int.from_bytes(data[4:12], "little") if len(data) == CODE_AT and _tag(data) == PROGRAM_DATA else None
 
 
 def _tag(data: bytes) -> int:

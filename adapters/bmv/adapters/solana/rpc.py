@@ -1,6 +1,7 @@
 """A client of one RPC endpoint that reads: JSON-RPC over HTTP, every failure a declared error."""
 
 import json
+import time
 from collections.abc import Sequence
 from itertools import count
 from urllib.parse import urlsplit
@@ -9,13 +10,15 @@ import httpx
 from solders.pubkey import Pubkey
 
 from bmv.adapters.solana.accounts import ENCODING, Snapshot, read_account
-from bmv.adapters.solana.errors import MIN_CONTEXT_SLOT, EndpointError, Json, Lagging, NodeError
+from bmv.adapters.solana.errors import MIN_CONTEXT_SLOT, EndpointError, Json, Lagging, NodeError, RateLimited
+from bmv.adapters.solana.health import Health
 from bmv.ports.errors import ConfigError
 
 TIMEOUT_S = 20.0
 ANSWER_BYTES_MAX = 64 << 20  # A program's code of 10 MiB in base64, several times over.
 ACCOUNTS_MAX = 100  # In one call.
-CONFIRMED = "confirmed"
+PROCESSED, CONFIRMED, FINALIZED = "processed", "confirmed", "finalized"
+TOO_MANY = (429, -32429)  # Codes of JSON-RPC by which providers say what HTTP says by 429.
 
 
 def shown(url: str) -> str:
@@ -42,9 +45,16 @@ class Rpc:
         client: Carries the calls; closed by whoever made it.
         url: The endpoint's; never shown as a whole.
         answer_bytes_max: A longer answer is not read to its end.
+        health: Learns how the endpoint does.
     """
 
-    def __init__(self, client: httpx.AsyncClient, url: str, answer_bytes_max: int = ANSWER_BYTES_MAX) -> None:
+    def __init__(
+        self,
+        client: httpx.AsyncClient,
+        url: str,
+        answer_bytes_max: int = ANSWER_BYTES_MAX,
+        health: Health | None = None,
+    ) -> None:
         try:
             parts = urlsplit(url)
             known = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
@@ -54,13 +64,33 @@ class Rpc:
             raise ConfigError("endpoint: expected a URL such as https://rpc.example.com, found something else")
         self._client, self._url, self._bytes_max = client, url, answer_bytes_max
         self._ids = count(1)
+        self.health = Health() if health is None else health
         self.endpoint = shown(url)
 
     def __repr__(self) -> str:
         return f"<Rpc {self.endpoint}>"
 
+    def beside(self, url: str, health: Health) -> "Rpc":
+        """Return a client of another endpoint, on the same connections."""
+        return Rpc(self._client, url, self._bytes_max, health)
+
     async def call(self, method: str, *params: Json) -> Json:
         """Return the result of a method; `EndpointError` where there is none, `NodeError` where the node refuses."""
+        try:
+            result = await self._call(method, *params)
+        except NodeError:
+            self.health.note_answer(good=True)
+            raise
+        except RateLimited as error:
+            self.health.note_limit(time.monotonic(), error.retry_after_s)
+            raise
+        except EndpointError:
+            self.health.note_answer(good=False)
+            raise
+        self.health.note_answer(good=True)
+        return result
+
+    async def _call(self, method: str, *params: Json) -> Json:
         identity = next(self._ids)
         body = await self._post({"jsonrpc": "2.0", "id": identity, "method": method, "params": list(params)})
         try:
@@ -99,12 +129,23 @@ class Rpc:
             raise self._unusable("getMultipleAccounts", f"{len(accounts)} accounts where {len(keys)} were asked for")
         if slot < least_slot:
             raise self._unusable("getMultipleAccounts", f"slot {slot}, and {least_slot} was asked for as the least")
+        self.health.note_slot(slot)
         return Snapshot(slot, dict(zip(keys, accounts, strict=True)))
+
+    async def slot(self, commitment: str = PROCESSED) -> int:
+        """Return the newest slot at a commitment."""
+        slot = await self.call("getSlot", {"commitment": commitment})
+        if type(slot) is not int or slot < 0:
+            raise self._unusable("getSlot", "a slot that is no number")
+        self.health.note_slot(slot)
+        return slot
 
     async def _post(self, asked: Json) -> bytes:
         body = bytearray()
         try:
             async with self._client.stream("POST", self._url, json=asked) as answer:
+                if answer.status_code == httpx.codes.TOO_MANY_REQUESTS:
+                    raise RateLimited(self.endpoint, _seconds(answer.headers.get("retry-after")))
                 if answer.status_code != httpx.codes.OK:
                     raise EndpointError(f"{self.endpoint}: answers {answer.status_code} {answer.reason_phrase}")
                 async for part in answer.aiter_bytes():
@@ -120,8 +161,19 @@ class Rpc:
     def _refusal(self, method: str, error: Json) -> EndpointError:
         if not isinstance(error, dict) or not isinstance(error.get("code"), int):
             return self._unusable(method, "an error without a code")
+        if error["code"] in TOO_MANY:
+            return RateLimited(self.endpoint, None)
         kind = Lagging if error["code"] == MIN_CONTEXT_SLOT else NodeError
         return kind(self.endpoint, error["code"], str(error.get("message", ""))[:300], error.get("data"))
 
     def _unusable(self, method: str, what: str) -> EndpointError:
         return EndpointError(f"{self.endpoint}: answers {method} with what can't be used: {what}")
+
+
+def _seconds(text: str | None) -> float | None:
+    """Return what Retry-After says, None where it says nothing or a date."""
+    try:
+        seconds = float(text or "")
+    except ValueError:
+        return None
+    return seconds if 0 <= seconds < float("inf") else None

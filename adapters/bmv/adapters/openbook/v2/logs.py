@@ -16,7 +16,7 @@ from typing import Annotated, get_args
 from solders.pubkey import Pubkey
 
 from bmv.adapters.openbook.book import Side
-from bmv.adapters.openbook.errors import Malformed
+from bmv.adapters.openbook.errors import CutOff, Malformed
 from bmv.adapters.openbook.v2.layout import (
     I64,
     U8,
@@ -211,13 +211,14 @@ def read_lines(lines: Iterable[str], program: Pubkey = PROGRAM_ID) -> Iterator[L
     """Yield what the program logged in one transaction, in order; lines of other programs are passed over.
 
     Raises:
-        Malformed: A line of the program is none of its logs, or the lines were cut off.
+        CutOff: The lines end before the transaction does.
+        Malformed: A line of the program is none of its logs.
     """
     calls: list[str] = []
     own = str(program)
     for line in lines:
         if line == "Log truncated":
-            raise Malformed("the transaction's logs were cut off")
+            raise CutOff("the transaction's logs were cut off")
         if match := _INVOKE.fullmatch(line):
             calls.append(match[1])
         elif match := _END.fullmatch(line):

@@ -1,0 +1,338 @@
+"""Live market data of OpenBook over real connections: chooses an endpoint, follows the market there, and begins anew.
+
+One session is one endpoint. Its websocket is subscribed to the market's accounts, to the chain's clock, to the logs of
+the market's transactions and to slots; only when the node has confirmed all of that are the accounts read, and they are
+read again every few slots. Pings prove nothing: what proves a feed alive is that the chain's clock goes on, on the same
+path as the book. A second endpoint is asked for its slot, so that a node that stands still and a chain that does are
+told apart.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from random import Random
+
+import httpx
+from solders.account import Account
+from solders.pubkey import Pubkey
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import WebSocketException
+
+from bmv.adapters.openbook.feed import words
+from bmv.adapters.openbook.feed.follow import Broken, Follow, Venue, Watched
+from bmv.adapters.openbook.feed.v1 import MarketV1
+from bmv.adapters.openbook.feed.v2 import MarketV2
+from bmv.adapters.openbook.feed.words import Cause, Traded, Word
+from bmv.adapters.openbook.inspection.inspect import Identity, identify
+from bmv.adapters.openbook.v1.accounts import Market as AccountV1
+from bmv.adapters.solana.clock import CLOCK, LAST_RESTART
+from bmv.adapters.solana.consensus import Consensus, read_consensus
+from bmv.adapters.solana.endpoints import Endpoint, Endpoints
+from bmv.adapters.solana.errors import EndpointError
+from bmv.adapters.solana.lineage import Lineage
+from bmv.adapters.solana.programs import code_address, read_deployment_slot
+from bmv.adapters.solana.pubsub import account_subscribe, logs_subscribe, slot_subscribe
+from bmv.adapters.solana.rpc import FINALIZED, PROCESSED, Rpc, make_client
+
+FRAME_BYTES_MAX = 16 << 20
+OPEN_S = 10.0  # For a connection to open, and for all subscriptions to be confirmed.
+TICK_S = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """When a feed is no longer relied on, and how often it is compared.
+
+    Args:
+        stale_s: The chain's clock was not heard of for so long.
+        stale_slots: A second endpoint is ahead by more than this.
+        reconcile_slots: The accounts are read again after so many slots.
+        look_s: How often the second endpoint is asked.
+        backoff_s, backoff_max_s: Longest pause before the first new connection, and before any.
+    """
+
+    stale_s: float = 3.0
+    stale_slots: int = 25
+    reconcile_slots: int = 5
+    look_s: float = 1.0
+    backoff_s: float = 0.2
+    backoff_max_s: float = 10.0
+
+
+class Feed:
+    """Follows one market until it is cancelled.
+
+    Args:
+        market: Its address.
+        endpoints: The nodes that may be asked.
+        limits: When to give one up.
+        since: How far the market's events were read by an earlier process.
+        dice: For the pauses between connections.
+    """
+
+    def __init__(
+        self,
+        market: Pubkey,
+        endpoints: Endpoints,
+        limits: Limits | None = None,
+        since: Traded | None = None,
+        dice: Random | None = None,
+    ) -> None:
+        self.market, self.endpoints = market, endpoints
+        self.limits = limits or Limits()
+        self.lineage = Lineage()
+        self.follow: Follow | None = None  # Of the connection that is open.
+        self.connections = 0
+        self._since = since
+        self._dice = dice or Random()
+        self._venue: Venue | None = None
+        self._deployed: int | None = None
+        self._alone = False  # Whether it was told that no second endpoint answers.
+
+    def __repr__(self) -> str:
+        at = "down" if self.follow is None else f"at slot {self.follow.slot}"
+        return f"<Feed {self.market} | {at}, {self.connections} connections>"
+
+    async def run(self, tell: Callable[[Word], None]) -> None:
+        """Tell each word as it comes, until cancelled.
+
+        Raises:
+            BmvError: The market is none, or the configuration names no endpoint; a failing endpoint is no error.
+        """
+        pause_s = self.limits.backoff_s
+        async with make_client() as client:
+            while True:
+                endpoint = self.endpoints.choose(time.monotonic())
+                assert endpoint is not None, "Endpoints has a reader"
+                before = self.lineage.root
+                try:
+                    await self._session(client, endpoint, tell)
+                except Broken as error:
+                    endpoint.health.note_answer(good=False)
+                    self._give_up(tell, error.cause, f"{endpoint.name}: {error}")
+                except EndpointError as error:
+                    self._give_up(tell, Cause.CONNECTION, str(error))
+                pause_s = self.limits.backoff_s if self.lineage.root > before else pause_s * 2
+                pause_s = min(pause_s, self.limits.backoff_max_s)
+                await asyncio.sleep(self._dice.uniform(0, pause_s))
+
+    def _give_up(self, tell: Callable[[Word], None], cause: Cause, why: str) -> None:
+        self.follow = None
+        if self._venue is not None:
+            self._venue.undo(self.lineage.root)
+        tell(words.Down(cause, why))
+
+    async def _session(self, client: httpx.AsyncClient, endpoint: Endpoint, tell: Callable[[Word], None]) -> None:
+        """Follow the market at one endpoint until that breaks: `EndpointError` says how."""
+        rpc = Rpc(client, endpoint.url, health=endpoint.health)
+        consensus = await read_consensus(rpc)
+        identity, watched = await self._look(rpc, tell)
+        self._venue = venue = self._venue or _venue_of(identity, self._since)
+        follow = Follow(venue, self.lineage, watched, self.market)
+        try:
+            async with asyncio.timeout(OPEN_S):
+                socket = await _connect(endpoint)
+        except TimeoutError:
+            raise EndpointError(f"{endpoint.name}: its websocket does not open within {OPEN_S:g} s") from None
+        self.connections += 1
+        session = _Session(self, endpoint, rpc, socket, follow, consensus, tell)
+        try:
+            await session.run()
+        finally:
+            with suppress(Exception):
+                await asyncio.shield(socket.close())
+
+    async def _look(self, rpc: Rpc, tell: Callable[[Word], None]) -> tuple[Identity, dict[Pubkey, Watched]]:
+        """Read what the market is, and what is watched beside it."""
+        least = self.lineage.root
+        first = await rpc.accounts([self.market], least_slot=least)
+        identity = identify(self.market, first.accounts[self.market])
+        beside = await rpc.accounts([identity.program, LAST_RESTART], least_slot=first.slot)
+        watched: dict[Pubkey, Watched] = {LAST_RESTART: _Change(Cause.RESTARTED, "the cluster restarted")}
+        program = beside.accounts[identity.program]
+        code = None if program is None else code_address(program)
+        if code is not None:
+            watched[code] = _Change(Cause.PROGRAM, f"program {identity.program} was deployed anew")
+            deployed = await read_deployment_slot(rpc, code)
+            if self._deployed is not None and deployed != self._deployed:
+                text = f"program {identity.program} was deployed anew at slot {deployed}"
+                tell(words.Notice(Cause.PROGRAM, text))
+            self._deployed = deployed
+        return identity, watched
+
+    async def second_slot(self, client_rpc: Rpc | None, tell: Callable[[Word], None]) -> int | None:
+        """Return the newest slot of a second endpoint; None where none can say, which is told once."""
+        slot, why = None, "no second endpoint is configured: a node that stands still looks like a chain that does"
+        if client_rpc is not None:
+            try:
+                slot = await client_rpc.slot(PROCESSED)
+            except EndpointError as error:
+                why = f"the second endpoint does not answer: {error}"
+        if slot is None and not self._alone:
+            tell(words.Notice(Cause.STALE, why))
+        self._alone = slot is None
+        return slot
+
+
+class _Change:
+    """Breaks the connection at the first change of an account."""
+
+    def __init__(self, cause: Cause, why: str) -> None:
+        self._cause, self._why = cause, why
+
+    def __call__(self, account: Account | None) -> None:
+        raise Broken(self._cause, self._why)
+
+
+class _Session:
+    """What runs beside one another on one connection; the first that fails ends all."""
+
+    def __init__(
+        self,
+        feed: Feed,
+        endpoint: Endpoint,
+        rpc: Rpc,
+        socket: ClientConnection,
+        follow: Follow,
+        consensus: Consensus,
+        tell: Callable[[Word], None],
+    ) -> None:
+        self.feed, self.endpoint, self.rpc, self.socket = feed, endpoint, rpc, socket
+        self.follow, self.consensus, self._tell = follow, consensus, tell
+        self._is_up = False
+        self._begun_ns = time.monotonic_ns()
+        self._least_slot = 0
+
+    async def run(self) -> None:
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._hear())
+                group.create_task(self._subscribe_and_read())
+                group.create_task(self._watch())
+                group.create_task(self._compare())
+        except* EndpointError as errors:
+            first: BaseException = errors
+            while isinstance(first, BaseExceptionGroup):
+                first = first.exceptions[0]
+            raise first from None
+
+    async def _hear(self) -> None:
+        """Take in what the node sends; words go out as they come."""
+        follow = self.follow
+        try:
+            async for text in self.socket:
+                follow.hear(text, time.time_ns())
+                self._pass_on()
+        except (OSError, WebSocketException) as error:
+            raise EndpointError(f"{self.endpoint.name}: its websocket broke off ({type(error).__name__})") from None
+        raise EndpointError(f"{self.endpoint.name}: closed its websocket")
+
+    def _pass_on(self) -> None:
+        for word in self.follow.take():
+            if isinstance(word, words.Update) and not self._is_up:
+                self._is_up = True
+                self.feed.follow = self.follow
+                self._tell(words.Up(self.endpoint.name, self.consensus.label, word.slot))
+            self._tell(word)
+
+    async def _subscribe_and_read(self) -> None:
+        """Subscribe, wait for every confirmation, then read the accounts, now and every few slots."""
+        await self._subscribe()
+        wait_ns = 0
+        due_ns = time.monotonic_ns()
+        while True:
+            if self.follow.wants_snapshot or time.monotonic_ns() >= due_ns:
+                wait_ns = 0 if await self._read() else min(max(2 * wait_ns, 50_000_000), 2_000_000_000)
+                due_ns = time.monotonic_ns() + self.feed.limits.reconcile_slots * self.follow.slot_ns
+            await asyncio.sleep(max(TICK_S / 5, wait_ns / 1e9))
+
+    async def _subscribe(self) -> None:
+        follow, market = self.follow, self.feed.market
+        asked: list[tuple[str | Pubkey, Callable[[int], str]]] = [("slot", slot_subscribe)]
+        asked += [(key, _account(key)) for key in (*follow.venue.keys, *follow.watched)]
+        asked.append(("logs", lambda request: logs_subscribe(request, market, PROCESSED)))
+        asked.append((CLOCK, _account(CLOCK)))  # Last, so that what it ends has come where the node tells in order.
+        try:
+            for request, (target, message) in enumerate(asked, 1):
+                follow.ask(request, target)
+                await self.socket.send(message(request))
+            async with asyncio.timeout(OPEN_S):
+                while not follow.confirmed:
+                    await asyncio.sleep(TICK_S / 5)
+        except (OSError, WebSocketException):
+            raise EndpointError(f"{self.endpoint.name}: its websocket broke off") from None
+        except TimeoutError:
+            why = f"{self.endpoint.name}: does not confirm its subscriptions within {OPEN_S:g} s"
+            raise EndpointError(why) from None
+
+    async def _read(self) -> bool:
+        """Read the accounts; False where the endpoint did not answer: the book is then as good as before."""
+        try:
+            snapshot = await self.rpc.accounts(
+                self.follow.venue.keys, least_slot=self._least_slot, commitment=PROCESSED
+            )
+            root = await self.rpc.slot(FINALIZED)
+        except EndpointError:
+            return False
+        self._least_slot = max(self._least_slot, snapshot.slot)
+        self.follow.note_root(root)
+        self.follow.read(snapshot)
+        self._pass_on()
+        return True
+
+    async def _watch(self) -> None:
+        """Give the connection up when the chain's clock was not heard of for too long."""
+        while True:
+            await asyncio.sleep(TICK_S)
+            heard_ns = self.follow.heard_ns
+            silent_s = (time.time_ns() - heard_ns) / 1e9 if heard_ns else (time.monotonic_ns() - self._begun_ns) / 1e9
+            if silent_s > self.feed.limits.stale_s:
+                await self._blame(silent_s)
+
+    async def _blame(self, silent_s: float) -> None:
+        """Say who stands still: the node, or the chain."""
+        slot = await self._second_slot()
+        told = f"has told of no new slot for {silent_s:.1f} s"
+        if slot is None:
+            raise Broken(Cause.STALE, f"{told}, and no other endpoint could be asked")
+        ours = self.follow.slot or self.endpoint.health.slot
+        if slot > ours + 1:
+            raise Broken(Cause.SILENT, f"{told} and is at {ours}; another endpoint is at {slot}")
+        raise Broken(Cause.HALTED, f"{told}, and the chain stands still at another endpoint too, at {slot}")
+
+    async def _compare(self) -> None:
+        """Give the connection up when a second endpoint is far ahead, twice in a row."""
+        limits, behind = self.feed.limits, 0
+        while True:
+            await asyncio.sleep(limits.look_s)
+            slot = await self._second_slot()
+            lag = 0 if slot is None or not self.follow.slot else slot - self.follow.slot
+            behind = behind + 1 if lag > limits.stale_slots else 0
+            if behind > 1:
+                raise Broken(Cause.LAGGING, f"is {lag} slots behind another endpoint")
+
+    async def _second_slot(self) -> int | None:
+        other = self.feed.endpoints.choose(time.monotonic(), without=self.endpoint)
+        rpc = None if other is None else self.rpc.beside(other.url, other.health)
+        return await self.feed.second_slot(rpc, self._tell)
+
+
+async def _connect(endpoint: Endpoint) -> ClientConnection:
+    try:
+        return await connect(
+            endpoint.websocket, compression=None, max_size=FRAME_BYTES_MAX, open_timeout=OPEN_S, proxy=None
+        )
+    except (OSError, WebSocketException) as error:
+        raise EndpointError(f"{endpoint.name}: its websocket can't be reached ({type(error).__name__})") from None
+
+
+def _account(key: Pubkey) -> Callable[[int], str]:
+    return lambda request: account_subscribe(request, key, PROCESSED)
+
+
+def _venue_of(identity: Identity, since: Traded | None) -> Venue:
+    if isinstance(identity.market, AccountV1):
+        return MarketV1(identity.address, identity.market, since)
+    return MarketV2(identity.address, identity.market, identity.program)

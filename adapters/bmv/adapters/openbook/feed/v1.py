@@ -1,0 +1,107 @@
+"""A market of version 1 followed: its book from two slabs, its trades from the ring of events.
+
+Every event has a number, and the ring keeps the last of them, cranked or not. So what was traded between two looks is
+there, unless more was pushed than the ring holds. A taker's price is its limit; the maker's fill tells the trade's.
+"""
+
+from collections.abc import Iterable, Mapping
+
+from solders.account import Account
+from solders.pubkey import Pubkey
+
+from bmv.adapters.openbook.book import Side
+from bmv.adapters.openbook.errors import Malformed
+from bmv.adapters.openbook.feed.decoding import Decoded
+from bmv.adapters.openbook.feed.sequence import Missed, OrderSequence
+from bmv.adapters.openbook.feed.words import Levels, Print, Traded
+from bmv.adapters.openbook.v1.accounts import Market, RequestQueue
+from bmv.adapters.openbook.v1.events import EventQueue, Fill
+from bmv.adapters.openbook.v1.slab import Slab
+from bmv.adapters.solana.pubsub import Logs
+
+
+class MarketV1:
+    """Reads what is asked of a market from its accounts.
+
+    Args:
+        address: The market's.
+        market: Its account.
+        since: How far its events were read by an earlier process; None: they are counted from now on.
+    """
+
+    def __init__(self, address: Pubkey, market: Market, since: Traded | None = None) -> None:
+        self.keys = [address, market.bids, market.asks, market.event_q, market.req_q]
+        self._market = market
+        self._account = Decoded(address, lambda data: Market.decode(data, address))
+        self._requests = Decoded(market.req_q, RequestQueue.decode)
+        self._bids = Decoded(market.bids, lambda data: _Side(data, Side.BID))
+        self._asks = Decoded(market.asks, lambda data: _Side(data, Side.ASK))
+        self._orders = OrderSequence()
+        self._queue = Decoded(market.event_q, EventQueue.decode)
+        self._read: dict[int, Traded] = {} if since is None else {0: since}  # By slot, as far as a fork may go back.
+
+    def book(self, accounts: Mapping[Pubkey, Account | None], now: int) -> tuple[Levels, Levels]:
+        """Return bids and asks; version 1 knows no expiry."""
+        return self._bids.of(accounts).levels, self._asks.of(accounts).levels
+
+    def traded(self, slot: int, accounts: Mapping[Pubkey, Account | None], logs: Iterable[Logs], fresh: bool) -> Traded:
+        """Return what was traded since the frame before."""
+        queue = self._queue.of(accounts)
+        last = self._last(queue)
+        events, overwritten = queue.since(last.events)
+        fills = [event for event in events if isinstance(event, Fill) and event.maker]
+        prints = tuple(self._print(fill) for fill in fills)
+        quote = last.quote + sum(fill.native_pc for fill in fills)
+        traded = Traded(() if fresh else prints, quote, last.lost + overwritten, queue.seq_num)
+        self._read[slot] = traded
+        return traded
+
+    def _last(self, queue: EventQueue) -> Traded:
+        """Return how far the events were read; another process may have read those of another chain."""
+        last = self._read[max(self._read)] if self._read else Traded((), 0, 0, queue.seq_num)
+        if set(self._read) == {0} and last.events > queue.seq_num:
+            return Traded((), last.quote, last.lost + 1, queue.seq_num)
+        return last
+
+    def late(self, slot: int, logs: Logs) -> tuple[Print, ...]:
+        """Return nothing: trades come from the ring."""
+        return ()
+
+    def missed(self, slot: int, accounts: Mapping[Pubkey, Account | None], traded: Traded, fresh: bool) -> Missed:
+        """Return the slots of which something was not told."""
+        bids, asks = self._bids.of(accounts).sequences, self._asks.of(accounts).sequences
+        newest = self._requests.of(accounts).next_seq_num - 1
+        fees = self._account.of(accounts).referrer_rebates_accrued
+        return self._orders.missed(slot, bids, asks, newest, fees, traded.prints, fresh)
+
+    def undo(self, after: int) -> None:
+        """Go back to what was read of slot `after`."""
+        self._orders.undo(after)
+        self._read = {slot: read for slot, read in self._read.items() if slot <= after} or self._oldest()
+
+    def forget(self, before: int) -> None:
+        """Drop what no fork can go back to, a slot before `before`, but the newest of it."""
+        self._orders.forget(before)
+        older = sorted(slot for slot in self._read if slot <= before)
+        for slot in older[:-1]:
+            del self._read[slot]
+
+    def _oldest(self) -> dict[int, Traded]:
+        return dict([min(self._read.items())]) if self._read else {}
+
+    def _print(self, fill: Fill) -> Print:
+        taker = Side.ASK if fill.side is Side.BID else Side.BID
+        price = fill.price_lots(self._market.coin_lot_size, self._market.pc_lot_size)
+        return Print(taker, price, fill.native_coin // self._market.coin_lot_size)
+
+
+class _Side:
+    """A side of the book: its levels, and the numbers of its orders."""
+
+    def __init__(self, data: bytes, side: Side) -> None:
+        slab = Slab.decode(data)
+        if slab.side is not side:
+            raise Malformed(f"slab: is the other side of the book than its {side.name.lower()}s")
+        self.levels: Levels = tuple((level.price_lots, level.size_lots) for level in slab.levels())
+        low = slab.leaves["key_low"]
+        self.sequences = ~low if side is Side.BID else low.copy()

@@ -1,0 +1,202 @@
+"""A market of version 2 followed: its book from two trees, its trades from logs and heap together.
+
+A fill whose maker's account the taker passed along never touches the heap, and shows in that transaction's logs alone.
+Any other lies on the heap until somebody cranks, and is logged then. So a fill is told when it is first seen on either,
+and the log of one that was seen on the heap is passed over. Logs may be lost or cut short; the market's own count of
+what was traded (`maker_volume`, and what still lies on the heap) says so.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from typing import NamedTuple
+
+import numpy as np
+from solders.account import Account
+from solders.pubkey import Pubkey
+
+from bmv.adapters.openbook.book import Side
+from bmv.adapters.openbook.errors import CutOff, Malformed
+from bmv.adapters.openbook.feed.decoding import Decoded
+from bmv.adapters.openbook.feed.sequence import Missed, OrderSequence, Sequences
+from bmv.adapters.openbook.feed.words import Levels, Print, Traded
+from bmv.adapters.openbook.v2.bookside import FIXED, ORACLE_PEGGED, BookSide
+from bmv.adapters.openbook.v2.heap import EventHeap, FillEvent
+from bmv.adapters.openbook.v2.levels import levels
+from bmv.adapters.openbook.v2.logs import FillLog, Log, read_lines
+from bmv.adapters.openbook.v2.market import Market
+from bmv.adapters.solana.pubsub import Logs
+
+LOG_PATIENCE_S = 60  # How long after it was traded, by the chain's clock, a fill's log may still come.
+
+
+class _Fill(NamedTuple):
+    """What the heap and the log say alike of one fill; two that are equal in all this may exist, in one second."""
+
+    seq_num: int
+    taker_side: Side
+    price: int
+    quantity: int
+    maker: Pubkey
+    maker_slot: int
+    maker_client_order_id: int
+    taker: Pubkey
+    taker_client_order_id: int
+    timestamp: int
+
+    @property
+    def print(self) -> Print:
+        return Print(self.taker_side, self.price, self.quantity)
+
+
+class _Seen(NamedTuple):
+    """The fills on the heap, and those seen there whose log has not come yet."""
+
+    heap: Counter[_Fill]
+    unlogged: Counter[_Fill]
+
+
+class MarketV2:
+    """Reads what is asked of a market from its accounts, and from what its transactions logged."""
+
+    def __init__(self, address: Pubkey, market: Market, program: Pubkey) -> None:
+        self.keys = [address, market.bids, market.asks, market.event_heap]
+        self._address, self._program, self._quote_lot = address, program, market.quote_lot_size
+        self._market = Decoded(address, Market.decode)
+        self._bids = _Side(market.bids, Side.BID)
+        self._asks = _Side(market.asks, Side.ASK)
+        self._heap = Decoded(market.event_heap, self._fills)
+        self._orders = OrderSequence()
+        self._seen: dict[int, _Seen] = {}  # By slot, those that may be gone back to.
+
+    def book(self, accounts: Mapping[Pubkey, Account | None], now: int) -> tuple[Levels, Levels]:
+        """Return bids and asks that can be matched at second `now` of the chain; pegged orders are not among them."""
+        return self._bids.levels(accounts, now), self._asks.levels(accounts, now)
+
+    def traded(self, slot: int, accounts: Mapping[Pubkey, Account | None], logs: Iterable[Logs], fresh: bool) -> Traded:
+        """Return what was traded since the frame before, and the market's count of all."""
+        heap = self._heap.of(accounts)
+        waiting = sum(fill.price * fill.quantity * n for fill, n in heap.items()) * self._quote_lot
+        quote = self._market.of(accounts).maker_volume + waiting
+        if fresh or not self._seen:
+            self._seen[slot] = _Seen(heap, heap.copy())
+            return Traded((), quote)
+        before = self._seen[max(self._seen)]
+        unlogged = before.unlogged.copy()
+        logged = [fill for one in logs for fill in self._logged(one) if not _pass_over(unlogged, fill)]
+        new = heap - before.heap
+        self._seen[slot] = _Seen(heap, unlogged + new)
+        told = sorted([*((fill, 0) for fill in logged), *((fill, 1) for fill in new.elements())], key=_order)
+        return Traded(tuple(fill.print for fill, _ in told), quote)
+
+    def late(self, slot: int, logs: Logs) -> tuple[Print, ...]:
+        """Return what was traded by a transaction of a slot that was told of already."""
+        later = [seen for other, seen in self._seen.items() if other >= slot]
+        prints = []
+        for fill in self._logged(logs):
+            known = [_pass_over(seen.unlogged, fill) for seen in later]
+            if not any(known):
+                prints.append(fill.print)
+        return tuple(prints)
+
+    def missed(self, slot: int, accounts: Mapping[Pubkey, Account | None], traded: Traded, fresh: bool) -> Missed:
+        """Return the slots of which something was not told."""
+        bids, asks = self._bids.sequences(accounts), self._asks.sequences(accounts)
+        market = self._market.of(accounts)
+        return self._orders.missed(slot, bids, asks, market.seq_num, market.fees_accrued, traded.prints, fresh)
+
+    def undo(self, after: int) -> None:
+        """Go back to what was seen at the end of slot `after`."""
+        self._orders.undo(after)
+        self._seen = {slot: seen for slot, seen in self._seen.items() if slot <= after}
+
+    def forget(self, before: int) -> None:
+        """Drop what no fork can go back to, a slot before `before`, but the newest of it."""
+        self._orders.forget(before)
+        older = sorted(slot for slot in self._seen if slot <= before)
+        for slot in older[:-1]:
+            del self._seen[slot]
+        for seen in self._seen.values():
+            self._drop_lost(seen)
+
+    def _drop_lost(self, seen: _Seen) -> None:
+        """Drop fills that were cranked and whose log never came; nobody waits for these any longer."""
+        newest = max((fill.timestamp for fill in seen.unlogged), default=0)
+        for fill in [fill for fill in seen.unlogged if fill.timestamp < newest - LOG_PATIENCE_S]:
+            if not seen.heap[fill]:
+                del seen.unlogged[fill]
+
+    def _fills(self, data: bytes) -> Counter[_Fill]:
+        events = (event for _, event in EventHeap.decode(data).events())
+        return Counter(_fill(event.market_seq_num, event) for event in events if isinstance(event, FillEvent))
+
+    def _logged(self, logs: Logs) -> list[_Fill]:
+        """Return the market's fills that a transaction logged; where its logs are cut off, those before that."""
+        found: list[Log] = []
+        if not logs.failed:
+            with suppress(CutOff):  # The market's count will say how much that was.
+                found.extend(read_lines(logs.lines, self._program))
+        fills = [log for log in found if isinstance(log, FillLog) and log.market == self._address]
+        return [_fill(log.seq_num, log) for log in fills]
+
+
+class _Side:
+    """One side of the book, summed up anew when its account changes or an order of it expires."""
+
+    def __init__(self, key: Pubkey, side: Side) -> None:
+        self._book = Decoded(key, lambda data: _decode_side(data, side))
+        self._levels: tuple[BookSide, float, Levels] | None = None
+        self._orders: tuple[BookSide, Sequences] | None = None
+
+    def sequences(self, accounts: Mapping[Pubkey, Account | None]) -> Sequences:
+        """Return the numbers of all orders that stand in the account."""
+        book = self._book.of(accounts)
+        if self._orders is None or self._orders[0] is not book:
+            numbers = [order.sequence for tree in (FIXED, ORACLE_PEGGED) for order in book.orders(tree)]
+            found = np.array(numbers, np.uint64)
+            self._orders = (book, ~found if book.side is Side.BID else found)
+        return self._orders[1]
+
+    def levels(self, accounts: Mapping[Pubkey, Account | None], now: int) -> Levels:
+        book = self._book.of(accounts)
+        if self._levels is None or self._levels[0] is not book or now >= self._levels[1]:
+            expiries = (order.expires for order in book.orders(FIXED))
+            until = min((second for second in expiries if second is not None and second > now), default=np.inf)
+            found = tuple((level.price_lots, level.size_lots) for level in levels(book, now))
+            self._levels = (book, until, found)
+        return self._levels[2]
+
+
+def _decode_side(data: bytes, side: Side) -> BookSide:
+    book = BookSide.decode(data)
+    if book.side is not side:
+        raise Malformed(f"is the other side of the book than its {side.name.lower()}s")
+    return book
+
+
+def _fill(seq_num: int, source: FillEvent | FillLog) -> _Fill:
+    return _Fill(
+        seq_num,
+        source.taker_side,
+        source.price,
+        source.quantity,
+        source.maker,
+        source.maker_slot,
+        source.maker_client_order_id,
+        source.taker,
+        source.taker_client_order_id,
+        source.timestamp,
+    )
+
+
+def _pass_over(unlogged: Counter[_Fill], fill: _Fill) -> bool:
+    """Whether a fill was told already, when it was seen on the heap; each is passed over once."""
+    known = unlogged[fill] > 0
+    unlogged.subtract([fill] if known else [])
+    return known
+
+
+def _order(told: tuple[_Fill, int]) -> tuple[int, int]:
+    """Sort as they were matched: one that is put on the heap takes the number that those before it were told under."""
+    fill, on_heap = told
+    return fill.seq_num, on_heap
