@@ -14,7 +14,6 @@ from bmv.ports.errors import BmvError, ConfigError, DataError, Refused, UsageErr
 if TYPE_CHECKING:
     from solders.pubkey import Pubkey
 
-    from bmv.adapters.config.schema import Config
     from bmv.adapters.openbook.inspection.fit import Expected
     from bmv.adapters.openbook.inspection.records import Finding
     from bmv.adapters.openbook.snapshot import MarketSnapshot
@@ -64,6 +63,7 @@ def market(ctx: click.Context, which: str, rpc: str | None, sets: tuple[str, ...
 
 
 def _target(which: str, rpc: str | None, sets: tuple[str, ...]) -> Target:
+    from bmv.adapters.cli.named_market import address_of, expected_of
     from bmv.adapters.config.schema import ADDRESS
 
     if re.match(ADDRESS, which) and not Path(which).exists():
@@ -71,43 +71,24 @@ def _target(which: str, rpc: str | None, sets: tuple[str, ...]) -> Target:
             raise UsageError("--rpc: expected the URL of an endpoint, since an address names none")
         if sets:
             raise UsageError("--set: changes a configuration, and an address was given")
-        return Target(_address(which, UsageError("CONFIG|ADDRESS: expected 32 bytes in base58, found others")), rpc)
+        return Target(_address(which), rpc)
     from bmv.adapters.config import load
 
     config = load(which, sets)
-    if config.market.address is None:
-        raise ConfigError(f"{which}: market.address: expected the address of the market's account, found none")
+    address = address_of(which, config)
     endpoint = rpc or next(iter(config.live.endpoints), None)
     if endpoint is None:
         raise ConfigError(f"{which}: live.endpoints: expected at least one endpoint, found none; or give --rpc URL")
-    wrong = ConfigError(f"{which}: market.address: expected 32 bytes in base58, found others")
-    return Target(_address(config.market.address, wrong), endpoint, _expected(config))
+    return Target(address, endpoint, expected_of(config))
 
 
-def _address(text: str, wrong: BmvError) -> "Pubkey":
+def _address(text: str) -> "Pubkey":
     from solders.pubkey import Pubkey
 
     try:
         return Pubkey.from_string(text)
     except ValueError:
-        raise wrong from None
-
-
-def _expected(config: "Config") -> "Expected":
-    from bmv.adapters.openbook.inspection.fit import Expected
-
-    market = config.market
-    return Expected(
-        venue=market.venue,
-        address=market.address,
-        tick_size=market.tick_size,
-        lot_size=market.lot_size,
-        min_size=market.min_size,
-        quote_step=market.quote_step,
-        maker_fee_bps=market.maker_fee_bps,
-        taker_fee_bps=market.taker_fee_bps,
-        contracts=market.contract is not None,
-    )
+        raise UsageError("CONFIG|ADDRESS: expected 32 bytes in base58, found others") from None
 
 
 async def _read(target: Target) -> "MarketSnapshot":

@@ -210,6 +210,9 @@ def _live(box: "Sandbox", wallet: Path) -> list[str]:
         f"endpoints = [{json.dumps(box.node.rpc_url)}]",
         f"websocket = {json.dumps(box.node.websocket_url)}",
         f"wallet = {json.dumps(str(wallet.resolve()))}",
+        "",
+        "[storage]",
+        f"ticks = {json.dumps(str(wallet.resolve().parent / 'ticks'))}",
     ]
 
 
