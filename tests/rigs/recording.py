@@ -52,17 +52,18 @@ class Truth:
 
     def __init__(self, world: World) -> None:
         self.chain = world.chain
-        address = world.market.address
-        identity = identify(address, self.chain.account(address))
-        self.venue: Venue = (
-            MarketV1(address, identity.market)
-            if isinstance(identity.market, AccountV1)
-            else MarketV2(address, identity.market, identity.program)
-        )
-        self.address = address
+        self.address = world.market.address
+        self.venue = self.another_venue()
         self.updates: list[Update] = []
         self.undone = 0
         self.chain.on_freeze.append(self._freeze)
+
+    def another_venue(self) -> Venue:
+        """Return what reads the market, without any memory of it."""
+        identity = identify(self.address, self.chain.account(self.address))
+        if isinstance(identity.market, AccountV1):
+            return MarketV1(self.address, identity.market)
+        return MarketV2(self.address, identity.market, identity.program)
 
     def _freeze(self, block: Block) -> None:
         while self.updates and self.updates[-1].slot > block.parent:

@@ -102,7 +102,7 @@ def test_a_refusal_has_its_code() -> None:
 
 PACKED = zstandard.compress(DATA)
 UNUSABLE: list[tuple[Answer, str]] = [
-    (lambda asked: httpx.Response(429), "answers 429"),
+    (lambda asked: httpx.Response(429), "refuses for too many requests"),
     (lambda asked: httpx.Response(500, json={}), "answers 500"),
     (lambda asked: httpx.Response(200, content=b"<html>"), "no JSON"),
     (lambda asked: httpx.Response(200, content=b"[" * 100_000), "no JSON"),

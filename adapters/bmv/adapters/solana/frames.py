@@ -105,6 +105,8 @@ class Frames:
         self._made: deque[Made] = deque()
         self._taken: int | None = None  # Slot of the newest frame.
         self._fresh = True
+        self._trusted = 0  # No frame is made of an earlier slot,
+        self._distrusted = False  # nor of any before the accounts were read in that slot or later.
         self._agreed = 0  # Slot of the last snapshot that agreed with what was told.
         self._unchecked: list[int] = []  # Slots of snapshots that may yet disagree.
         self._undone: deque[tuple[int, int]] = deque(maxlen=64)  # After which slot, before which.
@@ -145,17 +147,26 @@ class Frames:
         """Take in the accounts as they were read together."""
         if self._is_undone(snapshot.slot):
             return
-        self.wants_snapshot = False
+        if self._distrusted and snapshot.slot >= self._trusted:
+            self._trusted, self._distrusted = snapshot.slot, False
+        self.wants_snapshot = self._distrusted
         for key in self.keys:
             if key != CLOCK:
                 self._put_read(key, snapshot.slot, snapshot.accounts[key])
         insort(self._unchecked, snapshot.slot)
+
+    def distrust(self, slot: int) -> None:
+        """Make no frame until the accounts were read in `slot` or later: what was told of them is known to be wrong."""
+        self._trusted = max(self._trusted, slot)
+        self._distrusted = self.wants_snapshot = self._fresh = True
 
     def _put_read(self, key: Pubkey, slot: int, account: Account | None) -> None:
         states = self._states[key]
         place = bisect_right(states, slot, key=_slot_of)
         if place and states[place - 1].slot == slot:
             return  # It was notified at the end of that slot, and read perhaps in the middle.
+        if place and states[place - 1].account == account:
+            account = states[place - 1].account  # The same object, so that whoever decoded it need not again.
         states.insert(place, _State(slot, account, read=True))
 
     def _put(self, key: Pubkey, state: _State) -> None:
@@ -197,7 +208,8 @@ class Frames:
             self._undo(parent, following)
             return
         self._check(slot)
-        if all(self._state(key, slot) for key in self.keys):
+        trusted = slot >= self._trusted and not self._distrusted
+        if trusted and all(self._state(key, slot) for key in self.keys):
             self._make(slot)
         else:
             self.wants_snapshot = self._fresh = True

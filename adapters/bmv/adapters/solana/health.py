@@ -36,3 +36,8 @@ class Health:
         self.limited += 1
         wait_s = COOL_S if retry_after_s is None else min(max(retry_after_s, 0.0), COOL_MAX_S)
         self.cool_until_s = max(self.cool_until_s, now_s + wait_s)
+
+    def note_broken(self, now_s: float) -> None:
+        """Keep that it can't be relied on; another is asked for a while, if there is one."""
+        self.note_answer(good=False)
+        self.cool_until_s = max(self.cool_until_s, now_s + COOL_S)

@@ -85,8 +85,8 @@ def _notification(method: str, params: Json) -> Message:
     result = params["result"]
     if method == "slotNotification":
         slot, parent, root = (_slot(result[name]) for name in ("slot", "parent", "root"))
-        if parent >= slot:
-            raise ValueError(f"a slot {slot} that follows {parent}")
+        if parent >= slot or root > slot:
+            raise ValueError(f"a slot {slot} that follows {parent}, and a root of {root}")
         return SlotSeen(slot, parent, root)
     if not isinstance(result, dict) or "context" not in result:
         return None

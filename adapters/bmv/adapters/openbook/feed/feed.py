@@ -110,7 +110,7 @@ class Feed:
                 try:
                     await self._session(client, endpoint, tell)
                 except Broken as error:
-                    endpoint.health.note_answer(good=False)
+                    endpoint.health.note_broken(time.monotonic())
                     self._give_up(tell, error.cause, f"{endpoint.name}: {error}")
                 except EndpointError as error:
                     self._give_up(tell, Cause.CONNECTION, str(error))
@@ -304,14 +304,16 @@ class _Session:
 
     async def _compare(self) -> None:
         """Give the connection up when a second endpoint is far ahead, twice in a row."""
-        limits, behind = self.feed.limits, 0
+        limits, behind, before = self.feed.limits, 0, 0
         while True:
             await asyncio.sleep(limits.look_s)
-            slot = await self._second_slot()
-            lag = 0 if slot is None or not self.follow.slot else slot - self.follow.slot
+            slot, ours = await self._second_slot(), self.follow.slot
+            lag = 0 if slot is None or not ours else slot - ours
             behind = behind + 1 if lag > limits.stale_slots else 0
             if behind > 1:
-                raise Broken(Cause.LAGGING, f"is {lag} slots behind another endpoint")
+                cause = Cause.SILENT if ours == before else Cause.LAGGING
+                raise Broken(cause, f"is at slot {ours}, {lag} slots behind another endpoint")
+            before = ours
 
     async def _second_slot(self) -> int | None:
         other = self.feed.endpoints.choose(time.monotonic(), without=self.endpoint)

@@ -26,6 +26,7 @@ from bmv.adapters.solana.lineage import Lineage
 from bmv.adapters.solana.pubsub import Confirmed, Logs, Notified, RequestRefused, SlotSeen, read_logs, read_message
 
 SLOT_TIMES = 64  # Of which the median counts.
+SLOTS_AHEAD = 1_000  # Of the newest that the clock was told of; what is farther is no slot of this chain.
 SLOT_NS = 400_000_000  # Until it is measured: no chain of Solana's was ever slower.
 
 
@@ -47,15 +48,15 @@ class Venue(Protocol):
         ...
 
     def traded(self, slot: int, accounts: Mapping[Pubkey, Account | None], logs: Iterable[Logs], fresh: bool) -> Traded:
-        """Return what was traded since the frame before, which was that of the slot before unless this is `fresh`."""
+        """Return what was traded since the last frame, between which and this one slots are missing if it is `fresh`."""
         ...
 
     def late(self, slot: int, logs: Logs) -> tuple[Print, ...]:
         """Return what was traded by a transaction of a slot that was told of already."""
         ...
 
-    def missed(self, slot: int, accounts: Mapping[Pubkey, Account | None], traded: Traded, fresh: bool) -> Missed:
-        """Return the slots, the first exclusive, of which something was never told, as the accounts show; else None."""
+    def missed(self, slot: int, accounts: Mapping[Pubkey, Account | None], traded: Traded) -> Missed | None:
+        """Return of which slots something was never told, as the accounts show; None where nothing is missing."""
         ...
 
     def undo(self, after: int) -> None:
@@ -151,6 +152,8 @@ class Follow:
         self.lineage.note_root(root)
 
     def _notified(self, message: Notified, now_ns: int) -> None:
+        if self.slot and message.slot > self.slot + SLOTS_AHEAD:
+            raise ValueError(f"slot {message.slot}, and the chain's clock is at {self.slot}")
         target = self._subscribed.get(message.subscription)
         if target == "logs":
             self.frames.logs(message.slot, read_logs(message.value), now_ns)
@@ -191,12 +194,15 @@ class Follow:
             now = read_unix_timestamp(clock)
             bids, asks = self.venue.book(frame.accounts, now)
             traded = self.venue.traded(frame.slot, frame.accounts, frame.logs, frame.fresh)
-            missed = self.venue.missed(frame.slot, frame.accounts, traded, frame.fresh)
+            missed = self.venue.missed(frame.slot, frame.accounts, traded)
         except (ValueError, Malformed) as error:
             raise Broken(Cause.UNREADABLE, f"slot {frame.slot}: {error}") from None
         self.venue.forget(self.lineage.root)
         if missed is not None:
-            self._words.append(words.Doubted(*missed, "a notification was lost"))
+            self._words.append(words.Doubted(missed.after, missed.until, "a notification was lost"))
+            if missed.book:
+                self.frames.distrust(self.slot)
+                return
         if bids and asks and bids[0][0] >= asks[0][0]:
             why = f"slot {frame.slot}: bids at {bids[0][0]} and asks at {asks[0][0]} can't both stand"
             raise Broken(Cause.UNREADABLE, why)
@@ -209,6 +215,6 @@ class Follow:
                 received_ns=frame.received_ns,
                 bids=bids,
                 asks=asks,
-                traded=traded,
+                traded=traded._replace(prints=()) if frame.fresh else traded,
             )
         )

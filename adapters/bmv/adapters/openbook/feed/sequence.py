@@ -11,17 +11,31 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bmv.adapters.openbook.book import Side
-from bmv.adapters.openbook.feed.words import Print
+from bmv.adapters.openbook.feed.words import Print, Traded
 
 Sequences = NDArray[np.uint64]
-Missed = tuple[int, int] | None  # Slots of which something was not told, the first exclusive.
+
+
+class Missed(NamedTuple):
+    """Something was not told of the slots after `after` and up to `until`.
+
+    Args:
+        book: Whether the book is wrong even now.
+    """
+
+    after: int
+    until: int
+    book: bool = False
 
 
 class _Seen(NamedTuple):
-    """At the end of a slot: the highest number of any order, fees, and of each side its orders and its last change."""
+    """At the end of a slot: the highest number of any order, what was traded, and of each side its orders and when they
+    last changed.
+    """
 
     newest: int
     fees: int
+    quote: int
     orders: tuple[Sequences, Sequences]
     changed: tuple[int, int]
 
@@ -39,26 +53,24 @@ class OrderSequence:
         asks: Sequences,
         newest: int,
         fees: int,
-        prints: tuple[Print, ...],
-        fresh: bool,
-    ) -> Missed:
-        """Return the slots of which something was not told, the first exclusive; None where all fits.
+        traded: Traded,
+    ) -> Missed | None:
+        """Return of which slots something was not told; None where all fits.
 
         Args:
             slot: The slot.
             bids, asks: Numbers of the orders on each side; the same array as long as the side is the same.
             newest: Number of the order that was placed last.
             fees: What rises with every trade that a fee is taken of, and falls at most without one.
-            prints: What was traded in the slot.
-            fresh: Whether the slots before it were not seen.
+            traded: What was traded since the last slot that was looked at, and ever.
         """
-        before = None if fresh or not self._seen else self._seen[max(self._seen)]
-        last = max(self._seen) if self._seen else slot - 1
+        last = max(self._seen, default=slot - 1)
+        before = self._seen.get(last)
         found = None
         if before is not None:
-            found = _missed(before, (bids, asks), prints, last, slot)
-            if found is None and fees > before.fees and not prints:
-                found = last, slot
+            found = _missed(before, (bids, asks), traded.prints, last, slot)
+            if found is None and fees > before.fees and not traded.prints and traded.quote <= before.quote:
+                found = Missed(last, slot)
         changed = tuple(
             slot if before is None or orders is not before.orders[side] else before.changed[side]
             for side, orders in ((Side.BID, bids), (Side.ASK, asks))
@@ -66,7 +78,7 @@ class OrderSequence:
         highest = max(newest, *(int(orders.max()) for orders in (bids, asks) if orders.size), 0)
         if before is not None:
             highest = max(highest, before.newest)
-        self._seen[slot] = _Seen(highest, fees, (bids, asks), (changed[0], changed[1]))
+        self._seen[slot] = _Seen(highest, fees, traded.quote, (bids, asks), (changed[0], changed[1]))
         return found
 
     def undo(self, after: int) -> None:
@@ -81,13 +93,13 @@ class OrderSequence:
 
 def _missed(
     before: _Seen, sides: tuple[Sequences, Sequences], prints: tuple[Print, ...], last: int, slot: int
-) -> Missed:
+) -> Missed | None:
     for side in Side:
         orders = sides[side]
         if orders is not before.orders[side]:
             come = np.setdiff1d(orders, before.orders[side], assume_unique=True)
             if come.size and int(come.min()) <= before.newest:
-                return before.changed[side], last
+                return Missed(before.changed[side], last)
         elif any(one.taker is not side for one in prints):
-            return last, slot
+            return Missed(last, slot, book=True)
     return None

@@ -52,7 +52,7 @@ class MarketV1:
         fills = [event for event in events if isinstance(event, Fill) and event.maker]
         prints = tuple(self._print(fill) for fill in fills)
         quote = last.quote + sum(fill.native_pc for fill in fills)
-        traded = Traded(() if fresh else prints, quote, last.lost + overwritten, queue.seq_num)
+        traded = Traded(prints, quote, last.lost + overwritten, queue.seq_num)
         self._read[slot] = traded
         return traded
 
@@ -67,12 +67,12 @@ class MarketV1:
         """Return nothing: trades come from the ring."""
         return ()
 
-    def missed(self, slot: int, accounts: Mapping[Pubkey, Account | None], traded: Traded, fresh: bool) -> Missed:
+    def missed(self, slot: int, accounts: Mapping[Pubkey, Account | None], traded: Traded) -> Missed | None:
         """Return the slots of which something was not told."""
         bids, asks = self._bids.of(accounts).sequences, self._asks.of(accounts).sequences
         newest = self._requests.of(accounts).next_seq_num - 1
         fees = self._account.of(accounts).referrer_rebates_accrued
-        return self._orders.missed(slot, bids, asks, newest, fees, traded.prints, fresh)
+        return self._orders.missed(slot, bids, asks, newest, fees, traded)
 
     def undo(self, after: int) -> None:
         """Go back to what was read of slot `after`."""
@@ -87,7 +87,8 @@ class MarketV1:
             del self._read[slot]
 
     def _oldest(self) -> dict[int, Traded]:
-        return dict([min(self._read.items())]) if self._read else {}
+        """Return what is left where all was undone: what was read first, of no slot that can be undone again."""
+        return {0: self._read[min(self._read)]} if self._read else {}
 
     def _print(self, fill: Fill) -> Print:
         taker = Side.ASK if fill.side is Side.BID else Side.BID

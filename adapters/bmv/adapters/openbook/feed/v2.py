@@ -74,18 +74,15 @@ class MarketV2:
         return self._bids.levels(accounts, now), self._asks.levels(accounts, now)
 
     def traded(self, slot: int, accounts: Mapping[Pubkey, Account | None], logs: Iterable[Logs], fresh: bool) -> Traded:
-        """Return what was traded since the frame before, and the market's count of all."""
+        """Return what was traded since the last frame that was read, as far as it was told, and the market's count."""
         heap = self._heap.of(accounts)
         waiting = sum(fill.price * fill.quantity * n for fill, n in heap.items()) * self._quote_lot
         quote = self._market.of(accounts).maker_volume + waiting
-        if fresh or not self._seen:
-            self._seen[slot] = _Seen(heap, heap.copy())
-            return Traded((), quote)
-        before = self._seen[max(self._seen)]
+        before = self._seen[max(self._seen)] if self._seen else _Seen(heap, heap.copy())
         unlogged = before.unlogged.copy()
         logged = [fill for one in logs for fill in self._logged(one) if not _pass_over(unlogged, fill)]
         new = heap - before.heap
-        self._seen[slot] = _Seen(heap, unlogged + new)
+        self._seen[slot] = _Seen(heap, heap.copy() if fresh else unlogged + new)
         told = sorted([*((fill, 0) for fill in logged), *((fill, 1) for fill in new.elements())], key=_order)
         return Traded(tuple(fill.print for fill, _ in told), quote)
 
@@ -99,11 +96,11 @@ class MarketV2:
                 prints.append(fill.print)
         return tuple(prints)
 
-    def missed(self, slot: int, accounts: Mapping[Pubkey, Account | None], traded: Traded, fresh: bool) -> Missed:
+    def missed(self, slot: int, accounts: Mapping[Pubkey, Account | None], traded: Traded) -> Missed | None:
         """Return the slots of which something was not told."""
         bids, asks = self._bids.sequences(accounts), self._asks.sequences(accounts)
         market = self._market.of(accounts)
-        return self._orders.missed(slot, bids, asks, market.seq_num, market.fees_accrued, traded.prints, fresh)
+        return self._orders.missed(slot, bids, asks, market.seq_num, market.fees_accrued, traded)
 
     def undo(self, after: int) -> None:
         """Go back to what was seen at the end of slot `after`."""

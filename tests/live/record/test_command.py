@@ -1,0 +1,127 @@
+"""`bmv record` as a process: it stops cleanly, goes on where it was, also after kill -9, and a backtest takes it."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+BMV = [sys.executable, "-m", "bmv.adapters.cli"]
+WAIT_S = 90.0
+
+
+@pytest.fixture
+def sandbox(tmp_path: Path) -> Iterator[Path]:
+    """Give the configuration of a sandbox that lives in a process of its own."""
+    command = [*BMV, "sandbox", "--speed", "10", "--port", "0", "--out", str(tmp_path / "sandbox"), "--json"]
+    process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        yield tmp_path / json.loads(process.stdout.readline())["config"]
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def record(config: Path, *more: str) -> "subprocess.Popen[str]":
+    command = [*BMV, "record", str(config), "--json", *more]
+    return subprocess.Popen(command, cwd=config.parent, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def ended(process: "subprocess.Popen[str]") -> dict[str, object]:
+    out, errors = process.communicate(timeout=WAIT_S)
+    assert process.returncode == 0, errors
+    told: dict[str, object] = json.loads(out)
+    return told
+
+
+def wait_for_rows(config: Path, more_than: int = 0) -> None:
+    """Wait until the lake has been written into."""
+    lake, until = config.parent / "ticks", time.monotonic() + WAIT_S
+    while time.monotonic() < until:
+        sizes = [path.stat().st_size for path in lake.rglob("*") if path.is_file() and ".recording" not in path.parts]
+        note = lake / ".recording" / "openbook-v2-SOL-USDC" / "kept.json"
+        if note.exists() and len(sizes) > more_than and json.loads(note.read_text())["slot"]:
+            return
+        time.sleep(0.05)
+    raise AssertionError("nothing was recorded")
+
+
+def rows(config: Path) -> pl.DataFrame:
+    return pl.read_parquet(sorted((config.parent / "ticks" / "openbook-v2").rglob("*.parquet")))
+
+
+def test_it_stops_cleanly_at_sigterm_and_what_it_recorded_is_a_day_that_a_backtest_takes(sandbox: Path) -> None:
+    process = record(sandbox)
+    wait_for_rows(sandbox)
+    time.sleep(3)
+    process.send_signal(signal.SIGTERM)
+    told = ended(process)
+
+    assert told["gaps"] == 0
+    found = rows(sandbox)
+    assert len(found) == told["rows"]
+    assert found["slot"].null_count() == 0
+    assert found["received_ns"].min() > 0  # type: ignore[operator]
+    done = subprocess.run(
+        [*BMV, "backtest", str(sandbox), "--json", "--no-report"], capture_output=True, text=True, cwd=sandbox.parent
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["events"] == told["rows"]
+
+
+def test_started_again_it_goes_on_and_says_what_it_missed(sandbox: Path) -> None:
+    first = ended(record(sandbox, "--for", "4s"))
+    second = ended(record(sandbox, "--for", "4s"))
+
+    assert first["gaps"] == 0
+    assert second["gaps"] == 1
+    assert float(str(second["missing_quote"])) >= 0
+    assert second["from"] > first["until"]  # type: ignore[operator]
+    assert len(rows(sandbox)) == int(str(first["rows"])) + int(str(second["rows"]))
+
+
+def test_after_kill_9_nothing_is_there_twice_and_the_gap_says_what_is_missing(sandbox: Path) -> None:
+    process = record(sandbox)
+    wait_for_rows(sandbox)
+    time.sleep(2)
+    os.kill(process.pid, signal.SIGKILL)
+    process.communicate()
+
+    told = ended(record(sandbox, "--for", "4s"))
+
+    found = rows(sandbox)
+    assert told["gaps"] == 1
+    assert found["ts_ns"].is_sorted()
+    assert len(found) > int(str(told["rows"]))
+    per_slot = found.group_by("slot").agg(pl.col("received_ns").n_unique())
+    assert per_slot["received_ns"].max() == 1  # Of one arrival: no slot was kept by both.
+
+
+def test_without_a_place_for_ticks_it_is_refused(sandbox: Path) -> None:
+    text = sandbox.read_text().replace("[storage]", "[storage]\n#").replace("ticks =", "# ticks =")
+    sandbox.write_text(text)
+
+    process = record(sandbox)
+    _, errors = process.communicate(timeout=WAIT_S)
+
+    assert process.returncode == 3
+    assert "storage.ticks: expected where ticks go" in errors
+
+
+def test_another_chain_is_not_recorded_into_the_same_lake(sandbox: Path) -> None:
+    ended(record(sandbox, "--for", "4s"))
+    note = sandbox.parent / "ticks" / ".recording" / "openbook-v2-SOL-USDC" / "kept.json"
+    note.write_text(json.dumps(json.loads(note.read_text()) | {"ts_ns": 1_900_000_000_000_000_000}))
+
+    process = record(sandbox, "--for", "20s")
+    _, errors = process.communicate(timeout=WAIT_S)
+
+    assert process.returncode == 4
+    assert "is it another chain? Give another lake" in errors
