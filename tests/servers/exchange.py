@@ -74,7 +74,7 @@ class Exchange:
 
     async def say(self, venue: str, text: str) -> None:
         """Say something to all who listen at a venue."""
-        for client in list(self._clients.get(venue, ())):
+        for client in list(self.clients(venue)):
             await client.send(text)
 
     def cut(self) -> None:
@@ -83,9 +83,13 @@ class Exchange:
             for client in list(clients):
                 client.transport.abort()
 
+    def clients(self, venue: str) -> set[ServerConnection]:
+        """Who listens at a venue now."""
+        return self._clients.get(venue, set())
+
     def listeners(self, venue: str) -> int:
         """How many listen at a venue now."""
-        return len(self._clients.get(venue, ()))
+        return len(self.clients(venue))
 
     def _answer(self, connection: ServerConnection, request: Request) -> Response | None:
         if "upgrade" in request.headers.get("Connection", "").lower():

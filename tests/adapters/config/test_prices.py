@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bmv.adapters.config import Config, load
-from bmv.adapters.config.dump import dump
+from bmv.adapters.config.dump import dump, flat, inline
 from bmv.adapters.config.prices import price_settings
 from bmv.adapters.prices.quote import Pair
 from bmv.adapters.prices.settings import Leg, Settings, Source
@@ -56,6 +56,12 @@ def test_what_is_written_out_again_is_the_same(good: Path, tmp_path: Path) -> No
     assert load(again, (), {}) == config
 
 
+def test_what_a_source_does_not_say_is_not_shown(good: Path) -> None:
+    shown = inline(flat(config_of(good, '["binance"]'))["live.prices.sources"])
+
+    assert shown == '[{ name = "binance" }]'
+
+
 def test_keys_of_before_mean_what_they_meant(good: Path) -> None:
     settings = settings_of(good, '["binance"]', "live.prices.quorum=1", "live.prices.max_age_s=3")
 
@@ -95,7 +101,7 @@ def test_sources_that_can_not_make_a_price_are_refused_with_what_would_be_right(
 
 
 def test_more_must_not_agree_than_there_are(good: Path) -> None:
-    with pytest.raises(ConfigError, match="quorum = 2: expected at most 1, the sources that set prices"):
+    with pytest.raises(ConfigError, match=r"live.prices.quorum = 2: expected at most 1, the sources that set prices"):
         config_of(good, '["binance", {name = "coingecko", pair = "SOL/USD", par_bps = 5}]', "live.prices.quorum=2")
 
 

@@ -141,16 +141,19 @@ def test_a_leg_turns_a_price_into_the_wanted_unit() -> None:
 def test_a_leg_leads_either_way_round() -> None:
     wanted = Rules(Pair("SOL", "USDC"))
     source = Source("coinbase", USD, AGE, Leg("kraken", Pair("USDC", "USD")))
-    readings = {source.name: Reading(quote(150), NOW), "kraken USDC/USD": Reading(quote("0.75"), NOW)}
+    readings = {source.name: Reading(quote(150), NOW), "kraken USDC/USD": Reading(quote("0.748", "0.75"), NOW)}
 
-    assert mid_of(judge(readings, wanted, [source])) == 200
+    price = judge(readings, wanted, [source]).price
+
+    assert isinstance(price, ReferencePrice)
+    assert (price.bid, price.ask) == (200, 150 / Fraction("0.748"))
 
 
 @pytest.mark.parametrize(
     ("rate", "verdict"),
     [
         (None, "its leg kraken USDT/USD: nothing heard"),
-        (Reading(quote("1"), NOW - 60 * S), "its leg kraken USDT/USD: too old"),
+        (Reading(quote("1"), NOW - 300 * S), "its leg kraken USDT/USD: too old"),
         (Reading(quote("0.5", "1"), NOW), "its leg kraken USDT/USD: spread"),
     ],
 )

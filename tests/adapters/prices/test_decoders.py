@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 from exchange import binance, coinbase, coingecko, kraken, pyth
-from messages import CASES, SOL_FEED, SOL_USD, SOL_USDT, Case
+from price_messages import CASES, SOL_FEED, SOL_USD, SOL_USDT, Case
 
 from bmv.adapters.prices.quote import Farewell, MessageError, Pair, Quote
 from bmv.adapters.prices.venues import VENUES

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from messages import CASES, Case
+from price_messages import CASES, Case
 
 from bmv.adapters.prices.quote import Farewell, MessageError, Quote
 

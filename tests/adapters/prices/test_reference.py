@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from exchange import Exchange, Refusal, binance, coinbase, coingecko, kraken, pyth, until
 from hand_clock import HandClock
-from messages import SOL_FEED
+from price_messages import SOL_FEED
 
 from bmv.adapters.prices.consensus import NoPrice, ReferencePrice, Why
 from bmv.adapters.prices.polling import make_client
@@ -77,6 +77,13 @@ class Scene:
         self.clock.advance((end_ns - self.clock.now_ns()) / S)
         for _ in range(5):
             await asyncio.sleep(0)
+
+    async def move_until(self, is_so: Callable[[], bool], seconds: float) -> None:
+        """Let time go by in such steps until a condition holds."""
+        async with asyncio.timeout(60):
+            while not is_so():
+                await self.move(seconds)
+                await asyncio.sleep(0.005)
 
     def mid(self) -> Fraction:
         """The price as it stands."""
@@ -276,9 +283,7 @@ def test_a_line_that_broke_comes_up_again_and_again() -> None:
             at.exchange.cut()
             await until(lambda: not any(at.exchange.listeners(name) for name in ALL))
             await until(lambda: all(state.error for state in at.prices.states.values()))
-            while not all(at.exchange.listeners(name) for name in ALL):
-                await at.move(1.0)
-                await asyncio.sleep(0.005)
+            await at.move_until(lambda: all(at.exchange.listeners(name) for name in ALL), 1)
             for name in ALL:
                 await at.say(name, "150.00")
             assert all(state.opened >= opened for state in at.prices.states.values())
@@ -311,8 +316,7 @@ def test_a_venue_that_refuses_is_left_alone_as_long_as_it_asks() -> None:
 def test_a_line_that_falls_silent_is_opened_again() -> None:
     async def scene(at: Scene) -> None:
         await at.ready("kraken")
-        await at.move(31)
-        await until(lambda: at.prices.states["kraken SOL/USD"].failures == 1)
+        await at.move_until(lambda: at.prices.states["kraken SOL/USD"].failures > 0, 31)
 
         assert "silent for 30 s" in at.prices.states["kraken SOL/USD"].error
 
@@ -323,12 +327,13 @@ def test_a_line_whose_heart_beats_but_that_quotes_nothing_is_opened_again() -> N
     async def scene(at: Scene) -> None:
         await at.ready("kraken")
         state = at.prices.states["kraken SOL/USD"]
-        for _ in range(14):
-            if not state.failures:
-                await at.exchange.say("kraken", '{"channel":"heartbeat"}')
-                await asyncio.sleep(0.02)
+        welcomes, heartbeats = 2, 0
+        while not state.failures:
+            heartbeats += 1
+            await at.exchange.say("kraken", '{"channel":"heartbeat"}')
+            await until(lambda: state.messages == welcomes + heartbeats or state.failures > 0)  # noqa: B023  # At once.
             await at.move(9)
-        await until(lambda: state.failures >= 1)
+            await asyncio.sleep(0.01)
 
         assert "no quote for 120 s" in state.error
 
@@ -385,6 +390,7 @@ def test_sources_with_a_veto_are_asked_again_and_again_and_may_take_the_price_aw
 def test_a_source_with_a_veto_that_fails_is_asked_later_and_takes_nothing_away(answer: str | Refusal) -> None:
     async def scene(at: Scene) -> None:
         await at.ready("kraken")
+        await until(lambda: at.prices.states["pyth SOL/USD"].quotes == 1)
         at.exchange.answers["/pyth/"] = answer
         await at.say("kraken", "150.00")
         await at.move(5)
@@ -466,6 +472,23 @@ def test_times_of_rows_never_fall_and_are_never_after_their_receipt() -> None:
         assert [row.ts_ns for row in at.rows] == sorted(row.ts_ns for row in at.rows)
         assert all(row.ts_ns <= row.received_ns for row in at.rows)
         assert all(0 < row.bid <= row.mid <= row.ask for row in at.rows)
+
+    play(scene, quorum=1)
+
+
+def test_a_venue_whose_clock_is_wrong_moves_no_row_in_time() -> None:
+    async def scene(at: Scene) -> None:
+        await at.ready("kraken", "coinbase")
+        await at.exchange.say("kraken", kraken("SOL/USD", "150.00", "150.00", "2026-11-29T12:00:03Z"))
+        await until(lambda: len(at.rows) == 1)
+        await at.move(2)
+        await at.exchange.say("coinbase", coinbase("SOL-USD", "150.02", "150.02", 1, "2026-11-29T11:59:57Z"))
+        await until(lambda: len(at.rows) == 2)
+        await at.exchange.say("coinbase", coinbase("SOL-USD", "150.04", "150.04", 2, "2026-11-29T12:00:01Z"))
+        await until(lambda: len(at.rows) == 3)
+
+        seconds = [(row.ts_ns / S - START_S, row.received_ns / S - START_S) for row in at.rows]
+        assert seconds == [(0, 0), (0, 2), (1, 2)]
 
     play(scene, quorum=1)
 

@@ -52,7 +52,7 @@ def price_problems(config: Config) -> Iterator[str]:
         )
         return
     for problem in problems(price_settings(config)):
-        yield f"{KEYS}.sources: {problem}"
+        yield f"{KEYS}.{problem}"
 
 
 def _wanted(config: Config) -> Pair:

@@ -377,7 +377,7 @@ class PriceLeg(Section):
 
     name: Literal["binance", "coinbase", "kraken"] = key("Which venue.")
     pair: str = key("From one of the two units to the other, either way round.", form=PAIR_FORM, pattern=PAIR)
-    max_age_s: Number = key("An older price does not count.", 60.0, unit="s", gt=0, le=DAY_S)
+    max_age_s: Number = key("An older price does not count.", 300.0, unit="s", gt=0, le=DAY_S)
     symbol: str | None = key("What the venue calls the pair; its custom if absent.", None, min_length=1, max_length=100)
     url: str | None = key("Another address of the venue.", None, min_length=1)
 

@@ -96,7 +96,7 @@ class Vote(NamedTuple):
 
     Args:
         name: Of its source.
-        bid, ask: In the wanted unit.
+        bid, ask, mid: In the wanted unit.
         par: The share by which its unit may differ from the wanted one.
         age_ns: Since its receipt; that of its leg, if that is older.
         until_ns: When it becomes too old.
@@ -105,13 +105,10 @@ class Vote(NamedTuple):
     name: str
     bid: Fraction
     ask: Fraction
+    mid: Fraction
     par: Fraction
     age_ns: int
     until_ns: int
-
-    @property
-    def mid(self) -> Fraction:
-        return (self.bid + self.ask) / 2
 
 
 def combine(
@@ -123,7 +120,7 @@ def combine(
         rules: When a price is believed.
         sources: All that there are.
         readings: What sources and legs said last, by name; who never spoke is missing.
-        now_ns: Nanoseconds UTC, by the clock that told when the quotes were received.
+        now_ns: Nanoseconds UTC, by the clock that says when the quotes were received.
         last: The last good price, if there was one.
     """
     votes, vetoes, verdicts = list[Vote](), list[Vote](), dict[str, str]()
@@ -136,9 +133,8 @@ def combine(
             verdicts[source.name] = "used" if source.sets_prices else "agrees"
     until_ns = min((vote.until_ns for vote in votes + vetoes), default=FAR_NS)
     agreed = agree(votes, rules.max_deviation)
-    for vote in votes:
-        if vote not in agreed:
-            verdicts[vote.name] = "too far from the others"
+    for name in {vote.name for vote in votes} - {vote.name for vote in agreed}:
+        verdicts[name] = "too far from the others"
     return Answer(_price(rules, agreed, vetoes, verdicts, now_ns, last), verdicts, until_ns)
 
 
@@ -160,7 +156,7 @@ def cast(rules: Rules, source: Source, readings: Mapping[str, Reading], now_ns: 
         bid, ask = (bid * low, ask * high) if to_wanted else (bid / high, ask / low)
         oldest_ns = min(oldest_ns, rate.received_ns)
         until_ns = min(until_ns, _until_ns(rate, leg.max_age_ns))
-    return Vote(source.name, bid, ask, source.par, now_ns - oldest_ns, until_ns)
+    return Vote(source.name, bid, ask, (bid + ask) / 2, source.par, now_ns - oldest_ns, until_ns)
 
 
 def agree(votes: list[Vote], max_deviation: Fraction) -> list[Vote]:
@@ -196,7 +192,7 @@ def _objection(reading: Reading | None, max_age_ns: int, max_spread: Fraction, n
     if not 0 < quote.bid <= quote.ask:
         return f"bid {quote.bid:f}, ask {quote.ask:f}: no market"
     bid, ask = Fraction(quote.bid), Fraction(quote.ask)
-    if 2 * (ask - bid) > max_spread * (bid + ask):
+    if ask != bid and 2 * (ask - bid) > max_spread * (bid + ask):
         return f"spread {float(2 * (ask - bid) / (bid + ask)) * BPS:.1f} bps: too wide"
     for what, at_ns in (("received", reading.received_ns), ("of the venue's time", quote.venue_ns)):
         if at_ns is not None and now_ns - at_ns >= max_age_ns:
@@ -216,15 +212,15 @@ def _price(
     rules: Rules, agreed: list[Vote], vetoes: list[Vote], verdicts: dict[str, str], now_ns: int, last: Good | None
 ) -> ReferencePrice | NoPrice:
     if not agreed or len(agreed) < rules.quorum:
-        told = "; ".join(f"{name}: {verdict}" for name, verdict in verdicts.items())
-        return NoPrice(Why.QUORUM, f"{len(agreed)} of at least {max(1, rules.quorum)}: {told}")
+        reasons = "; ".join(f"{name}: {verdict}" for name, verdict in verdicts.items())
+        return NoPrice(Why.QUORUM, f"{len(agreed)} of at least {max(1, rules.quorum)}: {reasons}")
     mid = median(vote.mid for vote in agreed)
     against = [vote for vote in vetoes if abs(vote.mid - mid) > (rules.max_veto + vote.par) * vote.mid]
     for vote in against:
         verdicts[vote.name] = "does not agree"
     if against:
-        told = "; ".join(f"{vote.name} says {float(vote.mid):g}" for vote in against)
-        return NoPrice(Why.VETO, f"{float(mid):g}, but {told}")
+        objections = "; ".join(f"{vote.name} says {float(vote.mid):g}" for vote in against)
+        return NoPrice(Why.VETO, f"{float(mid):g}, but {objections}")
     if last is not None and abs(mid - last.mid) > _leap(rules, now_ns - last.ts_ns) * last.mid:
         after_s = (now_ns - last.ts_ns) / NS_PER_S
         return NoPrice(Why.JUMP, f"from {float(last.mid):g} to {float(mid):g} within {after_s:.1f} s")

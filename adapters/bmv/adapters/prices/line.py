@@ -78,12 +78,12 @@ def lines(settings: Settings, keys: Mapping[str, str]) -> list[Line]:
         settings: In which nothing is wrong.
         keys: Name of a venue -> its key.
     """
-    found: dict[str, Line] = {}
+    by_name: dict[str, Line] = {}
     for name, venue, pair, symbol, url, poll_ns in _wanted(settings):
         line = _line(name, VENUES[venue], pair, symbol, url, poll_ns, keys.get(venue, ""))
-        if found.setdefault(name, line).address != line.address:
+        if by_name.setdefault(name, line).address != line.address:
             raise ConfigError(f"live.prices: {name} is named with two addresses; expected one")
-    return list(found.values())
+    return list(by_name.values())
 
 
 def wait_ns(attempt: int, dice: Random) -> int:

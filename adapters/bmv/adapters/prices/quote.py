@@ -26,10 +26,10 @@ class Pair(NamedTuple):
         >>> Pair.read("SOL/USDT").quote
         'USDT'
         """
-        found = PAIR.fullmatch(text)
-        if found is None:
+        match = PAIR.fullmatch(text)
+        if match is None:
             raise ValueError(f"expected a pair such as SOL/USDT, found {text[:40]!r}")
-        return cls(*found.groups())
+        return cls(*match.groups())
 
     def __str__(self) -> str:
         return f"{self.base}/{self.quote}"

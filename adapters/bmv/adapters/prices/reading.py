@@ -82,16 +82,16 @@ def seconds_ns(record: dict[str, Json], name: str) -> int:
 def rfc3339_ns(record: dict[str, Json], name: str) -> int:
     """Return a time in UTC such as `2025-09-03T12:00:00.123456Z` as nanoseconds since 1970, exactly."""
     value = field(record, name)
-    found = TIME.fullmatch(value) if isinstance(value, str) else None
+    match = TIME.fullmatch(value) if isinstance(value, str) else None
     try:
-        if found is None:
+        if match is None:
             raise ValueError
-        second = int(datetime.fromisoformat(found[1]).replace(tzinfo=UTC).timestamp())
+        second = int(datetime.fromisoformat(match[1]).replace(tzinfo=UTC).timestamp())
     except ValueError:
         raise MessageError(f"{name}: expected a time such as 2025-09-03T12:00:00Z, found {_short(value)}") from None
     if not 0 <= second <= TIME_S_MAX:
         raise MessageError(f"{name}: expected a time after 1970, found {_short(value)}")
-    return second * NS_PER_S + int((found[2] or "0").ljust(9, "0"))
+    return second * NS_PER_S + int((match[2] or "0").ljust(9, "0"))
 
 
 def expect(record: dict[str, Json], name: str, wanted: str) -> None:
@@ -116,10 +116,10 @@ def _refuse(text: str) -> NoReturn:
 
 
 def _table(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
-    made = dict(pairs)
-    if len(made) != len(pairs):
+    record = dict(pairs)
+    if len(record) != len(pairs):
         raise ValueError("a name stands twice in a table")
-    return made
+    return record
 
 
 def _short(value: object) -> str:

@@ -51,12 +51,14 @@ class LineState:
 
     Args:
         opened: How often it was opened, or asked.
-        quotes: New quotes heard on it.
+        messages: Heard on it, of any kind.
+        quotes: New quotes among them.
         failures: In a row, since it last held for a minute.
         error: What went wrong last; empty: nothing since it was opened.
     """
 
     opened: int = 0
+    messages: int = 0
     quotes: int = 0
     failures: int = 0
     error: str = ""
@@ -90,7 +92,7 @@ class Prices:
         self._clock, self._client, self._dice = clock, client, dice
         self._board = Board()
         self._last: Good | None = None
-        self._row: ReferenceQuote | None = None  # As it was told last.
+        self._row: ReferenceQuote | None = None  # The last that was published.
         self._inboxes: list[_Inbox] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._timer: asyncio.Task[None] | None = None
@@ -100,8 +102,8 @@ class Prices:
 
     def __repr__(self) -> str:
         price = self.answer.price
-        told = f"none, {price.why}" if isinstance(price, NoPrice) else f"{float(price.mid):g} by {len(price.sources)}"
-        return f"<Prices {self.market.symbol} {told} | {len(self._lines)} lines>"
+        shown = f"none, {price.why}" if isinstance(price, NoPrice) else f"{float(price.mid):g} by {len(price.sources)}"
+        return f"<Prices {self.market.symbol} {shown} | {len(self._lines)} lines>"
 
     @property
     def price(self) -> ReferencePrice | NoPrice:
@@ -127,18 +129,18 @@ class Prices:
 
         A slow reader misses what lies between, never the last.
         """
-        told = 0
+        last = 0
         async for row in self._rows(1):
-            if row.mid != told:
-                told = row.mid
+            if row.mid != last:
+                last = row.mid
                 yield Event(Kind.REFERENCE, row.received_ns, price=row.mid)
 
     async def quotes(self) -> AsyncIterator[ReferenceQuote]:
         """Yield a row whenever bid or ask are others, in ticks; those that a slow reader misses are counted."""
-        told = (0, 0)
+        last = (0, 0)
         async for row in self._rows(ROWS_MAX):
-            if (row.bid, row.ask) != told:
-                told = (row.bid, row.ask)
+            if (row.bid, row.ask) != last:
+                last = (row.bid, row.ask)
                 yield row
 
     async def _rows(self, most: int) -> AsyncIterator[ReferenceQuote]:
@@ -173,8 +175,8 @@ class Prices:
                 if self._clock.now_ns() - began_ns >= SETTLED_NS:
                     state.failures = 0
                 state.error = str(error)
-                asked_ns = error.retry_after_s * NS_PER_S if isinstance(error, LineError) else 0
-                pause_ns = max(wait_ns(state.failures, self._dice), asked_ns, line.poll_ns)
+                leave_ns = error.retry_after_s * NS_PER_S if isinstance(error, LineError) else 0
+                pause_ns = max(wait_ns(state.failures, self._dice), leave_ns, line.poll_ns)
                 state.failures += 1
             await self._clock.sleep_until(self._clock.now_ns() + pause_ns)
 
@@ -187,19 +189,20 @@ class Prices:
         return line.poll_ns
 
     def _hear(self, line: Line, message: str | bytes, cached_ns: int) -> Message:
+        self.states[line.name].messages += 1
         try:
-            heard = line.venue.decode(message, line.pair, line.symbol)
+            content = line.venue.decode(message, line.pair, line.symbol)
         except MessageError:
             self._board.drop(line.name)
-            self._look(None)
+            self._recompute(None)
             raise
-        if isinstance(heard, Quote) and self._board.put(line.name, heard, self._clock.now_ns() - cached_ns):
+        if isinstance(content, Quote) and self._board.put(line.name, content, self._clock.now_ns() - cached_ns):
             self.states[line.name].quotes += 1
             self.states[line.name].error = ""
-            self._look(heard)
-        return heard
+            self._recompute(content)
+        return content
 
-    def _look(self, cause: Quote | None) -> None:
+    def _recompute(self, cause: Quote | None) -> None:
         """Work the price out anew, and say it if it is another one and due.
 
         Args:
@@ -214,23 +217,23 @@ class Prices:
                 answer = answer._replace(price=unfit(answer.price, self.market))
         self.answer = answer
         due_ns = answer.until_ns
-        if ticks != self._told_ticks:
+        if ticks != self._last_ticks:
             free_ns = self._row.received_ns + settings.min_interval_ns if self._row else now_ns
-            if now_ns >= free_ns or NONE in (ticks, self._told_ticks):
-                self._tell(ticks, now_ns, cause)
+            if now_ns >= free_ns or NONE in (ticks, self._last_ticks):
+                self._publish(ticks, now_ns, cause)
             else:
                 due_ns = min(due_ns, free_ns)
         self._arm(due_ns)
 
     @property
-    def _told_ticks(self) -> Ticks:
+    def _last_ticks(self) -> Ticks:
         row = self._row
         return NONE if row is None else Ticks(row.mid, row.bid, row.ask)
 
-    def _tell(self, ticks: Ticks, now_ns: int, cause: Quote | None) -> None:
-        made_ns = cause.venue_ns if cause is not None and cause.venue_ns is not None else now_ns
+    def _publish(self, ticks: Ticks, now_ns: int, cause: Quote | None) -> None:
+        venue_ns = cause.venue_ns if cause is not None and cause.venue_ns is not None else now_ns
         earliest_ns = self._row.ts_ns if self._row is not None else 0
-        ts_ns = max(min(made_ns, now_ns), earliest_ns)
+        ts_ns = max(min(venue_ns, now_ns), earliest_ns)
         self._row = ReferenceQuote(ts_ns, now_ns, ticks.bid, ticks.ask, ticks.mid)
         for inbox in self._inboxes:
             if len(inbox.rows) == inbox.rows.maxlen == ROWS_MAX:
@@ -245,12 +248,12 @@ class Prices:
         if self._timer is not None:
             self._timer.cancel()
         self._due_ns = due_ns
-        self._timer = self._spawn(self._look_at(due_ns))
+        self._timer = self._spawn(self._recompute_at(due_ns))
 
-    async def _look_at(self, due_ns: int) -> None:
+    async def _recompute_at(self, due_ns: int) -> None:
         await self._clock.sleep_until(due_ns)
         self._timer = None
-        self._look(None)
+        self._recompute(None)
 
     def _spawn(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)

@@ -11,7 +11,7 @@ from bmv.adapters.prices.venues import VENUES
 
 BPS = 10_000
 NS_PER_S = 1_000_000_000
-LEG_MAX_AGE_NS = 60 * NS_PER_S  # What a stablecoin is worth changes seldom, and so do its best prices.
+LEG_MAX_AGE_NS = 300 * NS_PER_S  # The best prices of a stablecoin may stand for minutes.
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,17 +116,17 @@ class Settings:
 
 
 def problems(settings: Settings) -> Iterator[str]:
-    """Yield what is wrong with sources that are each well formed, one line a problem."""
+    """Yield what is wrong with settings that are each well formed, one line a problem, their name first."""
     wanted, sources = settings.rules.pair, settings.sources
     for source in sources:
         for problem in _source_problems(source, wanted):
-            yield f"{source.name}: {problem}"
+            yield f"sources: {source.name}: {problem}"
     names = [source.name for source in sources]
     for name in sorted({name for name in names if names.count(name) > 1}):
-        yield f"{name}: named twice"
+        yield f"sources: {name}: named twice"
     n_setting = sum(source.sets_prices for source in sources)
     if sources and not n_setting:
-        yield f"{' and '.join(names)} may only veto: expected a source beside that sets prices, {_setters()}"
+        yield f"sources: {' and '.join(names)} may only veto: expected a source beside that sets prices, {_setters()}"
     elif sources and settings.rules.quorum > n_setting:
         yield f"quorum = {settings.rules.quorum}: expected at most {n_setting}, the sources that set prices"
 

@@ -54,10 +54,10 @@ async def _hear_all(line: Line, clock: Clock, hear: Hear, connection: ClientConn
     try:
         while True:
             message = await connection.recv()
-            heard = hear(message)
-            silence.note(heard)
-            if isinstance(heard, Farewell):
-                raise LineError(f"{line.shown}: {heard.why}")
+            content = hear(message)
+            silence.note(content)
+            if isinstance(content, Farewell):
+                raise LineError(f"{line.shown}: {content.why}")
     except ConnectionClosed:
         if silence.broken:
             raise LineError(f"{line.shown}: {silence.broken}") from None
@@ -76,9 +76,9 @@ class _Silence:
         self._heard_ns = self._quoted_ns = clock.now_ns()
         self.broken = ""
 
-    def note(self, heard: Message) -> None:
+    def note(self, content: Message) -> None:
         self._heard_ns = self._clock.now_ns()
-        if heard is not None:
+        if content is not None:
             self._quoted_ns = self._heard_ns
 
     async def watch(self, connection: ClientConnection) -> None:
