@@ -171,6 +171,13 @@ def test_each_venue_is_asked_in_its_own_words() -> None:
     assert asked["pyth"][0].endswith(f"/v2/updates/price/latest?ids%5B%5D=0x{SOL_FEED}&parsed=true")
 
 
+def test_a_feed_may_be_named_with_its_prefix_and_nothing_else_gets_into_an_address() -> None:
+    pyth_venue, gecko = VENUES["pyth"], VENUES["coingecko"]
+
+    assert pyth_venue.endpoint("https://h", f"0x{SOL_FEED}") == pyth_venue.endpoint("https://h", SOL_FEED)
+    assert gecko.endpoint("https://h", "solana&vs_currencies=eur").count("&vs_currencies=") == 1
+
+
 def case_of(venue: str) -> Case:
     return next(case for case in CASES if case.venue == venue)
 

@@ -4,6 +4,8 @@ It has no time, but a number that grows with every change. After the public docu
 web-socket-streams.md): a connection lives 24 hours at the most, and its end is announced by `serverShutdown`.
 """
 
+from urllib.parse import quote
+
 from bmv.adapters.prices.quote import Farewell, Message, MessageError, Pair, Quote
 from bmv.adapters.prices.reading import expect, field, price, read_json, table, whole, words
 from bmv.adapters.prices.venue import Venue
@@ -37,7 +39,7 @@ BINANCE = Venue(
     transport="websocket",
     url="wss://stream.binance.com:9443",
     symbol=lambda pair: pair.base + pair.quote,
-    endpoint=lambda url, symbol: f"{url.rstrip('/')}/ws/{symbol.lower()}@bookTicker",
+    endpoint=lambda url, symbol: f"{url.rstrip('/')}/ws/{quote(symbol.lower())}@bookTicker",
     decode=decode,
     silence_s=60.0,  # It has no heartbeat that a reader of messages would see.
     objection=lambda pair: "it has no dollars; say SOL/USDT or SOL/USDC" if pair.quote == "USD" else "",

@@ -3,7 +3,7 @@
 After the public documentation (docs.coingecko.com, `/simple/price`). Without a key it answers a few times a minute.
 """
 
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from bmv.adapters.prices.quote import Message, MessageError, Pair, Quote
 from bmv.adapters.prices.reading import field, price, read_json, seconds_ns, table, words
@@ -30,7 +30,7 @@ def endpoint(url: str, symbol: str) -> str:
     """Return the address of the price of a coin in the moneys that a pair may be in."""
     moneys = "%2C".join(FIAT).lower()
     return (
-        f"{url.rstrip('/')}/simple/price?ids={symbol}&vs_currencies={moneys}&include_last_updated_at=true"
+        f"{url.rstrip('/')}/simple/price?ids={quote(symbol)}&vs_currencies={moneys}&include_last_updated_at=true"
         "&precision=full"
     )
 

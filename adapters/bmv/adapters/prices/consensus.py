@@ -175,7 +175,8 @@ def median(values: Iterable[Fraction]) -> Fraction:
     Fraction(5, 2)
     """
     ordered = sorted(values)
-    return (ordered[(len(ordered) - 1) // 2] + ordered[len(ordered) // 2]) / 2
+    half = len(ordered) // 2
+    return ordered[half] if len(ordered) % 2 else (ordered[half - 1] + ordered[half]) / 2
 
 
 def _close(vote: Vote, other: Vote, max_deviation: Fraction) -> bool:

@@ -6,6 +6,7 @@ The band of that confidence is taken as bid and ask: one that is wide is refused
 
 import re
 from decimal import Decimal
+from urllib.parse import quote
 
 from bmv.adapters.prices.quote import Message, MessageError, Pair, Quote
 from bmv.adapters.prices.reading import Json, field, read_json, seconds_ns, table, words
@@ -28,13 +29,18 @@ def decode(message: str | bytes, pair: Pair, symbol: str) -> Message:
     if not isinstance(rows, list) or len(rows) != 1:
         raise MessageError("parsed: expected a list of one price")
     row = table(rows[0], "parsed")
-    if str(field(row, "id")).removeprefix("0x") != symbol.removeprefix("0x"):
+    if _id(str(field(row, "id"))) != _id(symbol):
         raise MessageError(f"id: expected {symbol}, found {words(row['id'])}")
     update = table(field(row, "price"), "price")
     mid, band = _scaled(update, "price"), _scaled(update, "conf")
     if band > mid:
         raise MessageError("conf: expected a band that ends above 0")
     return Quote(NAME, pair, mid - band, mid + band, seconds_ns(update, "publish_time"))
+
+
+def _id(feed: str) -> str:
+    """Return the id of a feed without the prefix that it has in some places."""
+    return feed.removeprefix("0x")
 
 
 def _scaled(update: dict[str, Json], name: str) -> Decimal:
@@ -52,7 +58,9 @@ PYTH = Venue(
     transport="polling",
     url="https://pyth.dourolabs.app/hermes",
     symbol=lambda pair: FEEDS.get(str(pair)),
-    endpoint=lambda url, symbol: f"{url.rstrip('/')}/v2/updates/price/latest?ids%5B%5D=0x{symbol}&parsed=true",
+    endpoint=lambda url, symbol: (
+        f"{url.rstrip('/')}/v2/updates/price/latest?ids%5B%5D=0x{quote(_id(symbol))}&parsed=true"
+    ),
     decode=decode,
     max_age_s=30.0,
     poll_s=5.0,  # Thirty calls in ten seconds are allowed.
