@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from decimal import Decimal
+from random import Random
 
 from bmv.adapters.config import Config
 from bmv.adapters.lake.ticks import LakeTicks
@@ -10,6 +11,11 @@ from bmv.adapters.postgres.runs import PostgresRuns
 from bmv.adapters.postgres.sessions import PostgresSessions
 from bmv.adapters.postgres.tape import Recorded
 from bmv.adapters.postgres.ticks import PostgresTicks
+from bmv.adapters.prices.polling import make_client
+from bmv.adapters.prices.quote import Pair
+from bmv.adapters.prices.reference import Prices
+from bmv.adapters.prices.settings import Rules
+from bmv.adapters.prices.settings import Settings as PriceSettings
 from bmv.adapters.sandbox.double import Double
 from bmv.adapters.sandbox.openbook_v1.program import OpenBookV1
 from bmv.adapters.sandbox.openbook_v2.program import OpenBookV2
@@ -25,7 +31,7 @@ from bmv.core.record import blank
 from bmv.ports.clock import Clock
 from bmv.ports.execution import Execution
 from bmv.ports.market import Market
-from bmv.ports.market_data import Tape
+from bmv.ports.market_data import Feed, Tape
 from bmv.ports.storage import Journal, RunStore, SessionStore, TickStore
 
 
@@ -45,6 +51,12 @@ def tapes() -> Iterator[Tape]:
     yield parquet
     yield Watched(parquet, None, Config.model_construct())
     yield DatabaseTape(Recorded("postgresql://nobody@nowhere/bmv?market=sim/SOL"), parquet.market)
+
+
+def feeds() -> Iterator[Feed]:
+    """Yield one feed of each kind; none connects before it is opened."""
+    settings = PriceSettings(Rules(Pair("SOL", "USDC")), (), Decimal("0.01"), Decimal("0.001"))
+    yield Prices(settings, SimClock(), make_client(), Random(1))
 
 
 def journals() -> Iterator[Journal]:
@@ -99,6 +111,7 @@ def test_every_adapter_answers_to_all_the_words_of_its_port() -> None:
     assert lacks(Clock, clocks()) == []
     assert lacks(Execution, executions()) == []
     assert lacks(Tape, tapes()) == []
+    assert lacks(Feed, feeds()) == []
     assert lacks(Journal, journals()) == []
     assert lacks(TickStore, tick_stores()) == []
     assert lacks(SessionStore, session_stores()) == []

@@ -26,7 +26,7 @@ class Kind(IntEnum):
     REJECTED = 13  # Our order never rested; `code` is a `Reason`.
     EXPIRED = 14  # What was left of our order ended by its own terms (immediate-or-cancel); `size` is what was left.
     TIMER = 20  # The instant the engine asked to be woken at.
-    REFERENCE = 21  # A price from elsewhere: `price` in ticks.
+    REFERENCE = 21  # A price from elsewhere: `price` in ticks; 0: there is none any more.
     BALANCE = 22  # What we hold, told by the venue: `size` lots of base, `fee` quanta of quote.
     FEED = 23  # The market data feed went down (`code` 0) or came up (`code` 1).
     COMMAND = 24  # An operator's word: `code` is a `Command`.

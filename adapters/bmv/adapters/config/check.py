@@ -19,6 +19,7 @@ from bmv.adapters.config.compile import (
     to_ns,
 )
 from bmv.adapters.config.masking import has_password
+from bmv.adapters.config.prices import price_problems
 from bmv.adapters.config.problems import shown
 from bmv.adapters.config.schema import Breaker, Config, RandomLatency, Side
 from bmv.ports.market import NOTIONAL_MAX, SIZE_LOTS_MAX, Market
@@ -36,11 +37,12 @@ def check(config: Config, *, grid_optional: bool = False) -> list[str]:
     grid_optional = grid_optional or config.strategy is not None
     grids = list(_grid_problems(config))
     if grids:  # Nothing can be counted in ticks, lots or quanta.
-        return [*grids, *_order_problems(config, grid_optional), *_secret_problems(config)]
+        return [*grids, *_order_problems(config, grid_optional), *price_problems(config), *_secret_problems(config)]
     instrument = market(config)
     return [
         *_amount_problems(config, instrument),
         *_order_problems(config, grid_optional),
+        *price_problems(config),
         *_secret_problems(config),
         *(line for name in ("bid", "ask") for line in _side_problems(config, name, instrument)),
     ]

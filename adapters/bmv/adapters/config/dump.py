@@ -76,9 +76,9 @@ def inline(value: Any) -> str:  # Any: whatever a key may hold.
     if isinstance(value, list):
         return "[" + ", ".join(inline(each) for each in value) + "]"
     if isinstance(value, Section):
-        return inline({key: each for key, each in value if each is not None})
-    if isinstance(value, Mapping):
-        return "{ " + ", ".join(f"{_key(k)} = {inline(v)}" for k, v in value.items()) + " }"
+        return inline(dict(value))
+    if isinstance(value, Mapping):  # TOML has no word for what is absent.
+        return "{ " + ", ".join(f"{_key(k)} = {inline(v)}" for k, v in value.items() if v is not None) + " }"
     return repr(value)
 
 

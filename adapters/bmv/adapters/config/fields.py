@@ -63,11 +63,11 @@ def section_of(annotation: object) -> type[Section] | None:
 
 
 def sections_within(annotation: object) -> list[type[Section]]:
-    """Return every section class among the alternatives of `annotation`."""
+    """Return every section class among the alternatives of `annotation`, or of what it is a list of."""
     found = section_of(annotation)
     if found:
         return [found]
-    if get_origin(annotation) in (Union, UnionType, Annotated):
+    if get_origin(annotation) in (Union, UnionType, Annotated, list):
         return [each for part in get_args(annotation) for each in sections_within(part)]
     return []
 

@@ -28,10 +28,12 @@ LOG = logging.getLogger(__name__)
 ENV_PREFIX = "BMV__"
 ENV_KNOWN = (  # Of the program, not of a configuration.
     "BMV_CACHE_DIR",
+    "BMV_COINGECKO_KEY",
     "BMV_DEBUG",
     "BMV_OPENBOOK_V1_SO",
     "BMV_OPENBOOK_V2_SO",
     "BMV_POSTGRES",
+    "BMV_PYTH_KEY",
     "BMV_TRIALS",
 )
 ENV_TESTS = ("BMV_TEST_", "BMV_BENCH_", "BMV_TICKS", "BMV_EXAMPLES")  # Of the tests and the benchmarks.
@@ -43,6 +45,8 @@ PATHS = (
     "storage.ticks",
     "live.wallet",
     "live.api.token_file",
+    "live.prices.coingecko_key_file",
+    "live.prices.pyth_key_file",
 )
 # What may stand in for a key that is wrong or missing without making another one look wrong.
 STAND_INS = {"version": 1, "market.symbol": "-", "market.maker_fee_bps": 0, "market.taker_fee_bps": 0}

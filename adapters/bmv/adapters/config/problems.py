@@ -38,8 +38,9 @@ def explain(error: ValidationError, root: type[Section], where: Callable[[str], 
 
 
 def at_fault(error: ValidationError, root: type[Section]) -> list[str]:
-    """Return the dotted key of each problem pydantic found."""
-    return list(dict.fromkeys(_walk(each["loc"], root)[0] for each in error.errors(include_url=False)))
+    """Return the dotted key of each problem pydantic found; that of the list where it lies in one."""
+    found = (_walk(each["loc"], root)[0] for each in error.errors(include_url=False))
+    return list(dict.fromkeys(path.partition("[")[0] for path in found))
 
 
 def concerns(problem: str, key: str) -> bool:
@@ -54,26 +55,38 @@ def concerns(problem: str, key: str) -> bool:
 
 def _line(detail: ErrorDetails, root: type[Section], where: Callable[[str], str]) -> str:
     path, field, section = _walk(detail["loc"], root)
+    origin = where(path.partition("[")[0])
     if detail["type"] == "extra_forbidden":
-        hint = (
-            f"; known here: {', '.join(Span.model_fields)}, or values" if path.startswith(AXES) else nearest(path, root)
-        )
-        return f"{path}: unknown key{where(path)}{hint}"
+        return f"{path}: unknown key{origin}{_hint(path, detail['loc'], root)}"
     if detail["type"] == "missing":
         return f"{path}: missing; {_about(field)}"
     if detail["type"] in ("union_tag_not_found", "union_tag_invalid"):
-        return f"{path}.model{where(path)}: expected one of constant, random, recorded"
+        return f"{path}.model{origin}: expected one of constant, random, recorded"
     unknown = "a list of values, {low, high, …} or {values, …}" if path.startswith(AXES) else detail["msg"]
     wanted = f"a table [{path}]" if section else expected(field) if field else unknown
     reason = detail.get("ctx", {}).get("error")
     because = f" ({reason})" if reason else ""
-    return f"{path} = {shown(detail['input'])}{where(path)}: expected {wanted}{because}"
+    return f"{path} = {shown(detail['input'])}{origin}: expected {wanted}{because}"
+
+
+def _hint(path: str, loc: tuple[int | str, ...], root: type[Section]) -> str:
+    """Return what an unknown key may have meant."""
+    if path.startswith(AXES):
+        return f"; known here: {', '.join(Span.model_fields)}, or values"
+    if "[" not in path:
+        return nearest(path, root)
+    _, holder, _ = _walk(loc[:-1], root)
+    known = sections_within(holder.annotation) if holder else []
+    return f"; known here: {', '.join(known[0].model_fields)}" if known else ""
 
 
 def _walk(loc: tuple[int | str, ...], root: type[Section]) -> tuple[str, FieldInfo | None, bool]:
     """Return the dotted key of `loc` without pydantic's tags, its field if known, and whether that is a table."""
     choices, field, path = [root], None, list[str]()
     for part in loc:
+        if isinstance(part, int) and path:  # Of a list, whose field says what lies in it.
+            path[-1] += f"[{part}]"
+            continue
         known = next((s.model_fields[str(part)] for s in choices if str(part) in s.model_fields), None)
         if str(part) in FORMS:
             choices = FORMS[str(part)]

@@ -15,6 +15,8 @@ from bmv.adapters.config.schema import (
     Config,
     ConstantLatency,
     Contract,
+    PriceLeg,
+    PriceSource,
     RandomLatency,
     RecordedLatency,
     Span,
@@ -46,6 +48,11 @@ Money of an inverse market is base: `start_quote` is the base held as margin, `m
 `max_order_notional` and `max_total_notional` are of what the contracts are worth in base, `size / price` each. See
 [simulation.md](simulation.md#contracts).
 """
+SOURCES = """\
+`live.prices.sources` is a list of names, or of tables of these keys; a name is a table that says nothing else. A price
+in another unit than the wanted one takes a `leg` or `par_bps`: SOL/USDT is not SOL/USDC. See [prices.md](prices.md).
+"""
+LEGS = "The keys of a `leg`:"
 LATENCIES = "A latency is a number of milliseconds, or a table of one of these forms."
 
 
@@ -56,6 +63,7 @@ def page() -> str:
     for section in forms:
         parts += [f"### {(section.__doc__ or '').strip().rstrip('.')}\n", *_rows(section)]
     parts += ["## Contracts\n", CONTRACTS, *_rows(Contract)]
+    parts += ["## Sources of prices\n", SOURCES, *_rows(PriceSource), LEGS + "\n", *_rows(PriceLeg)]
     parts += ["## Ranges of a sweep\n", SPANS + "\n", *_rows(Span), *_rows(Choice)]
     parts += ["## Tapes of a sweep\n", TAPES + "\n", *_rows(TapeOf)]
     return "\n".join(parts)

@@ -368,12 +368,92 @@ class Jito(Section):
     max_tip_lamports: int = key("Largest tip ever paid.", 100_000, unit="lamports", ge=1000, le=1_000_000_000)
 
 
+PAIR_FORM = "BASE/QUOTE, as in SOL/USDT"
+PAIR = r"^[A-Z0-9]{1,15}/[A-Z0-9]{1,15}$"
+
+
+class PriceLeg(Section):
+    """A price that turns another into the wanted unit."""
+
+    name: Literal["binance", "coinbase", "kraken"] = key("Which venue.")
+    pair: str = key("From one of the two units to the other, either way round.", form=PAIR_FORM, pattern=PAIR)
+    max_age_s: Number = key("An older price does not count.", 300.0, unit="s", gt=0, le=DAY_S)
+    symbol: str | None = key("What the venue calls the pair; its custom if absent.", None, min_length=1, max_length=100)
+    url: str | None = key("Another address of the venue.", None, min_length=1)
+
+
+class PriceSource(Section):
+    """One place that prices come from."""
+
+    name: Literal["binance", "coinbase", "kraken", "coingecko", "pyth"] = key(
+        "Which venue; the last two may only veto."
+    )
+    pair: str | None = key("What it prices; live.prices.pair if absent.", None, form=PAIR_FORM, pattern=PAIR)
+    leg: PriceLeg | None = key(
+        "Turns its price into the wanted unit.", None, form="{name, pair, max_age_s, symbol, url}"
+    )
+    par_bps: Number | None = key(
+        "In place of a leg: take its unit for the wanted one, and allow for so much between them.",
+        None,
+        unit="bps",
+        gt=0,
+        le=1_000,
+    )
+    max_age_s: Number | None = key(
+        "An older price does not count; live.prices.max_age_s if absent, of coingecko 180, of pyth 30.",
+        None,
+        unit="s",
+        gt=0,
+        le=DAY_S,
+    )
+    poll_s: Number | None = key(
+        "How often coingecko (60 if absent) or pyth (5) is asked.", None, unit="s", ge=0.5, le=3_600
+    )
+    symbol: str | None = key("What the venue calls the pair; its custom if absent.", None, min_length=1, max_length=100)
+    url: str | None = key("Another address of the venue.", None, min_length=1)
+
+
+def _a_name_is_a_source(value: object) -> object:
+    return {"name": value} if isinstance(value, str) else value
+
+
+AnySource = Annotated[PriceSource, BeforeValidator(_a_name_is_a_source, json_schema_input_type=str | PriceSource)]
+SOURCE_FORMS = "names, or tables {name, pair, …}"
+
+
 class Prices(Section):
     """Outside prices that the reference is made of."""
 
-    sources: list[Literal["binance", "coingecko"]] = key("Which sources.", [])
+    sources: list[AnySource] = key("Which sources.", [], form=SOURCE_FORMS)
+    pair: str | None = key(
+        "What the reference is the price of; market.symbol if absent.", None, form=PAIR_FORM, pattern=PAIR
+    )
     quorum: int = key("Least sources that must agree.", 1, unit="sources", ge=1, le=16)
     max_age_s: Number = key("Older prices do not count.", 10.0, unit="s", gt=0, le=DAY_S)
+    max_spread_bps: Number = key("A source with a wider spread does not count.", 50.0, unit="bps", gt=0, le=10_000)
+    max_deviation_bps: Number = key(
+        "A source farther than this from the middle of all does not count.", 50.0, unit="bps", gt=0, le=10_000
+    )
+    max_veto_bps: Number = key(
+        "No price is farther than this from one of coingecko or pyth.", 300.0, unit="bps", gt=0, le=10_000
+    )
+    max_jump_bps: Number = key("No price is farther than this from the last,", 200.0, unit="bps", gt=0, le=10_000)
+    jump_growth_bps: Number = key(
+        "and than so much more for each second since.", 10.0, unit="bps per s", gt=0, le=10_000
+    )
+    min_interval_ms: Number = key(
+        "Shortest time between two reference prices; that there is none is said at once.",
+        100.0,
+        unit="ms",
+        ge=0,
+        le=60_000,
+    )
+    coingecko_key_file: str | None = key(
+        "File that holds the key of CoinGecko, mode 0600; BMV_COINGECKO_KEY comes before it.", None, min_length=1
+    )
+    pyth_key_file: str | None = key(
+        "File that holds the key of Pyth, mode 0600; BMV_PYTH_KEY comes before it.", None, min_length=1
+    )
 
 
 class Api(Section):
