@@ -106,6 +106,18 @@ def test_a_number_that_does_not_fit_its_field_is_refused() -> None:
         build(orders.CancelOrder(order_id=2**128, **dict.fromkeys(accounts(orders.CancelOrder), PROGRAM_ID)))
 
 
+@pytest.mark.parametrize("bits", [0x7FC0_0000, 0xFFC1_2345, 0x7F80_0001], ids=hex)
+def test_an_argument_that_is_no_number_is_refused_as_the_program_refuses_it(bits: int) -> None:
+    keys = dict.fromkeys(accounts(funds.CreateMarket), PROGRAM_ID)
+    terms = {"quote_lot_size": 1, "base_lot_size": 1, "maker_fee": 0, "taker_fee": 0, "time_expiry": 0}
+    known = funds.CreateMarket(name="", conf_filter=0.5, max_staleness_slots=None, **terms, **keys)
+    good = build(known)
+    nan = bytes(good.data)[:12] + bits.to_bytes(4, "little") + bytes(good.data)[16:]
+
+    with pytest.raises(Malformed, match="NaN"):
+        parse(Instruction(PROGRAM_ID, nan, good.accounts))
+
+
 def test_errors_have_the_names_of_their_build() -> None:
     assert error_name(6041, Build.V1_7) == "NonEmptyMarket"
     assert error_name(6041, Build.MASTER_2024_04) == "WouldExecutePartially"

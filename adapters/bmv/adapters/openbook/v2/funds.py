@@ -5,7 +5,7 @@ from typing import Annotated
 
 from solders.pubkey import Pubkey
 
-from bmv.adapters.openbook.v2.layout import F32, F64, I64, U8, U64, Maybe, Number, String
+from bmv.adapters.openbook.v2.layout import I64, U8, U64, ArgumentF32, ArgumentF64, String
 from bmv.adapters.openbook.v2.market import PROGRAM_ID
 from bmv.adapters.openbook.v2.metas import (
     ASSOCIATED_TOKEN_PROGRAM,
@@ -19,6 +19,7 @@ from bmv.adapters.openbook.v2.metas import (
     SignWriteV17,
     Write,
 )
+from bmv.adapters.openbook.v2.primitives import Maybe, Number
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +32,7 @@ class CreateMarket:
     """
 
     name: String
-    conf_filter: F32
+    conf_filter: ArgumentF32
     max_staleness_slots: Annotated[int | None, Maybe(Number(4))]
     quote_lot_size: I64
     base_lot_size: I64
@@ -244,7 +245,7 @@ class PruneOrders:
 class StubOracleCreate:
     """Make an oracle whose owner says the price."""
 
-    price: F64
+    price: ArgumentF64
     payer: SignWrite
     owner: Sign
     oracle: Write
@@ -257,7 +258,7 @@ class StubOracleCreate:
 class StubOracleSet:
     """Say the price."""
 
-    price: F64
+    price: ArgumentF64
     owner: Sign
     oracle: Write
     remaining: tuple[Pubkey, ...] = ()

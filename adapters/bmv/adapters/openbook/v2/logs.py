@@ -23,15 +23,17 @@ from bmv.adapters.openbook.v2.layout import (
     U32,
     U64,
     U128,
-    Address,
     Bool,
     Key,
-    Maybe,
+    NaturalI64,
+    PositiveI64,
     String,
     read_whole,
     record,
 )
 from bmv.adapters.openbook.v2.market import PROGRAM_ID
+from bmv.adapters.openbook.v2.open_orders import Slot
+from bmv.adapters.openbook.v2.primitives import Address, Maybe
 
 EVENT_CPI = bytes.fromhex("e445a52e51cb9a1d")  # Begins what the program logs by calling itself.
 
@@ -58,7 +60,7 @@ class FillLog:
 
     market: Key
     taker_side: Side
-    maker_slot: U8
+    maker_slot: Slot
     maker_out: Bool
     timestamp: U64
     seq_num: U64
@@ -69,8 +71,8 @@ class FillLog:
     taker: Key
     taker_client_order_id: U64
     taker_fee_ceil: U64
-    price: I64
-    quantity: I64
+    price: PositiveI64
+    quantity: PositiveI64
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +93,8 @@ class MarketMetaDataLog:
     quote_mint: Key
     base_decimals: U8
     quote_decimals: U8
-    base_lot_size: I64
-    quote_lot_size: I64
+    base_lot_size: PositiveI64
+    quote_lot_size: PositiveI64
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,14 +138,18 @@ class SweepFeesLog:
 
 @dataclass(frozen=True, slots=True)
 class OpenOrdersPositionLog:
-    """What an account has after a fill; a maker's, or the taker's."""
+    """What an account has after a fill; a maker's, or the taker's.
+
+    Args:
+        bids_quote_lots: As in `Position`: of an account of version 0 it means nothing.
+    """
 
     owner: Key
     open_orders_account_num: U32
     market: Key
-    bids_base_lots: I64
+    bids_base_lots: NaturalI64
     bids_quote_lots: I64
-    asks_base_lots: I64
+    asks_base_lots: NaturalI64
     base_free_native: U64
     quote_free_native: U64
     locked_maker_fees: U64

@@ -10,7 +10,7 @@ from solders.pubkey import Pubkey
 
 from bmv.adapters.openbook.book import Side
 from bmv.adapters.openbook.v2.codes import PlaceOrderType, SelfTradeBehavior
-from bmv.adapters.openbook.v2.layout import I64, U8, U64, U128, Choice, Many, Maybe, Number, Record
+from bmv.adapters.openbook.v2.layout import I64, U8, U64, U128, Record
 from bmv.adapters.openbook.v2.metas import (
     SYSTEM_PROGRAM,
     TOKEN_PROGRAM,
@@ -21,6 +21,7 @@ from bmv.adapters.openbook.v2.metas import (
     SignWrite,
     Write,
 )
+from bmv.adapters.openbook.v2.primitives import Choice, Many, Maybe, Number
 
 
 @dataclass(frozen=True, slots=True)
