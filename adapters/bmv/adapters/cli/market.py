@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from bmv.adapters.openbook.inspection.records import Finding
     from bmv.adapters.openbook.snapshot import MarketSnapshot
 
+ENDPOINT = "the URL of an endpoint, such as https://rpc.example.com or a sandbox's http://127.0.0.1:8899"
+NO_URL = f"--rpc: expected {ENDPOINT}, found no URL"
+
 
 class Target(NamedTuple):
     """Which market to look at, and how.
@@ -26,11 +29,13 @@ class Target(NamedTuple):
     Args:
         address: The market's.
         endpoint: URL of the node that is asked.
+        wrong_endpoint: What to say where that is no URL.
         expected: What a configuration says of the market; None: there is none.
     """
 
     address: "Pubkey"
     endpoint: str
+    wrong_endpoint: BmvError
     expected: "Expected | None" = None
 
 
@@ -68,10 +73,11 @@ def _target(which: str, rpc: str | None, sets: tuple[str, ...]) -> Target:
 
     if re.match(ADDRESS, which) and not Path(which).exists():
         if rpc is None:
-            raise UsageError("--rpc: expected the URL of an endpoint, since an address names none")
+            raise UsageError(f"--rpc: expected {ENDPOINT}, since an address names none")
         if sets:
             raise UsageError("--set: changes a configuration, and an address was given")
-        return Target(_address(which, UsageError("CONFIG|ADDRESS: expected 32 bytes in base58, found others")), rpc)
+        address = _address(which, UsageError("CONFIG|ADDRESS: expected 32 bytes in base58, found others"))
+        return Target(address, rpc, UsageError(NO_URL))
     from bmv.adapters.config import load
 
     config = load(which, sets)
@@ -81,7 +87,8 @@ def _target(which: str, rpc: str | None, sets: tuple[str, ...]) -> Target:
     if endpoint is None:
         raise ConfigError(f"{which}: live.endpoints: expected at least one endpoint, found none; or give --rpc URL")
     wrong = ConfigError(f"{which}: market.address: expected 32 bytes in base58, found others")
-    return Target(_address(config.market.address, wrong), endpoint, _expected(config))
+    no_url = UsageError(NO_URL) if rpc else ConfigError(f"{which}: live.endpoints: expected {ENDPOINT}, found no URL")
+    return Target(_address(config.market.address, wrong), endpoint, no_url, _expected(config))
 
 
 def _address(text: str, wrong: BmvError) -> "Pubkey":
@@ -115,7 +122,11 @@ async def _read(target: Target) -> "MarketSnapshot":
     from bmv.adapters.solana.rpc import Rpc, make_client
 
     async with make_client() as client:
-        return await read_market(Rpc(client, target.endpoint), target.address)
+        try:
+            rpc = Rpc(client, target.endpoint)
+        except ConfigError:
+            raise target.wrong_endpoint from None
+        return await read_market(rpc, target.address)
 
 
 def _say(ctx: click.Context, target: Target, seen: "MarketSnapshot", as_json: bool) -> None:
