@@ -104,11 +104,6 @@ def _move(source: AccountState, target: AccountState, authority: bytes, amount: 
             state.lamports += change
 
 
-def is_token_account(state: AccountState) -> bool:
-    """Say whether `state` is an initialised account of SPL Token."""
-    return state.owner == TOKEN_PROGRAM and len(state.data) == ACCOUNT_BYTES and state.data[_STATE] == 1
-
-
 def empty_account(mint: Pubkey, owner: Pubkey, amount: int, lamports: int) -> AccountState:
     """Return a token account of `owner` that holds `amount`."""
     assert 0 <= amount <= _U64_MAX
