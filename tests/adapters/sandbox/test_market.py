@@ -8,13 +8,13 @@ from hashlib import sha256
 
 import numpy as np
 import pytest
+from solders.token import ID as TOKEN
 from tests.rigs.genuine_v2 import genuine_build
 
 from bmv.adapters.openbook.book import Side
 from bmv.adapters.openbook.v2.logs import FillLog, read_lines
 from bmv.adapters.sandbox.programs import PROGRAMS, VARIABLES
 from bmv.adapters.sandbox.script import Move, Take, along, lots_of, made_up, repeated
-from bmv.adapters.sandbox.tokens import TOKEN
 from bmv.adapters.sandbox.wiring import Settings, World, make_world
 from bmv.ports.errors import DataError
 from bmv.ports.market_data import Columns

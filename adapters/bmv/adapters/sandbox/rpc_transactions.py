@@ -3,9 +3,6 @@
 from collections.abc import Sequence
 
 from solders.account import Account
-from solders.hash import Hash
-from solders.keypair import Keypair
-from solders.message import Message
 from solders.pubkey import Pubkey
 from solders.system_program import TransferParams, transfer
 from solders.transaction import VersionedTransaction
@@ -32,6 +29,7 @@ from bmv.adapters.sandbox.rules import LARGE_BYTES, version_of
 from bmv.adapters.sandbox.runtime import Result
 from bmv.adapters.sandbox.versions import refuse_unasked_version
 from bmv.adapters.sandbox.view import View
+from bmv.adapters.sandbox.wallets import signed_by
 
 STATUSES_MAX = 256
 STATUS_BLOCKS = 300  # How far back a status is found without searchTransactionHistory.
@@ -220,9 +218,3 @@ def airdrop(view: View, key: Pubkey, lamports: int) -> VersionedTransaction:
     paid = transfer(TransferParams(from_pubkey=faucet.pubkey(), to_pubkey=key, lamports=lamports))
     unique = transfer(TransferParams(from_pubkey=faucet.pubkey(), to_pubkey=faucet.pubkey(), lamports=serial))
     return signed_by([faucet], [paid, unique], chain.ledger.open.newest_hash)
-
-
-def signed_by(signers: Sequence[Keypair], instructions: Sequence[Json], blockhash: Hash) -> VersionedTransaction:
-    """Return a legacy transaction that the first signer pays for."""
-    message = Message.new_with_blockhash(instructions, signers[0].pubkey(), blockhash)
-    return VersionedTransaction(message, signers)
