@@ -127,7 +127,7 @@ def test_a_fill_that_can_not_have_been_is_refused(change: dict[str, int]) -> Non
 
 @pytest.mark.parametrize("limit", [-9, -1, 0, 9])
 def test_a_fill_of_a_pegged_order_may_have_any_limit(limit: int) -> None:
-    """An ask that was edited into the book may have one below 1, which never drops it."""
+    """The program lets none below 1 in, and such a one does no harm: it drops no ask and every bid."""
     data = empty()
     Heap(data).push(fill(peg_limit=limit))
 
