@@ -17,7 +17,7 @@ from bmv.adapters.openbook.v2.instructions import KINDS, Known, build, parse
 from bmv.adapters.openbook.v2.layout import kinds
 from bmv.adapters.openbook.v2.market import PROGRAM_ID
 from bmv.adapters.openbook.v2.metas import accounts
-from bmv.adapters.openbook.v2.returned import read_order_id, read_order_ids
+from bmv.adapters.openbook.v2.returned import read_cancelled_lots, read_order_id, read_order_ids
 
 
 @st.composite
@@ -130,6 +130,13 @@ def test_errors_have_the_names_of_their_build() -> None:
 def test_a_returned_value_that_is_no_order_id_is_refused(data: bytes) -> None:
     with pytest.raises(Malformed):
         read_order_id(data)
+
+
+def test_fewer_than_no_lots_can_not_have_been_cancelled() -> None:
+    assert read_cancelled_lots(b"\7" + bytes(7)) == 7
+
+    with pytest.raises(Malformed, match="is -1, below 0"):
+        read_cancelled_lots(b"\xff" * 8)
 
 
 def test_returned_ids_that_claim_more_than_there_are_are_refused() -> None:

@@ -5,7 +5,7 @@ from bmv.adapters.openbook.v2.primitives import Many, Maybe, Number
 
 _ORDER_ID = Maybe(Number(16))
 _ORDER_IDS = Many(_ORDER_ID, least=1)
-_LOTS = Number(8, signed=True)
+_LOTS = Number(8, signed=True, least=0)
 
 
 def read_order_id(data: bytes) -> int | None:
