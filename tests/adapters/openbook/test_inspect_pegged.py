@@ -127,7 +127,7 @@ def spoil(desk: DeskV2, how: str) -> None:
         ("gone", "there is no oracle"),
         ("of another kind", f"is of program {STRANGER}, whose prices are not read here"),
         ("cut", "is damaged: StubOracle has 208 bytes, not 207"),
-        ("stale", "is stale: it spoke in slot 1, and 50 slots are allowed"),
+        ("stale", "is stale: its price is of slot 1, and may be 50 old"),
         ("unsure", "less sure of the price than the market asks for"),
         ("beyond lots", "can't be counted in the market's lots"),
     ],

@@ -16,7 +16,7 @@ from bmv.adapters.sandbox import rpc
 from bmv.adapters.sandbox.encodings import TOO_LARGE
 from bmv.adapters.sandbox.faults import Faults, fault_of
 from bmv.adapters.sandbox.jito import BlockEngine
-from bmv.adapters.sandbox.jsonrpc import INVALID_PARAMS, RpcError
+from bmv.adapters.sandbox.jsonrpc import INVALID_PARAMS, PARSE_ERROR, RpcError, parsed
 from bmv.adapters.sandbox.view import View
 
 DEEP = "[" * 3_000
@@ -103,6 +103,13 @@ def test_json_that_is_nested_too_deep_is_a_parse_error() -> None:
             assert json.loads(await socket.recv())["error"]["code"] == -32700
 
     run(play)
+
+
+@pytest.mark.parametrize("text", ['{"id": NaN, "method": "getHealth"}', '{"id": 1, "method": "getHealth"', "\xff"])
+def test_what_is_no_json_is_a_parse_error(text: str) -> None:
+    with pytest.raises(RpcError) as refused:
+        parsed(text.encode("latin-1"))
+    assert refused.value.code == PARSE_ERROR
 
 
 def test_no_calls_at_once_are_an_invalid_request() -> None:

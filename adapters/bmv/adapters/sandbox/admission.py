@@ -25,7 +25,7 @@ class Admission:
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
-        self._lasts: dict[str, int] = {}  # Blockhash -> the last height at which it may be named.
+        self._last_heights: dict[str, int] = {}  # Blockhash -> the last height at which it may be named.
         self.landed: dict[str, Landed] = {}  # By signature.
 
     def check(
@@ -55,7 +55,7 @@ class Admission:
 
     def is_young(self, blockhash: Hash | str, block: Block) -> bool:
         """Say whether a blockhash may be named in a block: it is known there, and not too old."""
-        last = self._lasts.get(str(blockhash), -1)
+        last = self._last_heights.get(str(blockhash), -1)
         return last - HASH_BLOCKS <= block.height <= last
 
     def _is_nonce(self, message: AnyMessage, named: Hash) -> bool:
@@ -68,13 +68,13 @@ class Admission:
 
     def begin(self, block: Block) -> None:
         """Note the newest blockhash that a new block's transactions may name."""
-        self._lasts[str(block.newest_hash)] = block.height + HASH_BLOCKS
-        while len(self._lasts) > 2 * HASH_BLOCKS:
-            del self._lasts[next(iter(self._lasts))]
+        self._last_heights[str(block.newest_hash)] = block.height + HASH_BLOCKS
+        while len(self._last_heights) > 2 * HASH_BLOCKS:
+            del self._last_heights[next(iter(self._last_heights))]
 
     def undo(self, block: Block) -> None:
         """Forget a block that has vanished."""
-        self._lasts.pop(str(block.newest_hash), None)
+        self._last_heights.pop(str(block.newest_hash), None)
         self.forget(block.landed)
 
     def note(self, landed: Iterable[Landed]) -> None:

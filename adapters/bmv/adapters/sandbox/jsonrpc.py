@@ -39,9 +39,13 @@ class RpcError(Exception):
 def parsed(text: str | bytes) -> Json:
     """Return what a client's JSON says."""
     try:
-        return json.loads(text)
+        return json.loads(text, parse_constant=_refuse_constant)
     except (ValueError, RecursionError):
         raise RpcError(PARSE_ERROR, "Parse error") from None
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is a number of Python's and not of JSON's")
 
 
 def answer(identity: Json, outcome: Json | RpcError) -> dict[str, Json]:

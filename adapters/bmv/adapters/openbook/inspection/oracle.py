@@ -51,7 +51,7 @@ def _oracle(reading: Reading, market: Market, key: Pubkey) -> StubOracle | str:
         return f"the oracle {key} is damaged: {error}"
     if not is_fresh(market, oracle, reading.snapshot.slot):
         most = market.oracle_config.max_staleness_slots
-        return f"the oracle {key} is stale: it spoke in slot {last_update_slot(oracle)}, and {most} slots are allowed"
+        return f"the oracle {key} is stale: its price is of slot {last_update_slot(oracle)}, and may be {most} old"
     return oracle
 
 

@@ -1,9 +1,11 @@
 """How a record's fields lie in bytes: one annotation a field, read and written by the same table.
 
-@dataclass(frozen=True, slots=True)
-class SweepFeesLog:
-    market: Key
-    amount: U64
+    @dataclass(frozen=True, slots=True)
+    class SweepFeesLog:
+        market: Key
+        amount: U64
+
+What may be annotated stands below, made of the kinds in `primitives`.
 """
 
 from dataclasses import fields, is_dataclass
