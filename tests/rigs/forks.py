@@ -4,7 +4,7 @@
 
 The model keeps a whole copy of the accounts for each block; the chain keeps what they were before. Every step writes,
 lands, freezes, skips, forks, goes dark or comes back, and then reads at all commitments, from nodes late by some
-blocks too.
+blocks too, and winds the chain back to each block that it read.
 """
 
 import sys
@@ -142,7 +142,10 @@ class Play:
                 slot, state = self.model.at(self.expected(commitment) - lag)
                 assert block.slot == slot, f"{commitment}, {lag} late: block {block.slot}, expected {slot}"
                 assert self.lamports(slot) == state, f"{commitment}, {lag} late, slot {slot}"
+                with self.chain.ledger.wound_back(block):
+                    assert self.lamports() == state, f"{commitment}, {lag} late, wound back to {slot}"
                 self.reads += 1
+        assert self.lamports() == self.model.state, "winding back left a trace"
         self.read_final()
 
     def expected(self, commitment: str) -> int:
@@ -160,7 +163,7 @@ class Play:
         now = self.lamports(block.slot)
         assert self.final.setdefault(block.slot, now) == now, f"the finalized slot {block.slot} changed"
 
-    def lamports(self, slot: int) -> dict[Pubkey, int]:
+    def lamports(self, slot: int | None = None) -> dict[Pubkey, int]:
         accounts = {key: self.chain.account(key, slot) for key in KEYS}
         return {key: account.lamports for key, account in accounts.items() if account is not None}
 

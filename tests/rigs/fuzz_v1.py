@@ -84,7 +84,7 @@ def event_queue() -> Target:
         for event in [*events, *seen]:
             if isinstance(event, Fill):
                 try:
-                    event.price_lots(100, 10)
+                    assert event.price_lots(100, 10) > 0
                 except Malformed:
                     continue
         return queue.encode()

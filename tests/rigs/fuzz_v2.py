@@ -13,7 +13,7 @@ from bmv.adapters.openbook.book import Side, to_levels
 from bmv.adapters.openbook.v2 import returned
 from bmv.adapters.openbook.v2.bookside import BOOK_SIDE_SIZE, DISCRIMINATOR, BookSide
 from bmv.adapters.openbook.v2.codes import Build
-from bmv.adapters.openbook.v2.heap import EventHeap
+from bmv.adapters.openbook.v2.heap import EventHeap, FillEvent
 from bmv.adapters.openbook.v2.instructions import KINDS, build, parse
 from bmv.adapters.openbook.v2.levels import matchable
 from bmv.adapters.openbook.v2.logs import read_log, write_log
@@ -71,7 +71,9 @@ def book_side() -> Target:
 def event_heap() -> Target:
     def run(data: bytes) -> bytes:
         decoded = EventHeap.decode(data)
-        assert len(list(decoded.events())) == decoded.header.count
+        events = [event for _, event in decoded.events()]
+        assert len(events) == decoded.header.count
+        assert all(event.price > 0 < event.quantity for event in events if isinstance(event, FillEvent))
         return decoded.encode()
 
     return Target(run, states("event_heap"))
@@ -93,6 +95,7 @@ def open_orders() -> Target:
     def run(data: bytes) -> bytes:
         decoded = OpenOrdersAccount.decode(data)
         assert len(decoded.orders()) <= 24
+        assert all(order.locked_price > 0 for order in decoded.orders().values())
         return decoded.encode()
 
     return Target(run, states("open_orders_maker", "open_orders_taker")[::5])

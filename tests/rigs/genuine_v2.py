@@ -32,7 +32,7 @@ LAMPORTS = 10**10
 NOW = 1_700_000_000
 TRADERS = 3
 CROWD = 22  # Owners whose 24 orders each fill a side.
-_BUILDS = {  # Public test fixtures; see the reference of this project's issue 6.
+_BUILDS = {  # Two that lie in public repositories, as fixtures of tests.
     "9f724b3d9c207307c3bcb4ed308900af33a325f081126ea1b740fbb74a9f3642": Build.V1_7,
     "ba0c576f355006291711cfa12cbcade0dbcbbe1107720c81440b112562ed3f8a": Build.MASTER_2024_04,
 }

@@ -7,14 +7,13 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
-from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 from solders.account import Account
+from tests.servers.sandbox import running
 
 from bmv.adapters.cli.main import main
-from bmv.adapters.cli.sandbox import _facts
 from bmv.adapters.sandbox.wiring import Sandbox, Settings, World, make_world
 
 VENUES = ["openbook-v1", "openbook-v2"]
@@ -22,37 +21,40 @@ NOWHERE = "8BnEgHoWFysVcuFFX7QztDmzuH8r5ZFvyP3sYwn1XTh6"
 WAIT_S = 60
 
 
-class Running(NamedTuple):
-    """A sandbox that runs beside the test, and the configuration that it wrote."""
+class Live(NamedTuple):
+    """What the first line of a running sandbox says."""
 
-    world: World
+    venue: str
     rpc: str
+    market: str
     config: str
 
-    @property
-    def market(self) -> str:
-        return str(self.world.market.address)
+
+@pytest.fixture(scope="module", params=VENUES)
+def live(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
+    folder = tmp_path_factory.mktemp("sandbox")
+    with running(folder, "--venue", request.param, "--out", str(folder), "--json") as (_, line):
+        facts = json.loads(line)
+        yield Live(**{name: facts[name] for name in Live._fields})
 
 
-async def _serve(box: Sandbox, out: Path, ready: "Future[dict[str, str]]", end: threading.Event) -> None:
+async def _serve(box: Sandbox, ready: "Future[str]", end: threading.Event) -> None:
     async with box:
-        ready.set_result(_facts(box, out))
+        ready.set_result(box.node.rpc_url)
         while not end.is_set():
             await asyncio.sleep(0.02)
 
 
 @contextmanager
-def running(venue: str, out: Path, broken: bool = False) -> Iterator[Running]:
-    world = make_world(Settings(venue=venue))
-    if broken:
-        let_a_stranger_close_the_vault(world)
-    box, end = Sandbox(Settings(venue=venue), world), threading.Event()
-    ready: Future[dict[str, str]] = Future()
-    thread = threading.Thread(target=lambda: asyncio.run(_serve(box, out, ready, end)))
+def broken(venue: str) -> Iterator[str]:
+    """Serve the same market as `live` beside the test, but broken; give its endpoint."""
+    settings, end, ready = Settings(venue=venue), threading.Event(), Future[str]()
+    world = make_world(settings)
+    let_a_stranger_close_the_vault(world)
+    thread = threading.Thread(target=lambda: asyncio.run(_serve(Sandbox(settings, world), ready, end)))
     thread.start()
     try:
-        facts = ready.result(WAIT_S)
-        yield Running(world, facts["rpc"], facts["config"])
+        yield ready.result(WAIT_S)
     finally:
         end.set()
         thread.join(WAIT_S)
@@ -71,12 +73,6 @@ def let_a_stranger_close_the_vault(world: World) -> None:
         world.chain.advance()
 
 
-@pytest.fixture(scope="module", params=VENUES)
-def live(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    with running(request.param, tmp_path_factory.mktemp("sandbox")) as it:
-        yield it
-
-
 def shown(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]:
     """Run `bmv market`; return its exit code and what it printed."""
     code = main(["market", *words])
@@ -84,7 +80,7 @@ def shown(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, st
     return code, printed.out, printed.err
 
 
-def test_the_configuration_of_a_sandbox_fits_its_market(live: Running, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_configuration_of_a_sandbox_fits_its_market(live: Live, capsys: pytest.CaptureFixture[str]) -> None:
     code, out, err = shown(capsys, live.config)
 
     assert (code, err) == (0, "")
@@ -95,7 +91,7 @@ def test_the_configuration_of_a_sandbox_fits_its_market(live: Running, capsys: p
     assert "the market can be believed, and the configuration fits it" in out
 
 
-def test_json_has_the_whole_page_and_nothing_else(live: Running, capsys: pytest.CaptureFixture[str]) -> None:
+def test_json_has_the_whole_page_and_nothing_else(live: Live, capsys: pytest.CaptureFixture[str]) -> None:
     code, out, _ = shown(capsys, live.config, "--json")
 
     page = json.loads(out)
@@ -106,18 +102,26 @@ def test_json_has_the_whole_page_and_nothing_else(live: Running, capsys: pytest.
     assert page["quote"]["held_native"] >= page["quote"]["owed_native"] > 0
 
 
-def test_an_address_is_enough_with_an_endpoint(live: Running, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_address_is_enough_with_an_endpoint(live: Live, capsys: pytest.CaptureFixture[str]) -> None:
     code, out, _ = shown(capsys, live.market, "--rpc", live.rpc)
 
     assert code == 0
     assert "configuration" not in out
 
 
-def test_an_address_names_no_endpoint(live: Running, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_address_names_no_endpoint(live: Live, capsys: pytest.CaptureFixture[str]) -> None:
     code, _, err = shown(capsys, live.market)
 
     assert code == 2
-    assert "--rpc: expected the URL of an endpoint" in err
+    assert err.startswith("error: --rpc: expected the URL of an endpoint")
+
+
+def test_an_endpoint_that_is_no_url_is_named_by_its_option_and_not_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    code, _, err = shown(capsys, NOWHERE, "--rpc", "secret")
+
+    assert code == 2
+    assert err.startswith("error: --rpc: expected the URL of an endpoint")
+    assert "secret" not in err
 
 
 @pytest.mark.parametrize(
@@ -129,7 +133,7 @@ def test_an_address_names_no_endpoint(live: Running, capsys: pytest.CaptureFixtu
     ],
 )
 def test_a_configuration_for_another_market_is_named_and_ends_with_3(
-    live: Running, capsys: pytest.CaptureFixture[str], key: str, sentence: str
+    live: Live, capsys: pytest.CaptureFixture[str], key: str, sentence: str
 ) -> None:
     code, out, err = shown(capsys, live.config, "--set", key)
 
@@ -139,15 +143,17 @@ def test_a_configuration_for_another_market_is_named_and_ends_with_3(
     assert "can be believed" not in out
 
 
-def test_an_address_without_a_market_ends_with_4(live: Running, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_address_without_a_market_ends_with_4(live: Live, capsys: pytest.CaptureFixture[str]) -> None:
     code, _, err = shown(capsys, NOWHERE, "--rpc", live.rpc)
 
     assert code == 4
     assert f"market {NOWHERE}: there is no such account on this chain" in err
 
 
-def test_an_account_that_is_no_market_is_a_finding_in_json(live: Running, capsys: pytest.CaptureFixture[str]) -> None:
-    code, out, _ = shown(capsys, str(live.world.base.mint), "--rpc", live.rpc, "--json")
+def test_an_account_that_is_no_market_is_a_finding_in_json(live: Live, capsys: pytest.CaptureFixture[str]) -> None:
+    mint = json.loads(shown(capsys, live.config, "--json")[1])["base"]["mint"]
+
+    code, out, _ = shown(capsys, mint, "--rpc", live.rpc, "--json")
 
     page = json.loads(out)
     assert (code, page["ok"]) == (4, False)
@@ -155,13 +161,12 @@ def test_an_account_that_is_no_market_is_a_finding_in_json(live: Running, capsys
     assert "neither OpenBook v1" in page["findings"][0]["text"]
 
 
-@pytest.mark.parametrize("venue", VENUES)
 def test_a_market_that_nobody_should_trade_on_is_shown_and_ends_with_5(
-    venue: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    live: Live, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with running(venue, tmp_path, broken=True) as live:
-        code, out, err = shown(capsys, live.config)
-        json_code, json_out, _ = shown(capsys, live.config, "--json", "--set", "market.tick_size=0.02")
+    with broken(live.venue) as rpc:
+        code, out, err = shown(capsys, live.config, "--rpc", rpc)
+        json_code, json_out, _ = shown(capsys, live.config, "--rpc", rpc, "--json", "--set", "market.tick_size=0.02")
 
     assert code == json_code == 5
     assert "may be closed by" in err
@@ -182,7 +187,7 @@ def test_an_endpoint_that_is_away_ends_with_1(capsys: pytest.CaptureFixture[str]
 
 @pytest.mark.parametrize("width", [80, 120])
 def test_no_line_is_wider_than_the_terminal(
-    live: Running, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, width: int
+    live: Live, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, width: int
 ) -> None:
     monkeypatch.setenv("COLUMNS", str(width))
 

@@ -5,6 +5,7 @@ import base64
 import json
 from collections.abc import Awaitable, Callable
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -15,7 +16,7 @@ from bmv.adapters.sandbox import rpc
 from bmv.adapters.sandbox.encodings import TOO_LARGE
 from bmv.adapters.sandbox.faults import Faults, fault_of
 from bmv.adapters.sandbox.jito import BlockEngine
-from bmv.adapters.sandbox.jsonrpc import INVALID_PARAMS, RpcError
+from bmv.adapters.sandbox.jsonrpc import INVALID_PARAMS, PARSE_ERROR, RpcError, parsed
 from bmv.adapters.sandbox.view import View
 
 DEEP = "[" * 3_000
@@ -100,6 +101,52 @@ def test_json_that_is_nested_too_deep_is_a_parse_error() -> None:
         async with websockets.connect(scene.node.websocket_url) as socket:
             await socket.send(DEEP)
             assert json.loads(await socket.recv())["error"]["code"] == -32700
+
+    run(play)
+
+
+@pytest.mark.parametrize("text", ['{"id": NaN, "method": "getHealth"}', '{"id": 1, "method": "getHealth"', "\xff"])
+def test_what_is_no_json_is_a_parse_error(text: str) -> None:
+    with pytest.raises(RpcError) as refused:
+        parsed(text.encode("latin-1"))
+    assert refused.value.code == PARSE_ERROR
+
+
+def test_no_calls_at_once_are_an_invalid_request() -> None:
+    async def play(scene: Scene) -> None:
+        async with httpx.AsyncClient() as http:
+            answered = (await http.post(scene.node.rpc_url, json=[])).json()
+            one = (await http.post(scene.node.rpc_url, json=[{"id": 1, "method": "getHealth"}])).json()
+        assert (answered["error"]["code"], answered["id"]) == (-32600, None)
+        assert [answer["result"] for answer in one] == ["ok"]
+
+    run(play)
+
+
+MANY = b"".join(b"x-%d: y\r\n" % number for number in range(200))
+CHUNKS = b"transfer-encoding: chunked\r\n\r\n" + b"10\r\n" + bytes(16) + b"\r\n0\r\n\r\n"
+BAD_REQUESTS: dict[str, tuple[bytes, int]] = {
+    "no first line of HTTP": (b"hello\r\n\r\n", 400),
+    "too many headers": (b"POST / HTTP/1.1\r\n" + MANY + b"\r\n", 431),
+    "a header that is too long": (b"POST / HTTP/1.1\r\nx: " + b"y" * 200_000 + b"\r\n\r\n", 431),
+    "a body in chunks": (b"POST / HTTP/1.1\r\n" + CHUNKS, 411),
+    "a length that is none": (b"POST / HTTP/1.1\r\ncontent-length: -1\r\n\r\n", 400),
+    "a length that is too great": (b"POST / HTTP/1.1\r\ncontent-length: 9999999\r\n\r\n" + bytes(300_000), 413),
+    "a length beyond all numbers": (b"POST / HTTP/1.1\r\ncontent-length: " + b"9" * 5_000 + b"\r\n\r\n", 413),
+}
+
+
+@pytest.mark.parametrize(("sent", "status"), BAD_REQUESTS.values(), ids=BAD_REQUESTS)
+def test_a_request_that_can_not_be_read_is_answered_by_its_status(sent: bytes, status: int) -> None:
+    async def play(scene: Scene) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", urlsplit(scene.node.rpc_url).port)
+        writer.write(sent)
+        writer.write_eof()
+        head, _, body = (await reader.read()).partition(b"\r\n\r\n")
+        writer.close()
+        assert head.startswith(b"HTTP/1.1 %d " % status)
+        assert json.loads(body)["error"]
+        assert (await call(scene.node.rpc_url, "getHealth", []))["result"] == "ok"
 
     run(play)
 

@@ -8,12 +8,13 @@ from hashlib import sha256
 
 import numpy as np
 import pytest
+from solders.token import ID as TOKEN
+from tests.rigs.genuine_v2 import genuine_build
 
 from bmv.adapters.openbook.book import Side
 from bmv.adapters.openbook.v2.logs import FillLog, read_lines
 from bmv.adapters.sandbox.programs import PROGRAMS, VARIABLES
 from bmv.adapters.sandbox.script import Move, Take, along, lots_of, made_up, repeated
-from bmv.adapters.sandbox.tokens import TOKEN
 from bmv.adapters.sandbox.wiring import Settings, World, make_world
 from bmv.ports.errors import DataError
 from bmv.ports.market_data import Columns
@@ -82,10 +83,11 @@ def test_the_genuine_program_makes_the_same_accounts(venue: str, monkeypatch: py
     file = os.environ.get(VARIABLES[venue])
     if not file:
         pytest.skip(f"{VARIABLES[venue]} names no compiled program")
-    genuine = lived(make_world(Settings(venue=venue)), 300)
+    settings = Settings(venue=venue, build=genuine_build())
+    genuine = lived(make_world(settings), 300)
     monkeypatch.delenv(VARIABLES[venue])
 
-    doubled = lived(make_world(Settings(venue=venue)), 300)
+    doubled = lived(make_world(settings), 300)
 
     assert (genuine.genuine, doubled.genuine) == (True, False)
     assert genuine.flow.failed == doubled.flow.failed == Counter()

@@ -321,6 +321,55 @@ def test_programs_read_the_clock_of_the_parents_end() -> None:
     assert int.from_bytes(data[32:40], "little") == world.chain.ledger.open.parent_ns // 10**9
 
 
+def test_the_clock_of_an_older_block_has_the_slot_of_that_block() -> None:
+    world = Sandbox()
+    world.next_block()
+
+    data = base64.b64decode(world.ask("getAccountInfo", str(clock.CLOCK), {"encoding": "base64"})["value"]["data"][0])
+
+    assert int.from_bytes(data[:8], "little") == world.ask("getSlot") < world.chain.slot
+
+
+EXEMPT = 128 * 5080
+PAYERS = [
+    (4_999, "InsufficientFundsForFee"),
+    (5_000, None),  # Left with nothing.
+    (6_000, None),  # Was not exempt before.
+    (EXEMPT + 4_999, {"InsufficientFundsForRent": {"account_index": 0}}),
+    (EXEMPT + 5_000, None),
+]
+WAYS: dict[str, Callable[[World], VersionedTransaction]] = {
+    "by LiteSVM": lambda world: signed(PAYER, [filled(1)], world.blockhash()),
+    "in version 1": lambda world: version_1(world, [filled(1)], **FULL | {"compute_unit_limit": 100_000}),
+    "for the fee only": lambda world: version_1(world, [filled(1)], compute_unit_limit=100_000),
+}
+
+
+@pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
+@pytest.mark.parametrize(("lamports", "error"), PAYERS)
+def test_a_payer_stays_exempt_from_rent_or_is_left_with_nothing(
+    way: Callable[[World], VersionedTransaction], lamports: int, error: Any
+) -> None:
+    world = Sandbox()
+    world.chain.put(WALLET, Account(lamports, b"", Pubkey.default()))
+
+    result, _ = world.chain.simulate(way(world))
+
+    assert result.entered == (error is None)
+    if error is not None:
+        assert result.error == error
+
+
+def test_priority_counts_when_a_payer_has_to_stay_exempt() -> None:
+    world = Sandbox()
+    world.chain.put(WALLET, Account(EXEMPT + 7_000, b"", Pubkey.default()))
+
+    result, _ = world.chain.simulate(version_1(world, [filled(1)], priority_fee=8_000, **FULL))
+
+    assert result.error == {"InsufficientFundsForRent": {"account_index": 0}}
+    assert world.lamports() == EXEMPT + 7_000
+
+
 @pytest.mark.parametrize("per_byte", [6960, 5080, 696])
 def test_rent_can_be_set(per_byte: int) -> None:
     chain = Chain(make_runtime(per_byte))

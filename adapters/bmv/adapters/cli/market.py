@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from bmv.adapters.openbook.inspection.records import Finding
     from bmv.adapters.openbook.snapshot import MarketSnapshot
 
+ENDPOINT = "the URL of an endpoint, such as https://rpc.example.com or a sandbox's http://127.0.0.1:8899"
+NO_URL = f"--rpc: expected {ENDPOINT}, found no URL"
+
 
 class Target(NamedTuple):
     """Which market to look at, and how.
@@ -25,11 +28,13 @@ class Target(NamedTuple):
     Args:
         address: The market's.
         endpoint: URL of the node that is asked.
+        wrong_endpoint: What to say where that is no URL.
         expected: What a configuration says of the market; None: there is none.
     """
 
     address: "Pubkey"
     endpoint: str
+    wrong_endpoint: BmvError
     expected: "Expected | None" = None
 
 
@@ -68,10 +73,10 @@ def _target(which: str, rpc: str | None, sets: tuple[str, ...]) -> Target:
 
     if re.match(ADDRESS, which) and not Path(which).exists():
         if rpc is None:
-            raise UsageError("--rpc: expected the URL of an endpoint, since an address names none")
+            raise UsageError(f"--rpc: expected {ENDPOINT}, since an address names none")
         if sets:
             raise UsageError("--set: changes a configuration, and an address was given")
-        return Target(_address(which), rpc)
+        return Target(_address(which), rpc, UsageError(NO_URL))
     from bmv.adapters.config import load
 
     config = load(which, sets)
@@ -79,7 +84,8 @@ def _target(which: str, rpc: str | None, sets: tuple[str, ...]) -> Target:
     endpoint = rpc or next(iter(config.live.endpoints), None)
     if endpoint is None:
         raise ConfigError(f"{which}: live.endpoints: expected at least one endpoint, found none; or give --rpc URL")
-    return Target(address, endpoint, expected_of(config))
+    no_url = UsageError(NO_URL) if rpc else ConfigError(f"{which}: live.endpoints: expected {ENDPOINT}, found no URL")
+    return Target(address, endpoint, no_url, expected_of(config))
 
 
 def _address(text: str) -> "Pubkey":
@@ -96,7 +102,11 @@ async def _read(target: Target) -> "MarketSnapshot":
     from bmv.adapters.solana.rpc import Rpc, make_client
 
     async with make_client() as client:
-        return await read_market(Rpc(client, target.endpoint), target.address)
+        try:
+            rpc = Rpc(client, target.endpoint)
+        except ConfigError:
+            raise target.wrong_endpoint from None
+        return await read_market(rpc, target.address)
 
 
 def _say(ctx: click.Context, target: Target, seen: "MarketSnapshot", as_json: bool) -> None:

@@ -135,10 +135,16 @@ def _say_book(inspection: Inspection) -> None:
     if bids is None or asks is None or lots is None:
         say(f"book      {UNKNOWN}")
         return
-    say(f"book      {bids.orders:,} bids, {asks.orders:,} asks{_spread(bids.levels, asks.levels, lots)}", HANGING)
+    sides = f"{_count(bids, 'bids')}, {_count(asks, 'asks')}"
+    say(f"book      {sides}{_spread(bids.levels, asks.levels, lots)}", HANGING)
     rows = [(*_cells(bid, lots), *reversed(_cells(ask, lots))) for bid, ask in zip_longest(bids.levels, asks.levels)]
     if rows:
         say_table(BOOK, rows)
+
+
+def _count(side: BookSide, what: str) -> str:
+    pegged = f" ({side.pegged:,} at the oracle's price)" if side.pegged else ""
+    return f"{side.orders:,} {what}{pegged}"
 
 
 def _spread(bids: Sequence[Level], asks: Sequence[Level], lots: Lots) -> str:
@@ -211,7 +217,7 @@ def _asset_json(asset: Asset) -> Json:
 def _side_json(side: BookSide | None, lots: Lots | None) -> Json:
     if side is None or lots is None:
         return None
-    return {"orders": side.orders, "levels": [_level_json(level, lots) for level in side.levels]}
+    return {"orders": side.orders, "pegged": side.pegged, "levels": [_level_json(level, lots) for level in side.levels]}
 
 
 def _level_json(level: Level, lots: Lots) -> Json:

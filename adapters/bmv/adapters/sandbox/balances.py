@@ -5,11 +5,11 @@ from decimal import Decimal
 
 from solders.account import Account
 from solders.pubkey import Pubkey
+from solders.token import ID as TOKEN
 
 from bmv.adapters.sandbox.jsonrpc import Json
+from bmv.adapters.sandbox.tokens import ACCOUNT_BYTES, MINT_BYTES
 
-TOKEN = Pubkey.from_string("TokenkegQfeZyiNwAJbNbGKPFXCWuBvf9Ss623VQ5DA")
-TOKEN_BYTES, MINT_BYTES = 165, 82
 DECIMALS_AT = 44  # Of a mint.
 
 
@@ -23,7 +23,7 @@ def balances(keys: Sequence[Pubkey], account: Callable[[Pubkey], Account | None]
     tokens = [
         token_row(index, bytes(one.data), account)
         for index, one in enumerate(held)
-        if one is not None and one.owner == TOKEN and len(one.data) == TOKEN_BYTES
+        if one is not None and one.owner == TOKEN and len(one.data) == ACCOUNT_BYTES
     ]
     return {"lamports": [0 if one is None else one.lamports for one in held], "tokens": tokens}
 

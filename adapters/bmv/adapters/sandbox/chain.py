@@ -4,8 +4,7 @@ The open block is what others call *processed*. It freezes when the next one ope
 block may be undone until it is finalized, never after.
 """
 
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256
 
 from solders.account import Account
@@ -14,7 +13,8 @@ from solders.keypair import Keypair
 from solders.pubkey import Pubkey
 from solders.transaction import VersionedTransaction
 
-from bmv.adapters.sandbox import clock, rules
+from bmv.adapters.sandbox import clock
+from bmv.adapters.sandbox.admission import Admission
 from bmv.adapters.sandbox.balances import balances
 from bmv.adapters.sandbox.finality import ALPENGLOW, Consensus
 from bmv.adapters.sandbox.jsonrpc import Json
@@ -23,7 +23,6 @@ from bmv.adapters.sandbox.rules import Refused
 from bmv.adapters.sandbox.runtime import FAUCET_LAMPORTS, Result, Runtime
 
 FAUCET = Keypair.from_seed(sha256(b"bmv sandbox faucet").digest())
-HASH_BLOCKS = 150  # For how many blocks a blockhash may be named.
 FIRST_SLOT, FIRST_HEIGHT = 460_000_000, 438_000_000  # Leaders have missed slots: never take one for the other.
 
 
@@ -57,8 +56,7 @@ class Chain:
         self.genesis = first.newest_hash
         self.faucet = FAUCET
         self.ledger = Ledger(runtime, first, kept=consensus.finalized + LAG_BLOCKS)
-        self.hashes: dict[str, int] = {}  # Blockhash -> the last height at which it may be named.
-        self.landed: dict[str, Landed] = {}  # By signature.
+        self.admission = Admission(runtime)
         runtime.put(FAUCET.pubkey(), Account(FAUCET_LAMPORTS, b"", Pubkey.default()))
         self._begin(first)
 
@@ -76,6 +74,11 @@ class Chain:
     def unix_timestamp(self) -> int:
         """What the open block's programs read as the time, whole seconds."""
         return self.ledger.open.parent_ns // clock.SECOND_NS
+
+    @property
+    def landed(self) -> Mapping[str, Landed]:
+        """The transactions that are remembered, by signature."""
+        return self.admission.landed
 
     @property
     def may_vanish(self) -> int:
@@ -104,41 +107,10 @@ class Chain:
         """Write an account without a transaction."""
         self.ledger.put(key, account)
 
-    def check(self, transaction: VersionedTransaction, signed: bool = True, young: bool = True) -> None:
-        """Refuse a transaction that is malformed, wrongly signed, there already, or too old.
-
-        Args:
-            transaction: The transaction.
-            signed: Whether to look at its signatures.
-            young: Whether to look at its blockhash.
-        """
-        rules.check_form(transaction)
-        if signed:
-            rules.check_signatures(transaction)
-        if str(transaction.signatures[0]) in self.landed:
-            raise Refused("AlreadyProcessed")
-        if young and not self.is_young(transaction):
-            raise Refused("BlockhashNotFound")
-
-    def is_young(self, transaction: VersionedTransaction) -> bool:
-        """Say whether a transaction's blockhash may be named in the open block, or is a durable nonce's."""
-        named = transaction.message.recent_blockhash
-        return self.hashes.get(str(named), -1) >= self.height or self._is_nonce(transaction, named)
-
-    def _is_nonce(self, transaction: VersionedTransaction, named: Hash) -> bool:
-        message = transaction.message
-        first = message.instructions[0] if message.instructions else None
-        if first is None or bytes(first.data) != b"\x04\0\0\0" or not first.accounts:  # AdvanceNonceAccount.
-            return False
-        if first.accounts[0] >= len(message.account_keys):
-            return False
-        account = self.runtime.account(message.account_keys[first.accounts[0]])
-        return account is not None and len(account.data) == 80 and bytes(account.data)[40:72] == bytes(named)
-
     def land(self, transaction: VersionedTransaction) -> Json:
         """Let a transaction into the open block; return why it failed or was refused, None if neither."""
         try:
-            self.check(transaction)
+            self.admission.check(transaction, self.ledger.open)
         except Refused as refusal:
             return refusal.error
         if self.dark:
@@ -153,7 +125,7 @@ class Chain:
             if self.runtime.account(key) != account:
                 self.ledger.remember(key, account)
         self.ledger.open.landed.append(landed)
-        self.landed[landed.signature] = landed
+        self.admission.note([landed])
         return result
 
     def _try(self, transaction: VersionedTransaction) -> tuple[Result, Landed | None, dict[Pubkey, Account | None]]:
@@ -176,17 +148,31 @@ class Chain:
         return result, Landed(signature, self.slot, transaction, result, keys, owned, now), before
 
     def simulate(
-        self, transaction: VersionedTransaction, wanted: Sequence[Pubkey] = (), signed: bool = True, young: bool = True
+        self,
+        transaction: VersionedTransaction,
+        wanted: Sequence[Pubkey] = (),
+        signed: bool = True,
+        renamed: bool = False,
+        block: Block | None = None,
     ) -> tuple[Result, list[Account | None]]:
-        """Return what would become of a transaction now, and the wanted accounts after it; change nothing."""
-        try:
-            self.check(transaction, signed, young)
-        except Refused as refusal:
-            return Result(refusal.error, entered=False), [self.runtime.account(key) for key in wanted]
-        result, _, before = self._try(transaction)
-        after = [self.runtime.account(key) for key in wanted]
-        self.runtime.restore(before)
-        return result, after
+        """Return what would become of a transaction, and the wanted accounts after it; change nothing.
+
+        Args:
+            transaction: The transaction.
+            wanted: Accounts to return.
+            signed, renamed: As in `Admission.check`.
+            block: At whose end it is tried; the open one if absent.
+        """
+        block = block or self.ledger.open
+        with self.ledger.wound_back(block):
+            try:
+                self.admission.check(transaction, block, signed, renamed)
+            except Refused as refusal:
+                return Result(refusal.error, entered=False), [self.runtime.account(key) for key in wanted]
+            result, _, before = self._try(transaction)
+            after = [self.runtime.account(key) for key in wanted]
+            self.runtime.restore(before)
+            return result, after
 
     def land_bundle(self, transactions: Sequence[VersionedTransaction]) -> Json:
         """Let all of a bundle into the open block, in order, or none; return what failed, None if nothing did."""
@@ -201,14 +187,14 @@ class Chain:
             if self.runtime.account(key) != account:
                 self.ledger.remember(key, account)
         self.ledger.open.landed += done
-        self.landed |= {landed.signature: landed for landed in done}
+        self.admission.note(done)
         return None
 
     def _land_of_bundle(
         self, transaction: VersionedTransaction, before: dict[Pubkey, Account | None], done: list[Landed]
     ) -> Json:
         try:
-            self.check(transaction)
+            self.admission.check(transaction, self.ledger.open)
         except Refused as refusal:
             return refusal.error
         if self.dark:
@@ -243,24 +229,17 @@ class Chain:
         oldest = self.ledger.blocks[0]
         self.ledger.append(block, forget=not self.dark)
         if self.ledger.blocks[0] is not oldest:
-            self._drop(oldest.landed)
+            self.admission.forget(oldest.landed)
         self._begin(block)
         if not self.dark:
             self.final_height = max(self.final_height, block.height - self.consensus.finalized)
 
     def _begin(self, block: Block) -> None:
-        self.hashes[str(block.newest_hash)] = block.height + HASH_BLOCKS
-        while len(self.hashes) > 2 * HASH_BLOCKS:
-            del self.hashes[next(iter(self.hashes))]
+        self.admission.begin(block)
+        self.ledger.remember(clock.CLOCK, self.runtime.account(clock.CLOCK))  # Before the slot in it goes on.
         self.runtime.svm.warp_to_slot(block.slot)
         self.runtime.svm.expire_blockhash()  # What durable nonces are made of.
-        self.ledger.remember(clock.CLOCK, self.runtime.account(clock.CLOCK))
         self.runtime.svm.set_clock(clock.sysvar(block.slot, block.parent_ns, self.start_ns))
-
-    def _drop(self, landed: Iterable[Landed]) -> None:
-        for one in landed:
-            with suppress(KeyError):
-                del self.landed[one.signature]
 
     def fork(self, blocks: int = 1) -> list[str]:
         """Let the newest blocks vanish, the open one included, and go on with the next slot; return what was lost.
@@ -279,8 +258,7 @@ class Chain:
         lost: list[str] = []
         for _ in range(blocks):
             block = self.ledger.undo()
-            self.hashes.pop(str(block.newest_hash), None)
-            self._drop(block.landed)
+            self.admission.undo(block)
             lost += [landed.signature for landed in block.landed]
         return lost
 

@@ -63,20 +63,20 @@ class Control:
 
     async def _answer(self, request: Request) -> Response:
         if not _is_local(request):
-            return json_response({"error": f"expected a program on this machine, by {HOST} or localhost"}, 403)
+            return _refused(f"expected a program on this machine, by {HOST} or localhost", 403)
         if request.verb == "GET":
-            return json_response(self._state() if request.path == "/" else {"error": "expected GET /"})
+            return json_response(self._state()) if request.path == "/" else _refused("expected GET /", 404)
         action = self._actions.get(request.path)
         if request.verb != "POST" or action is None:
             known = ", ".join(self._actions)
-            return json_response({"error": f"{request.verb} {request.path}: expected GET / or POST {known}"}, 404)
+            return _refused(f"{request.verb} {request.path}: expected GET / or POST {known}", 404)
         try:
             asked = parsed(request.body or b"{}")
             if not isinstance(asked, dict):
                 raise ValueError(f"expected an object, found {type(asked).__name__}")
             return json_response(await action(asked))
         except (RpcError, ValueError, TypeError) as error:
-            return json_response({"error": str(error)}, 400)
+            return _refused(str(error), 400)
 
     def _state(self) -> Json:
         chain = self._sandbox.chain
@@ -147,6 +147,10 @@ class Control:
     async def _node(self, asked: Json) -> Json:
         """`{"lag"}`: open another endpoint, late by so many blocks."""
         return _node_json(await self._sandbox.add_node(_count(asked, "lag", least=0)))
+
+
+def _refused(reason: str, status: int) -> Response:
+    return json_response({"error": reason}, status)
 
 
 def _is_local(request: Request) -> bool:

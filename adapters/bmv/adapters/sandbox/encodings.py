@@ -9,13 +9,14 @@ from solders.account import Account
 from solders.message import MessageV1
 from solders.pubkey import Pubkey
 from solders.signature import Signature
+from solders.token import ID as TOKEN
 from solders.transaction import VersionedTransaction
 
 from bmv.adapters.sandbox import rules
-from bmv.adapters.sandbox.balances import TOKEN, TOKEN_BYTES
 from bmv.adapters.sandbox.jsonrpc import INVALID_PARAMS, INVALID_REQUEST, Json, RpcError
 from bmv.adapters.sandbox.ledger import Landed
 from bmv.adapters.sandbox.params import TOKEN_ACCOUNT, compared_bytes
+from bmv.adapters.sandbox.tokens import ACCOUNT_BYTES
 
 BASE58_BYTES_MAX = 128  # Larger accounts are not written in base58: RPC refuses, and pubsub says so in their place.
 TOO_LARGE = "error: data too large for bs58 encoding"
@@ -97,7 +98,7 @@ def matches(account: Account, filters: Sequence[Json] | None) -> bool:
 
 def _passes(account: Account, wanted: Json) -> bool:
     if wanted == TOKEN_ACCOUNT or TOKEN_ACCOUNT in wanted:
-        return account.owner == TOKEN and len(account.data) == TOKEN_BYTES
+        return account.owner == TOKEN and len(account.data) == ACCOUNT_BYTES
     if wanted.get("dataSize") is not None and len(account.data) != wanted["dataSize"]:
         return False
     compared = wanted.get("memcmp")
@@ -213,7 +214,7 @@ def _meta_json(landed: Landed) -> Json:
         ],
         "logMessages": list(result.logs),
         "loadedAddresses": _loaded_json(landed, stated),
-        "returnData": returned_json(landed),
+        "returnData": return_data_json(result.returned),
         "computeUnitsConsumed": result.units,
         "rewards": [],
     }
@@ -224,11 +225,6 @@ def _loaded_json(landed: Landed, stated: int) -> Json:
     written = sum(len(table.writable_indexes) for table in tables)
     loaded = [str(key) for key in landed.keys[stated:]]
     return {"writable": loaded[:written], "readonly": loaded[written:]}
-
-
-def returned_json(landed: Landed) -> Json:
-    """Return what a transaction's last program returned, as RPC writes it."""
-    return return_data_json(landed.result.returned)
 
 
 def return_data_json(returned: tuple[Pubkey, bytes] | None) -> Json:

@@ -4,10 +4,12 @@ from bmv.adapters.sandbox.jsonrpc import Json
 
 TRANSACTION = {
     "AccountNotFound": "Attempt to debit an account but found no record of a prior credit.",
+    "AddressLookupTableNotFound": "Transaction loads an address table account that doesn't exist",
     "AlreadyProcessed": "This transaction has already been processed",
     "BlockhashNotFound": "Blockhash not found",
     "InsufficientFundsForFee": "Insufficient funds for fee",
     "InvalidAccountForFee": "This account may not be used to pay transaction fees",
+    "InvalidAddressLookupTableIndex": "Transaction address table lookup uses an invalid index",
     "MaxLoadedAccountsDataSizeExceeded": "Transaction exceeded max loaded accounts data size cap",
     "SanitizeFailure": "Transaction failed to sanitize accounts offsets correctly",
     "SignatureFailure": "Transaction did not pass signature verification",
@@ -37,6 +39,9 @@ def in_words(error: Json) -> str:
     if isinstance(error, dict) and "InstructionError" in error:
         index, reason = error["InstructionError"]
         return f"Error processing Instruction {index}: {reason_in_words(reason)}"
+    if isinstance(error, dict) and "InsufficientFundsForRent" in error:
+        index = error["InsufficientFundsForRent"]["account_index"]
+        return f"Transaction results in an account ({index}) with insufficient funds for rent"
     return str(error)
 
 

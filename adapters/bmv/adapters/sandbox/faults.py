@@ -27,8 +27,6 @@ KINDS = {
     "fork": "A block vanishes after it was processed.",
     "skip": "A leader misses its slot.",
 }
-
-
 SECONDS_MAX = 86_400
 
 

@@ -16,9 +16,8 @@ from bmv.adapters.openbook.book import Side
 from bmv.adapters.sandbox.chain import Chain
 from bmv.adapters.sandbox.errors import in_words
 from bmv.adapters.sandbox.market import Market, Order
-from bmv.adapters.sandbox.rpc_transactions import signed_by
 from bmv.adapters.sandbox.script import Move, Row, Script, Take
-from bmv.adapters.sandbox.wallets import Trader
+from bmv.adapters.sandbox.wallets import Trader, signed_by
 
 LEVELS = 5
 SLOTS_QUOTED = 10  # A maker looks at his quotes every tenth slot,

@@ -11,7 +11,6 @@ METHOD_NOT_FOUND = -32601
 INVALID_PARAMS = -32602
 INTERNAL = -32603
 PREFLIGHT_FAILURE = -32002
-SIGNATURE_FAILURE = -32003
 BLOCK_NOT_AVAILABLE = -32004
 SLOT_SKIPPED = -32007
 UNSUPPORTED_VERSION = -32015
@@ -40,9 +39,13 @@ class RpcError(Exception):
 def parsed(text: str | bytes) -> Json:
     """Return what a client's JSON says."""
     try:
-        return json.loads(text)
+        return json.loads(text, parse_constant=_refuse_constant)
     except (ValueError, RecursionError):
         raise RpcError(PARSE_ERROR, "Parse error") from None
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is a number of Python's and not of JSON's")
 
 
 def answer(identity: Json, outcome: Json | RpcError) -> dict[str, Json]:

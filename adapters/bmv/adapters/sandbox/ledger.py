@@ -5,7 +5,8 @@ was *before* that block first changed it: enough to read an older state, and to 
 """
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from solders.account import Account
@@ -131,6 +132,21 @@ class Ledger:
         """Write an account in the open block, seen and undone like any other change of it."""
         self.remember(key, self.runtime.account(key))
         self.runtime.put(key, account)
+
+    @contextmanager
+    def wound_back(self, block: Block) -> Iterator[None]:
+        """Let the runtime hold for a while what every account was at the end of `block`, whose state must be kept."""
+        then: dict[Pubkey, Account | None] = {}
+        for later in reversed(self.blocks):
+            if later.slot <= block.slot:
+                break
+            then |= later.before
+        now = {key: self.runtime.account(key) for key in then}
+        self.runtime.restore(then)
+        try:
+            yield
+        finally:
+            self.runtime.restore(now)
 
     def append(self, block: Block, forget: bool = True) -> None:
         """Open the next block; forget what is too old to be asked about, unless it may still be gone back to."""

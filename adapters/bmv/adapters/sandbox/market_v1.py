@@ -8,6 +8,7 @@ from solders.instruction import Instruction
 from solders.keypair import Keypair
 from solders.pubkey import Pubkey
 from solders.sysvar import RENT
+from solders.token import ID as TOKEN
 
 from bmv.adapters.openbook.book import Lots, RestingOrder, Side
 from bmv.adapters.openbook.v1 import instructions as does
@@ -20,7 +21,6 @@ from bmv.adapters.openbook.v1.instructions import PROGRAM_ID, build
 from bmv.adapters.openbook.v1.layout import MARKET_BYTES, OPEN_ORDERS_BYTES
 from bmv.adapters.openbook.v1.slab import Slab
 from bmv.adapters.sandbox import tokens
-from bmv.adapters.sandbox.balances import TOKEN
 from bmv.adapters.sandbox.chain import Chain
 from bmv.adapters.sandbox.market import BASE_DECIMALS, QUOTE_DECIMALS, Order
 from bmv.adapters.sandbox.wallets import Token, Trader, new_account, seeded_key, send

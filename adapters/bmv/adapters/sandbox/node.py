@@ -100,9 +100,8 @@ class Node:
             called = parsed(request.body)
         except RpcError as error:
             return json_response(answer(None, error))
-        if isinstance(called, list):
-            responses = [self._answer_one(request, one) for one in called]
-            return _merged(responses)
+        if isinstance(called, list) and called:
+            return _merged([self._answer_one(request, one) for one in called])
         return self._answer_one(request, called)
 
     def _answer_one(self, request: Request, called: Json) -> Response:
@@ -227,5 +226,5 @@ def _merged(responses: list[Response]) -> Response:
     broken = next((one for one in responses if one.reset or one.status != 200), None)
     if broken is not None:
         return broken
-    wait_s = max((one.wait_s for one in responses), default=0.0)
+    wait_s = max(one.wait_s for one in responses)
     return Response(b"[" + b",".join(one.body for one in responses) + b"]", wait_s=wait_s)

@@ -73,8 +73,6 @@ class Doubles(Runtime):
         if writable & self._doubles.keys():
             return Result("InvalidWritableAccount", entered=False)
         charged = self.charge_only(message, None)
-        if not charged.entered:
-            return charged
         before = {key: self.account(key) for key in writable}
         result = _Run(self, self._doubles, message, keys, writable, limits).run()
         if result.error is None:

@@ -3,12 +3,9 @@
 import os
 from pathlib import Path
 
-from solders.pubkey import Pubkey
-
 from bmv.adapters.openbook.v1.instructions import PROGRAM_ID as V1
 from bmv.adapters.openbook.v2.codes import Build
 from bmv.adapters.openbook.v2.market import PROGRAM_ID as V2
-from bmv.adapters.sandbox.double import Double
 from bmv.adapters.sandbox.openbook_v1.program import OpenBookV1
 from bmv.adapters.sandbox.openbook_v2.program import OpenBookV2
 from bmv.adapters.sandbox.parts import Doubles
@@ -19,12 +16,16 @@ PROGRAMS = {"openbook-v1": V1, "openbook-v2": V2}
 VARIABLES = {"openbook-v1": "BMV_OPENBOOK_V1_SO", "openbook-v2": "BMV_OPENBOOK_V2_SO"}
 
 
-def install(runtime: Doubles, venue: str) -> bool:
-    """Put the program of a venue on the chain; return whether it is the genuine one, named by the environment."""
+def install(runtime: Doubles, venue: str, build: Build) -> bool:
+    """Put the program of a venue on the chain; return whether it is the genuine one, named by the environment.
+
+    Args:
+        build: Of version 2, which the double plays.
+    """
     name = VARIABLES[venue]
     file = os.environ.get(name)
     if not file:
-        runtime.play(_double(venue))
+        runtime.play(OpenBookV1() if venue == "openbook-v1" else OpenBookV2(build))
         return False
     if not Path(file).is_file():
         raise ConfigError(f"{name}: expected the file of a compiled program, found none at {file}")
@@ -33,12 +34,3 @@ def install(runtime: Doubles, venue: str) -> bool:
     except Exception as error:  # solders raises a kind of its own.
         raise ConfigError(f"{name}: {file} is no program that the chain can load: {error}") from error
     return True
-
-
-def _double(venue: str) -> Double:
-    return OpenBookV1() if venue == "openbook-v1" else OpenBookV2(Build.V1_7)
-
-
-def program_of(venue: str) -> Pubkey:
-    """Return the address of a venue's program."""
-    return PROGRAMS[venue]

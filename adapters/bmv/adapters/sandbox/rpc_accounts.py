@@ -4,10 +4,12 @@ from collections.abc import Iterable
 
 from solders.account import Account
 from solders.pubkey import Pubkey
+from solders.token import ID as TOKEN
 
-from bmv.adapters.sandbox.balances import TOKEN, TOKEN_BYTES, amount, decimals
+from bmv.adapters.sandbox.balances import amount, decimals
 from bmv.adapters.sandbox.encodings import account_json, check_encoding, matches, public_key, refuse_large
 from bmv.adapters.sandbox.jsonrpc import INVALID_PARAMS, Json, RpcError
+from bmv.adapters.sandbox.tokens import ACCOUNT_BYTES, MINT_BYTES
 from bmv.adapters.sandbox.view import View
 
 ACCOUNTS_MAX = 100
@@ -82,7 +84,7 @@ def get_token_account_balance(view: View, key: str, config: Json = None) -> Json
 
     def held(slot: int) -> Json:
         account = view.chain.account(address, slot)
-        if account is None or account.owner != TOKEN or len(account.data) != TOKEN_BYTES:
+        if account is None or account.owner != TOKEN or len(account.data) != ACCOUNT_BYTES:
             raise RpcError(INVALID_PARAMS, "Invalid param: could not find account")
         data = bytes(account.data)
         places = decimals(view.chain.account(Pubkey(data[:32]), slot))
@@ -97,7 +99,7 @@ def get_token_supply(view: View, key: str, config: Json = None) -> Json:
 
     def supply(slot: int) -> Json:
         mint = view.chain.account(address, slot)
-        if mint is None or mint.owner != TOKEN or len(mint.data) != 82:
+        if mint is None or mint.owner != TOKEN or len(mint.data) != MINT_BYTES:
             raise RpcError(INVALID_PARAMS, "Invalid param: could not find mint")
         return amount(int.from_bytes(bytes(mint.data)[36:44], "little"), decimals(mint))
 
@@ -113,6 +115,6 @@ def get_token_accounts_by_owner(view: View, key: str, which: dict[str, Json], co
     rows = []
     for address, account in owned_accounts(view, program, slot):
         data = bytes(account.data)
-        if len(data) == TOKEN_BYTES and data[32:64] == bytes(owner) and (mint is None or data[:32] == bytes(mint)):
+        if len(data) == ACCOUNT_BYTES and data[32:64] == bytes(owner) and (mint is None or data[:32] == bytes(mint)):
             rows.append({"pubkey": str(address), "account": _shown(account, config)})
     return view.answer(config, rows)

@@ -6,7 +6,7 @@ from solders.message import Message, MessageV0, MessageV1, from_bytes_versioned
 from solders.pubkey import Pubkey
 
 from bmv.adapters.sandbox import clock, rules
-from bmv.adapters.sandbox.chain import HASH_BLOCKS
+from bmv.adapters.sandbox.admission import HASH_BLOCKS
 from bmv.adapters.sandbox.encodings import landed_json, public_key
 from bmv.adapters.sandbox.jsonrpc import (
     BLOCK_NOT_AVAILABLE,
@@ -86,9 +86,7 @@ def get_latest_blockhash(view: View, config: Json = None) -> Json:
 
 def is_blockhash_valid(view: View, blockhash: str, config: Json = None) -> Json:
     """Say whether a blockhash may still be named at a commitment."""
-    last = view.chain.hashes.get(blockhash, -1)
-    height = view.block(config).height
-    return view.answer(config, height <= last <= height + HASH_BLOCKS)
+    return view.answer(config, view.chain.admission.is_young(blockhash, view.block(config)))
 
 
 def get_minimum_balance_for_rent_exemption(view: View, size: int, config: Json = None) -> Json:
@@ -106,7 +104,7 @@ def get_fee_for_message(view: View, text: str, config: Json = None) -> Json:
         fee = None
     except Exception:  # solders raises several kinds.
         raise RpcError(INVALID_PARAMS, "failed to deserialize solana_message::VersionedMessage") from None
-    young = view.chain.hashes.get(str(message.recent_blockhash), -1) >= view.block(config).height
+    young = view.chain.admission.is_young(message.recent_blockhash, view.block(config))
     return view.answer(config, fee if young else None)
 
 

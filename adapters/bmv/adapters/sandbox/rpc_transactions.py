@@ -3,15 +3,12 @@
 from collections.abc import Sequence
 
 from solders.account import Account
-from solders.hash import Hash
-from solders.keypair import Keypair
-from solders.message import Message
 from solders.pubkey import Pubkey
 from solders.system_program import TransferParams, transfer
 from solders.transaction import VersionedTransaction
 
 from bmv.adapters.sandbox import clock
-from bmv.adapters.sandbox.chain import HASH_BLOCKS
+from bmv.adapters.sandbox.admission import HASH_BLOCKS
 from bmv.adapters.sandbox.encodings import (
     account_json,
     landed_json,
@@ -24,7 +21,6 @@ from bmv.adapters.sandbox.errors import in_words
 from bmv.adapters.sandbox.jsonrpc import (
     INVALID_PARAMS,
     PREFLIGHT_FAILURE,
-    SIGNATURE_FAILURE,
     Json,
     RpcError,
 )
@@ -33,10 +29,12 @@ from bmv.adapters.sandbox.rules import LARGE_BYTES, version_of
 from bmv.adapters.sandbox.runtime import Result
 from bmv.adapters.sandbox.versions import refuse_unasked_version
 from bmv.adapters.sandbox.view import View
+from bmv.adapters.sandbox.wallets import signed_by
 
 STATUSES_MAX = 256
 STATUS_BLOCKS = 300  # How far back a status is found without searchTransactionHistory.
 SIGNATURES_MAX = 1_000
+MALFORMED = ("SanitizeFailure", "AddressLookupTableNotFound", "InvalidAddressLookupTableIndex")
 
 
 def read_transaction(view: View, text: Json, config: Json, limit: int = LARGE_BYTES) -> VersionedTransaction:
@@ -63,32 +61,24 @@ def send_transaction(view: View, text: str, config: Json = None) -> Json:
 
 
 def _preflight(view: View, transaction: VersionedTransaction, config: Json) -> None:
-    view.slot({"commitment": config.get("preflightCommitment"), "minContextSlot": config.get("minContextSlot")})
-    if not _known(view, transaction, config.get("preflightCommitment")):
-        result = Result("BlockhashNotFound", entered=False)
-    else:
-        result, _ = view.chain.simulate(transaction)
-    if result.error == "SignatureFailure":
-        raise RpcError(SIGNATURE_FAILURE, "Transaction signature verification failure")
-    if result.error == "SanitizeFailure":
-        raise RpcError(INVALID_PARAMS, "invalid transaction: Transaction failed to sanitize accounts offsets correctly")
-    if result.error == "AlreadyProcessed" and not _seen(view, transaction, config.get("preflightCommitment")):
-        return
+    """Refuse a transaction that would fail at the end of the block that the node stands at, and was not seen landing.
+
+    A transaction that landed in a later block is tried and sent once more, as a validator does: agave,
+    `rpc/src/rpc.rs: send_transaction` and `runtime/src/bank/check_transactions.rs: check_status_cache`.
+    """
+    at = {"commitment": config.get("preflightCommitment"), "minContextSlot": config.get("minContextSlot")}
+    view.slot(at)
+    result, _ = view.chain.simulate(transaction, block=view.block(at))
+    _refuse_malformed(result)
     if result.error is not None:
         words = f"Transaction simulation failed: {in_words(result.error)}"
         raise RpcError(PREFLIGHT_FAILURE, words, _simulated(result, None))
 
 
-def _known(view: View, transaction: VersionedTransaction, commitment: str | None) -> bool:
-    """Say whether a node that stands at `commitment` has heard of a transaction's blockhash."""
-    last = view.chain.hashes.get(str(transaction.message.recent_blockhash))
-    return last is None or last <= view.block({"commitment": commitment}).height + HASH_BLOCKS
-
-
-def _seen(view: View, transaction: VersionedTransaction, commitment: str | None) -> bool:
-    """Say whether a node that stands at `commitment` knows that a transaction has landed."""
-    landed = view.chain.landed[str(transaction.signatures[0])]
-    return landed.slot <= view.block({"commitment": commitment}).slot
+def _refuse_malformed(result: Result) -> None:
+    """Refuse a transaction that a node would not even try."""
+    if result.error in MALFORMED:
+        raise RpcError(INVALID_PARAMS, f"invalid transaction: {in_words(result.error)}")
 
 
 def simulate_transaction(view: View, text: str, config: Json = None) -> Json:
@@ -101,10 +91,12 @@ def simulate_transaction(view: View, text: str, config: Json = None) -> Json:
     wanted = [public_key(key) for key in asked.get("addresses") or ()]
     replaced = bool(config.get("replaceRecentBlockhash"))
     signed = bool(config.get("sigVerify"))
-    result, after = view.chain.simulate(transaction, wanted, signed=signed, young=not replaced)
-    shown = _simulated(result, _accounts(after, asked.get("encoding")) if wanted else None)
+    block = view.block(config)
+    result, after = view.chain.simulate(transaction, wanted, signed=signed, renamed=replaced, block=block)
+    _refuse_malformed(result)
+    accounts = after if result.error is None else [None] * len(after)
+    shown = _simulated(result, _accounts(accounts, asked.get("encoding")) if wanted else None)
     if replaced:
-        block = view.block(config)
         shown["replacementBlockhash"] = {
             "blockhash": str(block.newest_hash),
             "lastValidBlockHeight": block.height + HASH_BLOCKS,
@@ -125,7 +117,7 @@ def _simulated(result: Result, accounts: Json) -> dict[str, Json]:
         "loadedAccountsDataSize": result.loaded,
         "returnData": return_data_json(result.returned),
         "innerInstructions": None,
-        "fee": result.fee,
+        "fee": result.fee if result.entered else None,
     }
 
 
@@ -226,9 +218,3 @@ def airdrop(view: View, key: Pubkey, lamports: int) -> VersionedTransaction:
     paid = transfer(TransferParams(from_pubkey=faucet.pubkey(), to_pubkey=key, lamports=lamports))
     unique = transfer(TransferParams(from_pubkey=faucet.pubkey(), to_pubkey=faucet.pubkey(), lamports=serial))
     return signed_by([faucet], [paid, unique], chain.ledger.open.newest_hash)
-
-
-def signed_by(signers: Sequence[Keypair], instructions: Sequence[Json], blockhash: Hash) -> VersionedTransaction:
-    """Return a legacy transaction that the first signer pays for."""
-    message = Message.new_with_blockhash(instructions, signers[0].pubkey(), blockhash)
-    return VersionedTransaction(message, signers)

@@ -4,9 +4,10 @@ Sources: SIMD-0385 and SIMD-0296 (transactions of version 1), SIMD-0186 (loaded 
 solana.md, section 0.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple, TypeAlias
 
+from solders.account import Account
 from solders.compute_budget import ID as COMPUTE_BUDGET
 from solders.message import Message, MessageV0, MessageV1
 from solders.pubkey import Pubkey
@@ -27,6 +28,8 @@ LOADED_BYTES_EACH = 64  # An account counts this much beyond its data,
 LOADED_BYTES_TABLE = 8_248  # a lookup table this much.
 SIGNATURE_LAMPORTS = 5_000
 MICRO = 1_000_000
+NONCE_BYTES = 80
+SYSTEM = Pubkey.default()
 BUILTINS = frozenset(
     map(
         Pubkey.from_string,
@@ -177,6 +180,30 @@ def fee_of(message: AnyMessage) -> int:
     checked = sum(data[0] for program, data in called(message) if program in PRECOMPILES and data)
     signatures = message.header.num_required_signatures + checked
     return SIGNATURE_LAMPORTS * signatures + limits_of(message).priority
+
+
+def check_payer(payer: Account | None, fee: int, rent: Callable[[int], int]) -> None:
+    """Refuse a transaction whose payer can't pay its fee.
+
+    Who was exempt from rent stays so, or is left with nothing. Source: agave, `svm/src/account_loader.rs:
+    validate_fee_payer`.
+
+    Args:
+        payer: The first account of the message, which pays.
+        fee: Lamports.
+        rent: From an account's bytes to the lamports with which it is exempt.
+    """
+    if payer is None:
+        raise Refused("AccountNotFound")
+    is_nonce = len(payer.data) == NONCE_BYTES
+    if payer.owner != SYSTEM or (payer.data and not is_nonce):
+        raise Refused("InvalidAccountForFee")
+    exempt = rent(len(payer.data))
+    left = payer.lamports - fee
+    if left < (exempt if is_nonce else 0):
+        raise Refused("InsufficientFundsForFee")
+    if 0 < left < exempt <= payer.lamports:
+        raise Refused({"InsufficientFundsForRent": {"account_index": 0}})
 
 
 def loaded_bytes(sizes: Sequence[int], tables: int) -> int:

@@ -101,6 +101,8 @@ class Runtime:
         try:
             limits = rules.limits_of(message)
             loaded = self._loaded(message)
+            payer = self.account(message.account_keys[0])
+            rules.check_payer(payer, rules.fee_of(message), self.svm.minimum_balance_for_rent_exemption)
         except Refused as refusal:
             return Result(refusal.error, entered=False)
         if loaded > limits.loaded:
@@ -113,15 +115,10 @@ class Runtime:
         if not isinstance(transaction.message, MessageV1):
             return result_of(self.svm.send_transaction(transaction))
         payer = transaction.message.account_keys[0]
-        account = self.account(payer)
-        if account is None:
-            return Result("AccountNotFound", entered=False)
-        if account.lamports < rules.fee_of(transaction.message):
-            return Result("InsufficientFundsForFee", entered=False)
-        self.put(payer, with_lamports(account, account.lamports - limits.priority))
+        before = self._charge(payer, limits.priority)
         result = result_of(self.svm.send_transaction(idling(transaction)))
         if not result.entered:
-            self.put(payer, account)
+            self.put(payer, before)
             return result
         return result._replace(fee=result.fee + limits.priority, logs=idle_logs(result.logs))
 
@@ -134,16 +131,15 @@ class Runtime:
     def charge_only(self, message: AnyMessage, error: Json) -> Result:
         """Let a transaction that could not be loaded enter its block, and pay."""
         fee = rules.fee_of(message)
-        payer = message.account_keys[0]
-        account = self.account(payer)
-        if account is None:
-            return Result("AccountNotFound", entered=False)
-        if account.owner != Pubkey.default():
-            return Result("InvalidAccountForFee", entered=False)
-        if account.lamports < fee:
-            return Result("InsufficientFundsForFee", entered=False)
-        self.put(payer, with_lamports(account, account.lamports - fee))
+        self._charge(message.account_keys[0], fee)
         return Result(error, entered=True, fee=fee)
+
+    def _charge(self, payer: Pubkey, lamports: int) -> Account:
+        """Take lamports from a payer who has them; return the account as it was."""
+        account = self.account(payer)
+        assert account is not None, f"{payer} pays, and was not looked at"
+        self.put(payer, with_lamports(account, account.lamports - lamports))
+        return account
 
     def _loaded(self, message: AnyMessage) -> int:
         tables = len(message.address_table_lookups) if isinstance(message, MessageV0) else 0

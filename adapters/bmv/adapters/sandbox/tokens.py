@@ -1,13 +1,12 @@
-"""Instructions of the SPL Token program that the sandbox's making needs.
+"""SPL Token: how its accounts are sized, and the instructions that the sandbox's making needs.
 
-The library for them (`spl.token`) costs a third of a second to import, which is a third of what a start may take.
+The library for these (`spl.token`) costs a third of a second to import, which is a third of what a start may take.
 """
 
 from solders.instruction import AccountMeta, Instruction
 from solders.pubkey import Pubkey
 from solders.system_program import ID as SYSTEM_PROGRAM
-
-from bmv.adapters.sandbox.balances import TOKEN
+from solders.token import ID as TOKEN
 
 ASSOCIATED = Pubkey.from_string("ATokenGPvbdGVxr1b2hvZbsiqW5xWH25efTNsLJA8knL")
 MINT_BYTES, ACCOUNT_BYTES = 82, 165

@@ -7,13 +7,11 @@ Only what a program may call it with is played: one owner's signature, no multis
 from collections.abc import Callable
 
 from solders.pubkey import Pubkey
-from solders.token import ID as TOKEN_PROGRAM
+from solders.token import ID as TOKEN
 from solders.transaction_status import InstructionErrorCustom, InstructionErrorFieldless
 
 from bmv.adapters.sandbox.double import AccountState, InstructionError
-
-ACCOUNT_BYTES = 165
-MINT_BYTES = 82
+from bmv.adapters.sandbox.tokens import ACCOUNT_BYTES
 
 _MINT, _OWNER, _AMOUNT = slice(0, 32), slice(32, 64), slice(64, 72)
 _DELEGATE_TAG, _DELEGATE, _STATE = slice(72, 76), slice(76, 108), 108
@@ -46,17 +44,17 @@ def transfer(
 
     Returns why it failed, or None. The authority's signature is the caller's to check.
     """
-    say(f"Program {TOKEN_PROGRAM} invoke [2]")
+    say(f"Program {TOKEN} invoke [2]")
     error = _check(source, target, authority, amount)
     if error is None:
         _move(source, target, authority, amount)
-        say(f"Program {TOKEN_PROGRAM} success")
+        say(f"Program {TOKEN} success")
         return None
     if isinstance(error, InstructionErrorCustom):
         say(f"Program log: Error: {_TEXTS[error.code]}")
-        say(f"Program {TOKEN_PROGRAM} failed: custom program error: {hex(error.code)}")
+        say(f"Program {TOKEN} failed: custom program error: {hex(error.code)}")
     else:
-        say(f"Program {TOKEN_PROGRAM} failed: invalid account data for instruction")
+        say(f"Program {TOKEN} failed: invalid account data for instruction")
     return error
 
 
@@ -104,15 +102,10 @@ def _move(source: AccountState, target: AccountState, authority: bytes, amount: 
             state.lamports += change
 
 
-def is_token_account(state: AccountState) -> bool:
-    """Say whether `state` is an initialised account of SPL Token."""
-    return state.owner == TOKEN_PROGRAM and len(state.data) == ACCOUNT_BYTES and state.data[_STATE] == 1
-
-
 def empty_account(mint: Pubkey, owner: Pubkey, amount: int, lamports: int) -> AccountState:
     """Return a token account of `owner` that holds `amount`."""
     assert 0 <= amount <= _U64_MAX
     data = bytearray(ACCOUNT_BYTES)
     data[_MINT], data[_OWNER], data[_STATE] = bytes(mint), bytes(owner), 1
     data[_AMOUNT] = amount.to_bytes(8, "little")
-    return AccountState(lamports, data, TOKEN_PROGRAM)
+    return AccountState(lamports, data, TOKEN)

@@ -4,16 +4,18 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
+from solders.hash import Hash
 from solders.instruction import Instruction
 from solders.keypair import Keypair
+from solders.message import Message
 from solders.pubkey import Pubkey
 from solders.system_program import CreateAccountParams, TransferParams, create_account, transfer
+from solders.token import ID as TOKEN
+from solders.transaction import VersionedTransaction
 
 from bmv.adapters.sandbox import tokens
-from bmv.adapters.sandbox.balances import TOKEN
 from bmv.adapters.sandbox.chain import Chain
 from bmv.adapters.sandbox.errors import in_words
-from bmv.adapters.sandbox.rpc_transactions import signed_by
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,12 @@ class Trader:
 def seeded_key(seed: int, name: str) -> Keypair:
     """Return the key of a name, another for each seed."""
     return Keypair.from_seed(sha256(f"bmv sandbox {seed} {name}".encode()).digest())
+
+
+def signed_by(signers: Sequence[Keypair], instructions: Sequence[Instruction], blockhash: Hash) -> VersionedTransaction:
+    """Return a legacy transaction that the first signer pays for."""
+    message = Message.new_with_blockhash(instructions, signers[0].pubkey(), blockhash)
+    return VersionedTransaction(message, signers)
 
 
 def send(chain: Chain, signers: Sequence[Keypair], instructions: Sequence[Instruction]) -> None:

@@ -3,19 +3,26 @@
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from urllib.parse import parse_qs, urlsplit
 
 from bmv.adapters.sandbox.jsonrpc import Json
 
 BODY_BYTES_MAX = 1 << 20
+HEADERS_MAX = 100
+DIGITS_MAX = 20  # Of a length: Python refuses to read numbers of some thousands.
+PARTING_S = 1.0
 REASONS = {
     200: "OK",
     400: "Bad Request",
     403: "Forbidden",
     404: "Not Found",
+    411: "Length Required",
     413: "Content Too Large",
     429: "Too Many Requests",
+    431: "Request Header Fields Too Large",
+    503: "Service Unavailable",
 }
 
 
@@ -87,31 +94,84 @@ class WebServer:
                     return
                 writer.write(_head(response) + response.body)
                 await writer.drain()
-        except (ConnectionError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, ValueError):
-            pass  # The client is gone, or speaks no HTTP.
+        except NotRead as refused:
+            await _part(reader, writer, refused.response)
+        except (ConnectionError, asyncio.IncompleteReadError):
+            pass  # The client is gone.
         finally:
             self._writers.discard(writer)
             writer.close()
 
 
+async def _part(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, response: Response) -> None:
+    """Answer last, and take in for a while what still comes: a connection closed on it would lose the answer."""
+    with suppress(ConnectionError, TimeoutError):
+        writer.write(_head(response) + response.body)
+        writer.write_eof()
+        async with asyncio.timeout(PARTING_S):
+            while await reader.read(1 << 16):
+                pass
+
+
+class NotRead(Exception):
+    """A request that is not read to its end."""
+
+    def __init__(self, status: int, reason: str) -> None:
+        super().__init__(reason)
+        self.response = json_response({"error": reason}, status, {"connection": "close"})
+
+
 async def _read(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Request | None:
     """Return the next request, None when the client has left."""
-    line = await reader.readline()
+    line = await _line(reader)
     if not line:
         return None
-    verb, target, _ = line.decode("latin-1").split(" ", 2)
-    headers: dict[str, str] = {}
-    while head := (await reader.readline()).decode("latin-1").strip():
-        name, _, value = head.partition(":")
-        headers[name.lower()] = value.strip()
+    verb, path, query = _target(line)
+    headers = await _headers(reader)
+    size = _size(headers)
     if headers.get("expect", "").lower() == "100-continue":
         writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-    size = int(headers.get("content-length", 0))
-    if not 0 <= size <= BODY_BYTES_MAX:
-        writer.write(_head(Response(status=413)))
-        return None
-    parts = urlsplit(target)
-    return Request(verb, parts.path, parse_qs(parts.query), await reader.readexactly(size), headers)
+    return Request(verb, path, query, await reader.readexactly(size), headers)
+
+
+async def _line(reader: asyncio.StreamReader) -> str:
+    try:
+        return (await reader.readline()).decode("latin-1").rstrip("\r\n")
+    except ValueError:  # Longer than the stream's limit.
+        raise NotRead(431, "a line of the head is too long") from None
+
+
+def _target(line: str) -> tuple[str, str, dict[str, list[str]]]:
+    """Return the verb, path and query of a request's first line."""
+    try:
+        verb, target, _ = line.split(" ", 2)
+        parts = urlsplit(target)
+    except ValueError:
+        raise NotRead(400, "the first line is none of HTTP") from None
+    return verb, parts.path, parse_qs(parts.query)
+
+
+async def _headers(reader: asyncio.StreamReader) -> dict[str, str]:
+    headers: dict[str, str] = {}
+    for _ in range(HEADERS_MAX):
+        line = await _line(reader)
+        if not line:
+            return headers
+        name, _, value = line.partition(":")
+        headers[name.strip().lower()] = value.strip()
+    raise NotRead(431, f"more than {HEADERS_MAX} headers")
+
+
+def _size(headers: dict[str, str]) -> int:
+    """Return how many bytes the body has; one without a length is not read."""
+    if "transfer-encoding" in headers:
+        raise NotRead(411, "a body needs a content-length; in chunks it is not read")
+    text = headers.get("content-length", "0")
+    if not text.isascii() or not text.isdigit():
+        raise NotRead(400, "content-length is no number")
+    if len(text) > DIGITS_MAX or int(text) > BODY_BYTES_MAX:
+        raise NotRead(413, f"a body may have {BODY_BYTES_MAX} bytes")
+    return int(text)
 
 
 def _head(response: Response) -> bytes:

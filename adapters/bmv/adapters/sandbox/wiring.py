@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from types import TracebackType
 
 from bmv.adapters.openbook.book import Lots
+from bmv.adapters.openbook.v2.codes import Build
 from bmv.adapters.sandbox import clock, market_v1, market_v2
 from bmv.adapters.sandbox.chain import Chain
 from bmv.adapters.sandbox.control import Control
@@ -48,6 +49,7 @@ class Settings:
         lots: Units of the market.
         start_ticks: First price of a made-up market.
         start_ns: The chain's time at its beginning, ns UTC.
+        build: Of version 2, where a double plays it.
         rows: A tape to trade along, made anew each time it is called; None: a made-up market.
     """
 
@@ -61,6 +63,7 @@ class Settings:
     lots: Lots = LOTS
     start_ticks: int = START_TICKS
     start_ns: int = clock.START_NS
+    build: Build = Build.V1_7
     rows: Callable[[], Iterable[Row]] | None = None
 
 
@@ -85,7 +88,7 @@ class World:
 def make_world(settings: Settings) -> World:
     """Make the chain, two tokens, the market, its traders, and let them trade until the book stands."""
     runtime = Doubles(make_runtime(settings.lamports_per_byte))
-    genuine = install(runtime, settings.venue)
+    genuine = install(runtime, settings.venue, settings.build)
     chain = Chain(runtime, CONSENSUS[settings.consensus], settings.slot_ms * 1_000_000, settings.start_ns)
     base = make_token(chain, seeded_key(settings.seed, "base"), BASE_DECIMALS)
     quote = make_token(chain, seeded_key(settings.seed, "quote"), QUOTE_DECIMALS)

@@ -103,6 +103,37 @@ def test_the_price_of_a_fill_is_found_from_each_of_its_four_forms(
         fill.price_lots(200, 10)
 
 
+@pytest.mark.parametrize("paid", [30, 9])
+def test_a_fill_whose_fee_is_all_it_cost_or_more_has_no_price(paid: int) -> None:
+    fill = Fill(
+        side=Side.BID,
+        maker=False,
+        native_qty_paid=paid,
+        native_qty_received=3,
+        native_fee_or_rebate=30,
+        order_id=9 << 64,
+        owner=None,
+        owner_slot=0,
+        fee_tier=0,
+        client_order_id=0,
+    )
+
+    with pytest.raises(Malformed, match="no price of lots"):
+        fill.price_lots(1, 1)
+
+
+def test_an_event_of_a_slot_that_there_is_not_is_refused() -> None:
+    queue = ring()
+    queue.out(4, False, 8, 9, Party(3 << 64, bytes(32), 128, 0))
+    cranked = bytearray(queue.data)
+    Ring(cranked).pop()
+
+    with pytest.raises(Malformed):
+        EventQueue.decode(bytes(queue.data))
+    with pytest.raises(Malformed):
+        EventQueue.decode(bytes(cranked)).since(0)
+
+
 def test_events_of_both_kinds_come_back_as_they_were_pushed() -> None:
     queue = ring()
     queue.fill(0, True, 5, 6, 7, Party(2 << 64, bytes(32), 9, 11), 0)

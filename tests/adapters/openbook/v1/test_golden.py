@@ -6,6 +6,7 @@ import pytest
 from tests.rigs.golden_v1 import read
 
 from bmv.adapters.openbook.errors import Malformed
+from bmv.adapters.openbook.logs import PREFIX
 from bmv.adapters.openbook.v1 import logs
 from bmv.adapters.openbook.v1.accounts import Market, OpenOrders, RequestQueue
 from bmv.adapters.openbook.v1.events import EventQueue
@@ -73,7 +74,7 @@ def test_every_log_is_decoded_and_encoded_to_the_same_bytes() -> None:
         log = logs.decode(data)
         assert log is not None
         assert log.encode() == data
-        assert logs.to_line(log) == logs.PREFIX + line
+        assert logs.to_line(log) == PREFIX + line
     assert len(lines) == 8
 
 

@@ -56,6 +56,39 @@ def test_any_account_of_an_owner_is_read_as_it_was_written(account: OpenOrdersAc
     assert len(decoded.orders()) == sum(not order.is_free for order in account.open_orders)
 
 
+@pytest.fixture
+def account() -> OpenOrdersAccount:
+    """An account with orders on the book."""
+    for step in reversed(read_tape(Build.V1_7).steps):
+        data = step.accounts_after.get("open_orders_maker")
+        if data and OpenOrdersAccount.decode(data).orders():
+            return OpenOrdersAccount.decode(data)
+    raise AssertionError("the tape has no order")
+
+
+@pytest.mark.parametrize("field", ["bids_base_lots", "asks_base_lots", "bids_quote_lots"])
+def test_an_account_with_less_than_no_lots_is_refused(account: OpenOrdersAccount, field: str) -> None:
+    damaged = replace(account, position=replace(account.position, **{field: -5}))
+
+    with pytest.raises(Malformed, match="-5"):
+        OpenOrdersAccount.decode(damaged.encode())
+
+
+def test_quote_lots_of_an_account_from_before_they_were_counted_may_be_anything(account: OpenOrdersAccount) -> None:
+    old = replace(account, version=0, position=replace(account.position, bids_quote_lots=-5))
+
+    assert OpenOrdersAccount.decode(old.encode()) == old
+
+
+@pytest.mark.parametrize("change", [{"locked_price": 0}, {"locked_price": -7}, {"id": 7}, {"id": 1 << 127}], ids=str)
+def test_an_order_without_a_price_is_refused(account: OpenOrdersAccount, change: dict[str, int]) -> None:
+    slot = min(account.orders())
+    orders = [replace(order, **change) if n == slot else order for n, order in enumerate(account.open_orders)]
+
+    with pytest.raises(Malformed, match=f"the order in slot {slot}"):
+        OpenOrdersAccount.decode(replace(account, open_orders=tuple(orders)).encode())
+
+
 @given(values(Record(OpenOrdersIndexer)))
 def test_any_indexer_is_read_as_it_was_written(indexer: OpenOrdersIndexer) -> None:
     assert OpenOrdersIndexer.decode(indexer.encode()) == indexer

@@ -93,6 +93,14 @@ def test_pegged_orders_follow_the_oracle_and_stand_between_the_fixed_ones() -> N
     assert prices(data) == [100, 103]
 
 
+def test_an_order_is_pegged_that_stands_among_those_pegged_whatever_its_limit() -> None:
+    data = side_of(leaf(101), pegged=(leaf(ZERO_OFFSET + 2), leaf(ZERO_OFFSET + 3, number=2, peg_limit=1)))
+
+    orders = matchable(BookSide.decode(bytes(data)), NOW, 100)
+
+    assert [(order.price_lots, order.pegged) for order in orders] == [(101, False), (102, True), (103, True)]
+
+
 def test_a_pegged_order_beyond_its_limit_or_beyond_all_prices_is_left_out() -> None:
     bid = (leaf(ZERO_OFFSET - 20, 1, Side.BID, peg_limit=100),)
     deep = (leaf(ZERO_OFFSET - 50, 1),)

@@ -16,6 +16,7 @@ from bmv.adapters.openbook.v2.heap import (
     NODES_AT,
     EventHeap,
     EventType,
+    FillEvent,
     OutEvent,
 )
 from bmv.adapters.sandbox.openbook_v2.events import Heap
@@ -24,6 +25,25 @@ from bmv.adapters.sandbox.openbook_v2.events import Heap
 def out(number: int) -> OutEvent:
     owner = Pubkey.from_bytes(number.to_bytes(32, "little"))
     return OutEvent(EventType.OUT, Side.BID, number % 24, bytes(5), 1, number, owner, number, bytes(80))
+
+
+def fill(**changes: int) -> FillEvent:
+    lots = {"price": 7, "peg_limit": -1, "quantity": 3, "maker_slot": 5} | changes
+    return FillEvent(
+        event_type=EventType.FILL,
+        taker_side=Side.BID,
+        maker_out=True,
+        padding=bytes(4),
+        timestamp=1,
+        market_seq_num=1,
+        maker=Pubkey.default(),
+        maker_timestamp=1,
+        taker=Pubkey.default(),
+        taker_client_order_id=1,
+        maker_client_order_id=1,
+        reserved=bytes(8),
+        **lots,
+    )
 
 
 def empty() -> bytearray:
@@ -90,6 +110,30 @@ def test_a_heap_that_does_not_hold_together_is_refused(damage: Callable[[bytearr
 
     with pytest.raises(Malformed):
         EventHeap.decode(bytes(data))
+
+
+@pytest.mark.parametrize(
+    "change", [{"price": 0}, {"price": -7}, {"quantity": 0}, {"quantity": -3}, {"maker_slot": 24}], ids=str
+)
+def test_a_fill_that_can_not_have_been_is_refused(change: dict[str, int]) -> None:
+    good, bad = empty(), empty()
+    Heap(good).push(fill())
+    EventHeap.decode(bytes(good))
+    Heap(bad).push(fill(**change))
+
+    with pytest.raises(Malformed):
+        EventHeap.decode(bytes(bad))
+
+
+@pytest.mark.parametrize("limit", [-9, -1, 0, 9])
+def test_a_fill_of_a_pegged_order_may_have_any_limit(limit: int) -> None:
+    """The program lets none below 1 in, and such a one does no harm: it drops no ask and every bid."""
+    data = empty()
+    Heap(data).push(fill(peg_limit=limit))
+
+    [(_, event)] = EventHeap.decode(bytes(data)).events()
+
+    assert event == fill(peg_limit=limit)
 
 
 def test_a_cut_heap_is_refused() -> None:

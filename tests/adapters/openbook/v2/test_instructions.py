@@ -17,7 +17,7 @@ from bmv.adapters.openbook.v2.instructions import KINDS, Known, build, parse
 from bmv.adapters.openbook.v2.layout import kinds
 from bmv.adapters.openbook.v2.market import PROGRAM_ID
 from bmv.adapters.openbook.v2.metas import accounts
-from bmv.adapters.openbook.v2.returned import read_order_id, read_order_ids
+from bmv.adapters.openbook.v2.returned import read_cancelled_lots, read_order_id, read_order_ids
 
 
 @st.composite
@@ -106,6 +106,18 @@ def test_a_number_that_does_not_fit_its_field_is_refused() -> None:
         build(orders.CancelOrder(order_id=2**128, **dict.fromkeys(accounts(orders.CancelOrder), PROGRAM_ID)))
 
 
+@pytest.mark.parametrize("bits", [0x7FC0_0000, 0xFFC1_2345, 0x7F80_0001], ids=hex)
+def test_an_argument_that_is_no_number_is_refused_as_the_program_refuses_it(bits: int) -> None:
+    keys = dict.fromkeys(accounts(funds.CreateMarket), PROGRAM_ID)
+    terms = {"quote_lot_size": 1, "base_lot_size": 1, "maker_fee": 0, "taker_fee": 0, "time_expiry": 0}
+    known = funds.CreateMarket(name="", conf_filter=0.5, max_staleness_slots=None, **terms, **keys)
+    good = build(known)
+    nan = bytes(good.data)[:12] + bits.to_bytes(4, "little") + bytes(good.data)[16:]
+
+    with pytest.raises(Malformed, match="NaN"):
+        parse(Instruction(PROGRAM_ID, nan, good.accounts))
+
+
 def test_errors_have_the_names_of_their_build() -> None:
     assert error_name(6041, Build.V1_7) == "NonEmptyMarket"
     assert error_name(6041, Build.MASTER_2024_04) == "WouldExecutePartially"
@@ -118,6 +130,13 @@ def test_errors_have_the_names_of_their_build() -> None:
 def test_a_returned_value_that_is_no_order_id_is_refused(data: bytes) -> None:
     with pytest.raises(Malformed):
         read_order_id(data)
+
+
+def test_fewer_than_no_lots_can_not_have_been_cancelled() -> None:
+    assert read_cancelled_lots(b"\7" + bytes(7)) == 7
+
+    with pytest.raises(Malformed, match="is -1, below 0"):
+        read_cancelled_lots(b"\xff" * 8)
 
 
 def test_returned_ids_that_claim_more_than_there_are_are_refused() -> None:

@@ -1,16 +1,20 @@
 """Logs among the lines of a transaction."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from solders.pubkey import Pubkey
 from tests.rigs.strategies_v2 import values
 
+from bmv.adapters.openbook.book import Side
 from bmv.adapters.openbook.errors import Malformed
 from bmv.adapters.openbook.v2.layout import Record
 from bmv.adapters.openbook.v2.logs import (
     EVENT_CPI,
     KINDS,
+    FillLog,
     Log,
     SweepFeesLog,
     read_event_cpi,
@@ -65,6 +69,19 @@ def test_lines_that_say_less_than_everything_are_refused(lines: list[str]) -> No
 def test_a_log_with_bytes_after_it_is_refused() -> None:
     with pytest.raises(Malformed, match="SweepFeesLog ends at 80"):
         read_log(write_log(LOG) + b"\0")
+
+
+FILL = FillLog(PROGRAM_ID, Side.BID, 3, True, 1, 2, PROGRAM_ID, 4, 0, 1, PROGRAM_ID, 5, 0, 150, 7)
+
+
+@pytest.mark.parametrize(
+    "change", [{"price": 0}, {"price": -150}, {"quantity": 0}, {"quantity": -7}, {"maker_slot": 24}], ids=str
+)
+def test_a_fill_that_can_not_have_been_is_refused(change: dict[str, int]) -> None:
+    assert read_log(write_log(FILL)) == FILL
+
+    with pytest.raises(Malformed):
+        read_log(write_log(replace(FILL, **change)))
 
 
 def test_logs_of_a_program_deployed_elsewhere_are_read_under_its_address() -> None:

@@ -5,10 +5,10 @@ from solders.pubkey import Pubkey
 from solders.transaction_status import InstructionErrorCustom
 from tests.rigs.golden_v1 import Tape, accounts_before, read
 
+from bmv.adapters.openbook.logs import PREFIX
 from bmv.adapters.openbook.v1.accounts import Market
 from bmv.adapters.openbook.v1.instructions import CancelOrdersByClientIds, ConsumeEvents, build
 from bmv.adapters.openbook.v1.keys import CancelKeys, CrankKeys
-from bmv.adapters.openbook.v1.logs import PREFIX
 from bmv.adapters.sandbox.double import AccountState, Surroundings
 from bmv.adapters.sandbox.openbook_v1.program import OpenBookV1
 

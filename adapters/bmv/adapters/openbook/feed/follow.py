@@ -48,7 +48,7 @@ class Venue(Protocol):
         ...
 
     def traded(self, slot: int, accounts: Mapping[Pubkey, Account | None], logs: Iterable[Logs], fresh: bool) -> Traded:
-        """Return what was traded since the last frame, between which and this one slots are missing if it is `fresh`."""
+        """Return what was traded since the last frame; where this one is `fresh`, slots between the two are missing."""
         ...
 
     def late(self, slot: int, logs: Logs) -> tuple[Print, ...]:

@@ -68,16 +68,26 @@ def inspect(identity: Identity, snapshot: Snapshot, depth: int = DEPTH) -> Inspe
         inspection = v1.inspect(reading, identity.address, market, depth)
     else:
         inspection = v2.inspect(reading, identity.address, market, depth)
-    findings = (*reading.findings, *_crossed(inspection))
-    return replace(inspection, notes=(*inspection.notes, *_freezers(inspection)), findings=findings)
+    findings, notes = list(reading.findings), [*inspection.notes, *_freezers(inspection)]
+    if crossing := _crossing(inspection):
+        if _is_pegged(inspection):
+            notes.append(f"{crossing}: pegged orders may cross until somebody takes")
+        else:
+            findings.append(Finding(DataError, crossing))
+    return replace(inspection, notes=tuple(notes), findings=tuple(findings))
 
 
-def _crossed(inspection: Inspection) -> Iterator[Finding]:
-    """Yield a finding where the book can't be true: both programs match whatever crosses."""
+def _crossing(inspection: Inspection) -> str | None:
+    """Return how a book is crossed; both programs match an order that arrives with whatever it crosses."""
     bids, asks = inspection.bids, inspection.asks
-    if bids and asks and bids.levels and asks.levels and bids.levels[0].price_lots >= asks.levels[0].price_lots:
-        bid, ask = bids.levels[0].price_lots, asks.levels[0].price_lots
-        yield Finding(DataError, f"book: is crossed, the best bid at {bid} lots and the best ask at {ask}")
+    if not (bids and asks and bids.levels and asks.levels):
+        return None
+    bid, ask = bids.levels[0].price_lots, asks.levels[0].price_lots
+    return f"book: is crossed, the best bid at {bid} lots and the best ask at {ask}" if bid >= ask else None
+
+
+def _is_pegged(inspection: Inspection) -> bool:
+    return any(side.pegged for side in (inspection.bids, inspection.asks) if side)
 
 
 def _freezers(inspection: Inspection) -> Iterator[str]:

@@ -80,10 +80,17 @@ class Backlog:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BookSide:
-    """One side of the book: its best levels, and how many orders it has in all."""
+    """One side of the book.
+
+    Args:
+        levels: The best of them.
+        orders: How many there are in all.
+        pegged: How many of these follow an oracle, and stand at its price.
+    """
 
     levels: tuple[Level, ...]
     orders: int
+    pegged: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

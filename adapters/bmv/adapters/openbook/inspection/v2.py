@@ -6,12 +6,13 @@ from decimal import Decimal
 from solders.pubkey import Pubkey
 
 from bmv.adapters.openbook.book import Side, to_levels
+from bmv.adapters.openbook.inspection import oracle
 from bmv.adapters.openbook.inspection.assets import Claim, inspect_asset
 from bmv.adapters.openbook.inspection.reading import Reading
 from bmv.adapters.openbook.inspection.records import Backlog, BookSide, Inspection, Trade
 from bmv.adapters.openbook.v2 import bookside
 from bmv.adapters.openbook.v2.heap import MAX_NUM_EVENTS, EventHeap, FillEvent
-from bmv.adapters.openbook.v2.levels import matchable
+from bmv.adapters.openbook.v2.levels import live, matchable
 from bmv.adapters.openbook.v2.market import Market, market_authority
 from bmv.ports.errors import DataError
 
@@ -38,6 +39,7 @@ def keys(market: Market) -> list[Pubkey]:
         market.bids,
         market.asks,
         market.event_heap,
+        *oracle.keys(market),
     ]
 
 
@@ -124,7 +126,7 @@ def _quote(market: Market) -> Claim:
 def _side(
     reading: Reading, notes: list[str], side: Side, market: Market, time: int | None, depth: int
 ) -> BookSide | None:
-    """Return one side as it can be matched at the chain's time; orders pegged to an oracle are counted apart."""
+    """Return one side as it can be matched at the chain's time, and note what of its pegged orders is left out."""
     what, key = ("bids", market.bids) if side is Side.BID else ("asks", market.asks)
     book = reading.decoded(what, key, bookside.BookSide.decode)
     if book is None or time is None:
@@ -132,10 +134,13 @@ def _side(
     if book.side is not side:
         reading.note(DataError, f"{what} {key}: is the other side of a book")
         return None
-    if pegged := len(list(book.orders(bookside.ORACLE_PEGGED))):
-        notes.append(f"{what}: {pegged} orders pegged to the oracle are not shown: its price is not read here")
-    orders = matchable(book, time)
-    return BookSide(levels=tuple(to_levels(orders)[:depth]), orders=len(orders))
+    price = oracle.oracle_price(reading, market)
+    orders = matchable(book, time, price if isinstance(price, int) else None)
+    shown, pegged = sum(order.pegged for order in orders), len(live(book, bookside.ORACLE_PEGGED, time))
+    if pegged > shown:
+        reason = price if isinstance(price, str) else f"at the oracle's {price} lots they can't be matched"
+        notes.append(f"{what}: {pegged - shown} of {pegged} pegged orders are left out: {reason}")
+    return BookSide(levels=tuple(to_levels(orders)[:depth]), orders=len(orders), pegged=shown)
 
 
 def _trade(fill: FillEvent) -> Trade:

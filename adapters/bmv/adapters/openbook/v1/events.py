@@ -86,7 +86,7 @@ class Fill:
     def price_lots(self, coin_lot_size: int, pc_lot_size: int) -> int:
         """Return the price of the trade, in ticks; Malformed where it is not one."""
         lots, rest = divmod(self.native_coin, coin_lot_size)
-        if rest or not lots or self.native_pc % (lots * pc_lot_size):
+        if rest or not lots or self.native_pc <= 0 or self.native_pc % (lots * pc_lot_size):
             raise Malformed(
                 f"fill of order {self.order_id}: {self.native_pc} for {self.native_coin} is no price of lots"
             )
@@ -149,7 +149,8 @@ class EventQueue:
         ring = np.frombuffer(data, EVENT, capacity, EVENTS)
         slop = bytes(data[EVENTS + capacity * EVENT.itemsize : -len(at.TAIL)])
         queue = cls(**values, ring=ring, slop=slop)
-        bad = ~np.isin(ring["event_flags"][queue._places(head, count)], FLAGS)
+        waiting = ring[queue._places(head, count)]
+        bad = ~np.isin(waiting["event_flags"], FLAGS) | (waiting["owner_slot"] >= at.SLOTS)
         if bad.any():
             raise Malformed(f"event queue: event {int(bad.argmax())} behind the head is neither a fill nor an out")
         return queue
@@ -185,7 +186,7 @@ class EventQueue:
 
     def _event(self, place: int) -> Event:
         (flags, slot, fee_tier, _, released, paid, fee, low, high, owner, client_id) = self.ring[place].item()
-        if flags not in FLAGS:
+        if flags not in FLAGS or slot >= at.SLOTS:
             raise Malformed(f"event queue: what lies at place {place} is neither a fill nor an out")
         side = Side.BID if flags & EventFlag.BID else Side.ASK
         order_id = high << 64 | low

@@ -5,7 +5,7 @@ those of the program's own authority (DisableMarket, SweepFees).
 """
 
 from dataclasses import dataclass
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self, get_args, get_type_hints
 
 from solders.instruction import Instruction
 from solders.pubkey import Pubkey
@@ -40,13 +40,20 @@ def _check_limit(limit: int) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Instruction:
-    """What all have: a tag, bytes behind it, accounts."""
+    """What all have: a tag, accounts, and bytes behind the tag, none unless a kind says which."""
 
     tag: ClassVar[Tag]
+    keys: Any  # Any: each kind has its own.
 
     def body(self) -> bytes:
         """Return the bytes behind the tag."""
         return b""
+
+    @classmethod
+    def decode(cls, body: bytes, keys: Any) -> Self:  # Any: as above.
+        """Read what stands behind the tag."""
+        _number(body, 0, cls.__name__)
+        return cls(keys=keys)
 
     def data(self) -> bytes:
         """Return the instruction's bytes."""
@@ -252,6 +259,8 @@ class CancelOrdersByClientIds(_Instruction):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Limited(_Instruction):
+    """One that does so much and no more."""
+
     limit: int
 
     def __post_init__(self) -> None:
@@ -259,6 +268,11 @@ class _Limited(_Instruction):
 
     def body(self) -> bytes:
         return self.limit.to_bytes(2, "little")
+
+    @classmethod
+    def decode(cls, body: bytes, keys: Any) -> Self:  # Any: as above.
+        """Read what stands behind the tag."""
+        return cls(keys=keys, limit=_number(body, 2, cls.__name__))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -268,11 +282,6 @@ class ConsumeEvents(_Limited):
     tag: ClassVar = Tag.CONSUME_EVENTS
     keys: by.CrankKeys
 
-    @classmethod
-    def decode(cls, body: bytes, keys: by.CrankKeys) -> Self:
-        """Read what stands behind the tag."""
-        return cls(keys=keys, limit=_number(body, 2, "ConsumeEvents"))
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConsumeEventsPermissioned(_Limited):
@@ -281,11 +290,6 @@ class ConsumeEventsPermissioned(_Limited):
     tag: ClassVar = Tag.CONSUME_EVENTS_PERMISSIONED
     keys: by.PermissionedCrankKeys
 
-    @classmethod
-    def decode(cls, body: bytes, keys: by.PermissionedCrankKeys) -> Self:
-        """Read what stands behind the tag."""
-        return cls(keys=keys, limit=_number(body, 2, "ConsumeEventsPermissioned"))
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prune(_Limited):
@@ -293,11 +297,6 @@ class Prune(_Limited):
 
     tag: ClassVar = Tag.PRUNE
     keys: by.PruneKeys
-
-    @classmethod
-    def decode(cls, body: bytes, keys: by.PruneKeys) -> Self:
-        """Read what stands behind the tag."""
-        return cls(keys=keys, limit=_number(body, 2, "Prune"))
 
 
 AnyInstruction = (
@@ -317,6 +316,9 @@ AnyInstruction = (
 )
 
 
+_KINDS = {kind.tag: (kind, get_type_hints(kind)["keys"]) for kind in get_args(AnyInstruction)}
+
+
 def build(value: AnyInstruction, program_id: Pubkey = PROGRAM_ID) -> Instruction:
     """Return the instruction that a transaction carries."""
     return Instruction(program_id, value.data(), value.keys.to_metas())
@@ -324,40 +326,12 @@ def build(value: AnyInstruction, program_id: Pubkey = PROGRAM_ID) -> Instruction
 
 def parse(instruction: Instruction) -> AnyInstruction:
     """Read an instruction of the program; rights beyond those it needs, or lacking ones, are not looked at."""
-    data, metas = bytes(instruction.data), instruction.accounts
+    data = bytes(instruction.data)
     if not 5 <= len(data) <= BYTES_MAX or data[0] != VERSION:
         raise Malformed(f"instruction: {len(data)} bytes that begin with {data[:1].hex() or 'nothing'}")
     tag, body = int.from_bytes(data[1:5], "little"), data[5:]
-    if tag == Tag.INITIALIZE_MARKET:
-        return InitializeMarket.decode(body, by.InitializeMarketKeys.from_metas(metas))
-    if tag == Tag.NEW_ORDER_V3:
-        return NewOrderV3.decode(body, by.OrderKeys.from_metas(metas))
-    if tag == Tag.REPLACE_ORDER_BY_CLIENT_ID:
-        return ReplaceOrderByClientId.decode(body, by.OrderKeys.from_metas(metas))
-    if tag == Tag.REPLACE_ORDERS_BY_CLIENT_IDS:
-        return ReplaceOrdersByClientIds.decode(body, by.OrderKeys.from_metas(metas))
-    if tag == Tag.CANCEL_ORDER_V2:
-        return CancelOrderV2.decode(body, by.CancelKeys.from_metas(metas))
-    if tag == Tag.CANCEL_ORDER_BY_CLIENT_ID_V2:
-        return CancelOrderByClientIdV2.decode(body, by.CancelKeys.from_metas(metas))
-    if tag == Tag.CANCEL_ORDERS_BY_CLIENT_IDS:
-        return CancelOrdersByClientIds.decode(body, by.CancelKeys.from_metas(metas))
-    if tag == Tag.CONSUME_EVENTS:
-        return ConsumeEvents.decode(body, by.CrankKeys.from_metas(metas))
-    if tag == Tag.CONSUME_EVENTS_PERMISSIONED:
-        return ConsumeEventsPermissioned.decode(body, by.PermissionedCrankKeys.from_metas(metas))
-    if tag == Tag.PRUNE:
-        return Prune.decode(body, by.PruneKeys.from_metas(metas))
-    return _parse_bodiless(tag, body, instruction)
-
-
-def _parse_bodiless(tag: int, body: bytes, instruction: Instruction) -> AnyInstruction:
-    metas = instruction.accounts
-    if tag not in (Tag.SETTLE_FUNDS, Tag.CLOSE_OPEN_ORDERS, Tag.INIT_OPEN_ORDERS):
+    if tag not in _KINDS:
         raise Malformed(f"instruction: tag {tag} is none that this program still plays")
-    _number(body, 0, Tag(tag).name)
-    if tag == Tag.SETTLE_FUNDS:
-        return SettleFunds(keys=by.SettleKeys.from_metas(metas))
-    if tag == Tag.CLOSE_OPEN_ORDERS:
-        return CloseOpenOrders(keys=by.CloseKeys.from_metas(metas))
-    return InitOpenOrders(keys=by.InitKeys.from_metas(metas))
+    kind, keys = _KINDS[Tag(tag)]
+    read: AnyInstruction = kind.decode(body, keys.from_metas(instruction.accounts))
+    return read

@@ -1,7 +1,5 @@
 """What the crank writes to the log: each fill, and the balances after it, as anchor events."""
 
-import base64
-import binascii
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Self
@@ -10,8 +8,10 @@ from solders.pubkey import Pubkey
 
 from bmv.adapters.openbook.book import Side
 from bmv.adapters.openbook.errors import Malformed
+from bmv.adapters.openbook.logs import line_of, own_data
+from bmv.adapters.openbook.v1.instructions import PROGRAM_ID
+from bmv.adapters.openbook.v1.layout import SLOTS
 
-PREFIX = "Program data: "
 FILL = bytes.fromhex("5269478b048e6b3a")  # sha256("event:FillEventLog")[:8]
 BALANCE = bytes.fromhex("578a5436e382c6ac")  # sha256("event:OpenOrdersBalanceLog")[:8]
 
@@ -106,6 +106,8 @@ class FillEventLog:
             referrer_rebate=read.option(),
         )
         read.end()
+        if log.owner_slot >= SLOTS:
+            raise Malformed(f"log: an order of slot {log.owner_slot} of {SLOTS}")
         return log
 
     def encode(self) -> bytes:
@@ -180,26 +182,15 @@ def decode(data: bytes) -> Log | None:
     return OpenOrdersBalanceLog.decode(data) if data[:8] == BALANCE else None
 
 
-def decode_lines(lines: Iterable[str]) -> list[Log]:
-    """Read the events among a program's own lines of a transaction's log.
-
-    Any program may write such lines: hand over only those between this program's `invoke` and its end.
-    """
-    events = []
-    for line in lines:
-        if line.startswith(PREFIX):
-            try:
-                data = base64.b64decode(line[len(PREFIX) :].split(" ")[0], validate=True)
-            except (binascii.Error, ValueError):
-                raise Malformed(f"log: {line[:80]!r} is no base64") from None
-            if (event := decode(data)) is not None:
-                events.append(event)
-    return events
+def decode_lines(lines: Iterable[str], program_id: Pubkey = PROGRAM_ID) -> list[Log]:
+    """Read the events that the program logged in one transaction; see `own_data`."""
+    events = map(decode, own_data(lines, program_id))
+    return [event for event in events if event is not None]
 
 
 def to_line(log: Log) -> str:
     """Return the line of a transaction's log."""
-    return PREFIX + base64.b64encode(log.encode()).decode()
+    return line_of(log.encode())
 
 
 def _check_kind(data: bytes, kind: bytes, name: str) -> None:

@@ -15,8 +15,9 @@ from solders.pubkey import Pubkey
 
 from bmv.adapters.openbook.book import Side
 from bmv.adapters.openbook.errors import Malformed
-from bmv.adapters.openbook.v2.layout import U32, Fixed, Raw, Record, check_account, record, size
+from bmv.adapters.openbook.v2.layout import U32, Record, check_account, record, size
 from bmv.adapters.openbook.v2.open_orders import MAX_OPEN_ORDERS
+from bmv.adapters.openbook.v2.primitives import Fixed, Raw
 
 DISCRIMINATOR = bytes.fromhex("482ce18db2826139")
 MAX_NODES = 1024
@@ -90,7 +91,7 @@ class LeafNode:
         owner: The OpenOrdersAccount.
         quantity: Base lots that are left.
         timestamp: Second when it was placed.
-        peg_limit: Price beyond which a pegged order is dropped; -1: the price is fixed.
+        peg_limit: Price beyond which a pegged order is dropped; -1: none, or the price is fixed.
     """
 
     owner_slot: int

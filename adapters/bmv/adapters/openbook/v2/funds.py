@@ -3,9 +3,7 @@
 from dataclasses import dataclass
 from typing import Annotated
 
-from solders.pubkey import Pubkey
-
-from bmv.adapters.openbook.v2.layout import F32, F64, I64, U8, U64, Maybe, Number, String
+from bmv.adapters.openbook.v2.layout import I64, U8, U64, ArgumentF32, ArgumentF64, String
 from bmv.adapters.openbook.v2.market import PROGRAM_ID
 from bmv.adapters.openbook.v2.metas import (
     ASSOCIATED_TOKEN_PROGRAM,
@@ -13,16 +11,18 @@ from bmv.adapters.openbook.v2.metas import (
     TOKEN_PROGRAM,
     MaybeRead,
     MaybeWrite,
+    ProgramCall,
     Read,
     Sign,
     SignWrite,
     SignWriteV17,
     Write,
 )
+from bmv.adapters.openbook.v2.primitives import Maybe, Number
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CreateMarket:
+class CreateMarket(ProgramCall):
     """Make a market; bids, asks and the event heap are accounts of the program, of their size and all zero.
 
     Args:
@@ -31,7 +31,7 @@ class CreateMarket:
     """
 
     name: String
-    conf_filter: F32
+    conf_filter: ArgumentF32
     max_staleness_slots: Annotated[int | None, Maybe(Number(4))]
     quote_lot_size: I64
     base_lot_size: I64
@@ -59,11 +59,10 @@ class CreateMarket:
     close_market_admin: MaybeRead = None
     event_authority: Read
     program: Read = PROGRAM_ID
-    remaining: tuple[Pubkey, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CloseMarket:
+class CloseMarket(ProgramCall):
     """Close an expired, empty market."""
 
     close_market_admin: Sign
@@ -73,33 +72,30 @@ class CloseMarket:
     event_heap: Write
     sol_destination: Write
     token_program: Read = TOKEN_PROGRAM
-    remaining: tuple[Pubkey, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CreateOpenOrdersIndexer:
+class CreateOpenOrdersIndexer(ProgramCall):
     """Make the list of an owner's accounts."""
 
     payer: SignWrite
     owner: Sign
     open_orders_indexer: Write
     system_program: Read = SYSTEM_PROGRAM
-    remaining: tuple[Pubkey, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CloseOpenOrdersIndexer:
+class CloseOpenOrdersIndexer(ProgramCall):
     """Close the list of an owner who has no accounts."""
 
     owner: Sign
     open_orders_indexer: Write
     sol_destination: Write
     token_program: Read = TOKEN_PROGRAM
-    remaining: tuple[Pubkey, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CreateOpenOrdersAccount:
+class CreateOpenOrdersAccount(ProgramCall):
     """Make an owner's account on a market."""
 
     name: String
@@ -110,11 +106,10 @@ class CreateOpenOrdersAccount:
     open_orders_account: Write
     market: Read
     system_program: Read = SYSTEM_PROGRAM
-    remaining: tuple[Pubkey, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CloseOpenOrdersAccount:
+class CloseOpenOrdersAccount(ProgramCall):
     """Close an empty account."""
 
     owner: Sign
@@ -122,13 +117,14 @@ class CloseOpenOrdersAccount:
     open_orders_account: Write
     sol_destination: Write
     system_program: Read = SYSTEM_PROGRAM
-    remaining: tuple[Pubkey, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Depositing:
-    """The accounts of whoever deposits."""
+class _Depositing(ProgramCall):
+    """What whoever deposits says, in native amounts, and names."""
 
+    base_amount: U64
+    quote_amount: U64
     owner: Sign
     user_base_account: Write
     user_quote_account: Write
@@ -137,27 +133,20 @@ class _Depositing:
     market_base_vault: Write
     market_quote_vault: Write
     token_program: Read = TOKEN_PROGRAM
-    remaining: tuple[Pubkey, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deposit(_Depositing):
-    """Add native amounts to what is free."""
-
-    base_amount: U64
-    quote_amount: U64
+    """Add so much to what is free."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refill(_Depositing):
     """Add what is missing until so much is free."""
 
-    base_amount: U64
-    quote_amount: U64
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SettleFunds:
+class SettleFunds(ProgramCall):
     """Pay out what is free."""
 
     owner: SignWriteV17
@@ -172,11 +161,10 @@ class SettleFunds:
     referrer_account: MaybeWrite = None
     token_program: Read = TOKEN_PROGRAM
     system_program: Read = SYSTEM_PROGRAM
-    remaining: tuple[Pubkey, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SettleFundsExpired:
+class SettleFundsExpired(ProgramCall):
     """Pay out what is free on an expired market, at its owner's order."""
 
     close_market_admin: Sign
@@ -192,11 +180,10 @@ class SettleFundsExpired:
     referrer_account: MaybeWrite = None
     token_program: Read = TOKEN_PROGRAM
     system_program: Read = SYSTEM_PROGRAM
-    remaining: tuple[Pubkey, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SweepFees:
+class SweepFees(ProgramCall):
     """Pay the market's fees out."""
 
     collect_fee_admin: Sign
@@ -205,30 +192,27 @@ class SweepFees:
     market_quote_vault: Write
     token_receiver_account: Write
     token_program: Read = TOKEN_PROGRAM
-    remaining: tuple[Pubkey, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SetDelegate:
+class SetDelegate(ProgramCall):
     """Say who else may trade for an account; None: nobody."""
 
     owner: SignWrite
     open_orders_account: Write
     delegate_account: MaybeRead = None
-    remaining: tuple[Pubkey, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SetMarketExpired:
+class SetMarketExpired(ProgramCall):
     """End a market's trading."""
 
     close_market_admin: Sign
     market: Write
-    remaining: tuple[Pubkey, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PruneOrders:
+class PruneOrders(ProgramCall):
     """Cancel an account's orders on an expired market."""
 
     limit: U8
@@ -237,38 +221,34 @@ class PruneOrders:
     market: Read
     bids: Write
     asks: Write
-    remaining: tuple[Pubkey, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StubOracleCreate:
+class StubOracleCreate(ProgramCall):
     """Make an oracle whose owner says the price."""
 
-    price: F64
+    price: ArgumentF64
     payer: SignWrite
     owner: Sign
     oracle: Write
     mint: Read
     system_program: Read = SYSTEM_PROGRAM
-    remaining: tuple[Pubkey, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StubOracleSet:
+class StubOracleSet(ProgramCall):
     """Say the price."""
 
-    price: F64
+    price: ArgumentF64
     owner: Sign
     oracle: Write
-    remaining: tuple[Pubkey, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StubOracleClose:
+class StubOracleClose(ProgramCall):
     """Close the oracle."""
 
     owner: Sign
     oracle: Write
     sol_destination: Write
     token_program: Read = TOKEN_PROGRAM
-    remaining: tuple[Pubkey, ...] = ()

@@ -11,8 +11,20 @@ from solders.pubkey import Pubkey
 
 from bmv.adapters.openbook.book import Side
 from bmv.adapters.openbook.errors import Malformed
-from bmv.adapters.openbook.v2.layout import I64, U8, U16, U64, Bool, Key, Raw, check_account, record, size
-from bmv.adapters.openbook.v2.open_orders import MAX_OPEN_ORDERS
+from bmv.adapters.openbook.v2.layout import (
+    I64,
+    U16,
+    U64,
+    Bool,
+    Key,
+    NaturalI64,
+    PositiveI64,
+    check_account,
+    record,
+    size,
+)
+from bmv.adapters.openbook.v2.open_orders import Slot
+from bmv.adapters.openbook.v2.primitives import Raw
 
 DISCRIMINATOR = bytes.fromhex("773b3d13a55439af")
 MAX_NUM_EVENTS = 600
@@ -40,14 +52,14 @@ class FillEvent:
         maker_slot: Its slot in the maker's account.
         market_seq_num: On v1.7 the heap's own count of events; on master the taker's order.
         price: Lots of quote for a lot of base.
-        peg_limit: -1: the maker's price was fixed.
+        peg_limit: Of a maker whose order was pegged; -1: its price was fixed, or had no limit.
         quantity: Lots of base.
     """
 
     event_type: EventType
     taker_side: Side
     maker_out: Bool
-    maker_slot: U8
+    maker_slot: Slot
     padding: Annotated[bytes, Raw(4)]
     timestamp: U64
     market_seq_num: U64
@@ -55,9 +67,9 @@ class FillEvent:
     maker_timestamp: U64
     taker: Key
     taker_client_order_id: U64
-    price: I64
+    price: PositiveI64
     peg_limit: I64
-    quantity: I64
+    quantity: PositiveI64
     maker_client_order_id: U64
     reserved: Annotated[bytes, Raw(8)]
 
@@ -78,12 +90,12 @@ class OutEvent:
 
     event_type: EventType
     side: Side
-    owner_slot: U8
+    owner_slot: Slot
     padding0: Annotated[bytes, Raw(5)]
     timestamp: U64
     seq_num: U64
     owner: Key
-    quantity: I64
+    quantity: NaturalI64
     padding1: Annotated[bytes, Raw(80)]
 
     @property
@@ -150,16 +162,11 @@ class EventHeap:
 
 def read_event(data: bytes) -> Event:
     """Read one event of 144 bytes."""
-    event: Event
     if data[:1] == b"\0":
-        event = record(FillEvent).read(data, 0)[0]
-    elif data[:1] == b"\1":
-        event = record(OutEvent).read(data, 0)[0]
-    else:
-        raise Malformed(f"an event of type {data[:1].hex()} is neither a fill nor an out")
-    if event.slot >= MAX_OPEN_ORDERS or event.quantity < 0:
-        raise Malformed(f"an event of {event.quantity} lots in slot {event.slot} can't be")
-    return event
+        return record(FillEvent).read(data, 0)[0]
+    if data[:1] == b"\1":
+        return record(OutEvent).read(data, 0)[0]
+    raise Malformed(f"an event of type {data[:1].hex()} is neither a fill nor an out")
 
 
 def write_event(event: Event) -> bytes:

@@ -14,6 +14,7 @@ from bmv.adapters.openbook.v2.bookside import FIXED, NO_PEG_LIMIT, ORACLE_PEGGED
 from bmv.adapters.openbook.v2.codes import is_better
 
 _I64_MAX = (1 << 63) - 1
+_SEQUENCE = (1 << 64) - 1  # Of an order's id, the part that orders it among its equals.
 _ZERO_OFFSET = 1 << 63  # A pegged order's price data at the oracle's own price.
 
 
@@ -35,6 +36,11 @@ def is_beyond_limit(leaf: LeafNode, side: Side, price: int) -> bool:
     return leaf.peg_limit != NO_PEG_LIMIT and is_better(side, price, leaf.peg_limit)
 
 
+def live(book: BookSide, tree: int, now: int) -> list[LeafNode]:
+    """Return the orders of one tree that have not expired at second `now`, best first."""
+    return [leaf for leaf in book.orders(tree) if not is_expired(leaf, now)]
+
+
 def matchable(
     book: BookSide, now: int, oracle_price_lots: int | None = None, own: Collection[Pubkey] = ()
 ) -> list[RestingOrder]:
@@ -44,9 +50,9 @@ def matchable(
         oracle_price_lots: The oracle's price; None: it has none, and pegged orders can't be matched.
         own: Our OpenOrdersAccounts.
     """
-    fixed = ((leaf.price_data, leaf) for leaf in book.orders(FIXED))
-    both = merge(fixed, _pegged(book, oracle_price_lots), key=lambda pair: _rank(book.side, *pair))
-    return [_resting(leaf, book.side, price, leaf.owner in own) for price, leaf in both if not is_expired(leaf, now)]
+    fixed = (_resting(book.side, leaf, leaf.price_data, own) for leaf in live(book, FIXED, now))
+    pegged = (_resting(book.side, *priced, own, pegged=True) for priced in _priced(book, now, oracle_price_lots))
+    return list(merge(fixed, pegged, key=_rank))
 
 
 def levels(book: BookSide, now: int, oracle_price_lots: int | None = None, own: Collection[Pubkey] = ()) -> list[Level]:
@@ -54,30 +60,33 @@ def levels(book: BookSide, now: int, oracle_price_lots: int | None = None, own: 
     return to_levels(matchable(book, now, oracle_price_lots, own))
 
 
-def _pegged(book: BookSide, oracle_price_lots: int | None) -> Iterator[tuple[int, LeafNode]]:
+def _priced(book: BookSide, now: int, oracle_price_lots: int | None) -> Iterator[tuple[LeafNode, int]]:
+    """Yield the pegged orders that can be matched, each with its price."""
     if oracle_price_lots is None:
         return
-    for leaf in book.orders(ORACLE_PEGGED):
+    for leaf in live(book, ORACLE_PEGGED, now):
         price = pegged_price(leaf, oracle_price_lots)
         if 1 <= price < _I64_MAX and not is_beyond_limit(leaf, book.side, price):
-            yield price, leaf
+            yield leaf, price
 
 
-def _rank(side: Side, price: int, leaf: LeafNode) -> int:
-    key = price << 64 | leaf.sequence
-    return -key if side is Side.BID else key
+def _rank(order: RestingOrder) -> int:
+    key = order.price_lots << 64 | order.order_id & _SEQUENCE
+    return -key if order.side is Side.BID else key
 
 
-def _resting(leaf: LeafNode, side: Side, price: int, own: bool) -> RestingOrder:
+def _resting(
+    side: Side, leaf: LeafNode, price_lots: int, own: Collection[Pubkey], pegged: bool = False
+) -> RestingOrder:
     return RestingOrder(
         order_id=leaf.key,
         side=side,
-        price_lots=price,
+        price_lots=price_lots,
         size_lots=leaf.quantity,
         owner=leaf.owner,
         owner_slot=leaf.owner_slot,
         client_order_id=leaf.client_order_id,
-        own=own,
+        own=leaf.owner in own,
         expires=leaf.expires,
-        pegged=leaf.peg_limit != NO_PEG_LIMIT,
+        pegged=pegged,
     )

@@ -1,13 +1,5 @@
-"""What OpenBook v2 logs: fills, positions, settlements; and how to find its lines among those of a transaction.
+"""What OpenBook v2 logs: fills, positions, settlements."""
 
-A log line says nothing about who wrote it, and any program may write a line that looks like a fill. So the lines are
-read with the calls around them: only what stands inside a call of the program itself counts. A node that cuts a
-transaction's logs short says "Log truncated": what came after is unknown, which is not the same as nothing.
-"""
-
-import re
-from base64 import b64decode, b64encode
-from binascii import Error as Base64Error
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from hashlib import sha256
@@ -16,22 +8,25 @@ from typing import Annotated, get_args
 from solders.pubkey import Pubkey
 
 from bmv.adapters.openbook.book import Side
-from bmv.adapters.openbook.errors import CutOff, Malformed
+from bmv.adapters.openbook.errors import Malformed
+from bmv.adapters.openbook.logs import data_of, line_of, own_data
 from bmv.adapters.openbook.v2.layout import (
     I64,
     U8,
     U32,
     U64,
     U128,
-    Address,
     Bool,
     Key,
-    Maybe,
+    NaturalI64,
+    PositiveI64,
     String,
     read_whole,
     record,
 )
 from bmv.adapters.openbook.v2.market import PROGRAM_ID
+from bmv.adapters.openbook.v2.open_orders import Slot
+from bmv.adapters.openbook.v2.primitives import Address, Maybe
 
 EVENT_CPI = bytes.fromhex("e445a52e51cb9a1d")  # Begins what the program logs by calling itself.
 
@@ -58,7 +53,7 @@ class FillLog:
 
     market: Key
     taker_side: Side
-    maker_slot: U8
+    maker_slot: Slot
     maker_out: Bool
     timestamp: U64
     seq_num: U64
@@ -69,8 +64,8 @@ class FillLog:
     taker: Key
     taker_client_order_id: U64
     taker_fee_ceil: U64
-    price: I64
-    quantity: I64
+    price: PositiveI64
+    quantity: PositiveI64
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +86,8 @@ class MarketMetaDataLog:
     quote_mint: Key
     base_decimals: U8
     quote_decimals: U8
-    base_lot_size: I64
-    quote_lot_size: I64
+    base_lot_size: PositiveI64
+    quote_lot_size: PositiveI64
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,14 +131,18 @@ class SweepFeesLog:
 
 @dataclass(frozen=True, slots=True)
 class OpenOrdersPositionLog:
-    """What an account has after a fill; a maker's, or the taker's."""
+    """What an account has after a fill; a maker's, or the taker's.
+
+    Args:
+        bids_quote_lots: As in `Position`: of an account of version 0 it means nothing.
+    """
 
     owner: Key
     open_orders_account_num: U32
     market: Key
-    bids_base_lots: I64
+    bids_base_lots: NaturalI64
     bids_quote_lots: I64
-    asks_base_lots: I64
+    asks_base_lots: NaturalI64
     base_free_native: U64
     quote_free_native: U64
     locked_maker_fees: U64
@@ -193,7 +192,7 @@ def write_log(log: Log) -> bytes:
 
 def write_line(log: Log) -> str:
     """Return the line that the chain shows for a log."""
-    return f"Program data: {b64encode(write_log(log)).decode()}"
+    return line_of(write_log(log))
 
 
 def read_event_cpi(data: bytes) -> Log:
@@ -203,35 +202,11 @@ def read_event_cpi(data: bytes) -> Log:
     return read_log(data[8:])
 
 
-_INVOKE = re.compile(r"Program (\w{32,44}) invoke \[\d+\]")
-_END = re.compile(r"Program (\w{32,44}) (?:success|failed: .*)")
-
-
 def read_lines(lines: Iterable[str], program: Pubkey = PROGRAM_ID) -> Iterator[Log]:
-    """Yield what the program logged in one transaction, in order; lines of other programs are passed over.
-
-    Raises:
-        CutOff: The lines end before the transaction does.
-        Malformed: A line of the program is none of its logs.
-    """
-    calls: list[str] = []
-    own = str(program)
-    for line in lines:
-        if line == "Log truncated":
-            raise CutOff("the transaction's logs were cut off")
-        if match := _INVOKE.fullmatch(line):
-            calls.append(match[1])
-        elif match := _END.fullmatch(line):
-            if not calls or calls.pop() != match[1]:
-                raise Malformed(f"{match[1]} ends without having begun")
-        elif calls and calls[-1] == own and line.startswith("Program data: "):
-            yield read_line(line)
+    """Yield what the program logged in one transaction, in order; see `own_data`."""
+    return map(read_log, own_data(lines, program))
 
 
 def read_line(line: str) -> Log:
     """Read one line that begins with "Program data: "."""
-    try:
-        data = b64decode(line.removeprefix("Program data: "), validate=True)
-    except (Base64Error, ValueError):
-        raise Malformed(f"{line[:80]!r} is no log") from None
-    return read_log(data)
+    return read_log(data_of(line))

@@ -7,7 +7,20 @@ from solders.pubkey import Pubkey
 
 from bmv.adapters.openbook.book import Lots
 from bmv.adapters.openbook.errors import Malformed
-from bmv.adapters.openbook.v2.layout import F64, I64, U8, U64, U128, Key, OptionalKey, Raw, read_account, record, size
+from bmv.adapters.openbook.v2.layout import (
+    F64,
+    I64,
+    U8,
+    U64,
+    U128,
+    Key,
+    OptionalKey,
+    PositiveI64,
+    read_account,
+    record,
+    size,
+)
+from bmv.adapters.openbook.v2.primitives import Raw
 
 DISCRIMINATOR = bytes.fromhex("dbbed53700e3c69a")
 FEES_SCALE_FACTOR = 1_000_000  # Fees are counted in so many parts of the quote traded.
@@ -59,8 +72,8 @@ class Market:
     oracle_a: OptionalKey
     oracle_b: OptionalKey
     oracle_config: OracleConfig
-    quote_lot_size: I64
-    base_lot_size: I64
+    quote_lot_size: PositiveI64
+    base_lot_size: PositiveI64
     seq_num: U64
     registration_time: I64
     maker_fee: I64
@@ -83,8 +96,6 @@ class Market:
     def decode(cls, data: bytes) -> "Market":
         """Read an account's bytes; lots and fees that no market can have are refused."""
         market = read_account(cls, DISCRIMINATOR, data)
-        if market.base_lot_size <= 0 or market.quote_lot_size <= 0:
-            raise Malformed(f"lots of {market.base_lot_size} base and {market.quote_lot_size} quote are none")
         if not 0 <= market.taker_fee <= FEES_SCALE_FACTOR or abs(market.maker_fee) > FEES_SCALE_FACTOR:
             raise Malformed(f"fees of {market.maker_fee} and {market.taker_fee} millionths are beyond the whole")
         if market.maker_fee < -market.taker_fee:

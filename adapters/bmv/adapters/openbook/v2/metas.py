@@ -1,12 +1,12 @@
 """Which accounts an instruction of OpenBook v2 names, in which order, and who signs or writes: from annotations.
 
-An instruction is a frozen dataclass: its arguments first, then its accounts, then `remaining`. An account that may be
-absent is the program's own id there, read-only.
+An instruction is a frozen dataclass: its arguments, and its accounts in their order. An account that may be absent is
+the program's own id there, read-only.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
-from typing import Annotated, Any, Protocol, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 from solders.instruction import AccountMeta
 from solders.pubkey import Pubkey
@@ -19,11 +19,15 @@ TOKEN_PROGRAM = Pubkey.from_string("TokenkegQfeZyiNwAJbNbGKPFXCWuBvf9Ss623VQ5DA"
 ASSOCIATED_TOKEN_PROGRAM = Pubkey.from_string("ATokenGPvbdGVxr1b2hvZbsiqW5xWH25efTNsLJA8knL")
 
 
-class Instructs(Protocol):
-    """Any instruction: its accounts are annotated, those of makers follow."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProgramCall:
+    """What all instructions have.
 
-    @property
-    def remaining(self) -> tuple[Pubkey, ...]: ...
+    Args:
+        remaining: Accounts of makers, behind those that the kind of instruction names.
+    """
+
+    remaining: tuple[Pubkey, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +73,7 @@ def _meta(hint: Any) -> Meta | None:  # Any: an annotation of any form.
     return next((mark for mark in get_args(hint)[1:] if isinstance(mark, Meta)), None)
 
 
-def write_metas(instruction: "Instructs", program: Pubkey, build: Build) -> list[AccountMeta]:
+def write_metas(instruction: ProgramCall, program: Pubkey, build: Build) -> list[AccountMeta]:
     """Return the metas of an instruction, those of `remaining` writable."""
     named = [
         _write(getattr(instruction, name), meta, program, build) for name, meta in accounts(type(instruction)).items()

@@ -13,23 +13,22 @@ from bmv.adapters.openbook.v2.layout import (
     U32,
     U64,
     U128,
-    Address,
     Bool,
-    Fixed,
     Key,
-    Many,
+    NaturalI64,
     OptionalKey,
-    Raw,
     Record,
     read_account,
     record,
     size,
 )
 from bmv.adapters.openbook.v2.market import PROGRAM_ID
+from bmv.adapters.openbook.v2.primitives import Address, Fixed, Many, Number, Raw
 
 DISCRIMINATOR = bytes.fromhex("ffc24e7b1069d0a5")
 INDEXER_DISCRIMINATOR = bytes.fromhex("c35380d5cc5b1396")
 MAX_OPEN_ORDERS = 24
+Slot = Annotated[int, Number(1, most=MAX_OPEN_ORDERS - 1)]
 MAX_ACCOUNTS = 256  # An indexer lists no more.
 
 
@@ -44,10 +43,15 @@ class SideAndOrderTree(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """An owner's funds: lots in open orders, native amounts that are free or owed."""
+    """An owner's funds: lots in open orders, native amounts that are free or owed.
 
-    bids_base_lots: I64
-    asks_base_lots: I64
+    Args:
+        bids_quote_lots: Of an account of version 0 it means nothing, and may be below 0: orders that rested when the
+            field came were not counted, and are taken off it all the same.
+    """
+
+    bids_base_lots: NaturalI64
+    asks_base_lots: NaturalI64
     base_free_native: U64
     quote_free_native: U64
     locked_maker_fees: U64
@@ -92,8 +96,13 @@ class OpenOrdersAccount:
 
     @classmethod
     def decode(cls, data: bytes) -> "OpenOrdersAccount":
-        """Read an account's bytes."""
-        return read_account(cls, DISCRIMINATOR, data)
+        """Read an account's bytes; orders without a price and less than no lots are refused."""
+        account = read_account(cls, DISCRIMINATOR, data)
+        if account.version > 0 and account.position.bids_quote_lots < 0:
+            raise Malformed(f"{account.position.bids_quote_lots} lots of quote are in open bids")
+        for slot, order in account.orders().items():
+            _check_order(slot, order)
+        return account
 
     def encode(self) -> bytes:
         """Return the account's bytes."""
@@ -102,6 +111,14 @@ class OpenOrdersAccount:
     def orders(self) -> dict[int, OpenOrder]:
         """Return the slots in use. A filled order keeps its slot until its fill is consumed."""
         return {slot: order for slot, order in enumerate(self.open_orders) if not order.is_free}
+
+
+def _check_order(slot: int, order: OpenOrder) -> None:
+    if order.locked_price < 1:
+        raise Malformed(f"the order in slot {slot} locks {order.locked_price} lots of quote for a lot of base")
+    is_fixed = order.side_and_tree in (SideAndOrderTree.BID_FIXED, SideAndOrderTree.ASK_FIXED)
+    if is_fixed and not 1 <= order.id >> 64 < 1 << 63:
+        raise Malformed(f"the order in slot {slot} has a price of {order.id >> 64} lots")
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,21 +6,21 @@
 from dataclasses import dataclass
 from typing import Annotated
 
-from solders.pubkey import Pubkey
-
 from bmv.adapters.openbook.book import Side
 from bmv.adapters.openbook.v2.codes import PlaceOrderType, SelfTradeBehavior
-from bmv.adapters.openbook.v2.layout import I64, U8, U64, U128, Choice, Many, Maybe, Number, Record
+from bmv.adapters.openbook.v2.layout import I64, U8, U64, U128, Record
 from bmv.adapters.openbook.v2.metas import (
     SYSTEM_PROGRAM,
     TOKEN_PROGRAM,
     MaybeRead,
     MaybeSign,
+    ProgramCall,
     Read,
     Sign,
     SignWrite,
     Write,
 )
+from bmv.adapters.openbook.v2.primitives import Choice, Many, Maybe, Number
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,7 @@ _Batch = Annotated[tuple[PlaceMultipleOrdersArgs, ...], Many(Record(PlaceMultipl
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Placing:
+class _Placing(ProgramCall):
     """The accounts of whoever places one order."""
 
     signer: Sign
@@ -105,7 +105,6 @@ class _Placing:
     oracle_a: MaybeRead = None
     oracle_b: MaybeRead = None
     token_program: Read = TOKEN_PROGRAM
-    remaining: tuple[Pubkey, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,9 +140,17 @@ class EditOrderPegged(_Placing):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _PlacingMany:
-    """The accounts of whoever places orders on both sides."""
+class _PlacingMany(ProgramCall):
+    """What whoever places orders on both sides says, and names.
 
+    Args:
+        bid_orders: The program calls them `bids`, as it calls the account.
+    """
+
+    orders_type: PlaceOrderType
+    bid_orders: _Batch
+    ask_orders: _Batch
+    limit: U8
     signer: Sign
     open_orders_account: Write
     open_orders_admin: MaybeSign = None
@@ -158,35 +165,20 @@ class _PlacingMany:
     oracle_a: MaybeRead = None
     oracle_b: MaybeRead = None
     token_program: Read = TOKEN_PROGRAM
-    remaining: tuple[Pubkey, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlaceOrders(_PlacingMany):
-    """Place orders on both sides; their client ids are 0, 1, 2, …, bids first.
-
-    Args:
-        bid_orders: The program calls them `bids`, as it calls the account.
-    """
-
-    orders_type: PlaceOrderType
-    bid_orders: _Batch
-    ask_orders: _Batch
-    limit: U8
+    """Place orders on both sides; their client ids are 0, 1, 2, …, bids first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CancelAllAndPlaceOrders(_PlacingMany):
     """Cancel all orders of the account, then place others."""
 
-    orders_type: PlaceOrderType
-    bid_orders: _Batch
-    ask_orders: _Batch
-    limit: U8
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PlaceTakeOrder:
+class PlaceTakeOrder(ProgramCall):
     """Take from the book and settle with the wallets at once."""
 
     args: PlaceTakeOrderArgs
@@ -206,33 +198,33 @@ class PlaceTakeOrder:
     token_program: Read = TOKEN_PROGRAM
     system_program: Read = SYSTEM_PROGRAM
     open_orders_admin: MaybeSign = None
-    remaining: tuple[Pubkey, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ConsumeEvents:
+class _Consuming(ProgramCall):
+    """The accounts of whoever settles events."""
+
+    consume_events_admin: MaybeSign = None
+    market: Write
+    event_heap: Write
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsumeEvents(_Consuming):
     """Settle the oldest events, at most 8; those whose accounts are not in `remaining` are passed over."""
 
     limit: U64
-    consume_events_admin: MaybeSign = None
-    market: Write
-    event_heap: Write
-    remaining: tuple[Pubkey, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ConsumeGivenEvents:
+class ConsumeGivenEvents(_Consuming):
     """Settle the events of these nodes of the heap first."""
 
     slots: Annotated[tuple[int, ...], Many(Number(8), least=8)]
-    consume_events_admin: MaybeSign = None
-    market: Write
-    event_heap: Write
-    remaining: tuple[Pubkey, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Cancelling:
+class _Cancelling(ProgramCall):
     """The accounts of whoever cancels."""
 
     signer: Sign
@@ -240,7 +232,6 @@ class _Cancelling:
     market: Read
     bids: Write
     asks: Write
-    remaining: tuple[Pubkey, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

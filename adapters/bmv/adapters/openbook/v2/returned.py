@@ -1,11 +1,11 @@
 """What OpenBook v2's instructions return: ids of the orders that rest, and lots that were cancelled."""
 
 from bmv.adapters.openbook.errors import Malformed
-from bmv.adapters.openbook.v2.layout import Many, Maybe, Number
+from bmv.adapters.openbook.v2.primitives import Many, Maybe, Number
 
 _ORDER_ID = Maybe(Number(16))
 _ORDER_IDS = Many(_ORDER_ID, least=1)
-_LOTS = Number(8, signed=True)
+_LOTS = Number(8, signed=True, least=0)
 
 
 def read_order_id(data: bytes) -> int | None:

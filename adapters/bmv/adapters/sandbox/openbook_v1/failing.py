@@ -5,6 +5,7 @@ from solders.transaction_status import InstructionErrorCustom, InstructionErrorF
 from bmv.adapters.openbook.v1.codes import DexErrorCode
 from bmv.adapters.sandbox.double import InstructionError
 
+NONE = "called `Option::unwrap()` on a `None` value"  # What a panic says where a sum did not fit.
 _FILES = {"state": 1, "matching": 2, "critbit": 3}
 
 
@@ -41,6 +42,3 @@ def check(condition: bool, file: str, line: int) -> None:
     """
     if not condition:
         raise Failure(InstructionErrorCustom(_FILES[file] << 24 | line))
-
-
-NONE = "called `Option::unwrap()` on a `None` value"

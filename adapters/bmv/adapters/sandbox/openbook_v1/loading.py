@@ -30,7 +30,8 @@ from bmv.adapters.sandbox.openbook_v1.failing import Failure, Panic, check, fail
 from bmv.adapters.sandbox.openbook_v1.orders import Orders
 from bmv.adapters.sandbox.openbook_v1.queue import Ring
 from bmv.adapters.sandbox.openbook_v1.tree import Tree
-from bmv.adapters.sandbox.transfers import ACCOUNT_BYTES, mint_of, owner_of
+from bmv.adapters.sandbox.tokens import ACCOUNT_BYTES
+from bmv.adapters.sandbox.transfers import mint_of, owner_of
 
 _KNOWN = sum(AccountFlag)
 _MARKETS = {

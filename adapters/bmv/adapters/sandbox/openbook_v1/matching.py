@@ -4,8 +4,8 @@ Source: openbook-dex/program 3873f285, `dex/src/matching.rs`. One iteration matc
 2**64, as the program was built without checks of overflow.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from bmv.adapters.openbook.book import Side
 from bmv.adapters.openbook.v1.bodies import OrderType, SelfTrade
@@ -17,9 +17,6 @@ from bmv.adapters.sandbox.openbook_v1.failing import NONE, Panic, check, fail
 from bmv.adapters.sandbox.openbook_v1.orders import Orders
 from bmv.adapters.sandbox.openbook_v1.queue import Party, Ring
 from bmv.adapters.sandbox.openbook_v1.tree import Leaf, Tree
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 _MASK = 2**64 - 1
 _BID, _ASK = EventFlag.BID, 0  # Flags of an event.
@@ -71,7 +68,7 @@ class Taker:
 class Book:
     """Both sides of a market, its queue and its books of account."""
 
-    def __init__(self, market: Record, bids: Tree, asks: Tree, queue: Ring, say: "Callable[[str], None]") -> None:
+    def __init__(self, market: Record, bids: Tree, asks: Tree, queue: Ring, say: Callable[[str], None]) -> None:
         self.market = market
         self.sides = {Side.BID: bids, Side.ASK: asks}
         self.queue = queue

@@ -25,7 +25,8 @@ from bmv.adapters.openbook.v1.codes import DexErrorCode
 from bmv.adapters.sandbox.double import Surroundings
 from bmv.adapters.sandbox.openbook_v1.failing import Failure, check, fail
 from bmv.adapters.sandbox.openbook_v1.loading import Account, check_token_account
-from bmv.adapters.sandbox.transfers import MINT_BYTES, mint_of, owner_of
+from bmv.adapters.sandbox.tokens import MINT_BYTES
+from bmv.adapters.sandbox.transfers import mint_of, owner_of
 
 _EVENTS_MIN = 128
 _NODES_MIN = 201

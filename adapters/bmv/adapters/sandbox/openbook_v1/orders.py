@@ -60,7 +60,7 @@ class Orders(Record):
     # Slots.
 
     def side(self, slot: int) -> Side | None:
-        """Return the side of the order in `slot`; None: it is free. Slots wrap as a shift by 128 does not in Rust."""
+        """Return the side of the order in `slot`, one of 128; None: it is free."""
         if self["free_slot_bits"] >> slot & 1:
             return None
         return Side.BID if self["is_bid_bits"] >> slot & 1 else Side.ASK

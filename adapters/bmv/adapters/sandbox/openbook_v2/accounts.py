@@ -6,7 +6,8 @@ from solders.transaction_status import InstructionErrorCustom, InstructionErrorF
 from bmv.adapters.openbook.v2.metas import ASSOCIATED_TOKEN_PROGRAM, SYSTEM_PROGRAM, TOKEN_PROGRAM
 from bmv.adapters.sandbox.openbook_v2.failure import Failure, caused
 from bmv.adapters.sandbox.openbook_v2.frame import Frame
-from bmv.adapters.sandbox.transfers import ACCOUNT_BYTES, empty_account
+from bmv.adapters.sandbox.tokens import ACCOUNT_BYTES
+from bmv.adapters.sandbox.transfers import empty_account
 
 _NATIVE_MINT = Pubkey.from_string("So11111111111111111111111111111111111111112")
 _SIZE_RETURNED = "pQAAAAAAAAA="  # 165, as the token program returns it.

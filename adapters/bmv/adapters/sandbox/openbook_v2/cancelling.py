@@ -49,9 +49,7 @@ def cancel_all_orders(frame: Frame, instruction: orders.CancelAllOrders) -> byte
 
 
 def prune_orders(frame: Frame, instruction: funds.PruneOrders) -> bytes:
-    market = frame.market()
-    expired = market.time_expiry != 0 and market.time_expiry < frame.now
-    frame.require(expired, "MarketHasNotExpired", "prune_not_expired")
+    frame.require(frame.is_expired(), "MarketHasNotExpired", "prune_not_expired")
     cancel_all(frame, instruction.limit)
     return b""
 

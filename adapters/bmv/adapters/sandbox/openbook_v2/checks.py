@@ -20,7 +20,8 @@ from bmv.adapters.openbook.v2.metas import (
 )
 from bmv.adapters.sandbox.openbook_v2.failure import caused, occurred
 from bmv.adapters.sandbox.openbook_v2.frame import Frame
-from bmv.adapters.sandbox.transfers import ACCOUNT_BYTES, MINT_BYTES, mint_of, owner_of
+from bmv.adapters.sandbox.tokens import ACCOUNT_BYTES, MINT_BYTES
+from bmv.adapters.sandbox.transfers import mint_of, owner_of
 
 Check = Callable[[Frame, str], None]
 

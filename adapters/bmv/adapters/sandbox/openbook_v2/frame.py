@@ -85,6 +85,11 @@ class Frame:
     def heap(self) -> Heap:
         return Heap(self.state("event_heap").data)
 
+    def is_expired(self) -> bool:
+        """Whether the market's time is over."""
+        expiry = int(self.market().time_expiry)
+        return expiry != 0 and expiry < self.now
+
     def maker(self, key: Pubkey) -> OpenOrders | None:
         """Return the account of a maker if it is among the remaining ones.
 

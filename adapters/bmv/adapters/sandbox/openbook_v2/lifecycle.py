@@ -33,7 +33,6 @@ from bmv.adapters.sandbox.openbook_v2.frame import Frame
 from bmv.adapters.sandbox.openbook_v2.memory import View
 from bmv.adapters.sandbox.openbook_v2.oracles import check_oracles
 from bmv.adapters.sandbox.openbook_v2.position import OpenOrders
-from bmv.adapters.sandbox.openbook_v2.settling import is_expired
 
 _SIDE_AT = 312  # Of a BookSide: whether it holds bids (0) or asks (1).
 _ZEROED = {"bids": bookside.BOOK_SIDE_SIZE, "asks": bookside.BOOK_SIDE_SIZE, "event_heap": heap.EVENT_HEAP_SIZE}
@@ -142,7 +141,7 @@ def _new_market(frame: Frame, args: funds.CreateMarket, name: bytes) -> Market:
 
 def close_market(frame: Frame, instruction: funds.CloseMarket) -> bytes:
     market = frame.market()
-    frame.require(is_expired(frame), "MarketHasNotExpired", "close_not_expired")
+    frame.require(frame.is_expired(), "MarketHasNotExpired", "close_not_expired")
     owed = (
         market.base_deposit_total,
         market.quote_deposit_total,

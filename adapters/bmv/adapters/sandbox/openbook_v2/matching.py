@@ -3,12 +3,9 @@
 Source: `state/orderbook/book.rs`, `state/orderbook/order.rs`.
 """
 
-from dataclasses import dataclass, replace
-
 from solders.pubkey import Pubkey
 
 from bmv.adapters.openbook.book import Side
-from bmv.adapters.openbook.v2.bookside import FIXED, NO_PEG_LIMIT, ORACLE_PEGGED
 from bmv.adapters.openbook.v2.codes import Build, PlaceOrderType, SelfTradeBehavior, is_better
 from bmv.adapters.openbook.v2.heap import EventType, FillEvent, OutEvent
 from bmv.adapters.openbook.v2.logs import TakerSignatureLog, TotalOrderFillEvent
@@ -16,6 +13,7 @@ from bmv.adapters.sandbox.openbook_v2 import fees
 from bmv.adapters.sandbox.openbook_v2.allocation import KEY, PER_ORDER, PER_REMOVED
 from bmv.adapters.sandbox.openbook_v2.failure import i64, occurred, panicked, thrown, u64
 from bmv.adapters.sandbox.openbook_v2.frame import Frame
+from bmv.adapters.sandbox.openbook_v2.order import Amounts, Order
 from bmv.adapters.sandbox.openbook_v2.position import OpenOrders
 from bmv.adapters.sandbox.openbook_v2.sides import Standing, State
 from bmv.adapters.sandbox.openbook_v2.tree import Leaf
@@ -24,54 +22,6 @@ _DROPPED_MAX = 5  # Orders out of time that one order drops from the book.
 _SETTLED_MAX = 15  # Fills that one order settles at once.
 _I64_MAX = (1 << 63) - 1
 _U64_MASK = (1 << 64) - 1
-_RESTING = {PlaceOrderType.LIMIT, PlaceOrderType.POST_ONLY, PlaceOrderType.POST_ONLY_SLIDE}
-_POST_ONLY = {PlaceOrderType.POST_ONLY, PlaceOrderType.POST_ONLY_SLIDE}
-
-
-@dataclass(frozen=True, slots=True)
-class Order:
-    """An order as it is matched.
-
-    Args:
-        price: Limit in lots; of a pegged order, its distance from the oracle.
-        peg_limit: -1: the price is fixed.
-    """
-
-    side: Side
-    max_base_lots: int
-    max_quote_lots_including_fees: int
-    client_order_id: int
-    time_in_force: int
-    self_trade_behavior: SelfTradeBehavior
-    order_type: PlaceOrderType
-    price: int
-    peg_limit: int = NO_PEG_LIMIT
-    pegged: bool = False
-
-    @property
-    def post_only(self) -> bool:
-        return self.order_type in _POST_ONLY
-
-    @property
-    def post_target(self) -> int | None:
-        """The tree it may rest in."""
-        if self.order_type not in _RESTING:
-            return None
-        return ORACLE_PEGGED if self.pegged else FIXED
-
-
-@dataclass(slots=True)
-class Amounts:
-    """What an order moved, in native amounts."""
-
-    order_id: int | None = None
-    posted_base: int = 0
-    posted_quote: int = 0
-    taken_base: int = 0
-    taken_quote: int = 0
-    taker_fees: int = 0
-    maker_fees: int = 0
-    referrer_amount: int = 0
 
 
 class Placing:
@@ -395,8 +345,3 @@ class Placing:
         leaf, worst_price = worst
         self.frame.require(is_better(self.order.side, price, worst_price), "SomeError", "book_full")
         self._push_out(self.order.side, leaf)
-
-
-def sized(order: Order, max_base_lots: int, max_quote_lots: int) -> Order:
-    """Return the order with other limits."""
-    return replace(order, max_base_lots=max_base_lots, max_quote_lots_including_fees=max_quote_lots)

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from bmv.adapters.openbook.v2.layout import Number, kinds, offsets
+from bmv.adapters.openbook.v2.layout import kinds, offsets
+from bmv.adapters.openbook.v2.primitives import Number
 from bmv.adapters.sandbox.openbook_v2.failure import checked
 
 _PLANS: dict[type, dict[str, tuple[int, Any]]] = {}  # Any: kinds of every sort.

@@ -1,14 +1,26 @@
 """An oracle's price as the program sees it: the stub's only, which is all that a chain of one's own has."""
 
 from decimal import Decimal
-from math import inf, isnan, nan
+from math import inf, isnan
 
 from solders.pubkey import Pubkey
 
 from bmv.adapters.openbook.v2.codes import Build
 from bmv.adapters.openbook.v2.layout import record
 from bmv.adapters.openbook.v2.market import Market
-from bmv.adapters.openbook.v2.oracle import DISCRIMINATOR, STUB_ORACLE_SIZE, StubOracle, native_price, price_lots
+from bmv.adapters.openbook.v2.oracle import (
+    DISCRIMINATOR,
+    STUB_ORACLE_SIZE,
+    StubOracle,
+    are_sure,
+    deviation_squared,
+    is_fresh,
+    is_sure,
+    last_update_slot,
+    native_price,
+    price_lots,
+    ratio,
+)
 from bmv.adapters.sandbox.openbook_v2.failure import occurred, panicked, thrown
 from bmv.adapters.sandbox.openbook_v2.frame import Frame
 
@@ -40,7 +52,7 @@ def _price(frame: Frame, market: Market) -> float | None:
     second = _read(frame, "oracle_b")
     if not _is_fresh(frame, market, "oracle_a", first) or not _is_fresh(frame, market, "oracle_b", second):
         return None
-    return _ratio(first.price, second.price) if _are_sure(frame, market, first, second) else None
+    return ratio(first.price, second.price) if _are_sure(frame, market, first, second) else None
 
 
 def _read(frame: Frame, name: str) -> StubOracle:
@@ -78,46 +90,32 @@ def _is_stub(frame: Frame, name: str) -> bool:
 
 
 def _is_fresh(frame: Frame, market: Market, name: str, oracle: StubOracle) -> bool:
-    most = market.oracle_config.max_staleness_slots
-    updated = oracle.last_update_slot or (1 << 64) - 1
-    if most < 0 or min(updated + most, (1 << 64) - 1) >= frame.surroundings.slot:
+    if is_fresh(market, oracle, frame.surroundings.slot):
         return True
     key: Pubkey = frame.key(name)
     frame.say(
         f"Oracle is stale; pubkey {key}, price: {shown(oracle.price)}, "
-        f"last_update_slot: {updated}, now_slot: {frame.surroundings.slot}"
+        f"last_update_slot: {last_update_slot(oracle)}, now_slot: {frame.surroundings.slot}"
     )
     return False
 
 
 def _is_sure(frame: Frame, market: Market, oracle: StubOracle) -> bool:
-    limit = market.oracle_config.conf_filter
-    if not oracle.deviation > limit * oracle.price:
+    if is_sure(market, oracle):
         return True
     frame.say(
         f"Oracle confidence not good enough: pubkey {frame.key('oracle_a')}, price: {shown(oracle.price)}, "
-        f"deviation: {shown(oracle.deviation)}, conf_filter: {shown(limit)}"
+        f"deviation: {shown(oracle.deviation)}, conf_filter: {shown(market.oracle_config.conf_filter)}"
     )
     return False
 
 
 def _are_sure(frame: Frame, market: Market, first: StubOracle, second: StubOracle) -> bool:
-    parts = (_ratio(first.deviation, first.price), _ratio(second.deviation, second.price))
-    computed = parts[0] * parts[0] + parts[1] * parts[1]
-    allowed = market.oracle_config.conf_filter * market.oracle_config.conf_filter
-    if not computed > allowed:
+    if are_sure(market, first, second):
         return True
-    frame.say(f"Combined confidence too high: computed^2: {shown(computed)}, conf_filter^2: {shown(allowed)}")
+    computed, limit = deviation_squared(first, second), market.oracle_config.conf_filter
+    frame.say(f"Combined confidence too high: computed^2: {shown(computed)}, conf_filter^2: {shown(limit * limit)}")
     return False
-
-
-def _ratio(part: float, whole: float) -> float:
-    """Divide as processors do: by zero too."""
-    if whole:
-        return part / whole
-    if part == 0 or isnan(part):
-        return nan
-    return inf if part > 0 else -inf
 
 
 def shown(value: float) -> str:

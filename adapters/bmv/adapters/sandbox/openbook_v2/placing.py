@@ -12,9 +12,10 @@ from bmv.adapters.sandbox.openbook_v2.allocation import BATCH_ARGS, BATCH_ORDER,
 from bmv.adapters.sandbox.openbook_v2.cancelling import cancel_all, cancel_by_client_id
 from bmv.adapters.sandbox.openbook_v2.failure import i64, occurred, u64
 from bmv.adapters.sandbox.openbook_v2.frame import PENALTY_EVENT_HEAP, Frame
-from bmv.adapters.sandbox.openbook_v2.matching import Amounts, Order, Placing, sized
+from bmv.adapters.sandbox.openbook_v2.matching import Placing
 from bmv.adapters.sandbox.openbook_v2.memory import View
 from bmv.adapters.sandbox.openbook_v2.oracles import oracle_price_lots
+from bmv.adapters.sandbox.openbook_v2.order import Amounts, Order, sized
 from bmv.adapters.sandbox.transfers import amount_of
 
 _SECONDS_MAX = 65_535
@@ -114,7 +115,7 @@ def _place(frame: Frame, order: Order, limit: int) -> int | None:
     vault = market.market_quote_vault if order.side is Side.BID else market.market_base_vault
     compared = (vault, frame.key("market_vault"))
     frame.require(vault == frame.key("market_vault"), "InvalidMarketVault", "place_vault", compared)
-    _check_open(frame, market, "place_expired")
+    _check_open(frame, "place_expired")
     before = len(frame.heap())
     amounts = _run(frame, order, oracle_price_lots(frame), limit)
     position = frame.open_orders().position
@@ -142,9 +143,8 @@ def _wanted(side: Side, amounts: Amounts) -> int:
     return u64(amounts.taken_base + amounts.posted_base)
 
 
-def _check_open(frame: Frame, market: View, site: str) -> None:
-    expired = market.time_expiry != 0 and market.time_expiry < frame.now
-    frame.require(not expired, "MarketHasExpired", site)
+def _check_open(frame: Frame, site: str) -> None:
+    frame.require(not frame.is_expired(), "MarketHasExpired", site)
 
 
 def _count_penalty(frame: Frame, position: View, before: int) -> None:
@@ -192,7 +192,7 @@ def _one_of_many(
 
 def _place_many(frame: Frame, many: list[Order], limit: int, *, cancel: bool) -> bytes:
     market = frame.market()
-    _check_open(frame, market, "batch_expired")
+    _check_open(frame, "batch_expired")
     before = len(frame.heap())
     oracle = oracle_price_lots(frame)
     if cancel:
@@ -253,7 +253,7 @@ def place_take_order(frame: Frame, instruction: orders.PlaceTakeOrder) -> bytes:
     frame.require_least(args.max_base_lots, 0, "InvalidInputLots", "take_base_lots")
     frame.require_least(args.max_quote_lots_including_fees, 0, "InvalidInputLots", "take_quote_lots")
     market = frame.market()
-    _check_open(frame, market, "take_expired")
+    _check_open(frame, "take_expired")
     before = len(frame.heap())
     amounts = Placing(frame, _taking(args), frame.key("signer"), None, oracle_price_lots(frame), args.limit).run()
     _pay_taken(frame, market, args.side, amounts, grew=len(frame.heap()) > before)

@@ -3,7 +3,6 @@
 from base64 import b64encode
 from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
-from math import isnan
 from typing import Any, cast
 
 from solders.instruction import Instruction
@@ -117,8 +116,6 @@ class OpenBookV2:
             raise occurred(self.build, "InstructionDidNotDeserialize") from None
         if self.build is Build.V1_7 and _has(arguments, PlaceOrderType.FILL_OR_KILL):
             raise occurred(self.build, "InstructionDidNotDeserialize")
-        if any(isinstance(value, float) and isnan(value) for value in arguments.values()):
-            raise occurred(self.build, "InstructionDidNotDeserialize")  # Borsh takes no NaN.
         return kind, arguments
 
 

@@ -24,7 +24,7 @@ def refill(frame: Frame, instruction: funds.Refill) -> bytes:
 
 def _deposit(frame: Frame, base: int, quote: int) -> None:
     market, position = frame.market(), frame.open_orders().position
-    frame.require(not is_expired(frame), "MarketHasExpired", "deposit_expired")
+    frame.require(not frame.is_expired(), "MarketHasExpired", "deposit_expired")
     frame.transfer_tokens(base, "user_base_account", "market_base_vault", "owner")
     position.base_free_native += base
     market.base_deposit_total += base
@@ -35,19 +35,13 @@ def _deposit(frame: Frame, base: int, quote: int) -> None:
         frame.emit(DepositLog(frame.key("open_orders_account"), frame.key("owner"), base, quote))
 
 
-def is_expired(frame: Frame) -> bool:
-    """Whether the market's time is over."""
-    expiry = int(frame.market().time_expiry)
-    return expiry != 0 and expiry < frame.now
-
-
 def settle_funds(frame: Frame, instruction: funds.SettleFunds) -> bytes:
     _settle(frame)
     return b""
 
 
 def settle_funds_expired(frame: Frame, instruction: funds.SettleFundsExpired) -> bytes:
-    frame.require(is_expired(frame), "MarketHasNotExpired", "settle_not_expired")
+    frame.require(frame.is_expired(), "MarketHasNotExpired", "settle_not_expired")
     _settle(frame)
     return b""
 
@@ -101,6 +95,6 @@ def set_delegate(frame: Frame, instruction: funds.SetDelegate) -> bytes:
 
 
 def set_market_expired(frame: Frame, instruction: funds.SetMarketExpired) -> bytes:
-    frame.require(not is_expired(frame), "MarketHasExpired", "set_expired")
+    frame.require(not frame.is_expired(), "MarketHasExpired", "set_expired")
     frame.market().time_expiry = -1
     return b""

@@ -31,7 +31,6 @@ _PER_LOG = 2_600  # A fill that is settled at once is logged twice.
 _PER_EVENT = 2_600  # One that waits.
 _PER_PLACED = 8_800
 _PER_CANCELLED = 2_400
-_BATCHES = (orders.PlaceOrders, orders.CancelAllAndPlaceOrders)
 
 
 def estimate(kind: type[Known], logs: int, events: int, placed: int, cancelled: int) -> int:
