@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from bmv.adapters.cli.options import JSON, SETS, Local
+from bmv.adapters.lake.places import market_folder
 from bmv.backtest.timerange import span_ns
 from bmv.ports.errors import BmvError, DataError, UsageError
 
@@ -79,7 +80,8 @@ def backtest(
     from bmv.adapters.config import load
 
     loaded = load(config, sets)
-    paths = data or ((loaded.storage.ticks,) if loaded.storage.ticks else ())
+    market, ticks = loaded.market, loaded.storage.ticks
+    paths = data or ((market_folder(ticks, market.venue, market.symbol),) if ticks else ())
     if not paths:
         raise DataError("no ticks given: say --data PATH, or set [storage].ticks in the configuration")
     folder = out or new_folder(loaded)

@@ -9,6 +9,7 @@ from bmv.adapters.lake.ticks import LakeTicks
 from bmv.adapters.openbook.feed.feed import Feed
 from bmv.adapters.openbook.feed.words import Down, Notice, Up, Update, Word
 from bmv.live.record.keeper import Hole, Keeper, Rows
+from bmv.live.record.prices import PriceRecord
 from bmv.live.record.writer import Writer
 from bmv.ports.errors import StorageError
 
@@ -30,17 +31,25 @@ class Seen:
 
 
 class Recorder:
-    """Records one market until it is cancelled.
+    """Records one market until it is cancelled, and prices from elsewhere beside it.
 
     Args:
         feed: Tells of the market.
         keeper: Holds what it tells.
         writers: Write it, each into a store of its own.
         lake: Whose days are settled as they end; None: no writer writes into a lake.
+        prices: The reference price, and what writes it; None: the configuration names no sources.
     """
 
-    def __init__(self, feed: Feed, keeper: Keeper, writers: Sequence[Writer], lake: LakeTicks | None) -> None:
-        self.feed, self.keeper, self.writers, self.lake = feed, keeper, tuple(writers), lake
+    def __init__(
+        self,
+        feed: Feed,
+        keeper: Keeper,
+        writers: Sequence[Writer],
+        lake: LakeTicks | None,
+        prices: PriceRecord | None = None,
+    ) -> None:
+        self.feed, self.keeper, self.writers, self.lake, self.prices = feed, keeper, tuple(writers), lake, prices
         self.seen = Seen()
         self._made: list[Rows | Hole] = []
 
@@ -53,6 +62,8 @@ class Recorder:
                 group.create_task(self._note_on())
                 if self.lake is not None:
                     group.create_task(self._settle_on(self.lake))
+                if self.prices is not None:
+                    group.create_task(self.prices.run())
         finally:
             self._made += self.keeper.close()
             await self._write()
@@ -82,11 +93,13 @@ class Recorder:
                 break
         for writer in self.writers:
             await writer.write(made, self.keeper.mark)
+        if self.prices is not None:
+            await self.prices.write()
 
     async def _note_on(self) -> None:
         while True:
             await asyncio.sleep(NOTE_S)
-            for writer in self.writers:
+            for writer in (*self.writers, *(self.prices.writers if self.prices else ())):
                 await writer.keep_note()
 
     async def _settle_on(self, lake: LakeTicks) -> None:

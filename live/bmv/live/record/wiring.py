@@ -1,22 +1,30 @@
 """The parts of a recorder, put together from a configuration."""
 
+import os
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from fractions import Fraction
 from pathlib import Path
+from random import Random
 from typing import TYPE_CHECKING
 
 from solders.pubkey import Pubkey
 
 from bmv.adapters.config import Config, compile
+from bmv.adapters.config.prices import price_settings
 from bmv.adapters.lake.ticks import LakeTicks
 from bmv.adapters.openbook.feed.feed import Feed
 from bmv.adapters.openbook.inspection.records import Inspection
 from bmv.adapters.postgres.dsn import is_database
+from bmv.adapters.prices.keys import read_keys
+from bmv.adapters.prices.reference import VENUE, Prices
 from bmv.adapters.solana.endpoints import READ, ROLES, SEND, Endpoint, Endpoints, websocket_of
+from bmv.adapters.solana.rpc import make_client
 from bmv.adapters.spool.spool import Spool
+from bmv.live.clock import SystemClock
 from bmv.live.record.keeper import Keeper, Mark
+from bmv.live.record.prices import PriceRecord
 from bmv.live.record.recorder import Recorder
 from bmv.live.record.writer import Writer, read_mark
 from bmv.ports.errors import ConfigError
@@ -55,30 +63,62 @@ async def open_recorder(
         to: Paths of lakes, and URLs of databases.
         spool: Folder in which rows wait for a store that is away; None: in the lake.
     """
-    units, name = compile.market(config), name_of(config)
     lots = inspection.lots
     assert lots is not None, "a market that was found good has lots"
+    units = compile.market(config)
     native = Fraction(1, 10**lots.quote_decimals) / units.quantum
     async with AsyncExitStack() as opened:
-        writers, lakes, marks = list[Writer](), list[LakeTicks](), list[Mark]()
-        for number, place in enumerate(to):
-            store, folder = _store(place, units, spool, number)
+        prices = await _prices(config, opened)
+        markets = {name_of(config): units} | ({} if prices is None else {_name(prices): prices.market})
+        stores = [_store(place, markets, spool, number) for number, place in enumerate(to)]
+        for store, _ in stores:
             opened.push_async_callback(store.close)
-            lakes += [store] if isinstance(store, LakeTicks) else []
-            beside = folder / name.replace("/", "-")
-            waiting = await opened.enter_async_context(Spool(store, beside))
-            note = beside / "kept.json"
-            if (mark := await read_mark(note, store, name, lots.quote_lot)) is not None:
-                marks.append(mark)
-            writers.append(Writer(waiting, name, units, native, SOURCE, time.time_ns(), note))
-        since = min(marks, key=lambda mark: mark.ts_ns, default=None)
+        writers, since = await _writers(stores, name_of(config), units, native, lots.quote_lot, opened)
+        beside = None
+        if prices is not None:
+            beside = PriceRecord(prices, *await _writers(stores, _name(prices), prices.market, Fraction(0), 0, opened))
         feed = Feed(market, endpoints_of(config), since=None if since is None else since.traded)
+        lakes = [store for store, _ in stores if isinstance(store, LakeTicks)]
         keeper = Keeper(feed.lineage, lots.quote_lot, since)
-        yield Recorder(feed, keeper, writers, lakes[0] if lakes else None)
-        for writer in writers:
+        yield Recorder(feed, keeper, writers, lakes[0] if lakes else None, beside)
+        for writer in (*writers, *(beside.writers if beside else ())):
             await writer.keep_note()
         for lake in lakes:
             await lake.settle()
+
+
+async def _prices(config: Config, opened: AsyncExitStack) -> Prices | None:
+    """Return the reference price of a configuration, open; None where it names no sources."""
+    if not config.live.prices.sources:
+        return None
+    settings = price_settings(config)
+    keys = read_keys(settings, os.environ)
+    client = await opened.enter_async_context(make_client())
+    return await opened.enter_async_context(Prices(settings, SystemClock(), client, Random(), keys))
+
+
+async def _writers(
+    stores: "Sequence[tuple[LakeTicks | PostgresTicks, Path]]",
+    name: str,
+    market: Market,
+    native: Fraction,
+    quote_lot: int,
+    opened: AsyncExitStack,
+) -> tuple[list[Writer], Mark | None]:
+    """Return what writes a market into each store, and how far the one that is farthest behind has it."""
+    writers, marks = list[Writer](), list[Mark]()
+    for store, folder in stores:
+        beside = folder / name.replace("/", "-")
+        waiting = await opened.enter_async_context(Spool(store, beside))
+        note = beside / "kept.json"
+        if (mark := await read_mark(note, store, name, quote_lot)) is not None:
+            marks.append(mark)
+        writers.append(Writer(waiting, name, market, native, SOURCE, time.time_ns(), note))
+    return writers, min(marks, key=lambda mark: mark.ts_ns, default=None)
+
+
+def _name(prices: Prices) -> str:
+    return f"{VENUE}/{prices.market.symbol.replace('/', '-')}"
 
 
 def name_of(config: Config) -> str:
@@ -86,7 +126,9 @@ def name_of(config: Config) -> str:
     return f"{config.market.venue}/{config.market.symbol.replace('/', '-')}"
 
 
-def _store(place: str, market: Market, spool: Path | None, number: int) -> "tuple[LakeTicks | PostgresTicks, Path]":
+def _store(
+    place: str, markets: Mapping[str, Market], spool: Path | None, number: int
+) -> "tuple[LakeTicks | PostgresTicks, Path]":
     """Return the store at a place, and the folder in which its rows wait."""
     if is_database(place):
         from bmv.adapters.postgres.ticks import PostgresTicks  # Its library takes a while to import.
@@ -95,4 +137,4 @@ def _store(place: str, market: Market, spool: Path | None, number: int) -> "tupl
             raise ConfigError("--spool: expected the folder in which rows wait for a database that is away")
         return PostgresTicks(place), spool / str(number)
     lake = Path(place)
-    return LakeTicks(lake, lambda _: market), spool / str(number) if spool else lake / FOLDER
+    return LakeTicks(lake, markets.__getitem__), spool / str(number) if spool else lake / FOLDER
