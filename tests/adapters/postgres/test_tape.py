@@ -356,7 +356,9 @@ def test_a_day_that_is_replaced_takes_its_gaps_out_of_postgres(
     told(*LOAD, cwd=tmp_path, BMV_POSTGRES=postgres)
     gaps = f"select from_ns, to_ns from bmv.gap where from_ns <= {middle} and to_ns > {middle} and source = 'lake'"
     assert [to_ns - from_ns > 1_200 * 10**9 for from_ns, to_ns in ask(gaps)] == [True]
-    keep_others = "insert into bmv.gap values ('synthetic/SOL/USDC', 'one', 1, 2, 'away')"
+    keep_others = (
+        "insert into bmv.gap (market, source, from_ns, to_ns, why) values ('synthetic/SOL/USDC', 'one', 1, 2, 'away')"
+    )
     ask(keep_others)
 
     write_day(day.path, as_told(rows), market)

@@ -104,6 +104,26 @@ LAKE_ROWS = [
     depth(T + 4, 1, 9998, 5),
 ]  # fmt: skip
 
+# File -> by how many nanoseconds each row reached the recorder after its time.
+ARRIVALS = {
+    "tardis_trades.csv.gz": [8 * US, 8 * US, 9 * US],
+    "tardis_quotes.csv.gz": [8 * US, 6 * US],
+    "tardis_book_snapshot_5.csv.gz": [8 * US, 5 * US],
+    "tardis_incremental_book_L2.csv.gz": [8 * US, 8 * US, 8 * US, 7 * US, 6 * US, 6 * US, 5 * US],
+    "hftbacktest.npz": [10, 10, 10, 12, 10, 11, 11, 11, 11, 11, 11],
+    "hftbacktest_unnamed.npz": [10, 10, 10, 12, 10, 11, 11, 11, 11, 11, 11],
+    "nautilus_quote_tick.parquet": [8, 6],
+    "nautilus_quote_tick_old.parquet": [8, 6],
+    "nautilus_quote_tick_short.parquet": [8, 6],
+    "nautilus_trade_tick.parquet": [8, 7, 7],
+    "nautilus_order_book_delta.parquet": [8, 8, 7, 6],
+    "databento_trades.dbn": [9, 9, 9],
+    "databento_trades.dbn.zst": [9, 9, 9],
+    "databento_tbbo.dbn": [9, 9],
+    "databento_mbp-1.dbn": [9, 9, 9],
+    "databento_mbp-10.dbn": [9, 9],
+}
+
 SMALL = [
     Small("lake.parquet", "lake", "0.01", "0.25", LAKE_ROWS),
     Small("floats.parquet", "floats", "0.01", "0.25", [

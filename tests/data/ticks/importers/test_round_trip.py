@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 from small_files import FIXTURES, LAKE_ROWS, T
 
 from bmv.data.ticks.check.inspection import inspected
-from bmv.data.ticks.export import exported
+from bmv.data.ticks.export import converted, exported
 from bmv.data.ticks.importers import FORMS, Options, chosen
 from bmv.data.ticks.lake.intake import take_in
 from bmv.data.ticks.lake.lake import Lake
-from bmv.data.ticks.schema import LAKE, LAKE_SCHEMA, write_rows
+from bmv.data.ticks.schema import LAKE, LAKE_SCHEMA, STAMPS, write_rows
+from bmv.data.ticks.stamps import bare, stamps_among, together, with_stamps
 from bmv.ports.errors import DataError, UsageError
 from bmv.ports.market import Market
 
@@ -41,7 +42,11 @@ def rows(draw: st.DrawFn) -> pl.DataFrame:
                 told.append((at, 3, draw(st.sampled_from([1, -1])), draw(TICKS), draw(st.integers(0, 99)), *[None] * 4))
             case "clear":
                 told.append((at, 3, 0, 0, 0, *[None] * 4))
-    return pl.DataFrame(told, schema=LAKE_SCHEMA, orient="row")
+    table = pl.DataFrame(told, schema=LAKE_SCHEMA, orient="row")
+    for name in draw(st.lists(st.sampled_from(list(STAMPS)), unique=True)):
+        stamps = draw(st.lists(st.none() | st.integers(1, 2**62), min_size=len(table), max_size=len(table)))
+        table = table.with_columns(pl.Series(name, stamps, pl.Int64))
+    return bare(with_stamps(table, stamps_among(table.columns)))
 
 
 @given(table=rows(), tick=STEPS, lot=STEPS, whole=st.booleans())
@@ -58,7 +63,23 @@ def test_a_day_that_is_exported_and_imported_again_has_equal_rows(
     done = take_in([folder / "day.csv"], lake, "venue", market)
 
     assert done.files[0].form == ("whole" if whole else "export")
-    assert pl.concat([pl.read_parquet(day.path) for day in lake.days()]).rows() == table.rows()
+    assert together(pl.read_parquet(day.path) for day in lake.days()).equals(table)
+
+
+@given(table=rows(), tick=STEPS)
+@settings(max_examples=30, deadline=None)
+def test_a_day_that_is_converted_and_imported_again_has_equal_rows(
+    table: pl.DataFrame, tick: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = tmp_path_factory.mktemp("trip")
+    market = Market("SOL/USDC", Decimal(tick), Decimal(tick))
+    write_rows(folder / "day.parquet", table.lazy(), market)
+    converted(folder / "day.parquet", folder / "floats.parquet", None, Options())
+    lake = Lake(folder / "lake")
+
+    take_in([folder / "floats.parquet"], lake, "venue", market)
+
+    assert together(pl.read_parquet(day.path) for day in lake.days()).equals(table)
 
 
 def test_whole_ticks_whose_steps_nobody_says_are_refused(lake: Lake) -> None:

@@ -12,6 +12,7 @@ from bmv.data.files.parquet import ROW
 from bmv.data.files.path import special, unread
 from bmv.data.ticks.importers.meaning import plain
 from bmv.data.ticks.importers.text import Cells, first_line
+from bmv.data.ticks.schema import STAMPS
 from bmv.ports.errors import DataError, UsageError
 
 # Of venues whose files do not name their columns, by the number of these.
@@ -29,6 +30,7 @@ SCHEMA = pl.Schema(
         "side": pl.Int64(),
         **dict.fromkeys(("price", "size", "bid", "bid_size", "ask", "ask_size"), pl.Float64()),
         "id": pl.String(),
+        **dict.fromkeys(STAMPS, pl.Int64()),
     }
 )
 
@@ -105,7 +107,8 @@ class Form:
         knows: Says whether a file looks like one of these; reads no more than its beginning.
         read: Yields its rows, in the order of the file, in batches of bounded size with the columns of `SCHEMA`; `row`
             is where a row stands in its file. `DataError`, naming file and line, when a cell is not what it should be
-            or the file is cut short. `id` is the venue's id of a trade, null where there is none.
+            or the file is cut short. `id` is the venue's id of a trade, null where there is none; stamps are null where
+            the file has none, and where the time of a row is the recorder's already.
         unused: Names the columns of a file that are not taken, where its form does not say so of itself.
         steps: Returns the tick size and the lot size that a file states; None where it does not.
         notes: Says what the columns of a file were taken for, where that is a choice.

@@ -31,6 +31,7 @@ from bmv.data.ticks.lake.placing import Placing, placing
 from bmv.data.ticks.lake.stage import Part, Stage, kept, spans
 from bmv.data.ticks.quality import WORDS, Fault, judged, judged_whole
 from bmv.data.ticks.schema import LAKE, at_rest, market_of
+from bmv.data.ticks.stamps import bare, stamps_among
 from bmv.data.ticks.steps import in_steps
 from bmv.ports.errors import DataError
 from bmv.ports.market import Market
@@ -166,7 +167,7 @@ def _stage(
         for day, rows in _by_day(good.with_columns(ids)):
             staged = days.setdefault(day, Staged([], Ends()))
             staged.ends.add(rows, rows["id"])
-            staged.parts.append(stage.keep(rows.drop("id")))
+            staged.parts.append(stage.keep(bare(rows.drop("id"))))
         progress(len(batch))
     if not taken.rows:
         raise DataError(f"{taken.path}: has no rows")
@@ -206,19 +207,21 @@ def _by_day(rows: pl.DataFrame) -> Iterator[tuple[int, pl.DataFrame]]:
 def judge(taken: Taken, batch: pl.DataFrame, market: Market, numbered: bool = False) -> pl.DataFrame:
     """Count the rows of a batch and return the good ones in the lake's form, with `row` if they shall be `numbered`."""
     told = judged(in_steps(batch.lazy(), market), exact=False).collect(engine="in-memory")
-    return _passed(taken, told, batch[ROW], numbered)
+    return _passed(taken, told, batch, numbered)
 
 
 def judge_whole(taken: Taken, batch: pl.DataFrame) -> pl.DataFrame:
     """Do as :func:`judge` does for rows of whole ticks and lots, by the rules of a run; they are numbered."""
     with readable(taken.path):
         rows = batch.select(pl.col(name).cast(pl.Int64) for name in LAKE)
-    return _passed(taken, judged_whole(rows), batch[ROW].cast(pl.Int64), numbered=True)
+    return _passed(taken, judged_whole(rows), batch.cast({ROW: pl.Int64}), numbered=True)
 
 
-def _passed(taken: Taken, told: pl.DataFrame, numbers: pl.Series, numbered: bool) -> pl.DataFrame:
-    faults = told["fault"].to_numpy()
+def _passed(taken: Taken, told: pl.DataFrame, batch: pl.DataFrame, numbered: bool) -> pl.DataFrame:
+    """Count rows and return the good ones; `batch` has their numbers and stamps."""
+    faults, numbers = told["fault"].to_numpy(), batch[ROW]
     taken.rows += len(told)
+    told = told.with_columns(batch[name] for name in stamps_among(bare(batch).columns))
     if faults.any():
         _drop(taken, faults, numbers)
         told, numbers = told.filter(pl.col("fault") == 0), numbers.filter(pl.Series(faults == 0))

@@ -201,13 +201,14 @@ def gaps_in(folder: Path, cut: bool) -> Gaps:
     try:
         found: Gaps = {}
         for line in told[:whole].splitlines():
-            learn(found, _gap(json.loads(line)))
+            learn(found, gap_in(json.loads(line)))
         return found
     except (ValueError, TypeError) as error:
         raise DataError(f"{path}: a line is not a gap: {error}") from error
 
 
-def _gap(told: Any) -> Gap:  # Any: it is JSON.
+def gap_in(told: Any) -> Gap:  # Any: it is JSON.
+    """Return a gap from what JSON has of it; `TypeError` where it is none."""
     gap = Gap(**told)
     sizes = {type(value) for value in (gap.rows, gap.quanta)}
     if [type(value) for value in gap[:5]] != [str, str, int, int, str] or not sizes <= {int, type(None)}:
@@ -269,7 +270,7 @@ def link_recorded(day: Path, path: Path) -> None:
 def sources_of(path: Path) -> list[Mapping[str, Any]]:  # Any: it is JSON.
     """Return of what the file of a day was made."""
     with readable(path):
-        found: list[Mapping[str, Any]] = json.loads(pl.read_parquet_metadata(path).get("bmv.sources", "[]"))
+        found: list[Mapping[str, Any]] = json.loads(pl.read_parquet_metadata(str(path)).get("bmv.sources", "[]"))
     return found
 
 
