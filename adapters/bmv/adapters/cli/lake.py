@@ -159,6 +159,7 @@ def take(
       floats       Parquet with ts, kind, side, price, size, bid, bid_size, ask, ask_size in units
       lake         a day of a lake: Parquet in whole ticks and lots, which it names
       binance      Binance public data: trades, aggTrades, bookTicker (zip or CSV)
+      collector    messages of websockets, <ns> <JSON> a line (hftbacktest's collector): Binance
       tardis       Tardis.dev CSV: trades, quotes, book_snapshot_N (top), incremental_book_L2
       hftbacktest  hftbacktest's npz of version 2: trades, depth by price, best quotes
       nautilus     NautilusTrader's Parquet catalogue: QuoteTick, TradeTick, OrderBookDelta by price
@@ -181,6 +182,7 @@ def take(
     from bmv.data.ticks.importers import FORMS, chosen
     from bmv.data.ticks.lake.intake import take_in
     from bmv.data.ticks.lake.lake import Lake
+    from bmv.data.ticks.noted import in_words as gaps_in_words
 
     for path in files:  # Whether they can be read at all is asked before what they are counted in.
         chosen(FORMS, path, form, options)
@@ -204,7 +206,7 @@ def take(
             click.echo(f"warning: {file.path}: {in_words(file.terms)}", err=True)
         if file.unused:
             click.echo(f"  not used: {', '.join(file.unused)}")
-        for warning in file.warnings:
+        for warning in [*file.warnings, *gaps_in_words(file.gaps, market)]:
             click.echo(f"warning: {warning}", err=True)
     for day in done.written:
         click.echo(f"wrote {day.path}: {lake.manifest(day).rows:,} rows")
@@ -622,7 +624,7 @@ def _as_json(done: "Intake") -> dict[str, Any]:  # Any: it is JSON.
                 "path": str(file.path), "format": file.form, "rows": file.rows, "good": file.good, "new": file.fresh,
                 "moved": file.back, "off_lot": file.off_lot, "bad": file.bad, "bad_at": file.bad_at,
                 "notes": list(file.notes), "not_used": list(file.unused), "warnings": file.warnings,
-                "contract": dict(file.terms) or None,
+                "contract": dict(file.terms) or None, "gaps": [gap._asdict() for gap in file.gaps],
             }
             for file in done.files
         ],

@@ -197,7 +197,8 @@ def inspected(
     if not taken.good:
         raise DataError(refusal or f"{path}: has no rows")
     steps = opened.market.tick_size, opened.market.lot_size
-    return Inspection(opened.form, *steps, opened.inferred, taken, findings, opened.noted, refusal)
+    noted = [*opened.noted, *taken.gaps]
+    return Inspection(opened.form, *steps, opened.inferred, taken, findings, noted, refusal)
 
 
 def looked_at(
@@ -248,7 +249,7 @@ def _opened(
     market = Market(path.stem, tick, lot)
 
     def rows(taken: Taken) -> Iterator[pl.DataFrame]:
-        for batch in read.read(path, options):
+        for batch in read.read(path, replace(options, on_gap=taken.miss)):
             yield judge(taken, batch, market, numbered=True)
 
     notes, terms = read.notes(path, options), read.terms(path)

@@ -10,6 +10,7 @@ import polars as pl
 
 from bmv.data.files.parquet import ROW
 from bmv.data.files.path import special, unread
+from bmv.data.ticks.calendar import impossible
 from bmv.data.ticks.importers.meaning import plain
 from bmv.data.ticks.importers.text import Cells, first_line
 from bmv.data.ticks.schema import STAMPS
@@ -35,6 +36,10 @@ SCHEMA = pl.Schema(
 )
 
 
+def _nobody(from_ns: int, to_ns: int, why: str) -> None:
+    """Hear of a gap."""
+
+
 @dataclass(frozen=True, slots=True)
 class Options:
     """What the user says of files that don't say it themselves.
@@ -50,6 +55,7 @@ class Options:
         day_first: How `01/05/2026` is to be read; None: as its file shows, else it is refused.
         steps: Tick size and lot size, for files in whole ticks and lots that don't state them.
         unpacked_max: How many bytes a packed file may unpack to; None: as :mod:`bmv.data.files.limits` has it.
+        on_gap: Is told of each hole that a file shows by itself: from when to when (nanoseconds UTC), and why.
     """
 
     columns: Mapping[str, str] = field(default_factory=dict)
@@ -62,6 +68,7 @@ class Options:
     day_first: bool | None = None
     steps: tuple[Decimal, Decimal] | None = None
     unpacked_max: int | None = None
+    on_gap: Callable[[int, int, str], None] = _nobody
 
     def given(self) -> dict[str, str]:
         """Return what was said: the name of each option -> how it is written."""
@@ -264,6 +271,11 @@ def filled(rows: pl.DataFrame) -> pl.DataFrame:
     return rows.select(
         (pl.col(name) if name in rows.columns else pl.lit(None)).cast(kind).alias(name) for name, kind in SCHEMA.items()
     )
+
+
+def arrivals(ts_ns: pl.Series) -> pl.Series:
+    """Return times of arrival (nanoseconds UTC); one that no tick can have is not known, and refuses no row."""
+    return ts_ns.set(impossible(ts_ns), None).alias("received_ns")
 
 
 def in_units(whole: pl.Series, per_unit: float) -> pl.Series:

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from bmv.data.files.limits import HEADER_BYTES_MAX, PIECE_BYTES, RECORD_BYTES_MAX, in_words
 from bmv.data.files.parquet import BATCH_ROWS, ROW
 from bmv.data.ticks.calendar import refuse_impossible
-from bmv.data.ticks.importers.form import Form, Options, filled
+from bmv.data.ticks.importers.form import Form, Options, arrivals, filled
 from bmv.data.ticks.importers.packed import DAMAGED, Unpacked, member_of, members
 from bmv.data.ticks.importers.times import in_ns, unit_of
 from bmv.ports.errors import DataError
@@ -81,7 +81,10 @@ def read(path: Path, options: Options) -> Iterator[pl.DataFrame]:
         taken, unit = True, unit_of(events["ts"], unit)
         refuse_impossible(path, events[ROW], events["ts"], clock, unit)
         events = events.with_columns(
-            in_ns(events["ts"], unit), in_ns(events["received_ns"], unit), what=pl.col("event") & WHAT, side=_side()
+            in_ns(events["ts"], unit),
+            arrivals(in_ns(events["received_ns"], unit)),
+            what=pl.col("event") & WHAT,
+            side=_side(),
         )
         yield filled(_told(path, events, book))
     if not taken and _rows(path):

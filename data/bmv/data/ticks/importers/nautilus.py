@@ -13,7 +13,7 @@ import polars as pl
 
 from bmv.data.files.parquet import ROW, parquet_batches, parquet_columns, readable
 from bmv.data.ticks.calendar import refuse_impossible
-from bmv.data.ticks.importers.form import Form, Options, filled, in_units
+from bmv.data.ticks.importers.form import Form, Options, arrivals, filled, in_units
 from bmv.ports.errors import DataError
 
 TIMES = ("ts_event", "ts_init")
@@ -64,7 +64,7 @@ def read(path: Path, options: Options) -> Iterator[pl.DataFrame]:
                 made = _trades(path, rows) if names == TRADE else _deltas(path, rows)
             made = made.with_columns(part[name].cast(pl.String).alias("id") for name in ids)
             if not options.local_time:
-                made = made.with_columns(part["ts_init"].cast(pl.Int64, strict=False).alias("received_ns"))
+                made = made.with_columns(arrivals(part["ts_init"].cast(pl.Int64, strict=False)))
             made = filled(made)
         refuse_impossible(path, made[ROW], made["ts"], clock)
         yield made

@@ -10,8 +10,9 @@ from pathlib import Path
 import polars as pl
 
 from bmv.data.files.parquet import ROW
-from bmv.data.ticks.importers.form import Form, Options, filled, picked
+from bmv.data.ticks.importers.form import Form, Options, arrivals, filled, picked
 from bmv.data.ticks.importers.text import FALSE, TRUE, Cells, cells, first_line
+from bmv.data.ticks.importers.times import in_ns
 from bmv.ports.errors import DataError
 
 START = ("exchange", "symbol", "timestamp", "local_timestamp")
@@ -75,7 +76,7 @@ def _received(part: Cells, options: Options) -> pl.Series:
     """Return when rows reached the recorder; null where that is their time already."""
     if options.local_time:
         return pl.Series("received_ns", [None], pl.Int64).new_from_index(0, len(part.rows))
-    return part.times("local_timestamp", "us")
+    return arrivals(in_ns(part.column("local_timestamp").str.strip_chars().cast(pl.Int64, strict=False), "us"))
 
 
 def _trades(part: Cells, options: Options) -> pl.DataFrame:
