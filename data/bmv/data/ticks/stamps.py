@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 from numpy import int64
 
-from bmv.data.files.parquet import parquet_columns
+from bmv.data.files.parquet import readable
 from bmv.data.ticks.schema import LAKE, LAKE_SCHEMA, STAMPS, at_rest
 from bmv.ports.market_data import UNSTAMPED, Stamps
 from bmv.ports.storage import Ticks
@@ -26,8 +26,13 @@ def stamps_among(names: Iterable[str]) -> list[str]:
 
 
 def names_in(path: Path) -> list[str]:
-    """Return the columns of a file in the lake's form: the nine, and the stamps that it has."""
-    return [*LAKE, *stamps_among(parquet_columns(path))]
+    """Return the columns of a file in the lake's form: the nine, and the stamps that it has.
+
+    One of another type than int64 is no stamp, but a column of somebody else's, which means nothing here.
+    """
+    with readable(path):
+        schema = pl.read_parquet_schema(str(path))
+    return [*LAKE, *stamps_among(name for name, kind in schema.items() if kind == pl.Int64)]
 
 
 def bare(rows: pl.DataFrame) -> pl.DataFrame:
