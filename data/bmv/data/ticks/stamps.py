@@ -4,7 +4,7 @@ They stand behind the nine columns of the lake, and only where some row has one,
 there were no such thing. Two rows are the same by the nine columns alone: what is not kept twice is not stamped twice.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -26,18 +26,23 @@ def stamps_among(names: Iterable[str]) -> list[str]:
 
 
 def names_in(path: Path) -> list[str]:
-    """Return the columns of a file in the lake's form: the nine, and the stamps that it has.
+    """Return the columns of a file in the lake's form: the nine, and the stamps that it has."""
+    with readable(path):
+        return names_among(pl.read_parquet_schema(str(path)))
+
+
+def names_among(schema: Mapping[str, pl.DataType]) -> list[str]:
+    """Return the columns of rows in the lake's form: the nine, and the stamps that they have.
 
     One of another type than int64 is no stamp, but a column of somebody else's, which means nothing here.
     """
-    with readable(path):
-        schema = pl.read_parquet_schema(str(path))
     return [*LAKE, *stamps_among(name for name, kind in schema.items() if kind == pl.Int64)]
 
 
 def bare(rows: pl.DataFrame) -> pl.DataFrame:
     """Return rows without the stamps that none of them has."""
-    return rows.drop(name for name in stamps_among(rows.columns) if rows[name].null_count() == len(rows))
+    nobodys = [name for name in stamps_among(rows.columns) if rows[name].null_count() == len(rows)]
+    return rows.drop(nobodys) if nobodys else rows  # To drop nothing takes a query too.
 
 
 def together(parts: Iterable[pl.DataFrame]) -> pl.DataFrame:

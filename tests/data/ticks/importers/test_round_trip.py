@@ -1,6 +1,7 @@
 """What this program writes for others, it reads back: the same rows, or a question about them, never other numbers."""
 
 from collections.abc import Callable
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 
@@ -115,3 +116,20 @@ def test_a_view_of_two_markets_or_two_recorders_is_refused(
 
     with pytest.raises(DataError, match=f"line 4: column '{('market', 'source')[column]}' is '{other}'; it should be"):
         take_in([path], lake, "venue", Market("X", Decimal("0.01"), Decimal("0.25")))
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_days_with_and_without_stamps_are_exported_as_one_and_imported_again(whole: bool, tmp_path: Path) -> None:
+    market, lake, again = Market("SOL/USDC", Decimal("0.01"), Decimal("1")), Lake(tmp_path / "a"), Lake(tmp_path / "b")
+    day_ns = 86_400 * 10**9
+    rows = pl.DataFrame([(T, 1, 1, 10_001, 2, *[None] * 4)], schema=LAKE_SCHEMA, orient="row")
+    days = [rows.with_columns(pl.col("ts_ns") + day_ns * at) for at in range(3)]
+    days[1] = days[1].with_columns(slot=pl.lit(7, pl.Int64))
+    with lake.writing():
+        for at, table in enumerate(days):
+            lake.put(lake.place("sim", "SOL/USDC", date(2025, 9, 3 + at)), table, market, {})
+
+    exported(tmp_path / "a" / "sim" / "SOL-USDC", tmp_path / "days.csv", whole)
+    take_in([tmp_path / "days.csv"], again, "sim", market)
+
+    assert all(pl.read_parquet(day.path).equals(table) for day, table in zip(again.days(), days, strict=True))

@@ -17,7 +17,7 @@ from bmv.data.files.writing import sync_folder
 from bmv.data.ticks.lake.lake import DAY_NS, Day, Lake
 from bmv.data.ticks.lake.numbering import Runs, joined, lacking
 from bmv.data.ticks.schema import replacing, writable, write_rows
-from bmv.data.ticks.stamps import names_in
+from bmv.data.ticks.stamps import names_among, names_in
 from bmv.ports.errors import DataError
 from bmv.ports.market import Market
 from bmv.ports.storage import Gap
@@ -139,8 +139,9 @@ def first_rows(path: Path, from_ns: int, to_ns: int, rows: int) -> pl.DataFrame:
     """Return the first `rows` rows of a file in `[from_ns, to_ns)`."""
     times = pl.col("ts_ns")
     with readable(path):
-        scan = pl.scan_parquet(path, glob=False).filter((times >= from_ns) & (times < to_ns))
-        return scan.head(rows).select(names_in(path)).collect()
+        scan = pl.scan_parquet(path, glob=False)
+        found = scan.filter((times >= from_ns) & (times < to_ns)).head(rows)
+        return found.select(names_among(scan.collect_schema())).collect()
 
 
 def write_known(folder: Path, following: int, known: Known) -> None:
