@@ -1,5 +1,6 @@
 """`bmv data import|list|check|export|convert`, as a person calls them; and a run on what they made."""
 
+import asyncio
 import csv
 import json
 import os
@@ -15,9 +16,13 @@ import polars as pl
 import pytest
 
 from bmv.adapters.cli.main import main
+from bmv.adapters.lake.ticks import LakeTicks
 from bmv.data.ticks.lake.lake import Lake
+from bmv.data.ticks.schema import as_told
 from bmv.data.ticks.synth.synth import synth
 from bmv.ports.market import Market
+from bmv.ports.market_data import Stamps
+from bmv.ports.storage import Gap, Ticks
 
 Said = pytest.CaptureFixture[str]
 MARKET = Market("SOL/USDC", Decimal("0.01"), Decimal("0.001"))
@@ -232,6 +237,80 @@ def test_a_run_on_the_lake_and_a_run_on_the_file_it_was_made_of_have_one_digest(
 
     assert told[0]["digest"] == told[1]["digest"]
     assert told[0]["orders"] > 10
+
+
+def recorded(lake: Path, rows: pl.DataFrame, stamped: bool) -> Path:
+    """Keep rows at rest as a recorder does that notes a gap, and settle their day."""
+
+    async def record() -> None:
+        store = LakeTicks(lake, lambda name: MARKET)
+        columns = as_told(rows)
+        stamps = Stamps(columns.ts_ns // 400_000_000, columns.ts_ns + 12_340_000) if stamped else None
+        await store.append(Ticks("sim/SOL/USDC", "one", 1, 0, columns, stamps))
+        from_ns, to_ns = (int(columns.ts_ns[at]) for at in (100, 110))
+        await store.note_gap(Gap("sim/SOL/USDC", "one", from_ns, to_ns, "queue overran", 3, 4_000_000))
+        await store.settle()
+        await store.close()
+
+    asyncio.run(record())
+    return lake
+
+
+@pytest.fixture(scope="module")
+def recordings(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """One made-up hour as a recorder kept it, its rows stamped and not."""
+    folder = tmp_path_factory.mktemp("recordings")
+    (day,) = synth(folder / "made", seed=3, rows=5_000)
+    rows = pl.read_parquet(day)
+    return {name: recorded(folder / name, rows, name == "stamped") for name in ("plain", "stamped")}
+
+
+def test_a_backtest_has_the_same_digest_whether_rows_are_stamped_or_not(
+    tmp_path: Path, recordings: dict[str, Path], capsys: Said
+) -> None:
+    config = Path(__file__).parents[3] / "docs" / "examples" / "demo.toml"
+    told = list[dict[str, Any]]()
+
+    for name, lake in recordings.items():
+        words = ["backtest", str(config), "--data", str(lake), "--json", "--no-report", "--out", str(tmp_path / name)]
+        assert main(words) == 0
+        told.append(json.loads(capsys.readouterr().out))
+
+    assert told[0]["digest"] == told[1]["digest"]
+    assert told[0]["orders"] > 10
+    (warning,) = [line for line in told[1]["warnings"] if "noted by" in line]
+    assert "noted by one: queue overran; 3 rows and 4 of quote are missing" in warning
+
+
+def test_list_and_check_say_how_late_rows_reached_their_recorder_and_what_it_missed(
+    recordings: dict[str, Path], capsys: Said
+) -> None:
+    _, table, _ = called(capsys, "list", "--lake", recordings["stamped"])
+    _, listed, _ = called(capsys, "list", "--lake", recordings["stamped"], "--json")
+    _, words, _ = called(capsys, "check", recordings["stamped"])
+    _, checked, _ = called(capsys, "check", recordings["stamped"], "--json")
+
+    assert re.search(r"received +delay +99 %\n.* 100\.0% +12\.3 ms +12\.3 ms", table)
+    assert "of the rows 100.0% have slot and 100.0% have received_ns" in words
+    assert "they arrived 12.3 ms after their time (median; 99 % of them within 12.3 ms)" in words
+    for text in (table, words):
+        assert "noted by one: queue overran; 3 rows and 4 of quote are missing" in " ".join(text.split())
+    for told in (json.loads(listed)["markets"][0], json.loads(checked)["files"][0]):
+        assert told["stamps"] == {"slot": 5_000, "received_ns": 5_000}
+        assert told["delay_ns"] == {"median_ns": 12_300_000, "p99_ns": 12_300_000}
+        assert [(gap["why"], gap["rows"], gap["quanta"]) for gap in told["noted_gaps"]] == [
+            ("queue overran", 3, 4_000_000)
+        ]
+
+
+def test_a_list_of_days_without_stamps_has_no_columns_for_them(recordings: dict[str, Path], capsys: Said) -> None:
+    _, table, _ = called(capsys, "list", "--lake", recordings["plain"])
+    _, listed, _ = called(capsys, "list", "--lake", recordings["plain"], "--json")
+
+    assert "delay" not in table
+    assert json.loads(listed)["markets"][0]["delay_ns"] is None
+    (manifest,) = recordings["plain"].rglob("2025-*.json")
+    assert not {"stamps", "delays"} & set(json.loads(manifest.read_text()))
 
 
 def prints(path: Path, first: str, last: str) -> Path:

@@ -11,7 +11,9 @@ import pytest
 from bmv.adapters.postgres.dsn import database, elsewhere
 from bmv.adapters.postgres.migrate import FOLDER, create, migrate, migrations, status
 from bmv.adapters.postgres.pool import Pool
+from bmv.adapters.postgres.ticks import PostgresTicks
 from bmv.ports.errors import ConfigError
+from bmv.ports.storage import Gap
 
 
 @pytest.fixture
@@ -71,6 +73,32 @@ def test_a_step_that_fails_leaves_postgres_as_it_was(bare_postgres: str, folder:
     found = asyncio.run(status(bare_postgres, folder))
     assert [step.name for step in found.pending] == [wrong]
     assert asyncio.run(_fetched(bare_postgres, "select to_regclass('bmv.half')")) is None
+
+
+def test_ticks_and_gaps_of_before_there_were_stamps_and_sizes_are_read_from_postgres(
+    bare_postgres: str, folder: Path
+) -> None:
+    for step in folder.glob("*.sql"):
+        if step.name >= "0008":
+            step.unlink()
+    asyncio.run(migrate(bare_postgres, folder))
+    stream = "insert into bmv.stream (market, source, epoch, next_seq) values ('sim/SOL', 'one', 1, 1)"
+    row = "insert into bmv.tick values (1756900800000000000, 1, 0, 1, 1, 1, 5, 6, 0, 0, 0, 0)"
+    gap = "insert into bmv.gap values ('sim/SOL', 'one', 1, 2, 'away')"
+    for statement in (stream, "select bmv.make_days(20334, 1)", row, gap):
+        asyncio.run(_fetched(bare_postgres, statement))
+    asyncio.run(migrate(bare_postgres))
+
+    async def read() -> tuple[list[Any], Any]:
+        store = PostgresTicks(bare_postgres)
+        try:
+            return [part async for part in store.read_stamped("sim/SOL", 0, 2**62)], await store.gaps("sim/SOL", 0, 9)
+        finally:
+            await store.close()
+
+    ((columns, stamps),), gaps = asyncio.run(read())
+    assert (columns.price.tolist(), stamps.slot.tolist(), stamps.received_ns.tolist()) == ([5], [0], [0])
+    assert list(gaps) == [Gap("sim/SOL", "one", 1, 2, "away")]
 
 
 def test_line_ends_of_another_system_do_not_count_as_an_edit_in_postgres(bare_postgres: str, folder: Path) -> None:

@@ -14,10 +14,12 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
 
 from bmv.adapters.config import load
+from bmv.adapters.lake.ticks import LakeTicks
 from bmv.adapters.postgres.load import load as load_lake
 from bmv.adapters.postgres.tape import Recorded
 from bmv.adapters.postgres.ticks import PostgresTicks
@@ -25,8 +27,8 @@ from bmv.backtest import Backtest
 from bmv.data.ticks.lake.lake import DAY_NS, Lake
 from bmv.data.ticks.schema import as_told, market_of, write_day
 from bmv.ports.errors import DataError, UsageError
-from bmv.ports.market_data import Columns
-from bmv.ports.storage import Ticks
+from bmv.ports.market_data import Columns, Stamps
+from bmv.ports.storage import Gap, Ticks
 
 DEMO = Path(__file__).parents[3] / "docs" / "examples" / "demo.toml"
 CLEAN = {name: value for name, value in os.environ.items() if not name.startswith(("BMV_", "PG"))}
@@ -356,7 +358,9 @@ def test_a_day_that_is_replaced_takes_its_gaps_out_of_postgres(
     told(*LOAD, cwd=tmp_path, BMV_POSTGRES=postgres)
     gaps = f"select from_ns, to_ns from bmv.gap where from_ns <= {middle} and to_ns > {middle} and source = 'lake'"
     assert [to_ns - from_ns > 1_200 * 10**9 for from_ns, to_ns in ask(gaps)] == [True]
-    keep_others = "insert into bmv.gap values ('synthetic/SOL/USDC', 'one', 1, 2, 'away')"
+    keep_others = (
+        "insert into bmv.gap (market, source, from_ns, to_ns, why) values ('synthetic/SOL/USDC', 'one', 1, 2, 'away')"
+    )
     ask(keep_others)
 
     write_day(day.path, as_told(rows), market)
@@ -429,3 +433,38 @@ def test_a_market_of_contracts_is_not_loaded_as_another(lake: Path, postgres: st
 
     with pytest.raises(DataError, match=r"SOL/USDC: holds rows with bmv.contract_size 10; rows with 100 can't go"):
         asyncio.run(load_lake(postgres, Lake(other), "synthetic", "SOL/USDC"))
+
+
+def test_what_a_lake_says_of_arrivals_and_of_gaps_that_were_noted_is_loaded_into_postgres(
+    postgres: str, ask: Callable[..., Any], lake: Path, tmp_path: Path
+) -> None:
+    columns = rows_of(lake, 3_000)
+    stamps = Stamps(columns.ts_ns // 400_000_000, columns.ts_ns + 5_000_000)
+    from_ns, to_ns = (int(columns.ts_ns[at]) for at in (1_000, 1_200))
+    gap = Gap("synthetic/SOL/USDC", "one", from_ns, to_ns, "queue overran", 7, 9_000_000)
+
+    async def record() -> None:
+        store = LakeTicks(tmp_path / "lake", lambda _: market_of(Lake(lake).days()[0].path))
+        await store.append(Ticks(gap.market, "one", 1, 0, columns, stamps))
+        await store.note_gap(gap)
+        await store.settle()
+        await store.close()
+
+    async def kept() -> list[tuple[Columns, Stamps]]:
+        store = PostgresTicks(postgres)
+        try:
+            return [part async for part in store.read_stamped(gap.market, 0, 2**62)]
+        finally:
+            await store.close()
+
+    asyncio.run(record())
+    asyncio.run(load_lake(postgres, Lake(tmp_path / "lake"), "synthetic", "SOL/USDC"))
+
+    found = asyncio.run(kept())
+    for name in Stamps._fields:
+        told = np.concatenate([getattr(beside, name) for _, beside in found])
+        assert np.array_equal(told, getattr(stamps, name))
+    assert ask("select min(received_ns - ts_ns), max(slot) from bmv.ticks") == [(5_000_000, int(stamps.slot.max()))]
+    assert ask("select why, rows, quanta from bmv.gap where why like 'queue%'") == [("queue overran", 7, 9_000_000)]
+    warnings = Backtest(DEMO, of_market(postgres)).run().summary["warnings"]
+    assert [line for line in warnings if "queue overran; 7 rows and 9 of quote are missing" in line]

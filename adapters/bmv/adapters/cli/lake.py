@@ -20,11 +20,13 @@ if TYPE_CHECKING:
     from bmv.data.ticks.check.check import Findings
     from bmv.data.ticks.importers import Options
     from bmv.data.ticks.lake.intake import Intake, Progress
+    from bmv.data.ticks.lake.lake import Manifest
     from bmv.data.ticks.quality import Gap
     from bmv.ports.market import Market
 
 FILE, PLACE = Local(), Place()
-NUMBERS = {"days", "rows", "MB", "tick_size", "lot_size", "gaps", "between"}  # Columns of `list`.
+# Columns of `list`.
+NUMBERS = {"days", "rows", "MB", "tick_size", "lot_size", "gaps", "between", "received", "delay", "99 %"}
 DAY = click.DateTime(["%Y-%m-%d", "%Y%m%d"])
 LAKE = click.option("--lake", "root", type=FILE, default="lake", show_default=True, help="Folder of the lake.")
 TICK = click.option("--tick-size", type=Amount(), help="Step of price, quote per base.")
@@ -157,6 +159,7 @@ def take(
       floats       Parquet with ts, kind, side, price, size, bid, bid_size, ask, ask_size in units
       lake         a day of a lake: Parquet in whole ticks and lots, which it names
       binance      Binance public data: trades, aggTrades, bookTicker (zip or CSV)
+      collector    messages of websockets, <ns> <JSON> a line (hftbacktest's collector): Binance
       tardis       Tardis.dev CSV: trades, quotes, book_snapshot_N (top), incremental_book_L2
       hftbacktest  hftbacktest's npz of version 2: trades, depth by price, best quotes
       nautilus     NautilusTrader's Parquet catalogue: QuoteTick, TradeTick, OrderBookDelta by price
@@ -179,6 +182,7 @@ def take(
     from bmv.data.ticks.importers import FORMS, chosen
     from bmv.data.ticks.lake.intake import take_in
     from bmv.data.ticks.lake.lake import Lake
+    from bmv.data.ticks.noted import in_words as gaps_in_words
 
     for path in files:  # Whether they can be read at all is asked before what they are counted in.
         chosen(FORMS, path, form, options)
@@ -202,7 +206,7 @@ def take(
             click.echo(f"warning: {file.path}: {in_words(file.terms)}", err=True)
         if file.unused:
             click.echo(f"  not used: {', '.join(file.unused)}")
-        for warning in file.warnings:
+        for warning in [*file.warnings, *gaps_in_words(file.gaps, market)]:
             click.echo(f"warning: {warning}", err=True)
     for day in done.written:
         click.echo(f"wrote {day.path}: {lake.manifest(day).rows:,} rows")
@@ -233,7 +237,7 @@ def _told_what_is_kept(market: str) -> Iterator[None]:
 )
 @JSON
 def show(root: Path, venue: str | None, symbol: str | None, show_timerange: bool, as_json: bool) -> None:
-    """Say which markets and days the lake holds.
+    """Say which markets and days the lake holds, and, where rows say it, how late they reached their recorder.
 
     \b
     Examples:
@@ -260,8 +264,9 @@ def show(root: Path, venue: str | None, symbol: str | None, show_timerange: bool
                 "venue": place, "symbol": of[-1].symbol, "folder": name, "days": len(of),
                 "first_day": of[0].day, "last_day": of[-1].day, "rows": sum(m.rows for m in of),
                 "bytes": sum(m.bytes for m in of), "tick_size": of[-1].tick_size, "lot_size": of[-1].lot_size,
+                "contract": dict(of[-1].contract) or None,
                 "first_ns": of[0].first_ns, "last_ns": of[-1].last_ns, "gaps": sum(len(m.gaps) for m in of),
-                "between_days": [gap._asdict() for gap in nights],
+                "between_days": [gap._asdict() for gap in nights], **_as_recorded(root / place / name, of),
             }
         )  # fmt: skip
     if as_json:
@@ -269,12 +274,16 @@ def show(root: Path, venue: str | None, symbol: str | None, show_timerange: bool
         return
     columns = ["venue", "symbol", "days", "first_day", "last_day", "rows", "MB", "tick_size", "lot_size"]
     columns += ["from", "to", "gaps", "between"] if show_timerange else []
+    columns += ["received", "delay", "99 %"] if any(market["delay_ns"] for market in markets) else []
     for market in markets:
+        market |= _arrivals(market)
         market["between"] = len(market["between_days"])
         market |= {"MB": f"{market['bytes'] / 1e6:.1f}", "rows": f"{market['rows']:,}"}
         market |= {"from": utc(market["first_ns"]), "to": utc(market["last_ns"])}
     sides = [Column(name, "right" if name in NUMBERS else "left") for name in columns]
     say_table(sides, [[str(market[name]) for name in columns] for market in markets])
+    for market in markets:
+        _tell_noted(market)
     if show_timerange:
         for name, nights in holes.items():
             _tell_nights(name, nights)
@@ -615,7 +624,7 @@ def _as_json(done: "Intake") -> dict[str, Any]:  # Any: it is JSON.
                 "path": str(file.path), "format": file.form, "rows": file.rows, "good": file.good, "new": file.fresh,
                 "moved": file.back, "off_lot": file.off_lot, "bad": file.bad, "bad_at": file.bad_at,
                 "notes": list(file.notes), "not_used": list(file.unused), "warnings": file.warnings,
-                "contract": dict(file.terms) or None,
+                "contract": dict(file.terms) or None, "gaps": [gap._asdict() for gap in file.gaps],
             }
             for file in done.files
         ],
@@ -630,6 +639,37 @@ def _tell(path: Path, findings: "Findings", words: list[str]) -> None:
     say(f"{path}: {findings.rows:,} rows from {utc(findings.first_ns)} to {utc(findings.last_ns)}", "  ")
     for word in words:
         say(f"  {word}", "    ")
+
+
+def _as_recorded(folder: Path, days: "list[Manifest]") -> dict[str, Any]:  # Any: it becomes JSON.
+    """Return what the days of a market say of the gaps that were noted, of slots and of arrivals."""
+    from bmv.data.ticks.delays import all_of
+    from bmv.data.ticks.noted import in_order, noted_in
+
+    noted = in_order(gap for day in days for gap in noted_in(folder / f"{day.day}.parquet", day.sources))
+    stamped = all_of(day.stamped for day in days)
+    return {"noted_gaps": [gap._asdict() for gap in noted], **stamped.as_dict()}
+
+
+def _arrivals(market: dict[str, Any]) -> dict[str, str]:  # Any: it is JSON.
+    """Return the cells of a market about when its rows arrived: what share of them says so, and how late they were."""
+    from bmv.data.ticks.delays import in_time
+
+    if not (delay := market["delay_ns"]):
+        return dict.fromkeys(("received", "delay", "99 %"), "")
+    share = f"{market['stamps']['received_ns'] / market['rows']:.1%}"
+    return {"received": share, "delay": in_time(delay["median_ns"]), "99 %": in_time(delay["p99_ns"])}
+
+
+def _tell_noted(market: dict[str, Any]) -> None:  # Any: it is JSON.
+    """Tell the gaps that who recorded a market noted, with cause and size."""
+    from bmv.data.ticks.noted import in_words
+    from bmv.ports.market import Market
+    from bmv.ports.storage import Gap
+
+    known = None if market["contract"] else Market("", Decimal(market["tick_size"]), Decimal(market["lot_size"]))
+    for line in in_words([Gap(**told) for told in market["noted_gaps"]], known):
+        say(f"{market['venue']}/{market['symbol']}: {line}")
 
 
 def _tell_nights(name: str, gaps: "list[Gap]") -> None:

@@ -1,5 +1,6 @@
 """A tape from Parquet files of either form, larger than memory: every row judged, whole numbers out."""
 
+import json
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -16,6 +17,7 @@ from bmv.data.files.hash import sha256
 from bmv.data.files.parquet import readable
 from bmv.data.ticks.calendar import EARLIEST_NS
 from bmv.data.ticks.lake.lake import refuse_altered
+from bmv.data.ticks.noted import in_order, in_words, noted_in
 from bmv.data.ticks.quality import WORDS, Fault, Quality, judged, judged_whole, utc
 from bmv.ports.errors import DataError
 from bmv.ports.market import PRICE_TICKS_MAX, Market
@@ -139,7 +141,7 @@ class ParquetTape:
             raise DataError(f"no good row among {self.quality.rows:,}: {self.quality.faults()}")
         other = named_otherwise(self.sources, self.market)
         other = f"{other}, not of {self.market.symbol}, which the configuration names" if other else ""
-        self.quality.warn(self.market.tick_size, self._made_up(), self.seed_quality, other)
+        self.quality.warn(self.market.tick_size, self._made_up(), self.seed_quality, other, self._noted())
 
     def manifest(self) -> list[dict[str, Any]]:  # Any: it is JSON.
         """Return the files that seed and run read: path, SHA-256, rows, first and last time (nanoseconds UTC).
@@ -164,6 +166,15 @@ class ParquetTape:
         """Return what the files that seed and run say of their maker, if they are made up; empty if none is."""
         makers = (span.source.words.get("bmv.source", "") for span in (*self.seeded, *self.window))
         return "; ".join(dict.fromkeys(maker for maker in makers if maker.startswith("synthetic")))
+
+    def _noted(self) -> list[str]:
+        """Return what who recorded the run's files noted of gaps that touch the run, in words."""
+        files = {span.source.path: span.source.words for span in self.window}
+        first_ns, last_ns = self.ends()
+        sources = {path: json.loads(words.get("bmv.sources", "[]")) for path, words in files.items()}
+        touching = (gap for path, told in sources.items() for gap in noted_in(path, told))
+        touching = (gap for gap in touching if gap.from_ns < last_ns and gap.to_ns > first_ns)
+        return in_words(in_order(touching), self.market)
 
     def _spans(self, from_ns: int, to_ns: int) -> list[Span]:
         """Return, file by file, from the first to the last row whose time lies in `[from_ns, to_ns)`."""

@@ -15,13 +15,14 @@ from functools import partial
 
 import polars as pl
 
-from bmv.adapters.postgres.loads import SOURCE, ask, begin, finish
+from bmv.adapters.postgres.loads import NO_ROW, SOURCE, ask, begin, finish
 from bmv.adapters.postgres.pool import Connection, Pool
 from bmv.adapters.postgres.steps import keep_steps, keep_terms
 from bmv.adapters.postgres.ticks import PostgresTicks
 from bmv.data.files.parquet import readable
 from bmv.data.ticks.contracts import both_terms
 from bmv.data.ticks.lake.lake import DAY_NS, Day, Lake
+from bmv.data.ticks.noted import noted_in
 from bmv.data.ticks.schema import as_told
 from bmv.data.ticks.stamps import names_in, stamps_of
 from bmv.ports.errors import DataError
@@ -108,7 +109,9 @@ async def _load_day(
             done.new += len(batch.ts_ns)
             progress(len(batch.ts_ns))
     for gap in manifest.gaps:
-        await store.note_gap(Gap(done.market, SOURCE, gap.from_ns, gap.to_ns, "no row in the lake"))
+        await store.note_gap(Gap(done.market, SOURCE, gap.from_ns, gap.to_ns, NO_ROW))
+    for noted in noted_in(day.path, manifest.sources):
+        await store.note_gap(noted._replace(market=done.market, source=SOURCE))
     await finish(store.pool, done.market, _number(day), epoch)
 
 

@@ -8,6 +8,7 @@ from bmv.data.ticks.lake.lake import DAY_NS, day_of
 from bmv.ports.errors import DataError
 
 SOURCE = "lake"
+NO_ROW = "no row in the lake"  # Why a hole between rows is a gap; a backtest finds such holes by itself.
 AGAIN = "run `bmv db load` again"
 ASK = """
 insert into bmv.load (market, day, rows)

@@ -6,11 +6,12 @@ for once, and lie in a folder of temporary files, some 8 bytes a row, for as lon
 """
 
 import asyncio
+import json
 import os
 import shutil
 import tempfile
 import weakref
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from hashlib import sha256
@@ -22,11 +23,12 @@ import numpy as np
 import polars as pl
 
 from bmv.adapters.postgres.dsn import checked, is_database, passwords
-from bmv.adapters.postgres.loads import SOURCE, Mark, marks, refuse_unfinished
+from bmv.adapters.postgres.loads import NO_ROW, SOURCE, Mark, marks, refuse_unfinished
 from bmv.adapters.postgres.steps import refuse_other_steps, terms_of
 from bmv.adapters.postgres.ticks import PostgresTicks, where
-from bmv.data.ticks.contracts import Terms, refuse_other_contract
+from bmv.data.ticks.contracts import refuse_other_contract
 from bmv.data.ticks.lake.lake import DAY_NS, day_of
+from bmv.data.ticks.lake.segments import words_of_gap
 from bmv.data.ticks.schema import LAKE_SCHEMA, at_rest, write_rows
 from bmv.ports.errors import DataError, UsageError
 from bmv.ports.market import Market
@@ -99,6 +101,7 @@ class Recorded:
             terms = await terms_of(store.pool, self.market)
             refuse_other_contract(self.url, terms, market.contract)
             loads = await self._loads(store, from_ns, to_ns)
+            words = {**terms, "bmv.sources": json.dumps([{"gaps": await self._gaps(store, from_ns, to_ns)}])}
             files, digest, times = list[Path](), sha256(), list[tuple[int, int]]()
             rows, part = 0, list[Columns]()
             async for batch in store.read(self.market, from_ns, to_ns, self.source):
@@ -107,10 +110,10 @@ class Recorded:
                 rows += len(batch.ts_ns)
                 part.append(batch)
                 if sum(len(each.ts_ns) for each in part) >= PART_ROWS:
-                    files.append(_written(folder, len(files), part, market, terms))
+                    files.append(_written(folder, len(files), part, market, words))
                     part.clear()
             if part:
-                files.append(_written(folder, len(files), part, market, terms))
+                files.append(_written(folder, len(files), part, market, words))
             if loads != await self._loads(store, from_ns, to_ns):
                 raise DataError(f"{self.url}: days of {self.market} were loaded while it was read; run it again")
             if not rows:
@@ -126,6 +129,12 @@ class Recorded:
         found = await marks(store.pool, self.market, from_ns, to_ns)
         refuse_unfinished(self.url, found)
         return found
+
+    async def _gaps(self, store: PostgresTicks, from_ns: int, to_ns: int) -> list[dict[str, Any]]:
+        """Return the gaps that were noted of the record that is read, as JSON has them."""
+        found = await store.gaps(self.market, from_ns, to_ns)
+        ours = (gap for gap in found if self.source in (None, gap.source) and gap.why != NO_ROW)
+        return [words_of_gap(gap) for gap in ours]
 
     async def _refuse_mixture(self, store: PostgresTicks) -> None:
         query = "select distinct source from bmv.stream where market = $1 and next_seq > 0 order by 1"
@@ -155,10 +164,10 @@ def _remove(folder: Path, process: int) -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _written(folder: Path, number: int, part: list[Columns], market: Market, terms: Terms) -> Path:
+def _written(folder: Path, number: int, part: list[Columns], market: Market, words: Mapping[str, str]) -> Path:
     path = folder / f"{number:06d}.parquet"
     rows = pl.concat(pl.DataFrame(batch._asdict(), schema=LAKE_SCHEMA) for batch in part)
-    write_rows(path, at_rest(rows).lazy(), market, terms)
+    write_rows(path, at_rest(rows).lazy(), market, words)
     return path
 
 

@@ -13,7 +13,8 @@ from bmv.data.files.walk import files_below
 from bmv.data.files.writing import whole_file
 from bmv.data.ticks.importers import FORMS, Options, chosen
 from bmv.data.ticks.lake.lake import refuse_many
-from bmv.data.ticks.schema import FLOATS, LAKE, market_of, writable
+from bmv.data.ticks.schema import FLOATS, market_of, writable
+from bmv.data.ticks.stamps import bare, names_in, stamps_among, with_stamps
 from bmv.data.ticks.steps import KINDS
 from bmv.ports.errors import DataError, UsageError
 from bmv.ports.market import Market
@@ -29,6 +30,7 @@ def exported(
     Args:
         overwrite: Write over a file that is there.
         whole: Leave ticks and lots as they are; else prices and sizes are in units, as exact decimals, and kinds words.
+            Stamps stand last, where some day has them.
         progress: Told how many rows more were written.
     """
     if not out.name.endswith((".csv", ".csv.gz")):
@@ -36,12 +38,12 @@ def exported(
     _refuse_there(out, overwrite)
     days = files_below(asked)
     refuse_many(asked, days)
-    rows = 0
+    rows, stamps = 0, stamps_among(name for day in days for name in names_in(day))
     with writable(out), whole_file(out) as half_done, _opened(half_done, out.suffix == ".gz") as file:
         for day in days:
             market = market_of(day)
-            for part in parquet_batches(day, list(LAKE)):
-                told = part.drop(ROW) if whole else _in_units(part.drop(ROW), market)
+            for part in parquet_batches(day, names_in(day)):
+                told = with_stamps(part if whole else _in_units(part, market), stamps)
                 told.write_csv(file, include_header=rows == 0)
                 rows += len(part)
                 if progress:
@@ -75,7 +77,9 @@ def converted(
     with writable(out), whole_file(out) as half_done:
         words = {"bmv.source": made_by} if (made_by := maker(path)) else {}
         words |= terms
-        whole.select(list(FLOATS)).write_parquet(half_done, compression="zstd", metadata=words or None)
+        whole.select(*FLOATS, *stamps_among(bare(whole).columns)).write_parquet(
+            half_done, compression="zstd", metadata=words or None
+        )
     return len(whole)
 
 

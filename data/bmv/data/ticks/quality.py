@@ -5,7 +5,7 @@ a number is too large to be told without wrapping somewhere, ends the run. Two t
 are: a crossed or locked book, and a book of which a side, or both, is empty.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -338,6 +338,7 @@ class Quality:
         made_up: str = "",
         unseeded: "Quality | None" = None,
         other: str = "",
+        noted: Sequence[str] = (),
     ) -> None:
         """Put into words what an operator should know about the reading, by weight; called once, at its end.
 
@@ -346,6 +347,7 @@ class Quality:
             made_up: What the tape says of its maker, if it is made up.
             unseeded: The tally of the rows before the run.
             other: The market that the tape is of, if it isn't the one asked for.
+            noted: What who recorded it noted of gaps, in words.
         """
         self.warnings += self._on_the_tape(made_up, other)
         self.grave = len(self.warnings)
@@ -355,7 +357,7 @@ class Quality:
         if unseeded and unseeded.dropped:
             lost = f"{unseeded.dropped:,} bad rows before the run do not seed it: {unseeded.faults()}"
             self.warnings.append(lost)
-        self.warnings += [*self._on_steps(tick_size), *self._on_books(), *self._on_holes()]
+        self.warnings += [*self._on_steps(tick_size), *self._on_books(), *self._on_holes(), *noted]
 
     def _on_the_tape(self, made_up: str, other: str) -> Iterator[str]:
         if made_up:

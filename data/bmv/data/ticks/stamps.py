@@ -4,14 +4,14 @@ They stand behind the nine columns of the lake, and only where some row has one,
 there were no such thing. Two rows are the same by the nine columns alone: what is not kept twice is not stamped twice.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 from numpy import int64
 
-from bmv.data.files.parquet import parquet_columns
+from bmv.data.files.parquet import readable
 from bmv.data.ticks.schema import LAKE, LAKE_SCHEMA, STAMPS, at_rest
 from bmv.ports.market_data import UNSTAMPED, Stamps
 from bmv.ports.storage import Ticks
@@ -27,12 +27,22 @@ def stamps_among(names: Iterable[str]) -> list[str]:
 
 def names_in(path: Path) -> list[str]:
     """Return the columns of a file in the lake's form: the nine, and the stamps that it has."""
-    return [*LAKE, *stamps_among(parquet_columns(path))]
+    with readable(path):
+        return names_among(pl.read_parquet_schema(str(path)))
+
+
+def names_among(schema: Mapping[str, pl.DataType]) -> list[str]:
+    """Return the columns of rows in the lake's form: the nine, and the stamps that they have.
+
+    One of another type than int64 is no stamp, but a column of somebody else's, which means nothing here.
+    """
+    return [*LAKE, *stamps_among(name for name, kind in schema.items() if kind == pl.Int64)]
 
 
 def bare(rows: pl.DataFrame) -> pl.DataFrame:
     """Return rows without the stamps that none of them has."""
-    return rows.drop(name for name in stamps_among(rows.columns) if rows[name].null_count() == len(rows))
+    nobodys = [name for name in stamps_among(rows.columns) if rows[name].null_count() == len(rows)]
+    return rows.drop(nobodys) if nobodys else rows  # To drop nothing takes a query too.
 
 
 def together(parts: Iterable[pl.DataFrame]) -> pl.DataFrame:

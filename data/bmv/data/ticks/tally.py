@@ -2,6 +2,7 @@
 
 import polars as pl
 
+from bmv.data.ticks.delays import Stamped
 from bmv.data.ticks.quality import GAP_NS, Gap
 from bmv.ports.messages import Kind
 
@@ -35,6 +36,7 @@ class Tally:
         self.back = 0
         self.counts = dict.fromkeys(COUNTS, 0)
         self.gaps = list[Gap]()
+        self.stamped = Stamped()
         self._before_ns: int | None = None
 
     def add(self, rows: pl.DataFrame) -> None:
@@ -50,6 +52,7 @@ class Tally:
             self.gaps += [
                 Gap(*hole) for hole in rows.select(before.alias("from"), "ts_ns").filter(step > GAP_NS).rows()
             ]
+        self.stamped.add(rows)
         self.rows += len(rows)
         self.first_ns = min(self.first_ns, _whole(times.min(), FAR_NS))
         self.last_ns = max(self.last_ns, _whole(times.max(), -FAR_NS))

@@ -93,6 +93,25 @@ BY_RECORDER = [
     quote(T + 18, 9997, 12, 10002, 16),
     quote(T + 19, 9998, 4, 10002, 16),
 ]
+COLLECTOR = [
+    depth(T + MS, 1, 9999, 6), depth(T + MS, -1, 10001, 8),
+    depth(T + MS, 0, 0, 0), depth(T + MS, 1, 9999, 6), depth(T + MS, 1, 9998, 4), depth(T + MS, -1, 10001, 8),
+    quote(T + 2 * MS, 9999, 6, 10001, 8),
+    trade(T + 3 * MS, 1, 10001, 2),  # What a fund took over is no print.
+    depth(T + 4 * MS, 1, 9999, 0),
+    depth(T + 5 * MS, 0, 0, 0),  # Changes are missing.
+    depth(T + 5 * MS, 0, 0, 0), depth(T + 5 * MS, 1, 9998, 4), depth(T + 5 * MS, -1, 10002, 4),
+    depth(T + 5 * MS, 1, 9997, 12),  # Is newer than the snapshot, and was held back.
+    trade(T + 7 * MS, -1, 9998, 1),
+]  # fmt: skip
+SPOT_COLLECTOR = [
+    depth(T + MS, 1, 9999, 6),
+    depth(T + MS, 0, 0, 0), depth(T + MS, 1, 9999, 6), depth(T + MS, 1, 9998, 4), depth(T + MS, -1, 10001, 8),
+    depth(T + 2 * MS, 1, 9998, 8),  # Came before the snapshot, and is newer.
+    quote(T + 3500 * US, 9999, 6, 10001, 8),
+    trade(T + 4 * MS, 1, 10001, 2),
+    depth(T + 5 * MS, 0, 0, 0),
+]  # fmt: skip
 NAUTILUS_TRADES = [*two_trades(T + 1, T + 2), trade(T + 2, 0, 10000, 1)]
 DATABENTO_TRADES = [*two_trades(T + 1, T + 2), trade(T + 2, 0, 10000, 1)]
 NEW_YORK = 1381152600_000000000  # 2013-10-07T13:30:00Z, 09:30 in New York.
@@ -103,6 +122,29 @@ LAKE_ROWS = [
     trade(T + 1, -1, 10001, 2), quote(T + 2, 9999, None, 10001, 8), quote(T + 3, None, None, 10002, 3),
     depth(T + 4, 1, 9998, 5),
 ]  # fmt: skip
+
+# File -> by how many nanoseconds each row reached the recorder after its time.
+ARRIVALS: dict[str, list[int | None]] = {
+    "btcusdt_20250903.gz": [ms * 100 * US for ms in (5, 5, 9, 9, 9, 9, 5, 5, 5, 5, 19, 19, 19, 5, 5)],
+    "solusdt_20250903.gz": [500 * US, None, None, None, None, 500 * US, None, 500 * US, 500 * US],
+    "btcusd_perp_20250903.txt": [500 * US, 500 * US],
+    "tardis_trades.csv.gz": [8 * US, 8 * US, 9 * US],
+    "tardis_quotes.csv.gz": [8 * US, 6 * US],
+    "tardis_book_snapshot_5.csv.gz": [8 * US, 5 * US],
+    "tardis_incremental_book_L2.csv.gz": [8 * US, 8 * US, 8 * US, 7 * US, 6 * US, 6 * US, 5 * US],
+    "hftbacktest.npz": [10, 10, 10, 12, 10, 11, 11, 11, 11, 11, 11],
+    "hftbacktest_unnamed.npz": [10, 10, 10, 12, 10, 11, 11, 11, 11, 11, 11],
+    "nautilus_quote_tick.parquet": [8, 6],
+    "nautilus_quote_tick_old.parquet": [8, 6],
+    "nautilus_quote_tick_short.parquet": [8, 6],
+    "nautilus_trade_tick.parquet": [8, 7, 7],
+    "nautilus_order_book_delta.parquet": [8, 8, 7, 6],
+    "databento_trades.dbn": [9, 9, 9],
+    "databento_trades.dbn.zst": [9, 9, 9],
+    "databento_tbbo.dbn": [9, 9],
+    "databento_mbp-1.dbn": [9, 9, 9],
+    "databento_mbp-10.dbn": [9, 9],
+}
 
 SMALL = [
     Small("lake.parquet", "lake", "0.01", "0.25", LAKE_ROWS),
@@ -118,6 +160,14 @@ SMALL = [
     Small("ETHUSDT-bookTicker-2025-09-03.zip", "binance", "0.01", "0.25", two_quotes(T + MS, T + 3 * MS)),
     Small("ETHUSDT-bookTicker-2025-09-03.zip", "binance", "0.01", "0.25", two_quotes(T + 4 * MS, T + 5 * MS), LOCAL),
     Small("BTCUSDT-bookTicker-2025-09-03.csv", "binance", "0.01", "0.25", two_quotes(T + US, T + 3 * US)),
+    Small("btcusdt_20250903.gz", "collector", "0.01", "0.25", COLLECTOR),
+    Small("solusdt_20250903.gz", "collector", "0.01", "0.25", SPOT_COLLECTOR),
+    Small("btcusd_perp_20250903.txt", "collector", "0.01", "1", [
+        quote(T + MS, 10000, 23, 10010, 5), trade(T + 2 * MS, 1, 10010, 5),
+    ]),
+    Small("btcusd_perp_20250903.txt", "collector", "0.01", "1", [
+        quote(T + 1500 * US, 10000, 23, 10010, 5), trade(T + 2500 * US, 1, 10010, 5),
+    ], LOCAL),
     Small("tardis_trades.csv.gz", "tardis", "0.01", "0.25", [*two_trades(T + US, T + 2 * US), trade(T + 2 * US, 0, 10000, 1)]),
     Small("tardis_trades.csv.gz", "tardis", "0.01", "0.25", [*two_trades(T + 9 * US, T + 10 * US), trade(T + 11 * US, 0, 10000, 1)], LOCAL),
     Small("tardis_quotes.csv.gz", "tardis", "0.01", "0.25", [quote(T + US, 9999, 6, 10001, 8), quote(T + 3 * US, 9998, 4, None, None)]),

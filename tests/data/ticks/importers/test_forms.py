@@ -5,12 +5,13 @@ from zipfile import ZipFile
 
 import polars as pl
 import pytest
-from small_files import FIXTURES, SMALL, Small, T
+from small_files import ARRIVALS, FIXTURES, SMALL, Small, T
 
 from bmv.data.ticks.importers import FORMS, Options, chosen
 from bmv.data.ticks.lake.intake import take_in
 from bmv.data.ticks.lake.lake import Lake
-from bmv.data.ticks.schema import LAKE_SCHEMA
+from bmv.data.ticks.schema import LAKE, LAKE_SCHEMA
+from bmv.data.ticks.stamps import stamps_among
 from bmv.ports.market import Market
 
 
@@ -26,9 +27,23 @@ def test_a_file_comes_out_of_the_lake_row_by_row_as_it_was_written(small: Small,
     done = take_in([small.path], lake, "venue", Market("X", *small.steps), options=small.options)
 
     frame = pl.concat([pl.read_parquet(day.path) for day in lake.days()])
-    assert frame.rows() == small.rows
-    assert frame.schema == LAKE_SCHEMA
+    assert frame.select(list(LAKE)).rows() == small.rows
+    assert frame.schema == {**LAKE_SCHEMA, **dict.fromkeys(stamps_among(frame.columns), pl.Int64())}
     assert (done.files[0].rows, done.files[0].dropped, done.files[0].off_lot) == (len(small.rows), 0, 0)
+
+
+@pytest.mark.parametrize("small", SMALL, ids=named)
+def test_the_arrival_of_a_row_is_kept_where_the_file_tells_it_beside_its_time(small: Small, lake: Lake) -> None:
+    if small.form == "databento":
+        pytest.importorskip("databento_dbn", reason="the extra databento is not installed")
+
+    take_in([small.path], lake, "venue", Market("X", *small.steps), options=small.options)
+
+    frame = pl.concat([pl.read_parquet(day.path) for day in lake.days()])
+    told = ARRIVALS.get(small.name) if not small.options.local_time else None
+    assert stamps_among(frame.columns) == (["received_ns"] if told else [])
+    if told:
+        assert (frame["received_ns"] - frame["ts_ns"]).to_list() == told
 
 
 @pytest.mark.parametrize("small", SMALL, ids=named)

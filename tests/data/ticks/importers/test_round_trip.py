@@ -1,6 +1,7 @@
 """What this program writes for others, it reads back: the same rows, or a question about them, never other numbers."""
 
 from collections.abc import Callable
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 
@@ -11,11 +12,12 @@ from hypothesis import strategies as st
 from small_files import FIXTURES, LAKE_ROWS, T
 
 from bmv.data.ticks.check.inspection import inspected
-from bmv.data.ticks.export import exported
+from bmv.data.ticks.export import converted, exported
 from bmv.data.ticks.importers import FORMS, Options, chosen
 from bmv.data.ticks.lake.intake import take_in
 from bmv.data.ticks.lake.lake import Lake
-from bmv.data.ticks.schema import LAKE, LAKE_SCHEMA, write_rows
+from bmv.data.ticks.schema import LAKE, LAKE_SCHEMA, STAMPS, write_rows
+from bmv.data.ticks.stamps import bare, stamps_among, together, with_stamps
 from bmv.ports.errors import DataError, UsageError
 from bmv.ports.market import Market
 
@@ -41,7 +43,11 @@ def rows(draw: st.DrawFn) -> pl.DataFrame:
                 told.append((at, 3, draw(st.sampled_from([1, -1])), draw(TICKS), draw(st.integers(0, 99)), *[None] * 4))
             case "clear":
                 told.append((at, 3, 0, 0, 0, *[None] * 4))
-    return pl.DataFrame(told, schema=LAKE_SCHEMA, orient="row")
+    table = pl.DataFrame(told, schema=LAKE_SCHEMA, orient="row")
+    for name in draw(st.lists(st.sampled_from(list(STAMPS)), unique=True)):
+        stamps = draw(st.lists(st.none() | st.integers(1, 2**62), min_size=len(table), max_size=len(table)))
+        table = table.with_columns(pl.Series(name, stamps, pl.Int64))
+    return bare(with_stamps(table, stamps_among(table.columns)))
 
 
 @given(table=rows(), tick=STEPS, lot=STEPS, whole=st.booleans())
@@ -58,7 +64,23 @@ def test_a_day_that_is_exported_and_imported_again_has_equal_rows(
     done = take_in([folder / "day.csv"], lake, "venue", market)
 
     assert done.files[0].form == ("whole" if whole else "export")
-    assert pl.concat([pl.read_parquet(day.path) for day in lake.days()]).rows() == table.rows()
+    assert together(pl.read_parquet(day.path) for day in lake.days()).equals(table)
+
+
+@given(table=rows(), tick=STEPS)
+@settings(max_examples=30, deadline=None)
+def test_a_day_that_is_converted_and_imported_again_has_equal_rows(
+    table: pl.DataFrame, tick: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = tmp_path_factory.mktemp("trip")
+    market = Market("SOL/USDC", Decimal(tick), Decimal(tick))
+    write_rows(folder / "day.parquet", table.lazy(), market)
+    converted(folder / "day.parquet", folder / "floats.parquet", None, Options())
+    lake = Lake(folder / "lake")
+
+    take_in([folder / "floats.parquet"], lake, "venue", market)
+
+    assert together(pl.read_parquet(day.path) for day in lake.days()).equals(table)
 
 
 def test_whole_ticks_whose_steps_nobody_says_are_refused(lake: Lake) -> None:
@@ -94,3 +116,20 @@ def test_a_view_of_two_markets_or_two_recorders_is_refused(
 
     with pytest.raises(DataError, match=f"line 4: column '{('market', 'source')[column]}' is '{other}'; it should be"):
         take_in([path], lake, "venue", Market("X", Decimal("0.01"), Decimal("0.25")))
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_days_with_and_without_stamps_are_exported_as_one_and_imported_again(whole: bool, tmp_path: Path) -> None:
+    market, lake, again = Market("SOL/USDC", Decimal("0.01"), Decimal("1")), Lake(tmp_path / "a"), Lake(tmp_path / "b")
+    day_ns = 86_400 * 10**9
+    rows = pl.DataFrame([(T, 1, 1, 10_001, 2, *[None] * 4)], schema=LAKE_SCHEMA, orient="row")
+    days = [rows.with_columns(pl.col("ts_ns") + day_ns * at) for at in range(3)]
+    days[1] = days[1].with_columns(slot=pl.lit(7, pl.Int64))
+    with lake.writing():
+        for at, table in enumerate(days):
+            lake.put(lake.place("sim", "SOL/USDC", date(2025, 9, 3 + at)), table, market, {})
+
+    exported(tmp_path / "a" / "sim" / "SOL-USDC", tmp_path / "days.csv", whole)
+    take_in([tmp_path / "days.csv"], again, "sim", market)
+
+    assert all(pl.read_parquet(day.path).equals(table) for day, table in zip(again.days(), days, strict=True))

@@ -21,6 +21,7 @@ from bmv.data.ticks.importers import Options
 from bmv.data.ticks.lake.intake import Intake, take_in
 from bmv.data.ticks.lake.lake import Lake
 from bmv.data.ticks.lake.merge import merged
+from bmv.data.ticks.lake.stage import part_of
 from bmv.data.ticks.schema import at_rest, manifest_path
 from bmv.data.ticks.synth.synth import synth
 from bmv.ports.errors import DataError, StorageError, UsageError
@@ -520,3 +521,24 @@ def test_an_instant_of_more_rows_than_are_merged_at_once_is_told_with_the_day_an
         take_in([more], lake, "test", MARKET)
 
     assert len(pl.read_parquet(lake.days()[0].path)) == 40
+
+
+@pytest.mark.parametrize("old_too", [True, False])
+def test_a_day_merged_in_slices_has_the_stamps_of_one_merged_at_once(tmp_path: Path, old_too: bool) -> None:
+    times = [MIDNIGHT_NS + at for at in range(60)]
+    table = at_rest(pl.DataFrame({"ts_ns": times}).with_columns(pl.lit(each).alias(n) for n, each in PRINT.items()))
+    stamped = table.with_columns(received_ns=pl.col("ts_ns") + 7)
+    found = list[pl.DataFrame]()
+
+    for rows in (7, 1_000_000):
+        lake = Lake(tmp_path / str(rows), slice_rows=rows)
+        day = lake.place("test", "SOL/USDC", date(2025, 9, 4))
+        with lake.writing():
+            lake.put(day, (stamped if old_too else table).head(20), MARKET, {})
+            lake.put(day, [part_of(stamped[at : at + 9]) for at in range(10, 60, 9)], MARKET, {})
+        found.append(pl.read_parquet(day.path))
+
+    assert found[0].equals(found[1])
+    assert found[0]["received_ns"].to_list() == [
+        None if at < 20 and not old_too else ts_ns + 7 for at, ts_ns in enumerate(times)
+    ]

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bmv.data.ticks.lake.merge import Ends, Ids, merged
-from bmv.data.ticks.schema import LAKE_SCHEMA
+from bmv.data.ticks.schema import LAKE, LAKE_SCHEMA
 
 Row = tuple[int, int, int | None]  # Time, kind, price or bid.
 
@@ -108,3 +108,40 @@ def ends(rows: pl.DataFrame, ids: list[str]) -> Ids:
     found = Ends()
     found.add(rows, pl.Series("id", ids, pl.String))
     return found.found()
+
+
+@settings(deadline=None)
+@given(rows_of_one_record, rows_of_one_record, st.booleans(), st.booleans())
+def test_stamps_change_nothing_of_a_merge_and_those_of_the_first_record_stay(
+    old: list[Row], new: list[Row], old_too: bool, new_too: bool
+) -> None:
+    plain, fresh = merged(frame(old), frame(new))
+
+    whole, stamped_fresh = merged(
+        stamped(old, 100) if old_too else frame(old), stamped(new, 200) if new_too else frame(new)
+    )
+
+    assert whole.select(list(LAKE)).equals(plain)
+    assert stamped_fresh == fresh
+    counts = Counter(whole["slot"].to_list() if "slot" in whole.columns else [])
+    assert [counts[slot] for slot in range(100, 100 + len(old))] == [int(old_too)] * len(old)
+    assert sum(counts[slot] for slot in range(200, 200 + len(new))) == fresh * new_too
+
+
+def test_prints_that_are_others_by_their_ids_bring_their_stamps() -> None:
+    old, new = stamped([(5, 1, 100), (5, 1, 100)], 100), stamped([(5, 1, 100), (5, 1, 100), (5, 1, 100)], 200)
+    ids: list[Ids] = []
+    for rows, names in ((old, ["a", "b"]), (new, ["b", "c", "d"])):
+        ends = Ends()
+        ends.add(rows, pl.Series(names))
+        ids.append(ends.found())
+
+    whole, fresh = merged(old, new, *ids)
+
+    assert fresh == 2
+    assert sorted(whole["slot"].to_list()) == [100, 101, 201, 202]
+
+
+def stamped(rows: list[Row], first: int) -> pl.DataFrame:
+    """Give each row a slot of its own."""
+    return frame(rows).with_columns(slot=pl.int_range(first, first + pl.len(), dtype=pl.Int64))

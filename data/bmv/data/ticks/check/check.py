@@ -13,6 +13,7 @@ import polars as pl
 
 from bmv.data.files.parquet import ROW
 from bmv.data.ticks.book import Book
+from bmv.data.ticks.delays import Stamped
 from bmv.data.ticks.quality import GAP_NS, GAPS_KEPT, Gap
 from bmv.data.ticks.schema import LAKE, LAKE_SCHEMA
 from bmv.data.ticks.tally import SEEN, UNSIZED, Tally
@@ -61,6 +62,7 @@ class Findings:
         paired: Of them, those whose prints stand on two prices with none between.
         skew_ms: By how much later the quotes should be taken for prints to lie at them most often; 0 when no shift
             does clearly better, None when there are no prints or no quotes.
+        stamped: What the rows say of slots and of when they arrived.
     """
 
     rows: int
@@ -85,6 +87,7 @@ class Findings:
     skew_ms: int | None
     gap_count: int
     gaps: Sequence[Gap]
+    stamped: Stamped
 
     @property
     def looks_like_a_book(self) -> bool:
@@ -95,7 +98,8 @@ class Findings:
         """Return the findings as JSON-able values."""
         told = {name: getattr(self, name) for name in self.__slots__}
         listed = {name: [each._asdict() for each in told[name]] for name in ("gaps", "first_outliers")}
-        return told | listed
+        stamped: Stamped = told.pop("stamped")
+        return told | listed | stamped.as_dict()
 
 
 def checked(batches: Iterable[pl.DataFrame]) -> Findings:
@@ -110,7 +114,8 @@ def checked(batches: Iterable[pl.DataFrame]) -> Findings:
     for numbered in batches:
         rows = numbered.select(list(LAKE))
         outliers.add(numbered if ROW in numbered.columns else rows.with_row_index(ROW, tally.rows))
-        for one in (tally, twins, against, skew, book, instants):
+        tally.add(numbered)
+        for one in (twins, against, skew, book, instants):
             one.add(rows)
         unsized += rows.select(UNSIZED).item()
     prints = against if tally.counts["quotes"] else book
@@ -131,6 +136,7 @@ def checked(batches: Iterable[pl.DataFrame]) -> Findings:
         skew_ms=skew.found(),
         gap_count=len(tally.gaps),
         gaps=sorted(tally.gaps, key=lambda gap: (-gap.length_ns, gap.from_ns))[:GAPS_KEPT],
+        stamped=tally.stamped,
         **tally.counts,
     )
 

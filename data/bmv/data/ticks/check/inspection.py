@@ -19,12 +19,17 @@ from bmv.data.ticks.importers.floats import own_batches
 from bmv.data.ticks.infer import PRICES, SIZES, Values, coarsest_step, finest_lot
 from bmv.data.ticks.lake.intake import Progress, Taken, judge, judge_whole, refusal_of, refuse_bad
 from bmv.data.ticks.lake.lake import refuse_altered
+from bmv.data.ticks.lake.segments import sources_of
 from bmv.data.ticks.lake.stage import Part, Stage, in_order
-from bmv.data.ticks.quality import CROSSED_MAX, utc
+from bmv.data.ticks.noted import in_words as gaps_in_words
+from bmv.data.ticks.noted import noted_in
+from bmv.data.ticks.quality import CROSSED_MAX, GAPS_KEPT, utc
 from bmv.data.ticks.schema import LAKE, market_of
+from bmv.data.ticks.stamps import names_in
 from bmv.data.ticks.tally import FAR_NS
 from bmv.ports.errors import DataError, UsageError
 from bmv.ports.market import PRICE_TICKS_MAX, SIZE_LOTS_MAX, Market
+from bmv.ports.storage import Gap
 
 Read = Callable[[Taken], Iterator[pl.DataFrame]]
 MAKERS_SIDES = 0.75  # Share of the prints on the wrong side: where the clocks are off up to 70 %, rarely more.
@@ -35,7 +40,8 @@ ROWS_LOOKED_AT = 2_000_000  # For a hint; a check looks at all of them.
 class Inspection:
     """What was found in one file; `taken` counts its bad rows, `findings` speak of the good ones.
 
-    `refusal` says why it can't be used: too many of its rows are bad; empty where it can.
+    `noted` are the gaps that who recorded it noted. `refusal` says why it can't be used: too many of its rows are bad;
+    empty where it can.
     """
 
     form: str
@@ -44,6 +50,7 @@ class Inspection:
     inferred: bool
     taken: Taken
     findings: Findings
+    noted: Sequence[Gap] = ()
     refusal: str = ""
 
     def as_dict(self) -> dict[str, Any]:  # Any: it is JSON.
@@ -62,6 +69,7 @@ class Inspection:
             "back": self.taken.back,
             "off_lot": self.taken.off_lot,
             **self.findings.as_dict(),
+            "noted_gaps": [gap._asdict() for gap in self.noted],
             "first_outliers": [self._outlier(outlier) for outlier in self.findings.first_outliers],
         }
 
@@ -75,6 +83,7 @@ class Inspection:
         lines = [
             f"tick {self.tick_size}, lot {self.lot_size}{' (found from its numbers)' if self.inferred else ''}",
             f"{found.trades:,} trades, {found.quotes:,} quotes, {found.depths:,} depth changes",
+            *found.stamped.words(found.rows),
         ]
         lines += [in_words(self.taken.terms)] if self.taken.terms else []
         lines += self.taken.notes
@@ -112,6 +121,9 @@ class Inspection:
         if found.outliers > len(found.first_outliers):
             lines.append(f"and {found.outliers - len(found.first_outliers):,} more such prints")
         lines += [f"no rows from {utc(gap.from_ns)} to {utc(gap.to_ns)}" for gap in found.gaps]
+        # What a quantum is of contracts the file does not say.
+        market = None if self.taken.terms else Market("", self.tick_size, self.lot_size)
+        lines += gaps_in_words(self.noted, market, GAPS_KEPT)
         if found.skew_ms:
             when = "later" if found.skew_ms > 0 else "earlier"
             lines.append(f"clock skew: prints lie at the quote most often if quotes are {_shift(found.skew_ms)} {when}")
@@ -185,7 +197,8 @@ def inspected(
     if not taken.good:
         raise DataError(refusal or f"{path}: has no rows")
     steps = opened.market.tick_size, opened.market.lot_size
-    return Inspection(opened.form, *steps, opened.inferred, taken, findings, refusal)
+    noted = [*opened.noted, *taken.gaps]
+    return Inspection(opened.form, *steps, opened.inferred, taken, findings, noted, refusal)
 
 
 def looked_at(
@@ -214,6 +227,7 @@ class Opened(NamedTuple):
     unused: Sequence[str]
     notes: Sequence[str]
     terms: Terms
+    noted: Sequence[Gap] = ()
 
 
 class _OutOfOrderError(Exception):
@@ -224,7 +238,8 @@ def _opened(
     path: Path, tick_size: Decimal | None, lot_size: Decimal | None, form: str | None, options: Options
 ) -> Opened:
     if form is None and path.suffix == ".parquet" and path.is_file() and "ts_ns" in parquet_columns(path):
-        return Opened("lake", market_of(path), False, partial(_lake_rows, options), (), (), terms_of(path))
+        noted = noted_in(path, sources_of(path))
+        return Opened("lake", market_of(path), False, partial(_lake_rows, options), (), (), terms_of(path), noted)
     if is_url(path) and path.suffix != ".parquet":
         raise UsageError(f"{path}: expected Parquet; other forms are read from this machine")
     read = chosen(FORMS, path, form, options)
@@ -234,7 +249,7 @@ def _opened(
     market = Market(path.stem, tick, lot)
 
     def rows(taken: Taken) -> Iterator[pl.DataFrame]:
-        for batch in read.read(path, options):
+        for batch in read.read(path, replace(options, on_gap=taken.miss)):
             yield judge(taken, batch, market, numbered=True)
 
     notes, terms = read.notes(path, options), read.terms(path)
@@ -243,7 +258,7 @@ def _opened(
 
 def _lake_rows(options: Options, taken: Taken) -> Iterator[pl.DataFrame]:
     refuse_altered(taken.path)
-    for part in own_batches(taken.path, options, tuple(LAKE)):
+    for part in own_batches(taken.path, options, names_in(taken.path)):
         yield judge_whole(taken, part)
 
 

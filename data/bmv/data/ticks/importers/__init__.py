@@ -2,6 +2,7 @@
 
 from bmv.data.ticks.importers import (
     binance,
+    collector,
     databento,
     floats,
     generic,
@@ -21,6 +22,7 @@ FORMS: tuple[Form, ...] = (
     floats.FLOAT_PARQUET,
     lake.LAKE_DAY,
     binance.BINANCE,
+    collector.COLLECTOR,
     tardis.TARDIS,
     hftbacktest.HFTBACKTEST,
     nautilus.NAUTILUS,

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from bmv.data.files.limits import too_large, unpacked_max
 from bmv.data.files.parquet import ROW
 from bmv.data.ticks.calendar import refuse_impossible
-from bmv.data.ticks.importers.form import Form, Options, filled, in_units
+from bmv.data.ticks.importers.form import Form, Options, arrivals, filled, in_units
 from bmv.ports.errors import DataError, UsageError
 
 CHUNK_BYTES = 1 << 20
@@ -187,12 +187,15 @@ def _told(path: Path, records: Records, schema: str, first_row: int, clock: str)
         {
             ROW: np.arange(first_row, first_row + len(records)),
             "ts": pl.Series(records[clock]).cast(pl.Int64, strict=False),
+            "received_ns": arrivals(pl.Series(records["ts_recv"]).cast(pl.Int64, strict=False)),
             "trade": (records["action"] == TRADE) | (schema == "trades"),
             "side": pl.Series(records["side"].astype(np.int64)).replace_strict(SIDES, default=None),
             "price": _price(records["price"]),
             "size": records["size"].astype(np.float64),
         }
     )
+    if clock == "ts_recv":
+        rows = rows.with_columns(received_ns=None)
     odd = ~np.isin(records["action"], ACTIONS)
     if odd.any():
         wrong = int(np.argmax(odd))
@@ -209,6 +212,7 @@ def _told(path: Path, records: Records, schema: str, first_row: int, clock: str)
     told = rows.select(
         ROW,
         "ts",
+        "received_ns",
         "trade",
         pl.lit("quote").alias("kind"),
         _price(records["bid"]).alias("bid"),

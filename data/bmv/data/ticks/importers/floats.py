@@ -12,11 +12,11 @@ from bmv.data.ticks.importers.form import Form, Options, column_of, filled, kept
 from bmv.data.ticks.importers.meaning import Values
 from bmv.data.ticks.importers.signs import Signs
 from bmv.data.ticks.importers.sorts import Facts, refuse_more
-from bmv.data.ticks.schema import FLOATS
+from bmv.data.ticks.schema import FLOATS, STAMPS
+from bmv.data.ticks.stamps import stamps_among
 from bmv.ports.errors import DataError
 
 NOTHING_SAID = Options()
-BESIDE = ("slot", "received_ns")  # Known to the lake, and said of any row.
 
 
 def knows(path: Path) -> bool:
@@ -36,11 +36,16 @@ def read(path: Path, options: Options) -> Iterator[pl.DataFrame]:
             raise DataError(f"{path}: column '{name}' is missing; it should be {meaning}")
         if not _fits(name, schema[name]):
             raise DataError(f"{path}: column '{name}' is {schema[name]}; it should be {meaning}")
-    for rows in own_batches(path, options, tuple(FLOATS)):
+    for rows in own_batches(path, options, (*FLOATS, *stamps_among(schema))):
         with readable(path):
-            made = filled(rows.with_columns(pl.col("kind").cast(pl.String), pl.col("ts").cast(pl.Int64, strict=False)))
+            made = filled(_cast(rows))
         refuse_impossible(path, made[ROW], made["ts"], "ts")
         yield made
+
+
+def _cast(rows: pl.DataFrame) -> pl.DataFrame:
+    whole = ["ts", *stamps_among(rows.columns)]
+    return rows.with_columns(pl.col("kind").cast(pl.String), pl.col(whole).cast(pl.Int64, strict=False))
 
 
 def own_batches(path: Path, options: Options, own: Sequence[str]) -> Iterator[pl.DataFrame]:
@@ -67,7 +72,7 @@ def refuse_others(path: Path, own: Sequence[str], options: Options = NOTHING_SAI
     with readable(path):
         schema = pl.read_parquet_schema(str(path))
     ignored = {column_of(path, list(schema), name, "--ignore") for name in options.ignore}
-    names = [name for name, kind in schema.items() if name not in {*own, *BESIDE, *ignored} and _is_plain(kind)]
+    names = [name for name, kind in schema.items() if name not in {*own, *STAMPS, *ignored} and _is_plain(kind)]
     if not names:
         return
     asked = [column_of(path, list(schema), name, "--only") for name in options.only]
@@ -86,7 +91,7 @@ def _is_plain(kind: pl.DataType) -> bool:
 
 def unused(path: Path, options: Options) -> list[str]:
     """Return the columns beside those that the form has."""
-    return [name for name in parquet_columns(path) if name not in FLOATS]
+    return [name for name in parquet_columns(path) if name not in {*FLOATS, *STAMPS}]
 
 
 def _fits(name: str, kind: pl.DataType) -> bool:

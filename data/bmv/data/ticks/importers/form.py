@@ -10,8 +10,10 @@ import polars as pl
 
 from bmv.data.files.parquet import ROW
 from bmv.data.files.path import special, unread
+from bmv.data.ticks.calendar import impossible
 from bmv.data.ticks.importers.meaning import plain
 from bmv.data.ticks.importers.text import Cells, first_line
+from bmv.data.ticks.schema import STAMPS
 from bmv.ports.errors import DataError, UsageError
 
 # Of venues whose files do not name their columns, by the number of these.
@@ -29,8 +31,13 @@ SCHEMA = pl.Schema(
         "side": pl.Int64(),
         **dict.fromkeys(("price", "size", "bid", "bid_size", "ask", "ask_size"), pl.Float64()),
         "id": pl.String(),
+        **dict.fromkeys(STAMPS, pl.Int64()),
     }
 )
+
+
+def _nobody(from_ns: int, to_ns: int, why: str) -> None:
+    """Hear of a gap."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +55,7 @@ class Options:
         day_first: How `01/05/2026` is to be read; None: as its file shows, else it is refused.
         steps: Tick size and lot size, for files in whole ticks and lots that don't state them.
         unpacked_max: How many bytes a packed file may unpack to; None: as :mod:`bmv.data.files.limits` has it.
+        on_gap: Is told of each hole that a file shows by itself: from when to when (nanoseconds UTC), and why.
     """
 
     columns: Mapping[str, str] = field(default_factory=dict)
@@ -60,6 +68,7 @@ class Options:
     day_first: bool | None = None
     steps: tuple[Decimal, Decimal] | None = None
     unpacked_max: int | None = None
+    on_gap: Callable[[int, int, str], None] = _nobody
 
     def given(self) -> dict[str, str]:
         """Return what was said: the name of each option -> how it is written."""
@@ -105,7 +114,8 @@ class Form:
         knows: Says whether a file looks like one of these; reads no more than its beginning.
         read: Yields its rows, in the order of the file, in batches of bounded size with the columns of `SCHEMA`; `row`
             is where a row stands in its file. `DataError`, naming file and line, when a cell is not what it should be
-            or the file is cut short. `id` is the venue's id of a trade, null where there is none.
+            or the file is cut short. `id` is the venue's id of a trade, null where there is none; stamps are null where
+            the file has none, and where the time of a row is the recorder's already.
         unused: Names the columns of a file that are not taken, where its form does not say so of itself.
         steps: Returns the tick size and the lot size that a file states; None where it does not.
         notes: Says what the columns of a file were taken for, where that is a choice.
@@ -261,6 +271,11 @@ def filled(rows: pl.DataFrame) -> pl.DataFrame:
     return rows.select(
         (pl.col(name) if name in rows.columns else pl.lit(None)).cast(kind).alias(name) for name, kind in SCHEMA.items()
     )
+
+
+def arrivals(ts_ns: pl.Series) -> pl.Series:
+    """Return times of arrival (nanoseconds UTC); one that no tick can have is not known, and refuses no row."""
+    return ts_ns.set(impossible(ts_ns), None).alias("received_ns")
 
 
 def in_units(whole: pl.Series, per_unit: float) -> pl.Series:

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from bmv.data.files.limits import HEADER_BYTES_MAX, PIECE_BYTES, RECORD_BYTES_MAX, in_words
 from bmv.data.files.parquet import BATCH_ROWS, ROW
 from bmv.data.ticks.calendar import refuse_impossible
-from bmv.data.ticks.importers.form import Form, Options, filled
+from bmv.data.ticks.importers.form import Form, Options, arrivals, filled
 from bmv.data.ticks.importers.packed import DAMAGED, Unpacked, member_of, members
 from bmv.data.ticks.importers.times import in_ns, unit_of
 from bmv.ports.errors import DataError
@@ -72,13 +72,20 @@ def read(path: Path, options: Options) -> Iterator[pl.DataFrame]:
                 "ts": pl.Series(part[clock].astype(np.int64, casting="unsafe")),
                 "price": part["px"].astype(np.float64),
                 "size": part["qty"].astype(np.float64),
-            }
+                "received_ns": None if options.local_time else pl.Series(part["local_ts"].astype(np.int64)),
+            },
+            schema_overrides={"received_ns": pl.Int64},
         ).filter(pl.col("event") & mark != 0)
         if not len(events):
             continue
         taken, unit = True, unit_of(events["ts"], unit)
         refuse_impossible(path, events[ROW], events["ts"], clock, unit)
-        events = events.with_columns(in_ns(events["ts"], unit), what=pl.col("event") & WHAT, side=_side())
+        events = events.with_columns(
+            in_ns(events["ts"], unit),
+            arrivals(in_ns(events["received_ns"], unit)),
+            what=pl.col("event") & WHAT,
+            side=_side(),
+        )
         yield filled(_told(path, events, book))
     if not taken and _rows(path):
         raise DataError(f"{path}: no event is marked as the {'recorder' if options.local_time else 'venue'}'s")
@@ -159,7 +166,7 @@ def _quotes(events: pl.DataFrame, book: _Book) -> pl.DataFrame:
     follows = (pl.col("ts").shift(-1) == pl.col("ts")) & (pl.col("side").shift(-1) == -pl.col("side"))
     follows &= pl.col(ROW).shift(-1) == pl.col(ROW) + 1
     whole = made.filter(~follows.fill_null(False))
-    return whole.select(ROW, "ts", "bid", "bid_size", "ask", "ask_size", kind=pl.lit("quote"))
+    return whole.select(ROW, "ts", "bid", "bid_size", "ask", "ask_size", "received_ns", kind=pl.lit("quote"))
 
 
 def _parts(path: Path, unpacked_max: int | None) -> Iterator[tuple[int, Rows]]:

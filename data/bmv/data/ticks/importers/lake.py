@@ -11,7 +11,8 @@ from bmv.data.ticks.calendar import refuse_impossible
 from bmv.data.ticks.contracts import terms_of
 from bmv.data.ticks.importers.floats import own_batches
 from bmv.data.ticks.importers.form import Form, Options, filled, in_units
-from bmv.data.ticks.schema import LAKE, LAKE_SCHEMA, market_of
+from bmv.data.ticks.schema import LAKE, market_of
+from bmv.data.ticks.stamps import names_in
 from bmv.data.ticks.steps import KINDS
 from bmv.ports.errors import DataError
 
@@ -30,9 +31,9 @@ def read(path: Path, options: Options) -> Iterator[pl.DataFrame]:
     """Yield its rows in units, by the tick and the lot that the file names."""
     market = market_of(path)
     per_tick, per_lot = float(1 / market.tick_size), float(1 / market.lot_size)
-    for part in own_batches(path, options, tuple(LAKE)):
+    for part in own_batches(path, options, names_in(path)):
         with readable(path):
-            rows = part.with_columns(pl.col(name).cast(kind) for name, kind in LAKE_SCHEMA.items())
+            rows = part.with_columns(pl.all().exclude(ROW).cast(pl.Int64))
             made = rows.with_columns(
                 pl.col("ts_ns").alias("ts"),
                 pl.col("kind").replace_strict(WORDS, default=None, return_dtype=pl.String),

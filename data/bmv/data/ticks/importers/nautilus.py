@@ -13,7 +13,7 @@ import polars as pl
 
 from bmv.data.files.parquet import ROW, parquet_batches, parquet_columns, readable
 from bmv.data.ticks.calendar import refuse_impossible
-from bmv.data.ticks.importers.form import Form, Options, filled, in_units
+from bmv.data.ticks.importers.form import Form, Options, arrivals, filled, in_units
 from bmv.ports.errors import DataError
 
 TIMES = ("ts_event", "ts_init")
@@ -52,17 +52,20 @@ def read(path: Path, options: Options) -> Iterator[pl.DataFrame]:
     one = ("instrument_id",) if "instrument_id" in found else ()
     ids = ("trade_id",) if names == TRADE and "trade_id" in found else ()
     symbol: str | None = None
-    for part in parquet_batches(path, [clock, *names, *one, *ids], options.unpacked_max):
+    for part in parquet_batches(path, [*TIMES, *names, *one, *ids], options.unpacked_max):
         with readable(path):
             if one:
                 symbol = _one_symbol(path, part, symbol)
-            _refuse_types(path, part, (clock, *names))
+            _refuse_types(path, part, (*TIMES, *names))
             rows = part.select(ROW, pl.col(clock).cast(pl.Int64, strict=False).alias("ts"), *names)
             if names in (QUOTE, OLD_QUOTE):
                 made = _quotes(path, rows, names)
             else:
                 made = _trades(path, rows) if names == TRADE else _deltas(path, rows)
-            made = filled(made.with_columns(part[name].cast(pl.String).alias("id") for name in ids))
+            made = made.with_columns(part[name].cast(pl.String).alias("id") for name in ids)
+            if not options.local_time:
+                made = made.with_columns(arrivals(part["ts_init"].cast(pl.Int64, strict=False)))
+            made = filled(made)
         refuse_impossible(path, made[ROW], made["ts"], clock)
         yield made
 

@@ -15,7 +15,8 @@ import polars as pl
 from bmv.data.files.parquet import ROW
 from bmv.data.ticks.importers.form import Form, Options, filled, in_units
 from bmv.data.ticks.importers.text import Cells, cells, first_line, first_lines, separator_of
-from bmv.data.ticks.schema import LAKE
+from bmv.data.ticks.schema import LAKE, STAMPS
+from bmv.data.ticks.stamps import stamps_among
 from bmv.data.ticks.steps import KINDS
 from bmv.ports.errors import DataError, UsageError
 
@@ -58,13 +59,15 @@ def read(path: Path, options: Options) -> Iterator[pl.DataFrame]:
         made = {ROW: part.lines, "ts": part.times("ts_ns", "ns"), "kind": _kinds(part), "side": part.sides("side")}
         made |= {name: in_units(part.whole(name, empty=True), per_tick) for name in PRICES}
         made |= {name: in_units(part.whole(name, empty=True), per_lot) for name in SIZES}
+        made |= _stamps(part)
         yield filled(pl.DataFrame(made))
 
 
 def knows_units(path: Path) -> bool:
-    """Know an export in units by its header, which has the columns of a lake and no others."""
+    """Know an export in units by its header, which has the columns of a lake, perhaps its stamps, and no others."""
     line = first_line(path)
-    return tuple(_names(line, separator_of(line))) == tuple(LAKE) and not knows(path)
+    names = _names(line, separator_of(line))
+    return names == [*LAKE, *stamps_among(names)] and not knows(path)
 
 
 def read_units(path: Path, options: Options) -> Iterator[pl.DataFrame]:
@@ -73,7 +76,12 @@ def read_units(path: Path, options: Options) -> Iterator[pl.DataFrame]:
         kinds = part.column("kind").str.strip_chars().str.to_lowercase()
         made = {ROW: part.lines, "ts": part.times("ts_ns", options.time_unit), "kind": kinds}
         made |= {"side": part.sides("side"), **{name: part.floats(name, empty=True) for name in (*PRICES, *SIZES)}}
+        made |= _stamps(part)
         yield filled(pl.DataFrame(made))
+
+
+def _stamps(part: Cells) -> dict[str, pl.Series]:
+    return {name: part.whole(name, empty=True) for name in STAMPS if part.has(name)}
 
 
 def _names(line: str, separator: str) -> list[str]:

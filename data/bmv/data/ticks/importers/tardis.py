@@ -10,8 +10,9 @@ from pathlib import Path
 import polars as pl
 
 from bmv.data.files.parquet import ROW
-from bmv.data.ticks.importers.form import Form, Options, filled, picked
+from bmv.data.ticks.importers.form import Form, Options, arrivals, filled, picked
 from bmv.data.ticks.importers.text import FALSE, TRUE, Cells, cells, first_line
+from bmv.data.ticks.importers.times import in_ns
 from bmv.ports.errors import DataError
 
 START = ("exchange", "symbol", "timestamp", "local_timestamp")
@@ -71,11 +72,19 @@ def _times(part: Cells, options: Options) -> pl.Series:
     return part.times("local_timestamp" if options.local_time else "timestamp", "us")
 
 
+def _received(part: Cells, options: Options) -> pl.Series:
+    """Return when rows reached the recorder; null where that is their time already."""
+    if options.local_time:
+        return pl.Series("received_ns", [None], pl.Int64).new_from_index(0, len(part.rows))
+    return arrivals(in_ns(part.column("local_timestamp").str.strip_chars().cast(pl.Int64, strict=False), "us"))
+
+
 def _trades(part: Cells, options: Options) -> pl.DataFrame:
     return pl.DataFrame(
         {
             ROW: part.lines,
             "ts": _times(part, options),
+            "received_ns": _received(part, options),
             "kind": pl.repeat("trade", len(part.rows), eager=True),
             "side": part.sides("side"),
             "price": part.floats("price"),
@@ -90,6 +99,7 @@ def _quotes(part: Cells, options: Options, bid: str, bid_size: str, ask: str, as
         {
             ROW: part.lines,
             "ts": _times(part, options),
+            "received_ns": _received(part, options),
             "kind": pl.repeat("quote", len(part.rows), eager=True),
             "bid": part.floats(bid, empty=True),
             "bid_size": part.floats(bid_size, empty=True),
@@ -105,6 +115,7 @@ def _changes(part: Cells, options: Options, in_snapshot: bool) -> tuple[pl.DataF
         {
             ROW: part.lines,
             "ts": _times(part, options),
+            "received_ns": _received(part, options),
             "kind": pl.repeat("depth", len(part.rows), eager=True),
             "side": part.sides("side"),
             "price": part.floats("price"),

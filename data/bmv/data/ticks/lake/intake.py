@@ -28,13 +28,16 @@ from bmv.data.ticks.lake.lake import (
 )
 from bmv.data.ticks.lake.merge import Ends
 from bmv.data.ticks.lake.placing import Placing, placing
+from bmv.data.ticks.lake.segments import words_of_gap
 from bmv.data.ticks.lake.stage import Part, Stage, kept, spans
 from bmv.data.ticks.quality import WORDS, Fault, judged, judged_whole
 from bmv.data.ticks.schema import LAKE, at_rest, market_of
+from bmv.data.ticks.stamps import bare, stamps_among
 from bmv.data.ticks.steps import in_steps
 from bmv.ports.errors import DataError
 from bmv.ports.market import Market
 from bmv.ports.messages import Kind
+from bmv.ports.storage import Gap
 
 Progress = Callable[[int], None]
 WRITERS = 8  # Days of few rows that are written at once.
@@ -49,7 +52,8 @@ class Taken:
     """What became of the rows of one file. `bad` ones were dropped; `back` ones stood after a later one
     and were moved. `fresh` rows were new to the lake; the other good ones were there already. `bad_at` is where the
     first row of each kind of fault stands, `unused` the columns that nothing was taken from, `notes` what the others
-    were taken for. `terms` is what the file says of its contracts; empty: its sizes are coins.
+    were taken for. `terms` is what the file says of its contracts; empty: its sizes are coins. `gaps` are the holes
+    that it shows by itself, without the name of a market.
     """
 
     path: Path
@@ -65,6 +69,11 @@ class Taken:
     notes: Sequence[str] = ()
     terms: Mapping[str, str] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
+    gaps: list[Gap] = field(default_factory=list)
+
+    def miss(self, from_ns: int, to_ns: int, why: str) -> None:
+        """Hear of a gap."""
+        self.gaps.append(Gap("", self.path.name, from_ns, to_ns, why))
 
     @property
     def dropped(self) -> int:
@@ -155,7 +164,7 @@ def _stage(
     """Keep the good rows of one file, day by day; return what there is of each day (days since 1970)."""
     days: dict[int, Staged] = {}
     last_ns = -(2**63)
-    for batch in form.read(taken.path, options):
+    for batch in form.read(taken.path, replace(options, on_gap=taken.miss)):
         told = judge(taken, batch, market, numbered=True)
         ids, good = _ids(batch, told), told.drop(ROW)
         if len(good):
@@ -166,7 +175,7 @@ def _stage(
         for day, rows in _by_day(good.with_columns(ids)):
             staged = days.setdefault(day, Staged([], Ends()))
             staged.ends.add(rows, rows["id"])
-            staged.parts.append(stage.keep(rows.drop("id")))
+            staged.parts.append(stage.keep(bare(rows.drop("id"))))
         progress(len(batch))
     if not taken.rows:
         raise DataError(f"{taken.path}: has no rows")
@@ -206,19 +215,21 @@ def _by_day(rows: pl.DataFrame) -> Iterator[tuple[int, pl.DataFrame]]:
 def judge(taken: Taken, batch: pl.DataFrame, market: Market, numbered: bool = False) -> pl.DataFrame:
     """Count the rows of a batch and return the good ones in the lake's form, with `row` if they shall be `numbered`."""
     told = judged(in_steps(batch.lazy(), market), exact=False).collect(engine="in-memory")
-    return _passed(taken, told, batch[ROW], numbered)
+    return _passed(taken, told, batch, numbered)
 
 
 def judge_whole(taken: Taken, batch: pl.DataFrame) -> pl.DataFrame:
     """Do as :func:`judge` does for rows of whole ticks and lots, by the rules of a run; they are numbered."""
     with readable(taken.path):
         rows = batch.select(pl.col(name).cast(pl.Int64) for name in LAKE)
-    return _passed(taken, judged_whole(rows), batch[ROW].cast(pl.Int64), numbered=True)
+    return _passed(taken, judged_whole(rows), batch.cast({ROW: pl.Int64}), numbered=True)
 
 
-def _passed(taken: Taken, told: pl.DataFrame, numbers: pl.Series, numbered: bool) -> pl.DataFrame:
-    faults = told["fault"].to_numpy()
+def _passed(taken: Taken, told: pl.DataFrame, batch: pl.DataFrame, numbered: bool) -> pl.DataFrame:
+    """Count rows and return the good ones; `batch` has their numbers and stamps."""
+    faults, numbers = told["fault"].to_numpy(), batch[ROW]
     taken.rows += len(told)
+    told = told.with_columns(batch[name] for name in stamps_among(bare(batch).columns))
     if faults.any():
         _drop(taken, faults, numbers)
         told, numbers = told.filter(pl.col("fault") == 0), numbers.filter(pl.Series(faults == 0))
@@ -274,7 +285,7 @@ def _put(
             for taken, one in zip(files, parts, strict=True):
                 levels.compare(taken, day, one)
         with placing() as waiting, ThreadPoolExecutor(WRITERS) as pool:
-            put = partial(_put_day, lake, market, sources, waiting)
+            put = partial(_put_day, lake, market, list(zip(files, sources, strict=True)), waiting)
             written += zip((day for day, _ in chunk), pool.map(put, chunk), strict=True)
     for _, counts in written:
         for taken, count in zip(files, counts, strict=True):
@@ -299,17 +310,26 @@ def _chunks(days: Sequence[tuple[Day, list[Staged | None]]]) -> Iterator[list[tu
 def _put_day(
     lake: Lake,
     market: Market,
-    sources: Sequence[Mapping[str, Any]],
+    files: Sequence[tuple[Taken, dict[str, Any]]],  # Any: it is JSON.
     waiting: Placing,
     chunk: tuple[Day, list[Staged | None]],
 ) -> list[int]:
     """Write one day; return how many rows of each file were new. What comes of several takes its place with each."""
     day, parts = chunk
     alone = sum(one is not None for one in parts) == 1
+    waits = waiting if alone else None
     return [
-        lake.put(day, one.parts, market, source, one.ends.found(), waiting if alone else None) if one else 0
-        for one, source in zip(parts, sources, strict=True)
+        lake.put(day, one.parts, market, source | _gaps(taken, day, market), one.ends.found(), waits) if one else 0
+        for one, (taken, source) in zip(parts, files, strict=True)
     ]
+
+
+def _gaps(taken: Taken, day: Day, market: Market) -> dict[str, Any]:  # Any: it is JSON.
+    """Return what the source of a day says of the holes of a file that touch it; nothing where there are none."""
+    start_ns = (day.day - date(1970, 1, 1)).days * DAY_NS
+    touching = (gap for gap in taken.gaps if gap.from_ns < start_ns + DAY_NS and gap.to_ns > start_ns)
+    told = [words_of_gap(gap._replace(market=f"{day.venue}/{market.symbol}")) for gap in touching]
+    return {"gaps": told} if told else {}
 
 
 class _Levels:

@@ -8,6 +8,7 @@ leaves none. The file was then changed by something else, say a failing disk, an
 import fcntl
 import json
 import shutil
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import asdict, dataclass, field
@@ -25,12 +26,12 @@ from bmv.data.files.path import is_url, special
 from bmv.data.files.walk import NO_DAY, Folder, Stray, day_named, leads_nowhere, look, warn_of
 from bmv.data.files.writing import sync_folder
 from bmv.data.ticks.contracts import both_terms, terms_in
+from bmv.data.ticks.delays import Stamped
 from bmv.data.ticks.lake.merge import NO_IDS, Ids, Print, merged
 from bmv.data.ticks.lake.placing import Draft, Placing, placing
 from bmv.data.ticks.lake.stage import SLICE_ROWS, Part, part_of, spans, stamps_in, within
 from bmv.data.ticks.quality import Gap
 from bmv.data.ticks.schema import (
-    LAKE,
     LAKE_SCHEMA,
     beside_of,
     day_path,
@@ -42,7 +43,7 @@ from bmv.data.ticks.schema import (
     words_of,
     writable,
 )
-from bmv.data.ticks.stamps import bare, with_stamps
+from bmv.data.ticks.stamps import bare, names_in, with_stamps
 from bmv.data.ticks.tally import Tally
 from bmv.ports.errors import DataError, StorageError
 from bmv.ports.market import Market
@@ -67,7 +68,9 @@ class Manifest:
 
     `bytes` and `sha256` are those of the file. `quality` counts what was found in its rows. `sources` are the files
     that it was made of, `gaps` the holes in the record: no row for longer than a minute, between two rows. `contract`
-    is what the file says of its contracts (see :mod:`bmv.data.ticks.contracts`); empty: its sizes are coins.
+    is what the file says of its contracts (see :mod:`bmv.data.ticks.contracts`); empty: its sizes are coins. `stamps`
+    counts the rows that have each stamp, `delays` those that reached their recorder so many nanoseconds after their
+    time, to three digits; both are left out of a manifest where they are empty.
     """
 
     venue: str
@@ -84,10 +87,17 @@ class Manifest:
     gaps: Sequence[Gap]
     sources: Sequence[Mapping[str, Any]] = field(default_factory=list)  # Any: it is JSON.
     contract: Mapping[str, str] = field(default_factory=dict)
+    stamps: Mapping[str, int] = field(default_factory=dict)
+    delays: Mapping[str, int] = field(default_factory=dict)  # Keys of JSON are texts.
     version: int = VERSION
 
     def __repr__(self) -> str:
         return f"<Manifest {self.venue}/{self.symbol} {self.day}: {self.rows:,} rows, {len(self.gaps)} gaps>"
+
+    @property
+    def stamped(self) -> Stamped:
+        """What its rows say of slots and arrivals."""
+        return Stamped(Counter(self.stamps), Counter({int(delay): rows for delay, rows in self.delays.items()}))
 
 
 class Lake:
@@ -312,7 +322,7 @@ def examined(day: Day) -> Manifest:
 def _manifest_of(day: Day, file: Path, words: Mapping[str, str], rows: Iterable[pl.DataFrame] | None) -> Manifest:
     """Say what a file holds that is a day's, or will be; `rows` are those that it was written of, None: it is read."""
     tally = Tally()
-    for part in parquet_batches(file, list(LAKE)) if rows is None else rows:
+    for part in parquet_batches(file, names_in(file)) if rows is None else rows:
         with readable(file):
             tally.add(part)
     if not tally.rows:
@@ -332,6 +342,8 @@ def _manifest_of(day: Day, file: Path, words: Mapping[str, str], rows: Iterable[
         gaps=tally.gaps,
         sources=json.loads(words.get("bmv.sources", "[]")),
         contract=terms_in(words),
+        stamps={name: count for name, count in tally.stamped.counts.items() if count},
+        delays={str(delay): count for delay, count in sorted(tally.stamped.delays.items())},
     )
 
 
@@ -372,6 +384,7 @@ def _write_manifest(path: Path, manifest: Manifest) -> None:
 
 def _in_json(manifest: Manifest) -> str:
     told = {**asdict(manifest), "gaps": [gap._asdict() for gap in manifest.gaps]}
+    told = {name: value for name, value in told.items() if value or name not in ("stamps", "delays")}
     return json.dumps(told, indent=1) + "\n"
 
 

@@ -78,7 +78,7 @@ def merged(old: pl.DataFrame, new: pl.DataFrame, known: Ids = NO_IDS, ids: Ids =
         return new, len(new)
     fresh = _only_new(old, new)
     if more := list(_other_prints(old, new, known, ids)):
-        others = _stamped(pl.DataFrame(more, schema=LAKE_SCHEMA, orient="row"), new)
+        others = _stamped(pl.DataFrame(more, schema=LAKE_SCHEMA, orient="row"), old, new)
         fresh = together([fresh, others]).sort("ts_ns", maintain_order=True)
     if not len(fresh):
         return old, 0
@@ -132,12 +132,18 @@ def _only_new(old: pl.DataFrame, new: pl.DataFrame) -> pl.DataFrame:
     return pl.concat([outside, lacking.drop("number")]).sort("ts_ns", maintain_order=True)
 
 
-def _stamped(prints: pl.DataFrame, new: pl.DataFrame) -> pl.DataFrame:
-    """Return prints with the stamps that the last rows of `new` have that equal them."""
+def _stamped(prints: pl.DataFrame, old: pl.DataFrame, new: pl.DataFrame) -> pl.DataFrame:
+    """Return prints of `new` that were taken for equal ones of `old` with their stamps: the last of those are meant."""
     if not stamps_among(new.columns):
         return prints
-    first, last = (pl.int_range(pl.len()), pl.int_range(pl.len()).reverse())
-    there = new.filter(pl.col("ts_ns").is_in(prints["ts_ns"].implode())).with_columns(number=last.over(_COLUMNS))
+    first, last = pl.int_range(pl.len()), pl.int_range(pl.len()).reverse()
+    met = pl.col("ts_ns").is_in(prints["ts_ns"].implode())
+    counts = old.filter(met).group_by(_COLUMNS).len("count")
+    taken = new.filter(met).with_columns(number=first.over(_COLUMNS))
+    taken = taken.join(counts, on=_COLUMNS, nulls_equal=True, maintain_order="left").filter(
+        pl.col("number") < pl.col("count")
+    )
+    taken = taken.drop("count").with_columns(number=last.over(_COLUMNS))
     numbered = prints.with_columns(number=first.over(_COLUMNS))
     on = [*_COLUMNS, "number"]
-    return numbered.join(there, on=on, how="left", nulls_equal=True, maintain_order="left").drop("number")
+    return numbered.join(taken, on=on, how="left", nulls_equal=True, maintain_order="left").drop("number")

@@ -17,7 +17,7 @@ from bmv.data.files.writing import sync_folder
 from bmv.data.ticks.lake.lake import DAY_NS, Day, Lake
 from bmv.data.ticks.lake.numbering import Runs, joined, lacking
 from bmv.data.ticks.schema import replacing, writable, write_rows
-from bmv.data.ticks.stamps import names_in
+from bmv.data.ticks.stamps import names_among, names_in
 from bmv.ports.errors import DataError
 from bmv.ports.market import Market
 from bmv.ports.storage import Gap
@@ -139,8 +139,9 @@ def first_rows(path: Path, from_ns: int, to_ns: int, rows: int) -> pl.DataFrame:
     """Return the first `rows` rows of a file in `[from_ns, to_ns)`."""
     times = pl.col("ts_ns")
     with readable(path):
-        scan = pl.scan_parquet(path, glob=False).filter((times >= from_ns) & (times < to_ns))
-        return scan.head(rows).select(names_in(path)).collect()
+        scan = pl.scan_parquet(path, glob=False)
+        found = scan.filter((times >= from_ns) & (times < to_ns)).head(rows)
+        return found.select(names_among(scan.collect_schema())).collect()
 
 
 def write_known(folder: Path, following: int, known: Known) -> None:
@@ -201,13 +202,14 @@ def gaps_in(folder: Path, cut: bool) -> Gaps:
     try:
         found: Gaps = {}
         for line in told[:whole].splitlines():
-            learn(found, _gap(json.loads(line)))
+            learn(found, gap_in(json.loads(line)))
         return found
     except (ValueError, TypeError) as error:
         raise DataError(f"{path}: a line is not a gap: {error}") from error
 
 
-def _gap(told: Any) -> Gap:  # Any: it is JSON.
+def gap_in(told: Any) -> Gap:  # Any: it is JSON.
+    """Return a gap from what JSON has of it; `TypeError` where it is none."""
     gap = Gap(**told)
     sizes = {type(value) for value in (gap.rows, gap.quanta)}
     if [type(value) for value in gap[:5]] != [str, str, int, int, str] or not sizes <= {int, type(None)}:
@@ -269,7 +271,7 @@ def link_recorded(day: Path, path: Path) -> None:
 def sources_of(path: Path) -> list[Mapping[str, Any]]:  # Any: it is JSON.
     """Return of what the file of a day was made."""
     with readable(path):
-        found: list[Mapping[str, Any]] = json.loads(pl.read_parquet_metadata(path).get("bmv.sources", "[]"))
+        found: list[Mapping[str, Any]] = json.loads(pl.read_parquet_metadata(str(path)).get("bmv.sources", "[]"))
     return found
 
 
