@@ -1,12 +1,19 @@
 """A recorder beside a sandbox: what it kept and what it says it missed is what the chain did."""
 
 import asyncio
+from datetime import date
+from decimal import Decimal
 from pathlib import Path
 
+import numpy as np
 import pytest
 from tests.rigs import recording
 
 from bmv.adapters.sandbox.wiring import Settings
+from bmv.backtest.api import Backtest
+from bmv.data.ticks.schema import day_path, write_day
+from bmv.ports.market import Market
+from bmv.ports.market_data import Columns
 
 
 @pytest.mark.parametrize("venue", ["openbook-v1", "openbook-v2"])
@@ -18,6 +25,29 @@ def test_every_slot_is_recorded_row_for_row_and_the_trades_are_the_markets_own_c
     assert result.wrong == []
     assert result.trades > 5
     assert result.rows > 100
+    assert digest(result.recorded, tmp_path / "recorded") == digest(result.happened, tmp_path / "happened")
+
+
+def digest(rows: list[tuple[int, ...]], lake: Path) -> str:
+    """Return the digest of a backtest on these rows, which quotes and trades on them."""
+    market = Market("SOL/USDC", Decimal("0.01"), Decimal("0.001"))
+    columns = Columns(*(np.array(column, np.int64) for column in zip(*rows, strict=True)))
+    write_day(day_path(lake, "openbook", "SOL/USDC", date(2026, 11, 1)), columns, market)
+    result = Backtest(CONFIG, data=lake).run()
+    assert result.summary["orders"] > 10
+    return str(result.digest)
+
+
+CONFIG = {
+    "version": 1,
+    "market": {"symbol": "SOL/USDC", "tick_size": 0.01, "lot_size": 0.001, "maker_fee_bps": -2, "taker_fee_bps": 4},
+    "grid": {
+        "bid": {"levels": 3, "first_bps": 2, "step_bps": 2, "total_size": 3},
+        "ask": {"levels": 3, "first_bps": 2, "step_bps": 2, "total_size": 3},
+    },
+    "inventory": {"start_base": 10, "start_quote": 2000, "max_position": 20},
+    "requote": {"threshold_bps": 1, "min_interval_ms": 200},
+}
 
 
 @pytest.mark.parametrize(("venue", "consensus"), [("openbook-v1", "tower"), ("openbook-v2", "alpenglow")])

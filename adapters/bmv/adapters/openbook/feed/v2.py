@@ -12,6 +12,7 @@ from contextlib import suppress
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from solders.account import Account
 from solders.pubkey import Pubkey
 
@@ -22,11 +23,11 @@ from bmv.adapters.openbook.feed.sequence import Missed, OrderSequence, Sequences
 from bmv.adapters.openbook.feed.words import Levels, Print, Traded
 from bmv.adapters.openbook.v2.bookside import FIXED, ORACLE_PEGGED, BookSide
 from bmv.adapters.openbook.v2.heap import EventHeap, FillEvent
-from bmv.adapters.openbook.v2.levels import levels
 from bmv.adapters.openbook.v2.logs import FillLog, Log, read_lines
 from bmv.adapters.openbook.v2.market import Market
 from bmv.adapters.solana.pubsub import Logs
 
+NEVER = 2**62  # The second at which an order expires that does not.
 LOG_PATIENCE_S = 60  # How long after it was traded, by the chain's clock, a fill's log may still come.
 
 
@@ -142,26 +143,36 @@ class _Side:
 
     def __init__(self, key: Pubkey, side: Side) -> None:
         self._book = Decoded(key, lambda data: _decode_side(data, side))
-        self._levels: tuple[BookSide, float, Levels] | None = None
+        self._levels: tuple[BookSide, int, Levels] | None = None
         self._orders: tuple[BookSide, Sequences] | None = None
 
     def sequences(self, accounts: Mapping[Pubkey, Account | None]) -> Sequences:
         """Return the numbers of all orders that stand in the account."""
         book = self._book.of(accounts)
         if self._orders is None or self._orders[0] is not book:
-            numbers = [order.sequence for tree in (FIXED, ORACLE_PEGGED) for order in book.orders(tree)]
-            found = np.array(numbers, np.uint64)
+            found = np.concatenate([book.rows(tree)["sequence"] for tree in (FIXED, ORACLE_PEGGED)])
             self._orders = (book, ~found if book.side is Side.BID else found)
         return self._orders[1]
 
     def levels(self, accounts: Mapping[Pubkey, Account | None], now: int) -> Levels:
+        """Return what can be matched at second `now` of the chain."""
         book = self._book.of(accounts)
         if self._levels is None or self._levels[0] is not book or now >= self._levels[1]:
-            expiries = (order.expires for order in book.orders(FIXED))
-            until = min((second for second in expiries if second is not None and second > now), default=np.inf)
-            found = tuple((level.price_lots, level.size_lots) for level in levels(book, now))
-            self._levels = (book, until, found)
+            self._levels = (book, *_matchable(book.rows(FIXED), now))
         return self._levels[2]
+
+
+def _matchable(rows: NDArray[np.void], now: int) -> tuple[int, Levels]:
+    """Return the second at which the next order expires, and the levels of those that have not."""
+    lives = rows["time_in_force"].astype(np.int64)
+    ends = np.where(lives == 0, NEVER, rows["timestamp"].astype(np.int64) + lives)
+    alive = ends > now
+    prices, sizes = rows["price_data"][alive], rows["quantity"][alive]
+    if not prices.size:
+        return NEVER, ()
+    begins = np.flatnonzero(np.concatenate(([True], prices[1:] != prices[:-1])))
+    levels = zip(prices[begins].tolist(), np.add.reduceat(sizes, begins).tolist(), strict=True)
+    return int(ends[alive].min()), tuple(levels)
 
 
 def _decode_side(data: bytes, side: Side) -> BookSide:

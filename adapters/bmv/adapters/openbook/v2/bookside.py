@@ -154,13 +154,17 @@ class BookSide:
         """Whether these are bids or asks."""
         return self.head.order_tree_type
 
+    def rows(self, tree: int) -> NDArray[np.void]:
+        """Return the orders of one tree as `orders` does, each a row of the fields that a leaf has in the account."""
+        return np.frombuffer(self.nodes, _LEAF)[self.leaves[tree]]
+
     def orders(self, tree: int) -> list[LeafNode]:
         """Return the orders of one tree, best first; expired ones and those beyond their limit too.
 
         Args:
             tree: 0: fixed prices; 1: pegged to the oracle, best distance first.
         """
-        rows = np.frombuffer(self.nodes, _LEAF)[self.leaves[tree]]
+        rows = self.rows(tree)
         keys = zip(rows["price_data"].tolist(), rows["sequence"].tolist(), strict=True)
         columns = ("quantity", "timestamp", "peg_limit", "client_order_id")
         return [
