@@ -8,11 +8,13 @@ they are asked for.
 import json
 import os
 import time
+from array import array
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 ROW, NUMBER = "row", "trial"  # Attributes of a trial: all of it, packed; its number.
+NOWHERE = -1
 SYNC_S = 0.1  # A trial is written when it ends, and on the disk after so long; it takes some ms to have it there.
 
 Log = dict[str, Any]  # Any: it is JSON. A line of the journal.
@@ -25,7 +27,8 @@ class Lines:
     """
 
     def __init__(self, path: str) -> None:
-        self._starts = dict[int, int]()  # Where the line of each trial begins, by its number, bytes.
+        self._starts = array("q")  # Where the line of each trial begins, by its number, bytes; NOWHERE: there is none.
+        self._trials = 0
         self._end = 0  # How far the file was read or written, bytes.
         self._own = 0  # Trials written by this process,
         self._heard = 0  # and of these heard by Optuna: the first one.
@@ -37,13 +40,13 @@ class Lines:
         return f"<Lines of {len(self):,} trials>"
 
     def __len__(self) -> int:
-        return len(self._starts)
+        return self._trials
 
     def __contains__(self, trial: int) -> bool:
-        return trial in self._starts
+        return trial < len(self._starts) and self._starts[trial] != NOWHERE
 
     def __iter__(self) -> Iterator[int]:
-        return iter(sorted(self._starts))
+        return (trial for trial, start in enumerate(self._starts) if start != NOWHERE)
 
     def __getitem__(self, trial: int) -> str:
         """Return a trial, packed."""
@@ -95,6 +98,10 @@ class Lines:
     def _is_trial(self, log: Log) -> bool:
         """Tell whether a log that begins at `_end` is a trial, and note where it is."""
         attributes = log.get("user_attrs", {})
-        if ROW in attributes:
-            self._starts[int(attributes[NUMBER])] = self._end
-        return ROW in attributes
+        if ROW not in attributes:
+            return False
+        trial = int(attributes[NUMBER])
+        self._starts.extend([NOWHERE] * (trial + 1 - len(self._starts)))
+        self._trials += self._starts[trial] == NOWHERE
+        self._starts[trial] = self._end
+        return True
