@@ -198,8 +198,6 @@ def equity_table(
             looks at them.
     """
     owned = owned_of(market.half, market.divisor, rows)
-    peak = np.maximum.accumulate(owned) if len(owned) else owned
-    fallen = (peak - owned) / np.where(peak > 0, peak, 1)
     return pl.DataFrame(
         {
             "ts_ns": rows[:, r.E_TS_NS],
@@ -208,10 +206,17 @@ def equity_table(
             "position": scaled(rows[:, r.E_POSITION], Fraction(market.lot_size)),
             "cash": scaled(rows[:, r.E_CASH], market.quantum),
             "equity": scaled(owned, market.quantum),
-            "drawdown": np.where(peak > 0, fallen, 0.0),
+            "drawdown": fall(owned),
         }
         | ({} if volumes is None else {"tape_volume": volumes * float(market.lot_size)})
     ).with_columns(pl.when(pl.col("pivot") != 0.0).then(pl.col("pivot")).alias("pivot"))
+
+
+def fall(owned: NDArray[int64]) -> NDArray[float64]:
+    """Return at each sample how far what was owned lies below its peak so far, a fraction of the peak."""
+    peak = np.maximum.accumulate(owned) if len(owned) else owned
+    fallen = (peak - owned) / np.where(peak > 0, peak, 1)
+    return np.where(peak > 0, fallen, 0.0)
 
 
 def owned_of(half: int, divisor: int, rows: NDArray[int64]) -> NDArray[int64]:

@@ -42,8 +42,7 @@ def swept(
 
 @given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5)), min_size=1, max_size=30))
 def test_a_set_is_on_the_front_unless_another_is_nowhere_worse_and_somewhere_better(points: list) -> None:
-    rows = {n: {"objectives": list(point)} for n, point in enumerate(points)}
-    found = front(rows, list(rows), objectives_of(["net", "-max_drawdown"]))
+    found = front(range(len(points)), np.array(points, float), objectives_of(["net", "-max_drawdown"]))
 
     def beats(a: tuple[int, int], b: tuple[int, int]) -> bool:
         return a[0] >= b[0] and a[1] <= b[1] and a != b

@@ -1,11 +1,13 @@
 """A sweep from its configuration to its folder: begun once, gone on with as often as it was broken off."""
 
+import os
 import platform
 import time
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
+from threading import Thread
 
 from bmv.adapters import config as configuration
 from bmv.backtest.codecache import product_hash
@@ -115,6 +117,7 @@ def go_on(
     folder, told = Path(folder), told or _nobody
     kept = storage or str(folder / JOURNAL)
     with leading(folder), closing(Study(kept, _study_name(folder), plan.axes, plan.objectives)) as study:
+        Thread(target=_load_ahead, daemon=True).start()
         proposer = plan.proposer()
         behind = _on_held_out(plan)  # Read first: what is wrong with it is better known before the search.
         work = Work(plan.config, tapes.read(plan.config, plan.axes, plan.splits), plan.objectives, plan.periods)
@@ -141,9 +144,16 @@ def go_on(
             "events_sets_per_second": round(work.events * count / seconds) if seconds > 0 else None,
             "workers": used,
         }
-        summary = finish(folder, plan, study, (work, behind), entries.tried(), proposer.planned, speed, report)
+        threads = min(used, len(os.sched_getaffinity(0)))  # The workers of a cluster are elsewhere.
+        summary = finish(folder, plan, study, (work, behind), entries.tried(), proposer.planned, speed, report, threads)
     told("ended", summary)
     return summary
+
+
+def _load_ahead() -> None:
+    """Load the machine code while the tapes are read; what is wrong with it hears who asks for it afterwards."""
+    with suppress(Exception):
+        machine_code()
 
 
 def _on_held_out(plan: Plan) -> Work:

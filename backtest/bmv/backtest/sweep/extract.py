@@ -8,16 +8,17 @@ import polars as pl
 from bmv.adapters import config as configuration
 from bmv.adapters.config import build
 from bmv.backtest.sweep.finish import UNTRADED
-from bmv.backtest.sweep.trials.reading import Sweep, read
+from bmv.backtest.sweep.trials.reading import TRIALS, Sweep, read
 from bmv.backtest.sweep.trials.space import trading, with_values
-from bmv.data.runs.folder import CONFIG, put_whole, writing
+from bmv.data.runs.folder import CONFIG, put_whole, table_at, writing
 from bmv.data.runs.numbers import at
 from bmv.ports.errors import UsageError
 
 
 def export(folder: Path, file: Path) -> None:
     """Write the trials of a sweep as CSV or Parquet."""
-    trials = read(folder).trials
+    read(folder)  # Which refuses what is no sweep that has ended.
+    trials = table_at(folder / TRIALS)
     if file.suffix not in (".csv", ".parquet"):
         raise UsageError(f"{file}: expected a name that ends in .csv or .parquet")
     if file.suffix == ".csv":

@@ -1,24 +1,29 @@
 """The end of a sweep: the table of its trials, the best of them tried on what was held out, and the verdict."""
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from bmv.adapters.config import Config, build, dump, masked
 from bmv.adapters.config.compile import market
 from bmv.adapters.config.dump import inline
+from bmv.backtest.ledger import E_TS_NS
 from bmv.backtest.result import not_reproducible
 from bmv.backtest.sweep.judge.tried import Tried
-from bmv.backtest.sweep.judge.verdict import judge
+from bmv.backtest.sweep.judge.verdict import judge, matrix
 from bmv.backtest.sweep.plan import Plan, spelt
 from bmv.backtest.sweep.run.trial import Made
 from bmv.backtest.sweep.run.work import Task, Work
 from bmv.backtest.sweep.tapes.tapes import Split, config_of
-from bmv.backtest.sweep.trials.accounts import LISTS
+from bmv.backtest.sweep.trials.accounts import LISTS, Accounts, accounts
+from bmv.backtest.sweep.trials.objectives import Objective
 from bmv.backtest.sweep.trials.ranking import Ranking, columns_of, front, rank
 from bmv.backtest.sweep.trials.reading import ACCOUNTS, BEST, BESTS, PAGE, RESULTS, TRIALS, VERSION, read
 from bmv.backtest.sweep.trials.space import trading
@@ -37,7 +42,7 @@ MADE_UP = "made up"
 
 def finish(
     folder: Path, plan: Plan, study: Study, works: tuple[Work, Work], tried: Tried, planned: int, speed: Json,
-    report: bool,
+    report: bool, threads: int = 1,
 ) -> Json:  # fmt: skip
     """Write what a sweep leaves, the table, the best sets and the summary with the verdict; return the summary.
 
@@ -49,13 +54,14 @@ def finish(
         planned: How many sets the sampler was to propose.
         speed: How fast they were run, as `summary.json` has it.
         report: Whether `sweep.html` is written too.
+        threads: On how many the best sets are run once more.
     """
     work, behind = works
     work.stop.clear()  # Closing the pool set it; the best sets are run once more.
-    ranking = rank(study, plan.axes, plan.objectives, plan.names())
+    ranking = rank(study, plan.axes, plan.objectives, plan.names(), BESTS)
     with writing(folder, "result of a sweep"), whole_part(folder, RESULTS) as draft:
         put(draft / TRIALS, ranking.frame)
-        held, doubts = _run_bests(draft, ranking, work, behind)
+        held, doubts = _run_bests(draft, ranking, work, behind, threads)
         columns = columns_of(plan.objectives, plan.axes, len(plan.names()))
         validation, verdict = _judged(plan, ranking, columns[0], held, tried)
         warnings = [*doubts, *_of_tapes(work, behind), *plan.warnings, *_warnings(plan, work, ranking)]
@@ -75,8 +81,8 @@ def finish(
                 {"name": name, "direction": each.direction} for name, each in zip(columns, plan.objectives, strict=True)
             ],
             "parameters": [axis.described() for axis in plan.axes],
-            "best": None if ranking.best is None else _best(ranking, ranking.best, held),
-            "front": front(ranking.rows, ranking.ranked, plan.objectives) if len(plan.objectives) > 1 else [],
+            "best": None if ranking.best is None else _best(ranking, held),
+            "front": _front(ranking, columns, plan.objectives) if len(columns) > 1 else [],
             "validation": validation | {"trials_ever": tried.ever},
             "verdict": verdict,
             "warnings": warnings,
@@ -92,7 +98,7 @@ def finish(
     return summary
 
 
-def _run_bests(folder: Path, ranking: Ranking, work: Work, behind: Work) -> tuple[Json | None, list[str]]:
+def _run_bests(folder: Path, ranking: Ranking, work: Work, behind: Work, threads: int) -> tuple[Json | None, list[str]]:
     """Run the best sets again, on what was searched and on what was held out.
 
     Returns how the first one did on the latter, and the warning that the strategy does not do the same twice, if so.
@@ -100,9 +106,14 @@ def _run_bests(folder: Path, ranking: Ranking, work: Work, behind: Work) -> tupl
     (folder / ACCOUNTS).mkdir()
     held: Json | None = None
     doubts = list[str]()
-    for place, trial in enumerate(ranking.ranked[:BESTS]):
-        row = ranking.rows[trial]
-        again, after = work.runs(Task(trial, row["set"])), behind.runs(Task(trial, row["set"]))
+    tasks = [Task(row["trial"], row["set"]) for row in ranking.bests]
+    with ThreadPoolExecutor(threads, "best") as crew:
+        runs = list(
+            crew.map(lambda ran: ran[0].runs(ran[1]), [(each, task) for task in tasks for each in (work, behind)])
+        )
+    for place, row in enumerate(ranking.bests):
+        trial = row["trial"]
+        again, after = runs[2 * place], runs[2 * place + 1]
         if (digest := " ".join(made.digest for made in again)) != row["digest"]:
             if work.base.strategy is None:
                 raise DataError(
@@ -120,7 +131,7 @@ def _run_bests(folder: Path, ranking: Ranking, work: Work, behind: Work) -> tupl
 
 def _in_order(runs: Sequence[Made]) -> list[Made]:
     """Return the runs by the time at which they begin."""
-    return sorted(runs, key=lambda made: int(made.equity["ts_ns"][0]) if len(made.equity) else 0)
+    return sorted(runs, key=lambda made: int(made.samples[0, E_TS_NS]) if len(made.samples) else 0)
 
 
 def _held(behind: Work, after: Sequence[Made]) -> Json | None:
@@ -141,8 +152,9 @@ def _held(behind: Work, after: Sequence[Made]) -> Json | None:
 def _judged(plan: Plan, ranking: Ranking, column: str, held: Json | None, tried: Tried) -> tuple[Json, Json]:
     """Return the figures of the validation and the verdict."""
     first = plan.objectives[0]
+    frame, sets = _taken_apart(ranking.frame)
     return judge(
-        ranking.frame.filter((pl.col("state") != "complete") | pl.col("digest").is_first_distinct()),
+        frame,
         [axis.described() for axis in plan.axes],
         column,
         held,
@@ -152,13 +164,34 @@ def _judged(plan: Plan, ranking: Ranking, column: str, held: Json | None, tried:
         direction=first.direction,
         currency=_currency(plan.config),
         best=ranking.best,
+        sets=sets,
     )
 
 
-def _best(ranking: Ranking, trial: int, held: Json | None) -> Json:
-    row = ranking.frame.row(by_predicate=pl.col("trial") == trial, named=True)
+def _taken_apart(frame: pl.DataFrame) -> tuple[pl.DataFrame, Accounts | None]:
+    """Return the trials without their lists, of those that came out alike the first, and the accounts of the complete.
+
+    The lists are taken out of `frame` for good, one after the other: together they take most of the memory there is.
+    """
+    lists = [frame.drop_in_place(name) for name in reversed(LISTS)]
+    different = frame.select((pl.col("state") != "complete") | pl.col("digest").is_first_distinct()).to_series()
+    there = different & (frame["state"] == "complete")
+    rows = list[NDArray[np.int64]]()
+    while lists and there.any():
+        rows.insert(0, matrix(frame["trial"], lists.pop(0), there))
+    return frame.filter(different), accounts(*rows) if rows else None
+
+
+def _front(ranking: Ranking, columns: Sequence[str], objectives: Sequence[Objective]) -> list[int]:
+    """Return the numbers of the sets than which none is better in every objective."""
+    ranked = ranking.frame.filter(pl.col("trial").is_in(ranking.ranked))
+    return front(ranked["trial"].to_list(), ranked.select(columns).to_numpy(), objectives)
+
+
+def _best(ranking: Ranking, held: Json | None) -> Json:
+    row = ranking.frame.row(by_predicate=pl.col("trial") == ranking.best, named=True)
     holdout = held and _without_lists(held)
-    return {"set": ranking.rows[trial]["set"], **_without_lists(row), "holdout": holdout}
+    return {"set": ranking.bests[0]["set"], **_without_lists(row), "holdout": holdout}
 
 
 def _without_lists(figures: Mapping[str, Any]) -> Json:  # Any: figures.
@@ -227,14 +260,11 @@ def _warnings(plan: Plan, work: Work, ranking: Ranking) -> list[str]:
     quotes = {currencies(config_of(plan.config, split.source).market.symbol)[1] for split in plan.splits}
     if len(quotes) > 1:
         found.append(f"the tapes are in {', '.join(sorted(quotes))}, and are added up as if these were worth the same")
-    reasons = {row["reason"] for row in ranking.rows.values() if row["state"] == "invalid"}
-    if reasons:
-        found.append(
-            f"{ranking.how_many('invalid'):,} sets could not be run, such as: {sorted(reasons)[0].splitlines()[0]}"
-        )
-    lacking = [row["figures"].get("no_ratio") for row in ranking.rows.values() if row["state"] == "complete"]
-    if lacking and all(lacking):
-        found.append(f"no set has a Sharpe ratio, or another of earnings to risk: {lacking[0]}")
+    reasons = ranking.frame.filter(pl.col("state") == "invalid")["reason"]
+    if len(reasons):
+        found.append(f"{len(reasons):,} sets could not be run, such as: {min(reasons).splitlines()[0]}")
+    if ranking.no_ratio:
+        found.append(f"no set has a Sharpe ratio, or another of earnings to risk: {ranking.no_ratio}")
     if edges := _at_the_edge(plan, ranking):
         found.append(f"the best set lies at the end of a range: {', '.join(edges)}; beyond it may be a better one")
     if plan.config.sweep.validation.holdout == 0:
@@ -246,6 +276,6 @@ def _at_the_edge(plan: Plan, ranking: Ranking) -> list[str]:
     """Return the axes at whose end the best set lies, with its values; two values alone are nothing but ends."""
     if ranking.best is None:
         return []
-    chosen = ranking.rows[ranking.best]["set"]
+    chosen = ranking.bests[0]["set"]
     wide = (axis for axis in plan.axes if axis.ordered and len(axis.values) not in (1, 2))
     return [f"{axis.key} = {chosen[axis.key]:g}" for axis in wide if chosen[axis.key] in axis.ends]

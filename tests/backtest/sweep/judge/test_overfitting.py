@@ -123,7 +123,7 @@ def test_a_set_and_its_double_count_as_one() -> None:
     noise = np.random.default_rng(9).integers(-100, 100, (64, 4))
     doubled = np.column_stack((noise, noise * 2, noise[:, 1] * 1000, np.zeros(64, np.int64)))
 
-    assert doubled[:, distinct(doubled)].tolist() == noise.tolist()
+    assert doubled[:, distinct([doubled])].tolist() == noise.tolist()
     one, other = cscv(noise, 8), cscv(doubled, 8)
     assert one is not None
     assert other is not None

@@ -16,10 +16,11 @@ from bmv.backtest.sweep.judge.overfitting import cscv
 from bmv.backtest.sweep.show.cells import axes, importance, near
 from bmv.backtest.sweep.show.drawing import Search, figures
 from bmv.backtest.sweep.show.equity import earned, runs
+from bmv.backtest.sweep.show.marks import visible
 from bmv.backtest.sweep.show.page import render
 from bmv.backtest.sweep.show.trust import halves
 from bmv.backtest.sweep.trials.accounts import Accounts
-from bmv.backtest.sweep.trials.reading import read
+from bmv.backtest.sweep.trials.reading import TRIALS, read
 from bmv.ports.errors import DataError, UsageError
 
 EVIL = "</script><script>alert(1)</script>"
@@ -337,7 +338,8 @@ def test_a_range_drawn_by_its_logarithm_is_cut_by_it() -> None:
 
 def test_the_halves_that_are_drawn_are_those_of_the_cross_validation(folder: Path) -> None:
     sweep = read(folder)
-    matrix = np.array(sweep.complete.filter(pl.col("feasible"))["returns"].to_list()).T
+    choice = pl.read_parquet(folder / TRIALS).filter((pl.col("state") == "complete") & pl.col("feasible"))
+    matrix = np.array(choice["returns"].to_list()).T
 
     drawn_halves, told = halves(sweep, 8), cscv(Accounts(matrix), 8)
 
@@ -347,6 +349,16 @@ def test_the_halves_that_are_drawn_are_those_of_the_cross_validation(folder: Pat
     assert len(own) == told.n_combinations == 70
     assert np.polyfit(own, other, 1) == pytest.approx([told.slope, told.intercept], rel=1e-6)
     assert (other < 0).mean() == pytest.approx(told.prob_loss)
+
+
+def test_a_picture_of_many_trials_has_no_more_dots_than_one_of_a_thousand() -> None:
+    dice, some = np.random.default_rng(3), np.arange(60_000)
+    for x in (some.astype(float), dice.normal(size=len(some)), np.zeros(len(some))):
+        for most in (1000, 40):
+            shown = visible(x, dice.normal(size=len(x)), most)
+            assert 0 < len(shown) <= most
+            assert len(np.unique(shown)) == len(shown)
+    assert visible(np.arange(900.0), np.zeros(900), 1000).tolist() == list(range(900))
 
 
 def test_maps_hold_the_mean_and_the_best_of_their_cells(folder: Path) -> None:

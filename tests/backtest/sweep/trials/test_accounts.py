@@ -163,3 +163,34 @@ def test_on_a_market_without_drift_who_buys_falls_and_sells_rises_is_given_no_mo
     ten_periods = float(np.sqrt(10 * (moves * moves).mean()))
     assert 0 < np.mean(given) < 500 * ten_periods * HALF
     assert np.mean(given) / np.std(given) < 0.25
+
+
+@given(seeds, st.sampled_from([2, 4_096, 4_097, 9_000]))
+@settings(deadline=None, max_examples=8)
+def test_the_parts_of_many_sets_are_all_of_them_and_none_stands_alone(seed: int, sets: int) -> None:
+    whole = of_positions(*drawn(seed, 6, sets))
+    parts = [part.quoting() for part in whole.parts()]
+
+    assert np.array_equal(np.concatenate(parts, axis=1), whole.quoting())
+    assert min(part.shape[1] for part in parts) > 1
+    for column in (0, sets // 2, sets - 1):
+        part, at = whole.part_with(column)
+        assert np.array_equal(part.change[:, at], whole.change[:, column])
+
+
+@given(seeds)
+@settings(deadline=None, max_examples=20)
+def test_mids_that_are_the_same_for_all_sets_need_be_told_once(seed: int) -> None:
+    lots, moves = drawn(seed, 40, 12)
+    each = of_positions(lots, moves, np.random.default_rng(seed).integers(-(10**7), 10**7, lots.shape))
+    mids = np.concatenate([[FIRST], FIRST + np.cumsum(moves)])[np.newaxis]
+    once = accounts(each.change.T, each.legs[0].held.T, mids)
+    some, fold = np.array([3, 7, 8]), Fold(np.arange(20), np.arange(20, 40))
+
+    assert np.array_equal(once.quoting(), each.quoting())
+    assert np.array_equal(once.of(some).quoting(np.arange(5, 30)), each.of(some).quoting(np.arange(5, 30)))
+    assert step(once, fold) == step(each, fold)
+    one, other = cscv(once, 4), cscv(each, 4)
+    assert one
+    assert other
+    assert np.array_equal(one.logits, other.logits)

@@ -80,12 +80,15 @@ def step(sets: Accounts, fold: Fold, metric: Metric = "sharpe") -> Step | None:
     Of equal figures the first is chosen. None where no set has a figure in training. In the ranks a set that did not
     move in the test counts as 0.
     """
-    before, after = sets.quoting(fold.train), sets.quoting(fold.test)
-    train, test = figures(before, metric), figures(after, metric)
+    train, test = (
+        np.concatenate([figures(part.quoting(periods), metric) for part in sets.parts()])
+        for periods in (fold.train, fold.test)
+    )
     if not np.isfinite(train).any():
         return None
     peak = np.nanmax(train)
     column = int(np.argmax(train >= peak - SAME * abs(peak)))
+    part, at = sets.part_with(column)
     found = test[column]
     ranked = np.nan_to_num(test)
     better = ranked > ranked[column] + SAME * abs(ranked[column])
@@ -93,8 +96,8 @@ def step(sets: Accounts, fold: Fold, metric: Metric = "sharpe") -> Step | None:
         column,
         float(train[column]),
         float(found) if np.isfinite(found) else None,
-        sum(before[:, column].tolist()),
-        sum(after[:, column].tolist()),
+        sum(part.quoting(fold.train)[:, at].tolist()),
+        sum(part.quoting(fold.test)[:, at].tolist()),
         sum(sets.change[fold.test, column].tolist()),
         1 + int(better.sum()),
     )

@@ -9,11 +9,12 @@ Source: Bailey, Borwein, López de Prado & Zhu, "The Probability of Backtest Ove
 Finance 20(4), 2017 (first 2015).
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from hashlib import blake2b
 from itertools import combinations, islice
 from math import comb
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -72,7 +73,8 @@ def best_of_halves(sets: Accounts, blocks: int, most: int) -> tuple[Floats, Floa
     if cut is None:
         return None
     every = max(1, comb(blocks, blocks // 2) // most)
-    own, other, _ = _everywhere(cut, (rows[::every] for rows in _halves(blocks, comb(blocks, blocks // 2))))
+    some = np.concatenate(list(_halves(blocks, CELLS // blocks)))[::every]
+    own, other, _ = _everywhere(cut, (some[at : at + cut.rows] for at in range(0, len(some), cut.rows)))
     return own, other
 
 
@@ -82,21 +84,37 @@ def _cut(sets: Accounts, blocks: int) -> "_Blocks | None":
         raise ConfigError(f"sweep.validation.blocks = {blocks}: expected an even number from 2 to {BLOCKS_MAX}")
     if len(sets) < 2 * blocks:
         return None
-    columns = distinct(sets.quoting())
-    return _Blocks(sets.of(columns), blocks) if len(columns) > 1 else None
+    columns = distinct(part.quoting() for part in sets.parts())
+    return _Blocks(sets, columns, blocks) if len(columns) > 1 else None
 
 
-def distinct(matrix: NDArray[Any]) -> NDArray[np.intp]:
-    """Return which columns of `matrix` move, without those that are an earlier one times a factor above 0."""
-    moves = np.flatnonzero(np.isfinite(each_sharpe(matrix)))
-    if not len(moves):
-        return moves
-    values = matrix[:, moves].astype(np.float64)
+def distinct(parts: Iterable[NDArray[Any]]) -> NDArray[np.intp]:
+    """Return which columns of a matrix (t, n) move, without those that are an earlier one times a factor above 0.
+
+    Args:
+        parts: The matrix, some columns after the other.
+    """
+    seen, found, before = set[bytes](), list[int](), 0
+    for matrix in parts:
+        moves = np.flatnonzero(np.isfinite(each_sharpe(matrix)))
+        for column, shape in zip(moves.tolist(), _shapes(matrix[:, moves]), strict=True):
+            name = blake2b(shape, digest_size=16).digest()
+            if name not in seen:
+                seen.add(name)
+                found.append(before + column)
+        before += matrix.shape[1]
+    return np.array(found, np.intp)
+
+
+def _shapes(matrix: NDArray[Any]) -> Iterator[bytes]:
+    """Yield each column of `matrix`, which moves, by its shape, whatever its size."""
+    if not matrix.shape[1]:
+        return
+    values = matrix.astype(np.float64)
     values /= np.abs(values).max(axis=0)
     values /= np.sqrt((values * values).sum(axis=0))
-    shape = np.round(values, 9) + 0.0  # There is a minus zero, which has other bytes.
-    _, first = np.unique(np.ascontiguousarray(shape.T), axis=0, return_index=True)
-    return moves[np.sort(first)]
+    for shape in (np.round(values, 9) + 0.0).T:  # There is a minus zero, which has other bytes.
+        yield shape.tobytes()
 
 
 class _Blocks:
@@ -107,31 +125,22 @@ class _Blocks:
     `unit − tilt · share`: the tilt of a set is how much more it held there than over the whole time.
     """
 
-    def __init__(self, sets: Accounts, blocks: int) -> None:
-        mean, rest = centred(sets.quoting())
-        deviation = np.sqrt((rest * rest).mean(axis=0))
-        unit = rest / deviation
+    def __init__(self, sets: Accounts, columns: NDArray[np.intp], blocks: int) -> None:
         self.edges = np.arange(blocks + 1) * len(sets) // blocks
-        self.level = mean / deviation
         self.sizes = np.diff(self.edges).astype(np.float64)
-        self.sums = self._of(unit)
-        self.squares = self._of(unit * unit)
-        self.legs = [_Tilt(leg, unit, deviation, self._of) for leg in sets.legs]
+        parts = [_Part(part, self.edges) for part in sets.parts(columns)]
+        self.level = np.concatenate([part.level for part in parts])
+        self.sums = np.concatenate([part.sums for part in parts], axis=1)
+        self.squares = np.concatenate([part.squares for part in parts], axis=1)
+        self.legs = [_Tilt.joined([part.legs[at] for part in parts]) for at in range(len(sets.legs))]
         self.products = {
-            (a, b): self._of(sets.legs[a].shares() * sets.legs[b].shares())
-            for a, b in combinations(range(len(sets.legs)), 2)
-            if sets.legs[a].start == sets.legs[b].start  # All at once; else no period is of two runs.
+            pair: np.concatenate([part.products[pair] for part in parts], axis=1) for pair in parts[0].products
         }
 
     @property
     def rows(self) -> int:
         """How many combinations to work out at once."""
         return max(1, CELLS // len(self.level))
-
-    def _of(self, values: Floats) -> Floats:
-        """Return the sum of `values` (t, n) in each block (blocks, n)."""
-        found: Floats = np.add.reduceat(values, self.edges[:-1], axis=0)
-        return found
 
     def sharpes(self, taken: Floats) -> Floats:
         """Return the ratios (m, n) over the blocks `taken` (m, blocks), each 1 or 0."""
@@ -149,13 +158,47 @@ class _Blocks:
         variance /= size - 1
         mean += self.level
         moved = variance > STILL
-        return np.divide(mean, np.sqrt(variance, where=moved, out=variance), out=np.zeros_like(mean), where=moved)
+        deviation = np.sqrt(variance, where=moved, out=variance)
+        found: Floats = np.divide(mean, deviation, out=np.zeros_like(mean), where=moved)
+        return found
 
 
-class _Tilt:
-    """How much more the sets held on one run in some blocks than over all of it, by their deviation."""
+class _Part:
+    """The sums of some of the sets."""
 
-    def __init__(self, leg: Leg, unit: Floats, deviation: Floats, summed: Callable[[Floats], Floats]) -> None:
+    def __init__(self, sets: Accounts, edges: NDArray[np.int64]) -> None:
+        def summed(values: Floats) -> Floats:
+            """Return the sum of `values` (t, n) in each block (blocks, n)."""
+            found: Floats = np.add.reduceat(values, edges[:-1], axis=0)
+            return found
+
+        mean, rest = centred(sets.quoting())
+        deviation = np.sqrt((rest * rest).mean(axis=0))
+        unit = rest / deviation
+        self.level = mean / deviation
+        self.sums = summed(unit)
+        self.squares = summed(unit * unit)
+        self.legs = [_Tilt.of(leg, unit, deviation, summed) for leg in sets.legs]
+        self.products = {
+            (a, b): summed(sets.legs[a].shares() * sets.legs[b].shares())
+            for a, b in combinations(range(len(sets.legs)), 2)
+            if sets.legs[a].start == sets.legs[b].start  # All at once; else no period is of two runs.
+        }
+
+
+class _Tilt(NamedTuple):
+    """How much more the sets held on one run in some blocks than over all of it, by their deviation: sums of blocks."""
+
+    held: Floats
+    periods: Floats
+    shares: Floats
+    squares: Floats
+    with_unit: Floats
+
+    @classmethod
+    def of(cls, leg: Leg, unit: Floats, deviation: Floats, summed: Callable[[Floats], Floats]) -> "_Tilt":
+        """Return those of one run."""
+
         def whole(values: Floats) -> Floats:
             found = np.zeros(unit.shape)
             found[leg.start : leg.stop] = values
@@ -163,11 +206,19 @@ class _Tilt:
 
         held = leg.held.astype(np.float64)
         share = whole(leg.shares())
-        self.held = summed(whole((held - held.mean(axis=0)) / deviation))
-        self.periods = summed(whole(np.ones(held.shape)))[:, :1]
-        self.shares = summed(share)
-        self.squares = summed(share * share)
-        self.with_unit = summed(share * unit)
+        return cls(
+            held=summed(whole((held - held.mean(axis=0)) / deviation)),
+            periods=summed(whole(np.ones(held.shape)))[:, :1],
+            shares=summed(share),
+            squares=summed(share * share),
+            with_unit=summed(share * unit),
+        )
+
+    @classmethod
+    def joined(cls, parts: "Sequence[_Tilt]") -> "_Tilt":
+        """Return those of all sets from those of some after others."""
+        made = cls(*(np.concatenate(each, axis=1) for each in zip(*parts, strict=True)))
+        return made._replace(periods=parts[0].periods)
 
     def tilt(self, taken: Floats) -> Floats:
         """Return it for the blocks `taken` (m, blocks), each 1 or 0; 0 where the run has no period in them."""

@@ -185,13 +185,30 @@ def effective_trials(matrix: NDArray[Any]) -> float | None:
     between 1 and n; columns that never move are left out. None for fewer than two others. A rough figure: it knows the
     average and nothing of clusters.
     """
+    return effective_of([directions(matrix)])
+
+
+class Directions(NamedTuple):
+    """Columns that move, each as a vector of length 1 from its mean: their sum (t,), and how many they are."""
+
+    total: Floats
+    columns: int
+
+
+def directions(matrix: NDArray[Any]) -> Directions:
+    """Return the sum of the directions of the columns of `matrix` (t, n)."""
     mean, rest = centred(matrix) if len(matrix) else (np.empty(0), np.empty((0, 0)))
     size = np.sqrt((rest * rest).sum(axis=0))
     moved = size > STILL * np.abs(mean) * sqrt(len(matrix))
-    n = int(moved.sum())
+    return Directions((rest[:, moved] / size[moved]).sum(axis=1), int(moved.sum()))
+
+
+def effective_of(parts: Sequence[Directions]) -> float | None:
+    """Return what `effective_trials` does, of a matrix in parts."""
+    n = sum(part.columns for part in parts)
     if n < 2:
         return None
-    total = (rest[:, moved] / size[moved]).sum(axis=1)
+    total = sum((part.total for part in parts[1:]), parts[0].total)
     correlation = (float(total @ total) - n) / (n * (n - 1))
     return min(max(correlation + (1 - correlation) * n, 1.0), float(n))
 

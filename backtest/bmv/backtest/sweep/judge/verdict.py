@@ -16,7 +16,7 @@ from bmv.backtest.sweep.judge import sharpe as ratios
 from bmv.backtest.sweep.judge.folds import Fold, Metric, Step, step, walk_forward
 from bmv.backtest.sweep.judge.overfitting import cscv
 from bmv.backtest.sweep.judge.plateau import plateau
-from bmv.backtest.sweep.trials.accounts import LISTS, Accounts, accounts
+from bmv.backtest.sweep.trials.accounts import LISTS, MIDS, Accounts, accounts
 from bmv.data.runs.numbers import Json
 from bmv.data.runs.wording import money_decimals, percent, plain, significant
 from bmv.ports.errors import DataError
@@ -50,13 +50,21 @@ class Reason(NamedTuple):
     proviso: str = ""  # On what alone it holds; said beside the verdict.
 
 
+class Everyone(NamedTuple):
+    """What the quoting of every complete trial came to: n of them."""
+
+    sums: NDArray[np.float64]  # Quanta.
+    sharpes: NDArray[np.float64]  # Per period; NaN where there is none.
+    effective: float | None  # How many independent trials they amount to.
+
+
 class Search(NamedTuple):
     """What the checks look at."""
 
     row: Json  # Of the best trial.
     change: NDArray[np.int64]  # Of the equity of the best trial (t,), quanta.
     returns: NDArray[np.int64]  # Of these what quoting earned.
-    everyone: NDArray[np.int64]  # What the quoting of every complete trial earned (t, n).
+    everyone: "Everyone"
     choice: Accounts  # Of those that might have been chosen: the constraints are met.
     numbers: Sequence[int]  # Trial of each column of `choice`.
     trials: pl.DataFrame  # All of them, with what quoting earned in the column `QUOTING`, quote.
@@ -77,6 +85,7 @@ def judge(
     direction: str = "maximize",
     currency: str = "quote",
     best: int | None = None,
+    sets: Accounts | None = None,
 ) -> tuple[Json, Json]:
     """Return the figures of the validation and the verdict that follows from them, both as in `summary.json`.
 
@@ -92,19 +101,21 @@ def judge(
         direction: `maximize` or `minimize`.
         currency: Name of the quote, for the sentences.
         best: The trial to judge; the best by `objective` of those that meet the constraints, if absent.
+        sets: Accounts of the complete trials of `frame`, in its order, which is that of their numbers. None: they are
+            made from its lists, and where it has none there are none.
 
     Returns:
         `validation`: `trial` and `quantum` of the best, and under the name of each check its figures; ratios are per
         period and money is in quote. `verdict`: `worth`, `headline`, and `reasons` with `ok` and `text`.
     """
     options = {**DEFAULTS, **settings}
-    search = _search(frame, objective, direction, currency, best)
+    search = _search(frame, objective, direction, currency, best, sets)
     if search is None:
         text = (
             f"None of {frame.height:,} sets ran to the end within the constraints, so that there is nothing to judge."
         )
         return {"trial": None}, {"worth": False, "headline": text, "reasons": [{"ok": None, "text": text}]}
-    tried = max(n_trials_ever, search.everyone.shape[1])
+    tried = max(n_trials_ever, len(search.everyone.sums))
     checks = (
         _evidence(search),
         _net(search),
@@ -141,46 +152,83 @@ def verdict(trial: int, reasons: Sequence[Reason]) -> Json:
     }
 
 
-def _search(frame: pl.DataFrame, objective: str, direction: str, currency: str, best: int | None) -> Search | None:
+def _search(
+    frame: pl.DataFrame, objective: str, direction: str, currency: str, best: int | None, sets: Accounts | None
+) -> Search | None:
     """Return what there is to look at; None without a trial to judge."""
-    complete = frame.filter((pl.col("state") == "complete") & (pl.col("returns").list.len() > 0)).sort("trial")
+    if sets is None and not {*LISTS} <= set(frame.columns):
+        return None
+    if sets is None:
+        complete = frame.filter((pl.col("state") == "complete") & (pl.col("returns").list.len() > 0)).sort("trial")
+        sets = accounts_of(complete) if len(complete) else None
+    else:
+        complete = frame.filter(pl.col("state") == "complete")
+    frame, complete = frame.drop(LISTS, strict=False), complete.drop(LISTS, strict=False)
     value = pl.col(objective).cast(pl.Float64)
     chosen = (
         complete.filter(pl.col("feasible") & value.is_finite())
         if best is None
         else complete.filter(pl.col("trial") == best)
     )
-    if chosen.is_empty():
+    if chosen.is_empty() or sets is None:
         return None
-    row = chosen.sort(value, "trial", descending=[direction == "maximize", False]).drop("returns").row(0, named=True)
-    sets = accounts_of(complete)
-    everyone = sets.quoting()
+    row = chosen.sort(value, "trial", descending=[direction == "maximize", False]).row(0, named=True)
     at = complete["trial"].to_list().index(row["trial"])
+    everyone = _everyone(sets)
     open_to_choice = complete["feasible"].fill_null(False).to_numpy() | (complete["trial"] == row["trial"]).to_numpy()
     numbers = complete["trial"].to_numpy()[open_to_choice].tolist()
     quantum = _quantum(complete["net"].to_numpy(), sets.change)
-    sums = everyone.sum(axis=0, dtype=np.float64) * quantum
-    trials = frame.drop(QUOTING, strict=False).join(complete.select("trial", pl.Series(QUOTING, sums)), "trial", "left")
-    change, returns, choice = sets.change[:, at], everyone[:, at], sets.of(open_to_choice)
+    earned = complete.select("trial", pl.Series(QUOTING, everyone.sums * quantum))
+    trials = frame.drop(QUOTING, strict=False).join(earned, "trial", "left")
+    part, column = sets.part_with(at)
+    choice = sets if open_to_choice.all() else sets.of(open_to_choice)
+    change, returns = sets.change[:, at], part.quoting()[:, column]
     return Search(row, change, returns, everyone, choice, numbers, trials, quantum, objective, currency)
+
+
+def _everyone(sets: Accounts) -> Everyone:
+    matrices = (part.quoting() for part in sets.parts())
+    found = [
+        (matrix.sum(axis=0, dtype=np.float64), ratios.each_sharpe(matrix), ratios.directions(matrix))
+        for matrix in matrices
+    ]
+    sums, sharpes, directions = zip(*found, strict=True)
+    return Everyone(np.concatenate(sums), np.concatenate(sharpes), ratios.effective_of(directions))
 
 
 def accounts_of(complete: pl.DataFrame) -> Accounts:
     """Return what each complete trial earned and held; `DataError` where one has other periods than the rest."""
-    for name in LISTS:
-        lengths = complete[name].list.len()
-        odd = complete.filter(lengths != lengths[0])
-        if len(odd):
-            raise DataError(
-                f"trials: column {name}: trial {odd['trial'][0]} has {len(odd[name][0])} figures,"
-                f" expected {lengths[0]} as in trial {complete['trial'][0]}"
-            )
-    return accounts(*(_matrix(complete[name]) for name in LISTS))
+    return accounts(*(matrix(complete["trial"], complete[name]) for name in LISTS))
 
 
-def _matrix(lists: pl.Series) -> NDArray[np.int64]:
-    """Return lists of one length as the rows of a matrix (n, t)."""
-    return lists.explode().cast(pl.Int64).to_numpy().reshape(len(lists), -1)
+def matrix(numbers: pl.Series, lists: pl.Series, wanted: pl.Series | None = None) -> NDArray[np.int64]:
+    """Return the lists of trials as rows of a matrix (n, t), a view of them if it can be.
+
+    Mids that are the same for all are one row (1, t), and a copy.
+
+    Args:
+        numbers: Of the trials, for the message of the `DataError` that lists of other lengths are.
+        wanted: Marks the trials whose lists are wanted; None: all.
+    """
+    if lists.null_count() and wanted is not None:
+        numbers, lists, wanted = numbers.filter(wanted), lists.filter(wanted), None
+    lengths = lists.list.len()
+    odd = (lengths != lengths[0]).arg_true()
+    if len(odd):
+        at = int(odd[0])
+        raise DataError(
+            f"trials: column {lists.name}: trial {numbers[at]} has {len(lists[at])} figures,"
+            f" expected {lengths[0]} as in trial {numbers[0]}"
+        )
+    rows = lists.explode().cast(pl.Int64).to_numpy().reshape(len(lists), -1)
+    if lists.name == MIDS and _alike(rows):
+        return rows[:1].copy()
+    return rows if wanted is None or wanted.all() else rows[wanted.to_numpy()]
+
+
+def _alike(rows: NDArray[np.int64]) -> bool:
+    """Tell whether all rows are the same."""
+    return all(np.array_equal(column, np.broadcast_to(column[0], len(column))) for column in rows.T)
 
 
 def _quantum(nets: NDArray[np.float64], matrix: NDArray[np.int64]) -> float:
@@ -206,7 +254,7 @@ def _evidence(search: Search) -> tuple[Json, Reason]:
 
 
 def _net(search: Search) -> tuple[Json, Reason]:
-    sets, parts = search.everyone.shape[1], _parts(search.change, search.returns, search.quantum)
+    sets, parts = len(search.everyone.sums), _parts(search.change, search.returns, search.quantum)
     who = f"The best of {sets:,} sets" if sets > 1 else "The only set that ran to the end"
     text = (
         f"{who}, trial {search.row['trial']}, {_earned(parts['quoting'], search.currency)} by quoting in the search;"
@@ -229,7 +277,7 @@ def _deflated(search: Search, tried: int, sharpes_ever: ratios.Returns) -> tuple
     would count against those that win. `dsr_unbounded` is the paper's own, without that bound.
     """
     found = _sharpe_figures(search, tried)
-    here = ratios.each_sharpe(search.everyone)
+    here = search.everyone.sharpes
     ratio = found["sharpe"]
     spread = max(here, np.asarray(sharpes_ever, np.float64), key=lambda known: ratios.variance(known) or 0.0)
     bound = ratios.luck_variance(max(len(search.returns), 2))
@@ -266,7 +314,7 @@ def _sharpe_figures(search: Search, tried: int) -> Json:
         "min_track_record": ratios.min_track_record(search.returns),
         "periods": len(search.returns),
         "n_trials": tried,
-        "effective_trials": ratios.effective_trials(search.everyone),
+        "effective_trials": search.everyone.effective,
         "dsr": None,
         "sr0": None,
         "variance": None,

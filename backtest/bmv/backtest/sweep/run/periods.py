@@ -1,6 +1,7 @@
 """A run cut into periods of equal length: what changed in each, what was held in it, and where the mid stood."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -49,9 +50,8 @@ def cut(
     if not len(samples):
         return Periods((0,) * periods, (0,) * periods, (0,) * (periods + 1))
     owned, mid2, ts_ns = owned_of(params.half, params.divisor, samples), samples[:, r.E_MID2], samples[:, r.E_TS_NS]
-    span = prepared.last_ns - prepared.first_ns
-    edges = [prepared.first_ns + span * n // periods for n in range(periods + 1)]
-    edges[-1] = max(edges[-1], int(ts_ns[-1]))
+    edges = _edges(prepared.first_ns, prepared.last_ns, periods).copy()
+    edges[-1] = max(int(edges[-1]), int(ts_ns[-1]))
     at = np.maximum(np.searchsorted(ts_ns, edges[1:], "right") - 1, 0)
     lots = _lots(edges, start, fills[:, r.F_TS_NS], fills[:, r.F_POSITION])
     return Periods(
@@ -59,6 +59,12 @@ def cut(
         tuple(np.rint(lots * _worth_of_a_lot(params, int(mid2[0]))).astype(int64).tolist()),
         (int(mid2[0]), *straight(params.divisor, mid2[at], int(mid2[0])).tolist()),
     )
+
+
+@lru_cache
+def _edges(first_ns: int, last_ns: int, periods: int) -> NDArray[int64]:
+    """Return the ends of so many equal periods, the first one's start before them; the same for every run."""
+    return np.array([first_ns + (last_ns - first_ns) * n // periods for n in range(periods + 1)], int64)
 
 
 def straight(divisor: int, mids: NDArray[int64], first: int) -> NDArray[int64]:
@@ -77,7 +83,9 @@ def _worth_of_a_lot(params: Params, mid2: int) -> float:
     return float(params.half * mid2) if params.divisor == 0 else params.half / (params.divisor * mid2)
 
 
-def _lots(edges: Sequence[int], start: int, ts_ns: NDArray[int64], after: NDArray[int64]) -> NDArray[np.float64]:
+def _lots(
+    edges: Sequence[int] | NDArray[int64], start: int, ts_ns: NDArray[int64], after: NDArray[int64]
+) -> NDArray[np.float64]:
     """Return the mean position between neighbouring `edges`, weighted by time, lots.
 
     Args:
@@ -85,7 +93,7 @@ def _lots(edges: Sequence[int], start: int, ts_ns: NDArray[int64], after: NDArra
         ts_ns: Times of the fills, ascending.
         after: Position after each.
     """
-    instants = np.sort(np.concatenate([np.array(edges, int64), ts_ns]))
+    instants = np.sort(np.concatenate([np.asarray(edges, int64), ts_ns]))
     position = np.concatenate([[start], after])[np.searchsorted(ts_ns, instants[:-1], "right")]
     passed = np.diff(instants)
     period = np.searchsorted(edges, instants[:-1], "right") - 1

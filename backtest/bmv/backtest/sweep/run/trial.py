@@ -9,26 +9,26 @@ from numpy import int64
 from numpy.typing import NDArray
 
 from bmv.adapters.config import Config
-from bmv.adapters.config.compile import price_ticks_max, to_ns
-from bmv.adapters.strategy import plugin
+from bmv.adapters.config.compile import price_ticks_max
 from bmv.backtest import ledger as r
-from bmv.backtest.ledger import Record
+from bmv.backtest.sweep.run.arena import Arena
 from bmv.backtest.sweep.run.periods import Periods, cut, straight
-from bmv.backtest.sweep.run.wiring import TrialContainer
+from bmv.backtest.sweep.run.wiring import Parts, put_together
 from bmv.backtest.sweep.tapes.shared import STOPS, Prepared
 from bmv.backtest.sweep.trials.objectives import Objective
 from bmv.backtest.tables import (
     counts,
     equity_table,
+    fall,
     held,
     outcome,
+    owned_of,
     profit,
     times,
 )
 from bmv.core.accounting import worth_if_known
 from bmv.core.digest import text
 from bmv.core.engine import Strategy
-from bmv.core.params import Params
 from bmv.data.runs.columns import HORIZONS_NS, scaled
 from bmv.data.runs.contracts import gained, traded
 from bmv.data.runs.numbers import BPS, Json, ratio
@@ -62,7 +62,9 @@ class Made(NamedTuple):
         periods: Its account, period by period.
         halfway: Net so far at each check, in quanta, against holding where that is the objective; what the pruning of
             later sets goes by.
-        equity: Samples of the equity, as `equity.parquet` has them.
+        market: The instrument.
+        samples: Rows of the equity, as :mod:`bmv.backtest.ledger` has their columns.
+        pivots: Beside each the pivot, ticks; 0.0 for none.
     """
 
     digest: str
@@ -70,7 +72,14 @@ class Made(NamedTuple):
     objectives: tuple[float | None, ...]
     periods: Periods
     halfway: tuple[int, ...]
-    equity: pl.DataFrame
+    market: Market
+    samples: NDArray[int64]
+    pivots: NDArray[np.float64]
+
+    @property
+    def equity(self) -> pl.DataFrame:
+        """Samples of the equity, as `equity.parquet` has them; made anew at each call."""
+        return equity_table(self.market, self.samples, self.pivots)
 
 
 def run(
@@ -81,6 +90,7 @@ def run(
     strategy: Strategy | None = None,
     verb: Any = None,  # Any: machine code.
     look: Look | None = None,
+    arena: Arena | None = None,
 ) -> Made:
     """Run a configuration over a tape.
 
@@ -89,65 +99,43 @@ def run(
         strategy: The user's function, if the configuration names one.
         verb: The same as machine code, if it is marked: compiled once, it serves all runs.
         look: Asked at each check whether to give up.
+        arena: Memory for the tables of the run, one thread's; see :class:`Arena`.
 
     Raises:
         Stopped: `look` gave up.
         ConfigError: The largest position times the tape's highest price can't be counted.
     """
-    container = TrialContainer(
-        config=config,
-        prepared=prepared,
-        paths=[],
-        sample_ns=to_ns(config.data.equity_sample_s),
-        strategy=plugin.counted(strategy),
-        spelling=config.strategy or "",
-        verb=verb,
-    )
-    try:
-        return _ran(container, prepared, config, objectives, periods, look)
-    finally:
-        container.reset_singletons()  # Its parts know one another; thousands of them must not wait to be found.
-
-
-def _ran(
-    container: Any,  # Any: its providers are made at run time.
-    prepared: Prepared,
-    config: Config,
-    objectives: Sequence[Objective],
-    periods: int,
-    look: Look | None,
-) -> Made:
-    whole = any(each.whole for each in objectives)
-    sink, params, market = container.sink(), container.params(), container.market()
-    sink.keep_orders = whole
-    if prepared.highest > price_ticks_max(config, market):
+    if prepared.highest > price_ticks_max(config, prepared.market):
         raise ConfigError("the largest position allowed, at the highest price, is too much money to count in 64 bits")
-    watch = _Watch(container, prepared, look, against=any(each.spelling == AGAINST_HOLDING for each in objectives[:1]))
-    container.loop().run(container.tape(), watch)
-    samples, pivots = sink.equity()
-    equity = equity_table(market, samples, pivots)
-    account = cut(params, int(container.record().start_position), samples, sink.fills(), prepared, periods)
-    figures = _figures(container, config, equity, quoted(equity, samples, account, market)) | _parted(market, account)
-    summary = _summary(container, config, figures) if whole else {}
+    parts = put_together(config, prepared, strategy, verb, arena)
+    whole = any(each.whole for each in objectives)
+    parts.sink.keep_orders = whole
+    watch = _Watch(parts, prepared, look, against=any(each.spelling == AGAINST_HOLDING for each in objectives[:1]))
+    parts.loop.run(parts.tape, watch)
+    samples, pivots = parts.sink.equity()
+    fills = parts.sink.fills()
+    account = cut(parts.params, int(parts.record.start_position), samples, fills, prepared, periods)
+    figures = _figures(parts, config, prepared.market, samples, fills, account)
+    summary = _summary(parts, config, prepared.market, figures) if whole else {}
     return Made(
-        text(container.loop().state.digest),
+        text(parts.loop.state.digest),
         figures,
         tuple(each.of(summary if each.whole else figures) for each in objectives),
         account,
         tuple(watch.halfway),
-        equity,
+        prepared.market,
+        samples,
+        pivots,
     )
 
 
 class _Watch:
     """Looks at a run at `CHECKS` places that depend on its tape alone."""
 
-    def __init__(self, container: Any, prepared: Prepared, look: Look | None, against: bool) -> None:  # Any: as above.
+    def __init__(self, parts: Parts, prepared: Prepared, look: Look | None, against: bool) -> None:
         self.halfway = list[int]()
-        self._params: Params = container.params()
+        self._params, self._record, self._sink = parts.params, parts.record, parts.sink
         self._against = against  # Whether what the starting position made is taken away from net.
-        self._record: Record = container.record()
-        self._sink = container.sink()
         self._look = look
         self._told, self._events = 0, prepared.events
 
@@ -171,20 +159,19 @@ class _Watch:
 
 
 def _figures(
-    container: Any, config: Config, equity: pl.DataFrame, without: pl.DataFrame
-) -> dict[str, Any]:  # Any: made at run time.
-    """Return the figures of a run that has ended; `without` is its equity without the market's part."""
-    loop, record, sink = container.loop(), container.record(), container.sink()
-    market, params = container.market(), container.params()
-    pnl, spent = profit(params, record), times(record)
-    traded = _traded(sink.fills(), market)
-    happened = counts(loop.state, record)
+    parts: Parts, config: Config, market: Market, samples: NDArray[int64], fills: NDArray[int64], account: Periods
+) -> dict[str, Any]:  # Any: numbers, None where unknown.
+    """Return the figures of a run that has ended."""
+    pnl, spent = profit(parts.params, parts.record), times(parts.record)
+    happened = counts(parts.loop.state, parts.record)
+    traded, equity = _traded(fills, market), _curve(market, samples)
+    without = quoted(equity, samples, account, market)
     fallen, earned = drawdown(equity), ratios(without, float(config.data.equity_sample_s), happened["fills"])
     mean_equity = float(equity["equity"].to_numpy().mean()) if len(equity) else None
     return {
         **happened,
         **{name: _money(market, pnl[name]) for name in ("net", "spread", "inventory", "fees")},
-        "net_vs_hold": _money(market, pnl["net"] - held(params, record)),
+        "net_vs_hold": _money(market, pnl["net"] - held(parts.params, parts.record)),
         "max_drawdown": fallen["max"],
         "max_drawdown_quote": fallen["max_quote"],
         **{name: earned[name] for name in ("sharpe", "sortino", "sampling_s")},
@@ -193,8 +180,16 @@ def _figures(
         "turnover": ratio(traded["notional"], mean_equity),
         "uptime": ratio(spent["two_sided"], spent["total"]),
         "halted_share": ratio(spent["halted"], spent["total"]),
-        "end_position": float(record.position) * float(market.lot_size),
+        "end_position": float(parts.record.position) * float(market.lot_size),
+        **_parted(market, account),
     }
+
+
+def _curve(market: Market, samples: NDArray[int64]) -> pl.DataFrame:
+    """Return `ts_ns`, `equity` and `drawdown` of the samples, which is all that the figures look at."""
+    owned = owned_of(market.half, market.divisor, samples)
+    columns = {"ts_ns": samples[:, r.E_TS_NS], "equity": scaled(owned, market.quantum), "drawdown": fall(owned)}
+    return pl.DataFrame([pl.Series(name, values) for name, values in columns.items()])
 
 
 def _traded(fills: NDArray[int64], market: Market) -> dict[str, float | None]:
@@ -223,9 +218,13 @@ def _in_units(market: Market, amount: float) -> float:
 
 
 def quoted(equity: pl.DataFrame, samples: NDArray[int64], account: Periods, market: Market) -> pl.DataFrame:
-    """Return the equity of a run less what its average position had made by then, as far as quoting made it grow."""
+    """Return the equity of a run less what its average position had made by then, as far as quoting made it grow.
+
+    Columns: `ts_ns`, `equity`, and `drawdown` as it was.
+    """
     made = scaled(account.market(straight(market.divisor, samples[:, r.E_MID2], account.mids[0])), market.quantum)
-    return equity.with_columns(equity=pl.col("equity") - made)
+    without = pl.Series("equity", equity["equity"].to_numpy() - made)
+    return pl.DataFrame([equity["ts_ns"], without, equity["drawdown"]])
 
 
 def _parted(market: Market, account: Periods) -> dict[str, float]:
@@ -234,10 +233,9 @@ def _parted(market: Market, account: Periods) -> dict[str, float]:
     return {"quoting": _money(market, sum(account.returns) - made), "market": _money(market, made)}
 
 
-def _summary(container: Any, config: Config, figures: Json) -> Json:  # Any: made at run time.
+def _summary(parts: Parts, config: Config, market: Market, figures: Json) -> Json:
     """Return what a backtest's summary says, for objectives that need it."""
-    loop, market = container.loop(), container.market()
-    made = outcome(market, container.params(), loop.state, container.record(), container.sink().whole(), (0.0, 0.0))
+    made = outcome(market, parts.params, parts.loop.state, parts.record, parts.sink.whole(), (0.0, 0.0))
     stats = statistics(made, config.model_dump(mode="json"))
     return {
         **made.counts,

@@ -3,12 +3,16 @@
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from itertools import pairwise
-from threading import Event
+from threading import Event, local
 from typing import Any, NamedTuple
 
+from pydantic import ValidationError
+
 from bmv.adapters.config import Config, build
+from bmv.adapters.config.check import check
 from bmv.adapters.config.compile import refuse_without_reference
 from bmv.adapters.strategy import plugin
+from bmv.backtest.sweep.run.arena import Arena
 from bmv.backtest.sweep.run.trial import CHECKS, Look, Made, Stopped, run
 from bmv.backtest.sweep.tapes.combine import across, combined, common_quantum, joined_returns
 from bmv.backtest.sweep.tapes.shared import Stretch
@@ -53,6 +57,8 @@ class Work:
         sweep = base.sweep
         self._across, self._pruning, self._constraints = sweep.across, sweep.pruning, sweep.constraints
         self._table = trading(base)
+        self._sections = dict(build(**self._table))  # Valid already: of a set only those that it changes are not.
+        self._of_thread = local()
         self._strategy = plugin.load(base.strategy) if base.strategy else None
         self._verb: Any = None  # Any: machine code.
         if self._strategy is not None and is_kernel(self._strategy):
@@ -112,7 +118,15 @@ class Work:
 
     def config(self, task_set: Set, overrides: Mapping[str, Any]) -> Config:  # Any: as above.
         """Return the configuration of a set on a tape; `ConfigError` where a backtest of it would be refused."""
-        config = build(**with_values(with_values(self._table, task_set), overrides))
+        values = {**task_set, **overrides}
+        table = with_values(self._table, values)
+        sections = {key.partition(".")[0] for key in values}
+        try:
+            config = Config.model_validate(self._sections | {name: table[name] for name in sections})
+        except ValidationError:
+            return build(**table)  # Which says what is wrong.
+        if check(config):
+            return build(**table)
         refuse_without_reference(config)
         return config
 
@@ -127,7 +141,8 @@ class Work:
     def _made(self, task: Task, stretch: Stretch, look: Look | None) -> Made:
         config = self.config(task.set, stretch.overrides)
         strategy = self._fresh_strategy(config)
-        return run(config, stretch.prepared, self.objectives, self.periods, strategy, self._verb, look)
+        arena = self._of_thread.__dict__.setdefault("arena", Arena())
+        return run(config, stretch.prepared, self.objectives, self.periods, strategy, self._verb, look, arena)
 
     def _fresh_strategy(self, config: Config) -> Strategy | None:
         """Return the user's function; plain Python is imported anew, so that nothing it remembers is another run's."""

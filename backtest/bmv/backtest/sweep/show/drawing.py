@@ -9,14 +9,14 @@ import numpy as np
 
 from bmv.adapters.report.canvas import ASK, BID, FEES, LEGEND, MID, NET, PIVOT, faint
 from bmv.backtest.sweep.show.cells import Axis, axes, bests, importance, means, near
-from bmv.backtest.sweep.show.marks import GREY, STAR, STILL, dots, label, lay, shades, short, spread
+from bmv.backtest.sweep.show.marks import DOTS, GREY, STAR, STILL, dots, label, lay, shades, short, spread
 from bmv.backtest.sweep.trials.reading import Sweep
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
 MAPPED = 4  # Keys, the most important ones, of which each pair has a map: six maps.
-LINES = 1500  # Of parallel coordinates; more are a block of one colour.
+LINES = 1000  # Of parallel coordinates; more are a block of one colour.
 HUES = (NET, BID, ASK, PIVOT, FEES)
 
 
@@ -188,7 +188,8 @@ def history(search: Search) -> "Figure | None":
     figure = Figure()
     for which, name, colour in ((keeps, "trials", NET), (~keeps, "trials that break a constraint", MID)):
         if which.any():
-            dots(figure, number[which].astype(np.float64), search.values[which], name, colour, number[which])
+            most = -(-DOTS * int(which.sum()) // len(number))  # Both together show no more than one picture may.
+            dots(figure, number[which].astype(np.float64), search.values[which], name, colour, number[which], most)
     if keeps.any():
         so_far = np.maximum.accumulate(search.values[keeps] * search.sign) * search.sign
         steps = np.flatnonzero(np.diff(so_far, prepend=np.nan, append=np.nan) != 0)

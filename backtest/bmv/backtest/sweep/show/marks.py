@@ -12,8 +12,8 @@ from bmv.data.runs.numbers import Json
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
-CROWD = 3000  # Dots from which on some may hide others for good.
-RASTER = (240, 120)  # Dots that share a place on it look like one, and one is drawn.
+DOTS = 1000  # Of one picture, so that a page of 100,000 sets is no larger than one of 1,000.
+RASTERS = tuple((2 * n, n) for n in (120, 90, 70, 50, 40, 30, 22))  # Of dots that share a place on one, one is drawn.
 GREY = "#aab1c0"
 STILL = {"dragmode": False, "modebar": {"remove": ["zoom", "pan", "zoomin", "zoomout", "resetscale"]}}  # No zoom.
 STAR = {"symbol": "star", "size": 15, "color": "#ffffff", "line": {"color": "#171b24", "width": 1.5}}
@@ -29,10 +29,11 @@ def label(text: object) -> str:
 
 
 def dots(
-    figure: "Figure", x: NDArray[np.float64], y: NDArray[np.float64], name: str, colour: str, number: NDArray[np.int64]
-) -> None:
-    """Draw trials as dots, of those that would hide one another only one."""
-    shown = _visible(x, y) if len(x) > CROWD else np.flatnonzero(np.isfinite(x) & np.isfinite(y))
+    figure: "Figure", x: NDArray[np.float64], y: NDArray[np.float64], name: str, colour: str,
+    number: NDArray[np.int64], most: int = DOTS,
+) -> None:  # fmt: skip
+    """Draw trials as dots; where there are more than `most`, of those that lie close to one another only one."""
+    shown = visible(x, y, most)
     named = name if len(shown) == len(x) else f"{name} ({len(shown):,} of {len(x):,} shown)"
     figure.add_scatter(
         x=x[shown], y=y[shown], mode="markers", name=named, marker={"size": 5, "color": faint(colour, 0.55)},
@@ -96,13 +97,15 @@ def shades(values: NDArray[np.float64], sign: int, middle: str = "") -> Json:
     return {"colorscale": scale, "zmin": low, "zmax": high if high > low else low + 1}
 
 
-def _visible(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Return one row for each place of the raster that has a dot."""
-    there = np.flatnonzero(np.isfinite(x) & np.isfinite(y))
-    if not len(there):
-        return there
-    across, up = (_raster(values[there], places) for values, places in ((x, RASTER[0]), (y, RASTER[1])))
-    return np.sort(there[np.unique(across * RASTER[1] + up, return_index=True)[1]])
+def visible(x: NDArray[np.float64], y: NDArray[np.float64], most: int) -> NDArray[np.int64]:
+    """Return at most `most` rows: all, or one for each place of the finest raster on which no more have a dot."""
+    shown = there = np.flatnonzero(np.isfinite(x) & np.isfinite(y))
+    for wide, high in RASTERS:
+        if len(shown) <= most:
+            break
+        across, up = (_raster(values[there], places) for values, places in ((x, wide), (y, high)))
+        shown = np.sort(there[np.unique(across * high + up, return_index=True)[1]])
+    return shown[np.linspace(0, len(shown) - 1, most).astype(np.int64)] if len(shown) > most else shown
 
 
 def _raster(values: NDArray[np.float64], places: int) -> NDArray[np.int64]:

@@ -3,14 +3,13 @@
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 
 from bmv.adapters.report.canvas import ASK, BID, LEGEND, MID, NET, faint
 from bmv.backtest.sweep.judge.overfitting import best_of_halves
-from bmv.backtest.sweep.judge.verdict import accounts_of
+from bmv.backtest.sweep.judge.verdict import matrix
 from bmv.backtest.sweep.show.marks import STILL
-from bmv.backtest.sweep.trials.accounts import LISTS
+from bmv.backtest.sweep.trials.accounts import LISTS, accounts
 from bmv.backtest.sweep.trials.reading import Sweep
 from bmv.data.runs.contracts import axis_units
 from bmv.data.runs.numbers import Json, at, finite, ratio
@@ -197,10 +196,15 @@ def halves(sweep: Sweep, blocks: int) -> tuple[NDArray[np.float64], NDArray[np.f
     At most about 800 of the combinations of `validation.overfitting.cscv`, evenly from all of them; None where the
     trials have no account of their periods, or fewer than two a block.
     """
-    choice = sweep.complete.filter(pl.col("feasible"))
-    if not {*LISTS} <= set(choice.columns):
-        return None
-    whole = choice.drop_nulls(LISTS)
-    if len(whole) < 2 or any(whole[name].list.len().n_unique() != 1 for name in LISTS):
-        return None
-    return best_of_halves(accounts_of(whole), blocks, HALVES)
+    chosen = sweep.trials["trial"].is_in(sweep.complete.filter("feasible")["trial"].implode())
+    rows = list[NDArray[np.int64]]()
+    for name in reversed(LISTS):  # The mids, which are the same for all as a rule, are let go of before more is read.
+        column = sweep.lists(name)
+        if column is None:
+            return None
+        chosen = chosen if rows else chosen & column.is_not_null()
+        column = column if chosen.all() else column.filter(chosen)
+        if len(column) < 2 or column.null_count() or column.list.len().n_unique() != 1:
+            return None
+        rows.insert(0, matrix(sweep.trials["trial"], column))
+    return best_of_halves(accounts(*rows), blocks, HALVES)

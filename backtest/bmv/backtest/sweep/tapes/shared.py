@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -15,6 +17,22 @@ from bmv.ports.messages import Kind
 READ_ROWS = 131_072  # Read at a time: a fifth of what a backtest reads, since the whole lies in memory here.
 STOPS = 8  # Stretches of a run, between which it may be looked at; shorter than `STEP_MIN` rows none is.
 STEP_MIN = 4_096
+
+
+class Reckoned(Market):
+    """A market whose units are worked out once: every run asks for them many times, and fractions take long."""
+
+    @cached_property
+    def quantum(self) -> Fraction:
+        return super().quantum
+
+    @cached_property
+    def half(self) -> int:
+        return super().half
+
+    @cached_property
+    def divisor(self) -> int:
+        return super().divisor
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +130,9 @@ def prepare(name: str, tape: ParquetTape, history_ns: int) -> Prepared:
     for column in (rows, *seeds):
         column.flags.writeable = False
     warnings = tuple(tape.quality.as_dict()["warnings"])
-    return Prepared(name, tape.market, rows, seeds, tape.start_ns, tape.end_ns, highest, warnings)
+    m = tape.market
+    market = Reckoned(m.symbol, m.tick_size, m.lot_size, m.quote_step, m.contract)
+    return Prepared(name, market, rows, seeds, tape.start_ns, tape.end_ns, highest, warnings)
 
 
 def _pack(part: "np.ndarray[tuple[int, int], np.dtype[int64]]", batch: Columns) -> None:

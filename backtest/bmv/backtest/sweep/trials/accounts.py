@@ -24,17 +24,21 @@ the stretch goes against the market's way through it. On a market without any dr
 times the move that it remembers, once a stretch, however long the stretch is: docs/sweeps.md has it measured.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-LISTS = ("returns", "held", "mids")  # Columns of the trials that are a list each: the arguments of `accounts`.
+MIDS = "mids"
+LISTS = ("returns", "held", MIDS)  # Columns of the trials that are a list each: the arguments of `accounts`.
+
+SETS = 4096  # Worked on at a time; a matrix of 240 periods takes 8 MB.
 
 Floats = NDArray[np.float64]
 Wholes = NDArray[np.int64]
+Columns = NDArray[Any] | slice  # Any: numbers of sets, or a mask.
 
 
 def ride(average: Any, mids: Wholes, first: Any) -> Wholes:  # Any: a number, or a row of them.
@@ -59,8 +63,8 @@ class Leg(NamedTuple):
     Args:
         start: The period in which it begins.
         held: Position in each period, weighted by time, at the run's first mid (t, n), quanta.
-        moves: Change of the mid in each period (t, n), half ticks.
-        first: First mid of the run (n,), half ticks.
+        moves: Change of the mid in each period (t, n), half ticks; (t, 1) where it is the same for all.
+        first: First mid of the run (n,), half ticks; (1,) where it is the same for all.
     """
 
     start: int
@@ -81,7 +85,14 @@ class Leg(NamedTuple):
     def shares(self) -> Floats:
         """Return the moves as a share of the first mid (t, n)."""
         found: Floats = np.divide(self.moves, self.first, out=np.zeros(self.moves.shape), where=self.first > 0)
-        return found
+        return np.broadcast_to(found, self.held.shape)
+
+    def of(self, columns: Columns) -> "Leg":
+        """Return it for some sets."""
+        held = self.held[:, columns]
+        if self.moves.shape[1] < self.held.shape[1]:
+            return self._replace(held=held)
+        return self._replace(held=held, moves=self.moves[:, columns], first=self.first[columns])
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,13 +122,29 @@ class Accounts:
                 found[inside] -= leg.market(chosen[inside] - leg.start)
         return found
 
-    def of(self, columns: NDArray[Any]) -> "Accounts":
+    def of(self, columns: Columns) -> "Accounts":
         """Return those of some sets: their numbers, or a mask."""
-        legs = (
-            leg._replace(held=leg.held[:, columns], moves=leg.moves[:, columns], first=leg.first[columns])
-            for leg in self.legs
-        )
-        return Accounts(self.change[:, columns], tuple(legs))
+        return Accounts(self.change[:, columns], tuple(leg.of(columns) for leg in self.legs))
+
+    def parts(self, columns: NDArray[np.intp] | None = None) -> Iterator["Accounts"]:
+        """Yield the sets, or those with the numbers `columns`, some thousands at a time.
+
+        What is worked out of accounts takes several times their memory. No part has one set alone, unless there is no
+        other: NumPy adds up a lonely column in another order, and so to other last digits.
+        """
+        sets = self.change.shape[1] if columns is None else len(columns)
+        parts = max(1, -(-sets // SETS))
+        for part in range(parts):
+            some = slice(sets * part // parts, sets * (part + 1) // parts)
+            yield self.of(some if columns is None else columns[some])
+
+    def part_with(self, column: int) -> tuple["Accounts", int]:
+        """Return the part of `parts` that has a set, and the set's column there."""
+        for part in self.parts():
+            if column < part.change.shape[1]:
+                return part, column
+            column -= part.change.shape[1]
+        raise AssertionError("there is no such set")
 
 
 Rows = Sequence[Sequence[int]] | Wholes  # A row a set.
@@ -129,9 +156,10 @@ def accounts(returns: Rows, held: Rows, mids: Rows) -> Accounts:
     Args:
         returns: Change of equity in each period, of each set.
         held: Position in each period, of each run after the other.
-        mids: Mid at the start of each run and at the end of each of its periods, of each run after the other.
+        mids: Mid at the start of each run and at the end of each of its periods, of each run after the other; one row
+            where it is the same for all.
     """
-    change, positions, prices = (np.array(each, np.int64).T for each in (returns, held, mids))
+    change, positions, prices = (np.asarray(each, np.int64).T for each in (returns, held, mids))
     runs = len(prices) - len(positions)  # A run has one mid more than it has periods.
     if not runs:
         return Accounts(change)

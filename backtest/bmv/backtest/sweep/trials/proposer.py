@@ -6,9 +6,9 @@ are heard from their record.
 """
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice, product
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
@@ -22,7 +22,7 @@ from optuna.samplers import (
     TPESampler,
 )
 from optuna.study import StudyDirection
-from optuna.trial import FrozenTrial, Trial, TrialState
+from optuna.trial import FrozenTrial, Trial, TrialState, create_trial
 
 from bmv.backtest.sweep.trials.space import Axis, Set, Value, rounded, size, whole_set
 from bmv.ports.errors import ConfigError
@@ -74,14 +74,15 @@ class Proposer:
         self._grid = _grid(axes) if sampler == "grid" else None
         self._left = self.planned
         self._asked = list[Trial]()
-        spaces = {axis.key: _distribution(axis) for axis in axes}
+        self._spaces = {axis.key: _distribution(axis) for axis in axes}
         self._study = optuna.create_study(
             directions=[StudyDirection.MAXIMIZE if large else StudyDirection.MINIMIZE for large in maximise],
             sampler=_sampler(axes, sampler, seed, len(maximise), batch, self.planned),
         )
 
         if sampler == "sobol":  # Optuna's begins with a point by chance, which is no part of the sequence.
-            self._study.tell(self._study.ask(spaces), [0.0] * len(maximise))
+            self._study.tell(self._study.ask(self._spaces), [0.0] * len(maximise))
+        self._sequence = None if self.learns else _Sequence(self._study, self._spaces)
 
     @property
     def learns(self) -> bool:
@@ -94,20 +95,16 @@ class Proposer:
         self._left -= count
         if self._grid is not None:
             return list(islice(self._grid, count))
-        spaces = {axis.key: _distribution(axis) for axis in self.axes}
-        self._asked = [self._study.ask(spaces) for _ in range(count)]
-        return [
-            whole_set(self.axes, [_read(axis, trial.params[axis.key]) for axis in self.axes]) for trial in self._asked
-        ]
+        if self._sequence is not None:
+            return [self._set(self._sequence.draw()) for _ in range(count)]
+        self._asked = [self._study.ask(self._spaces) for _ in range(count)]
+        return [self._set(trial.params) for trial in self._asked]
 
     def hear(self, results: Sequence[Heard]) -> None:
         """Hear how the sets of the last batch did, in their order."""
-        if self._grid is not None:
+        if not self.learns:
             return
         for trial, heard in zip(self._asked, results, strict=True):
-            if not self.learns:
-                self._study.tell(trial, [0.0] * len(self._study.directions))  # A sequence goes on from the last one.
-                continue
             trial.set_user_attr(VIOLATIONS, heard.violations)
             if heard.figures:
                 self._study.tell(trial, list(heard.figures))
@@ -116,6 +113,33 @@ class Proposer:
                 self._study.tell(trial, state=TrialState.PRUNED)
             else:
                 self._study.tell(trial, state=TrialState.FAIL)
+
+    def _set(self, drawn: Mapping[str, Any]) -> Set:  # Any: a number, as Optuna has it.
+        return whole_set(self.axes, [_read(axis, drawn[axis.key]) for axis in self.axes])
+
+
+class _Sequence:
+    """Draws from a sampler that learns nothing, as `study.ask` would.
+
+    A study goes through all its trials each time that it is asked, and keeps each for good: 100,000 sets would take an
+    hour to propose. So nothing is added to this one.
+    """
+
+    def __init__(self, study: optuna.Study, spaces: Mapping[str, BaseDistribution]) -> None:
+        self._study, self._spaces = study, spaces
+        self._trial = create_trial(state=TrialState.RUNNING)  # Samplers name it where they complain.
+        self._together = study.sampler.infer_relative_search_space(study, self._trial)
+
+    def draw(self) -> dict[str, Any]:  # Any: as above.
+        """Return the next value of each space."""
+        sampler = self._study.sampler
+        drawn = sampler.sample_relative(self._study, self._trial, self._together)
+        for key, space in self._spaces.items():
+            if space.single():
+                drawn[key] = 0  # An axis of one value: its number.
+            elif key not in drawn:
+                drawn[key] = sampler.sample_independent(self._study, self._trial, key, space)
+        return drawn
 
 
 def _planned(axes: Sequence[Axis], sampler: str, trials: int | None) -> int:

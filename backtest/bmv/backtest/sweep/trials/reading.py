@@ -7,6 +7,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from bmv.backtest.sweep.trials.accounts import LISTS
 from bmv.data.runs.contracts import units
 from bmv.data.runs.folder import CONFIG, SUMMARY, config_text, json_at, manifest_of, parsed, table_at
 from bmv.data.runs.numbers import Json, at
@@ -20,7 +21,8 @@ BESTS = 5  # Sets whose equity stands in the folder.
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Sweep:
-    """One sweep as its folder tells it. `trials` has the columns of `trials.parquet`, NaN in them as null.
+    """One sweep as its folder tells it. `trials` has the columns of `trials.parquet`, NaN in them as null, but for its
+    lists, which take ten times as much memory as all others: :meth:`lists` reads one of them from `file`.
 
     `equity` has of some of the best trials `ts_ns`, `equity` and `drawdown`, by their number, the best one first.
     """
@@ -31,6 +33,13 @@ class Sweep:
     manifest: Json
     trials: pl.DataFrame
     equity: dict[int, pl.DataFrame]
+    file: Path
+
+    def lists(self, name: str) -> pl.Series | None:
+        """Return a column of lists, one for each row of `trials`; None where the file has none of that name."""
+        if name not in pl.read_parquet_schema(self.file):
+            return None
+        return pl.read_parquet(self.file, columns=[name]).to_series()
 
     def __repr__(self) -> str:
         """Say in one line what the sweep came to."""
@@ -125,11 +134,16 @@ def read(folder: Path, results: Path | None = None) -> Sweep:
         manifest=manifest_of(folder),
         trials=_trials(results / TRIALS),
         equity=_equity(results / ACCOUNTS, summary),
+        file=results / TRIALS,
     )
 
 
 def _trials(path: Path) -> pl.DataFrame:
-    table = table_at(path)
+    try:
+        table = pl.scan_parquet(path).drop(LISTS, strict=False).collect()
+    except (OSError, pl.exceptions.PolarsError) as error:
+        raise DataError(f"can't read {path}: {error}") from error
+    table = table.with_columns(pl.selectors.float().fill_nan(None))
     if lacking := {"trial", "state", "feasible"} - set(table.columns):
         raise DataError(f"{path} lacks the column {sorted(lacking)[0]}: it is not the trials of a sweep")
     return table

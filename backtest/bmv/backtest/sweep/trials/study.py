@@ -11,17 +11,17 @@ import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import optuna
 import orjson
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage
-from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 from optuna.study import StudyDirection
 from optuna.trial import TrialState, create_trial
 
 from bmv.adapters.postgres.dsn import is_database, masked, silenced
+from bmv.backtest.sweep.trials.journal import NUMBER, ROW, Lines
 from bmv.backtest.sweep.trials.objectives import Objective
 from bmv.backtest.sweep.trials.space import Axis
 from bmv.data.runs.folder import JOURNAL
@@ -29,7 +29,6 @@ from bmv.ports.errors import BmvError, StorageError, UsageError
 
 __all__ = ["JOURNAL", "STATES", "Row", "Study", "leading"]
 
-ROW, NUMBER = "row", "trial"
 STATES = {"complete": TrialState.COMPLETE, "pruned": TrialState.PRUNED, "invalid": TrialState.FAIL}
 
 Row = dict[str, Any]  # One trial as JSON; see `bmv.backtest.sweep.run.work`.
@@ -46,43 +45,52 @@ class Study:
     def __init__(self, url: str, name: str, axes: Sequence[Axis], objectives: Sequence[Objective]) -> None:
         self.url = url
         self._axes = axes
+        self._distributions = {axis.key: _distribution(axis) for axis in axes}
+        self._lines = None if is_database(url) else Lines(url)
         directions = [StudyDirection.MAXIMIZE if each.large else StudyDirection.MINIMIZE for each in objectives]
         with _asking(url):
-            self._storage = _storage(url)
+            self._storage = _database(url) if self._lines is None else _journal(self._lines)
             self._study = optuna.create_study(
                 study_name=name, storage=self._storage, directions=directions, load_if_exists=True
             )
-            known = self._study.get_trials(deepcopy=False)
-        self._rows = {int(trial.user_attrs[NUMBER]): trial.user_attrs[ROW] for trial in known}
+            known = [] if self._lines is not None else self._study.get_trials(deepcopy=False)
+        self._rows = {int(trial.user_attrs[NUMBER]): str(trial.user_attrs[ROW]) for trial in known}
 
     def __repr__(self) -> str:
-        return f"<Study {self._study.study_name}: {len(self._rows):,} trials>"
+        return f"<Study {self._study.study_name}: {len(self):,} trials>"
 
     def __len__(self) -> int:
-        return len(self._rows)
+        return len(self._kept)
 
     def __contains__(self, trial: int) -> bool:
-        return trial in self._rows
+        return trial in self._kept
 
     def __getitem__(self, trial: int) -> Row:
-        return _opened(self._rows[trial])
+        return _opened(self._kept[trial])
+
+    @property
+    def _kept(self) -> "Lines | dict[int, str]":
+        """The trials, packed, by their number."""
+        return self._rows if self._lines is None else self._lines
 
     def close(self) -> None:
-        """Let go of the storage; what is known stays to be read."""
+        """Have all of it on the disk, and let go of the storage."""
+        if self._lines is not None:
+            self._lines.close()
         if isinstance(self._storage, RDBStorage):
             self._storage.remove_session()
             self._storage.engine.dispose()
 
     def rows(self) -> Iterator[Row]:
         """Yield the trials by their number."""
-        return (self[trial] for trial in sorted(self._rows))
+        return (self[trial] for trial in sorted(self._kept))
 
     def add(self, row: Row) -> None:
-        """Keep a trial; on the disk when it returns. One that is there already stays as it is."""
+        """Keep a trial; on the disk soon after. One that is there already stays as it is."""
         trial = int(row["trial"])
-        if trial in self._rows:
+        if trial in self:
             return
-        packed = base64.b85encode(zlib.compress(orjson.dumps(row), 6)).decode()
+        packed = base64.b64encode(zlib.compress(orjson.dumps(row), 6)).decode()
         state = STATES[row["state"]]
         values = [float(value) for value in row["objectives"]] if state == TrialState.COMPLETE else None
         with warnings.catch_warnings():
@@ -91,7 +99,7 @@ class Study:
                 state=state,
                 values=values,
                 params={axis.key: row["set"][axis.key] for axis in self._axes},
-                distributions={axis.key: _distribution(axis) for axis in self._axes},
+                distributions=self._distributions,
                 user_attrs={NUMBER: trial, "digest": row["digest"], "net": row["figures"].get("net"), ROW: packed},
             )
         try:
@@ -99,33 +107,26 @@ class Study:
                 self._study.add_trial(made)
         except OSError as error:
             raise StorageError(f"{self.url}: trial {trial} can't be written: {error.strerror}") from None
-        self._rows[trial] = packed
+        if self._lines is None:
+            self._rows[trial] = packed
 
 
 def _opened(packed: str) -> Row:
-    row: Row = orjson.loads(zlib.decompress(base64.b85decode(packed)))
+    row: Row = orjson.loads(zlib.decompress(base64.b64decode(packed)))
     return row
 
 
-class _Nobody(JournalFileOpenLock):
-    """No lock of the file's own: whoever leads a sweep holds its folder already (see :func:`leading`)."""
-
-    def acquire(self) -> bool:
-        return True
-
-    def release(self) -> None:
-        pass
+def _database(url: str) -> BaseStorage:
+    try:
+        return RDBStorage(f"postgresql+psycopg://{url.partition('://')[2]}")
+    except ImportError as error:
+        raise UsageError("a study in Postgres needs psycopg: pip install 'bmv[sweeps-postgres]'") from error
 
 
-def _storage(url: str) -> BaseStorage:
-    if is_database(url):
-        try:
-            return RDBStorage(f"postgresql+psycopg://{url.partition('://')[2]}")
-        except ImportError as error:
-            raise UsageError("a study in Postgres needs psycopg: pip install 'bmv[sweeps-postgres]'") from error
+def _journal(lines: Lines) -> BaseStorage:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Of what is experimental: it is pinned, and tested here.
-        return JournalStorage(JournalFileBackend(url, lock_obj=_Nobody(url)))
+        return JournalStorage(cast(Any, lines))  # Any: it is a backend by its methods.
 
 
 @contextmanager
