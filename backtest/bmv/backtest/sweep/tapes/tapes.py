@@ -9,6 +9,7 @@ from typing import Any
 
 from bmv.adapters.config import Config, build
 from bmv.adapters.config.compile import to_ns
+from bmv.adapters.lake.places import market_folder
 from bmv.adapters.parquet.tape import ParquetTape
 from bmv.backtest.sweep.tapes.shared import Stretch, prepare
 from bmv.backtest.sweep.trials.space import Axis, trading, with_values
@@ -89,7 +90,9 @@ class Split:
 def sources_of(config: Config, data: Sequence[str], timerange: str | None) -> list[Source]:
     """Return the tapes that command line and configuration name; the command line comes first."""
     start_ns, end_ns = span_ns(timerange)
-    given = data or ((config.storage.ticks,) if config.storage.ticks and not config.sweep.tapes else ())
+    market, ticks = config.market, config.storage.ticks
+    stored = (market_folder(ticks, market.venue, market.symbol),) if ticks and not config.sweep.tapes else ()
+    given = data or stored
     if given:
         return [Source("tape", _absolute(given), start_ns, end_ns)]
     if not config.sweep.tapes:
