@@ -42,6 +42,7 @@ def read(path: Path, options: Options | None = None) -> pl.DataFrame:
     ("told", "words"),
     [
         (lines(TRADE, TRADE | {"p": "cheap"}), "line 2: 'p' has 'cheap'; it should be a decimal number"),
+        (lines(TRADE | {"q": "9" * 100_000 + "x"}), f"line 1: 'q' has '{'9' * 59}…; it should be a decimal number"),
         (lines(TRADE | {"q": "1_0"}), "line 1: 'q' has '1_0'; it should be a decimal number"),
         (lines(TRADE | {"q": None}), "line 1: 'q' has None; it should be a decimal number"),
         (lines(TRADE | {"q": "1e999"}), "line 1: 'q' has '1e999'; it should be a decimal number"),

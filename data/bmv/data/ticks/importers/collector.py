@@ -22,7 +22,7 @@ import polars as pl
 
 from bmv.data.ticks.contracts import INVERSE, PAYOFF
 from bmv.data.ticks.importers.form import SCHEMA, Form, Options, refuse_none_kept
-from bmv.data.ticks.importers.messages import Message, messages
+from bmv.data.ticks.importers.messages import Message, messages, word
 from bmv.data.ticks.importers.resync import Change, Numbered, Snapshot, Update
 from bmv.data.ticks.importers.text import first_lines
 from bmv.ports.errors import UsageError
@@ -123,7 +123,7 @@ class _Recording:
 
     def _is_ours(self, message: Message) -> bool:
         """Tell whether a message is of the symbol that is read; refuse a second one, and a book of an unknown one."""
-        symbol = str(message.told.get("s", message.told.get("symbol", "")))
+        symbol = word(message.told.get("s", message.told.get("symbol", "")))
         if not symbol:
             if self._several:
                 raise message.wrong("a snapshot that does not say of which symbol, in a file of several")
