@@ -94,9 +94,9 @@ def test_contracts_are_not_taken_for_coins_where_a_file_has_both(written: Writte
 
 
 def test_a_snapshot_of_no_symbol_in_a_file_of_several_is_refused(written: Written) -> None:
-    path = written("all.jsonl", lines(TRADE | {"s": "ETHUSDT"}, TRADE, {"lastUpdateId": 1, "bids": [], "asks": []}))
+    path = written("all.jsonl", lines({"lastUpdateId": 1, "bids": [], "asks": []}, TRADE, TRADE | {"s": "ETHUSDT"}))
 
-    with pytest.raises(DataError, match="line 3: a snapshot that does not say of which symbol, in a file of several"):
+    with pytest.raises(DataError, match="line 1: a snapshot that does not say of which symbol, in a file of several"):
         read(path, Options(only={"symbol": ["BTCUSDT"]}))
 
 

@@ -73,8 +73,12 @@ def notes(path: Path, options: Options) -> Sequence[str]:
 
 
 def _symbol(path: Path) -> str:
-    found = (SYMBOL.search(line) for line in first_lines(path, LOOKED_AT))
-    return next((one[1] for one in found if one), "")
+    return next(iter(_symbols(path)), "")
+
+
+def _symbols(path: Path) -> list[str]:
+    """Return the symbols that a file names in its first lines, in their order."""
+    return list(dict.fromkeys(one[1] for line in first_lines(path, LOOKED_AT) if (one := SYMBOL.search(line))))
 
 
 def _of_contracts(symbol: str) -> bool:
@@ -92,8 +96,9 @@ class _Recording:
         self._events = set(options.only.get("e", ()))
         self._book = Numbered(options.on_gap)
         self._seen: str | None = None  # The symbol of the rows.
-        self._several = False  # The file has other symbols too.
-        self._contracts = _of_contracts(_symbol(path))
+        symbols = _symbols(path)
+        self._several = len(symbols) > 1  # The file has other symbols too.
+        self._contracts = _of_contracts(symbols[0] if symbols else "")
         self._prints = ""  # What prints are called.
         self._told: dict[str, Callable[[Message], Iterator[tuple[Any, ...]]]] = {
             "trade": self._trade,
