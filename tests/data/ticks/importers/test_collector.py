@@ -42,6 +42,7 @@ def read(path: Path, options: Options | None = None) -> pl.DataFrame:
     ("told", "words"),
     [
         (lines(TRADE, TRADE | {"p": "cheap"}), "line 2: 'p' has 'cheap'; it should be a decimal number"),
+        (lines(TRADE | {"q": "9" * 100_000 + "x"}), f"line 1: 'q' has '{'9' * 59}…; it should be a decimal number"),
         (lines(TRADE | {"q": "1_0"}), "line 1: 'q' has '1_0'; it should be a decimal number"),
         (lines(TRADE | {"q": None}), "line 1: 'q' has None; it should be a decimal number"),
         (lines(TRADE | {"q": "1e999"}), "line 1: 'q' has '1e999'; it should be a decimal number"),
@@ -93,9 +94,9 @@ def test_contracts_are_not_taken_for_coins_where_a_file_has_both(written: Writte
 
 
 def test_a_snapshot_of_no_symbol_in_a_file_of_several_is_refused(written: Written) -> None:
-    path = written("all.jsonl", lines(TRADE | {"s": "ETHUSDT"}, TRADE, {"lastUpdateId": 1, "bids": [], "asks": []}))
+    path = written("all.jsonl", lines({"lastUpdateId": 1, "bids": [], "asks": []}, TRADE, TRADE | {"s": "ETHUSDT"}))
 
-    with pytest.raises(DataError, match="line 3: a snapshot that does not say of which symbol, in a file of several"):
+    with pytest.raises(DataError, match="line 1: a snapshot that does not say of which symbol, in a file of several"):
         read(path, Options(only={"symbol": ["BTCUSDT"]}))
 
 

@@ -22,7 +22,7 @@ import polars as pl
 
 from bmv.data.ticks.contracts import INVERSE, PAYOFF
 from bmv.data.ticks.importers.form import SCHEMA, Form, Options, refuse_none_kept
-from bmv.data.ticks.importers.messages import Message, messages
+from bmv.data.ticks.importers.messages import Message, messages, word
 from bmv.data.ticks.importers.resync import Change, Numbered, Snapshot, Update
 from bmv.data.ticks.importers.text import first_lines
 from bmv.ports.errors import UsageError
@@ -73,8 +73,12 @@ def notes(path: Path, options: Options) -> Sequence[str]:
 
 
 def _symbol(path: Path) -> str:
-    found = (SYMBOL.search(line) for line in first_lines(path, LOOKED_AT))
-    return next((one[1] for one in found if one), "")
+    return next(iter(_symbols(path)), "")
+
+
+def _symbols(path: Path) -> list[str]:
+    """Return the symbols that a file names in its first lines, in their order."""
+    return list(dict.fromkeys(one[1] for line in first_lines(path, LOOKED_AT) if (one := SYMBOL.search(line))))
 
 
 def _of_contracts(symbol: str) -> bool:
@@ -92,8 +96,9 @@ class _Recording:
         self._events = set(options.only.get("e", ()))
         self._book = Numbered(options.on_gap)
         self._seen: str | None = None  # The symbol of the rows.
-        self._several = False  # The file has other symbols too.
-        self._contracts = _of_contracts(_symbol(path))
+        symbols = _symbols(path)
+        self._several = len(symbols) > 1  # The file has other symbols too.
+        self._contracts = _of_contracts(symbols[0] if symbols else "")
         self._prints = ""  # What prints are called.
         self._told: dict[str, Callable[[Message], Iterator[tuple[Any, ...]]]] = {
             "trade": self._trade,
@@ -123,7 +128,7 @@ class _Recording:
 
     def _is_ours(self, message: Message) -> bool:
         """Tell whether a message is of the symbol that is read; refuse a second one, and a book of an unknown one."""
-        symbol = str(message.told.get("s", message.told.get("symbol", "")))
+        symbol = word(message.told.get("s", message.told.get("symbol", "")))
         if not symbol:
             if self._several:
                 raise message.wrong("a snapshot that does not say of which symbol, in a file of several")

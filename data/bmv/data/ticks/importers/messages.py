@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from bmv.data.ticks.calendar import NS_PER, unit_of_number
+from bmv.data.ticks.importers.form import SHOWN
 from bmv.data.ticks.importers.packed import text_of
 from bmv.data.ticks.importers.resync import Level
 from bmv.data.ticks.importers.text import pieces
@@ -41,7 +42,7 @@ class Message(NamedTuple):
     def event(self) -> str:
         """What the message is, by its own word or its fields; empty for an answer that says nothing of a market."""
         if "e" in self.told:
-            return str(self.told["e"])
+            return word(self.told["e"])
         if self.told.keys() >= QUOTE:
             return "bookTicker"
         if "lastUpdateId" in self.told:
@@ -52,7 +53,7 @@ class Message(NamedTuple):
         """Return a number of changes, or a time."""
         found = self._cell(name)
         if type(found) is not int or not 0 <= found < WHOLE_MAX:
-            raise self.wrong(f"'{name}' is {found!r}; it should be a whole number")
+            raise self.wrong(f"'{name}' is {shown(found)}; it should be a whole number")
         return found
 
     def time(self, *names: str) -> int:
@@ -72,7 +73,7 @@ class Message(NamedTuple):
         """Return a yes or no."""
         found = self._cell(name)
         if type(found) is not bool:
-            raise self.wrong(f"'{name}' is {found!r}; it should be true or false")
+            raise self.wrong(f"'{name}' is {shown(found)}; it should be true or false")
         return found
 
     def levels(self, bids: str, asks: str) -> list[Level]:
@@ -85,15 +86,30 @@ class Message(NamedTuple):
             raise self.wrong(f"'{name}' is no list of levels")
         for level in found:
             if type(level) is not list or len(level) < 2:
-                raise self.wrong(f"'{name}' has {level!r}; each level should be a price and a size")
+                raise self.wrong(f"'{name}' has {shown(level)}; each level should be a price and a size")
             yield side, self._number(name, level[0]), self._number(name, level[1])
 
     def _number(self, name: str, found: Any) -> float:  # Any: it is JSON.
         text = found if type(found) is str else str(found) if type(found) in (int, float) else ""
         number = float(text) if DECIMAL.match(text) else float("nan")
         if not isfinite(number):
-            raise self.wrong(f"'{name}' has {found!r}; it should be a decimal number")
+            raise self.wrong(f"'{name}' has {shown(found)}; it should be a decimal number")
         return number
+
+
+def word(found: object) -> str:
+    """Return what should be a word, as far as an error shows it."""
+    return "".join(one for one in str(found)[:SHOWN] if one.isprintable())
+
+
+def shown(found: object) -> str:
+    """Return a value of JSON as an error shows it; a line may have a megabyte.
+
+    >>> shown("cheap"), len(shown("9" * 1000))
+    ("'cheap'", 61)
+    """
+    text = repr(found)
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
 
 
 def messages(path: Path, unpacked_max: int | None) -> Iterator[Message]:
@@ -110,9 +126,9 @@ def _message(path: Path, line: int, told: bytes) -> Message:
     number = int(time) if time.isdigit() and len(time) < 20 else 0
     unit = unit_of_number(number)
     if unit is None:
-        shown = time[:20].decode(errors="replace")
+        begins = shown(time[:20].decode(errors="replace"))
         raise DataError(
-            f"{path}, line {line}: begins with {shown!r}; it should be the time at which the message came, in ns"
+            f"{path}, line {line}: begins with {begins}; it should be the time at which the message came, in ns"
         )
     try:
         found = json.loads(body)
@@ -120,7 +136,7 @@ def _message(path: Path, line: int, told: bytes) -> Message:
         raise DataError(f"{path}, line {line}: after the time stands no JSON that can be read: {error}") from error
     stream = ""
     if isinstance(found, dict) and "data" in found:
-        stream, found = str(found.get("stream", "")), found["data"]
+        stream, found = word(found.get("stream", "")), found["data"]
     if not isinstance(found, dict):
         raise DataError(f"{path}, line {line}: after the time stands no message, which would be an object of JSON")
     return Message(path, line, number * NS_PER[unit], stream, found)
