@@ -125,3 +125,16 @@ def test_another_chain_is_not_recorded_into_the_same_lake(sandbox: Path) -> None
 
     assert process.returncode == 4
     assert "is it another chain? Give another lake" in errors
+
+
+def test_a_database_is_recorded_into_like_a_lake(sandbox: Path, postgres: str) -> None:
+    told = ended(record(sandbox, "--for", "4s", "--to", postgres, "--spool", str(sandbox.parent / "waiting")))
+
+    url = f"{postgres}{'&' if '?' in postgres else '?'}market=openbook-v2/SOL-USDC"
+    done = subprocess.run(
+        [*BMV, "backtest", str(sandbox), "--data", url, "--json", "--no-report"],
+        capture_output=True, text=True, cwd=sandbox.parent,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["events"] == told["rows"]
+    assert int(str(told["rows"])) > 50
