@@ -55,7 +55,9 @@ class Venue(Protocol):
         """Return what was traded by a transaction of a slot that was told of already."""
         ...
 
-    def missed(self, slot: int, accounts: Mapping[Pubkey, Account | None], traded: Traded) -> Missed | None:
+    def missed(
+        self, slot: int, accounts: Mapping[Pubkey, Account | None], traded: Traded, fresh: bool
+    ) -> Missed | None:
         """Return of which slots something was never told, as the accounts show; None where nothing is missing."""
         ...
 
@@ -194,7 +196,7 @@ class Follow:
             now = read_unix_timestamp(clock)
             bids, asks = self.venue.book(frame.accounts, now)
             traded = self.venue.traded(frame.slot, frame.accounts, frame.logs, frame.fresh)
-            missed = self.venue.missed(frame.slot, frame.accounts, traded)
+            missed = self.venue.missed(frame.slot, frame.accounts, traded, frame.fresh)
         except (ValueError, Malformed) as error:
             raise Broken(Cause.UNREADABLE, f"slot {frame.slot}: {error}") from None
         self.venue.forget(self.lineage.root)

@@ -54,6 +54,7 @@ class OrderSequence:
         newest: int,
         fees: int,
         traded: Traded,
+        fresh: bool,
     ) -> Missed | None:
         """Return of which slots something was not told; None where all fits.
 
@@ -63,6 +64,7 @@ class OrderSequence:
             newest: Number of the order that was placed last.
             fees: What rises with every trade that a fee is taken of, and falls at most without one.
             traded: What was traded since the last slot that was looked at, and ever.
+            fresh: Whether slots between that and this were not looked at.
         """
         last = max(self._seen, default=slot - 1)
         before = self._seen.get(last)
@@ -71,8 +73,9 @@ class OrderSequence:
             found = _missed(before, (bids, asks), traded.prints, last, slot)
             if found is None and fees > before.fees and not traded.prints and traded.quote <= before.quote:
                 found = Missed(last, slot)
+        told = last if fresh else slot  # Of which slot a change may be, at the earliest.
         changed = tuple(
-            slot if before is None or orders is not before.orders[side] else before.changed[side]
+            told if before is None or orders is not before.orders[side] else before.changed[side]
             for side, orders in ((Side.BID, bids), (Side.ASK, asks))
         )
         highest = max(newest, *(int(orders.max()) for orders in (bids, asks) if orders.size), 0)

@@ -67,12 +67,14 @@ class MarketV1:
         """Return nothing: trades come from the ring."""
         return ()
 
-    def missed(self, slot: int, accounts: Mapping[Pubkey, Account | None], traded: Traded) -> Missed | None:
+    def missed(
+        self, slot: int, accounts: Mapping[Pubkey, Account | None], traded: Traded, fresh: bool
+    ) -> Missed | None:
         """Return the slots of which something was not told."""
         bids, asks = self._bids.of(accounts).sequences, self._asks.of(accounts).sequences
         newest = self._requests.of(accounts).next_seq_num - 1
         fees = self._account.of(accounts).referrer_rebates_accrued
-        return self._orders.missed(slot, bids, asks, newest, fees, traded)
+        return self._orders.missed(slot, bids, asks, newest, fees, traded, fresh)
 
     def undo(self, after: int) -> None:
         """Go back to what was read of slot `after`."""

@@ -97,11 +97,13 @@ class MarketV2:
                 prints.append(fill.print)
         return tuple(prints)
 
-    def missed(self, slot: int, accounts: Mapping[Pubkey, Account | None], traded: Traded) -> Missed | None:
+    def missed(
+        self, slot: int, accounts: Mapping[Pubkey, Account | None], traded: Traded, fresh: bool
+    ) -> Missed | None:
         """Return the slots of which something was not told."""
         bids, asks = self._bids.sequences(accounts), self._asks.sequences(accounts)
         market = self._market.of(accounts)
-        return self._orders.missed(slot, bids, asks, market.seq_num, market.fees_accrued, traded)
+        return self._orders.missed(slot, bids, asks, market.seq_num, market.fees_accrued, traded, fresh)
 
     def undo(self, after: int) -> None:
         """Go back to what was seen at the end of slot `after`."""
