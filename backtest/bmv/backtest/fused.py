@@ -214,7 +214,7 @@ def compiled_verb(strategy: Strategy, spelling: str) -> Any:  # Any: as above.
 
 
 def _decider(strategy: Strategy, params: Params, state: State) -> Callable[[], int]:
-    """Return what the loop calls for a decision; it knows nothing of the loop, which so is freed when its run ends."""
+    """Return what the loop calls for a decision. It holds no reference to the loop, so that the loop is freed."""
     return lambda: strategy(params, state, state.memory, state.wanted)
 
 

@@ -25,7 +25,7 @@ LEAST_SECRET = 6  # A shorter one is hidden where it stands in a URL only: elsew
 
 
 def mask_url(text: str) -> str:
-    """Return `text` with what a URL may hide made unreadable; what is no URL stays as it is.
+    """Mask the secrets of every URL in `text`.
 
     >>> mask_url("https://rpc.example.com/?api-key=abc")
     'https://rpc.example.com/?api-key=***'

@@ -120,7 +120,7 @@ def _shown(venue: Venue, side: int, price: int) -> int:
     """Return the lots that the book shows at our side's `price`, -1 where it does not say.
 
     With the touch alone: the shown size at the best price, none inside the spread, unknown deeper. With depth: the
-    size of the level, as far as the levels reach; of the best price what the last row said, be it a quote.
+    size of the level, as far as the levels reach; at the best price, the size in the last row, quotes included.
     """
     best = venue.bid if side > 0 else venue.ask
     if best != 0 and price == best:

@@ -91,7 +91,7 @@ def placed(run: int, intent: Intent) -> Order:
 
 
 def reported(order: Order, report: Event) -> list[Order]:
-    """Return the steps that `order` took, as `report` tells; who is reported on was sent, whoever said so or not."""
+    """Return the steps that `order` took, as `report` tells. An order with a report was sent, journalled or not."""
     steps = []
     if order.state is OrderState.INTENDED:
         order = order._replace(state=OrderState.SENT)
@@ -145,6 +145,6 @@ def missing(kept: Told, told: Told) -> Told:
 
 
 def is_step(kept: Order, told: Order) -> bool:
-    """Tell whether an order is kept at the step that is `told`; that nobody knew more, or a number, no word tells."""
+    """Tell whether an order is kept at the step `told`; a journal knows neither `unknown` nor the chain's numbers."""
     state = told.state if kept.state is OrderState.UNKNOWN else kept.state
     return told == kept._replace(state=state, client_id=None, venue_id=None, slot=None)

@@ -128,7 +128,7 @@ def sink(file: Path, rows: pl.LazyFrame, words: Mapping[str, str]) -> None:
 
 
 def beside_of(path: Path) -> Path:
-    """Return the name under which a file is written before it takes its place; what a killed writer left is swept."""
+    """Return the name under which a file is written before it takes its place. Leftovers of a killed writer are removed."""
     return path.with_name(f".{path.name}.{os.getpid()}.tmp")
 
 

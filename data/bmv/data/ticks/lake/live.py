@@ -105,7 +105,7 @@ class Live:
         return f"<Live {self.name}: {rows:,} rows in {len(self.segments)} segments>"
 
     def load(self, writing: bool) -> "Live":
-        """Find what is there; who writes sweeps what a killed writer left."""
+        """Find what is there. A writer also removes what a killed writer left."""
         self.next, self.known = known_in(self.folder)
         paths, superseded = listed(self.folder)
         self.segments = [segment_at(path, self.name, self.market) for path in paths]
