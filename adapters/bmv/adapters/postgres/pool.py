@@ -138,7 +138,7 @@ class Pool:
 
     @asynccontextmanager
     async def _connection(self, end: float) -> AsyncIterator[Connection]:
-        """Lend a connection until `end` (of the loop's clock); then it is closed, even if somebody still waits on it."""
+        """Lend a connection until `end` (of the loop's clock), when it is closed even if somebody still waits on it."""
         async with asyncio.timeout_at(end + MARGIN_S), self._turns:
             connection = await self._taken(end)
             process = connection.get_server_pid()

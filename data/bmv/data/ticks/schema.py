@@ -128,7 +128,7 @@ def sink(file: Path, rows: pl.LazyFrame, words: Mapping[str, str]) -> None:
 
 
 def beside_of(path: Path) -> Path:
-    """Return the name under which a file is written before it takes its place. Leftovers of a killed writer are removed."""
+    """Return the name under which a file is written before it takes its place. A killed writer's file is removed."""
     return path.with_name(f".{path.name}.{os.getpid()}.tmp")
 
 

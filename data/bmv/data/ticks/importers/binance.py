@@ -112,7 +112,7 @@ def _unnamed(path: Path, line: str, kind: str | None) -> Sequence[str] | None:
 
 
 def _by_width(line: str) -> str | None:
-    """Tell a file without header by its columns: `trades` has one boolean, last; `aggTrades` has two, after six others."""
+    """Tell a file without header by its columns: `trades` has one boolean, last; `aggTrades` has two, after six."""
     words = [word.lower() for word in line.split(",")]
     truths = [word in ("true", "false") for word in words]
     if (len(words) == 7 and truths[5:] == [True, True]) or (len(words) == 6 and truths[5]):
