@@ -51,6 +51,7 @@ def endpoint(name: str = "https://a", **changed: object) -> EndpointSeen:
         "version": "4.5.0",
         "consensus": Consensus.ALPENGLOW,
         "slots": (100, 101, 102),
+        "final_lag": 1,
         "version_one": YES,
         "socket": SocketSeen(name=name.replace("http", "ws"), ticks=ticks()),
     }
@@ -78,6 +79,12 @@ def test_two_endpoints_that_are_well_have_nothing_noted() -> None:
         ("consensus", [endpoint(consensus=Consensus.TOWER)], State.OK, "tower: there is no certificate; final is 31"),
         ("consensus", [endpoint(consensus=Consensus.UNKNOWN)], State.UNKNOWN, "31 slots"),
         ("consensus", [endpoint(), endpoint("https://b", consensus=Consensus.TOWER)], State.WRONG, "others say"),
+        ("finality", [endpoint(final_lag=17)], State.OK, "17 behind"),
+        ("finality", [endpoint(final_lag=18)], State.NOTE, "18 behind"),
+        ("finality", [endpoint(final_lag=66)], State.WRONG, "do not become final"),
+        ("finality", [endpoint(final_lag=66), endpoint("https://b")], State.OK, "1 behind"),
+        ("finality", [endpoint(final_lag=40, consensus=Consensus.TOWER)], State.OK, "40 behind"),
+        ("finality", [endpoint(final_lag=None)], State.UNKNOWN, "no endpoint says"),
         ("slot time", [endpoint()], State.OK, "200 ms"),
         ("slot time", [endpoint(socket=SocketSeen(name="wss://a", ticks=ticks(slot_ms=900)))], State.NOTE, "900 ms"),
         ("slot time", [endpoint(socket=SocketSeen(name="wss://a", ticks=ticks(1)))], State.UNKNOWN, "not heard"),
@@ -110,7 +117,7 @@ def test_what_is_not_well_at_an_endpoint_is_a_line_of_its_own(
 
 def test_the_code_is_1_only_where_no_endpoint_that_is_read_from_answers() -> None:
     away = endpoint("https://b", failure="https://b: can't be reached (ConnectError)")
-    sender = endpoint("https://c", roles=(SEND,), socket=None, consensus=None)
+    sender = endpoint("https://c", roles=(SEND,), socket=None, consensus=Consensus.UNKNOWN, final_lag=None)
 
     assert exit_code(check_endpoints([endpoint(), away])) == 5
     assert exit_code(check_endpoints([away, sender])) == 1

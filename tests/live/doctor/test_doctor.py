@@ -43,7 +43,7 @@ def test_nothing_is_wrong_with_a_sandbox(live: Running, capsys: pytest.CaptureFi
 
     assert code == 0
     assert {name for name, check in checks.items() if check["state"] == "ok"} >= {
-        "endpoint", "version", "consensus", "slot time", "rate limits", "websocket", "version 1", "market",
+        "endpoint", "version", "consensus", "finality", "slot time", "rate limits", "websocket", "version 1", "market",
         "last transaction", "last trade", "crank", "spread", "wallet", "disk",
     }  # fmt: skip
     assert "alpenglow" in checks["consensus"]["found"]
@@ -120,6 +120,27 @@ def test_a_websocket_that_only_answers_pings_is_unsafe(faulty: Running, capsys: 
     assert code == 5
     assert "the chain's clock does not tick on it" in checks["websocket"]["found"]
     assert checks["clock"]["state"] == checks["slot time"]["state"] == "unknown"
+
+
+def test_a_chain_on_which_nothing_becomes_final_is_unsafe(faulty: Running, capsys: pytest.CaptureFixture[str]) -> None:
+    faulty.command("/dark")
+    faulty.command("/advance", blocks=100)
+
+    code, checks = examined(capsys, faulty.config)
+
+    assert code == 5
+    assert "blocks do not become final" in checks["finality"]["found"]
+
+
+@pytest.mark.parametrize("url", ["http://node:port/secret", "ftp://node/secret", "node", ""])
+def test_an_endpoint_that_is_no_url_is_the_configurations_fault(
+    live: Running, capsys: pytest.CaptureFixture[str], url: str
+) -> None:
+    assert main(["doctor", live.config, "--set", f'live.endpoints=["{url}"]']) == 3
+
+    printed = capsys.readouterr()
+    assert "expected a URL such as https://rpc.example.com" in printed.err
+    assert "secret" not in printed.err
 
 
 def test_what_a_node_does_not_know_is_unknown_and_no_fault(faulty: Running, capsys: pytest.CaptureFixture[str]) -> None:

@@ -32,10 +32,19 @@ def endpoints_of(config: Config) -> Endpoints:
     read = (READ,) if live.send_endpoints else ROLES
     urls = [(url, ROLES if url in live.send_endpoints else read) for url in live.endpoints]
     urls += [(url, (SEND,)) for url in live.send_endpoints if url not in live.endpoints]
-    made = [Endpoint(url, websocket_of(url), roles) for url, roles in urls]
+    made = [_endpoint(url, roles) for url, roles in urls]
     if live.websocket and live.endpoints:
         made[0] = replace(made[0], websocket=live.websocket)
     return Endpoints(made)
+
+
+def _endpoint(url: str, roles: tuple[str, ...]) -> Endpoint:
+    try:
+        return Endpoint(url, websocket_of(url), roles)
+    except ValueError:  # A port that is none.
+        raise ConfigError(
+            "live.endpoints: expected a URL such as https://rpc.example.com, found something else"
+        ) from None
 
 
 def expected_of(config: Config) -> Expected:

@@ -106,8 +106,7 @@ class _Watching:
         self._changed = asyncio.Event()
 
     def listen(self, loop: asyncio.AbstractEventLoop, stopped: asyncio.Event) -> None:
-        """Heed keys, the size of the terminal, and Ctrl-Z."""
-        loop.add_signal_handler(signal.SIGWINCH, self._changed.set)
+        """Heed keys and Ctrl-Z; a new size is seen at the next drawing, which is soon."""
         loop.add_signal_handler(signal.SIGTSTP, self._suspend)
         if sys.stdin.isatty():
             loop.add_reader(sys.stdin, self._screen.on_keys, stopped.set)

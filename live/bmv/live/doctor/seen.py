@@ -56,8 +56,9 @@ class EndpointSeen:
         roles: What it is for.
         failure: Why it does not answer; "": it does.
         version: Of its software.
-        consensus: By which rule the chain agrees, as it says; None: it is not read from.
+        consensus: By which rule the chain agrees, as it says.
         slots: Its newest slot in each round, in which all endpoints were asked at the same time.
+        final_lag: How many slots its newest final one is behind its newest.
         version_one: What it makes of a transaction of version 1.
         socket: Its websocket; None: it is not read from.
         limited: How often it refused for too many requests while all that was asked.
@@ -67,8 +68,9 @@ class EndpointSeen:
     roles: tuple[str, ...]
     failure: str = ""
     version: str | None = None
-    consensus: Consensus | None = None
+    consensus: Consensus = Consensus.UNKNOWN
     slots: tuple[int | None, ...] = ()
+    final_lag: int | None = None
     version_one: VersionOne | None = None
     socket: SocketSeen | None = None
     limited: int = 0

@@ -108,6 +108,8 @@ def test_a_feed_that_is_up_again_shows_no_old_book() -> None:
     it = board(UP, update(10), Down(Cause.SILENT, "silent"), UP, update(12))
 
     assert "may be gone" not in shown(it)
+    assert "up, http://a" in shown(it)
+    assert "DOWN" not in shown(it)
     assert "2 connections" in shown(it)
 
 
@@ -118,6 +120,7 @@ def test_trades_whose_logs_came_late_are_shown() -> None:
 def test_what_an_operator_should_know_is_on_the_page() -> None:
     assert "08:00:00 look here" in shown(board(update(1), Notice(Cause.STALE, "look here")))
     assert "slots 5 to 7 are in doubt: lost" in shown(board(Doubted(4, 7, "lost")))
+    assert "slot 5 is in doubt: lost" in shown(board(Doubted(4, 5, "lost")))
     wrong = Board(inspection(Finding(Refused, "quote vault: is frozen")), 0)
     assert "wrong     quote vault: is frozen" in shown(wrong)
 

@@ -60,7 +60,9 @@ class Board:
             self._take_back(word.after)
         elif isinstance(word, Doubted):
             self.doubts += 1
-            self._note(f"slots {word.after + 1:,} to {word.until:,} are in doubt: {word.why}")
+            several = word.until > word.after + 1
+            which = f"slots {word.after + 1:,} to {word.until:,} are" if several else f"slot {word.until:,} is"
+            self._note(f"{which} in doubt: {word.why}")
         elif isinstance(word, Up):
             self.ups += 1
             self.up, self.down = word, None

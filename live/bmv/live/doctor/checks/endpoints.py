@@ -14,6 +14,7 @@ from bmv.ports.errors import Refused
 
 SLOT_S = 0.4  # No chain of Solana's was ever slower by design; a slot usually takes less.
 SLOW_S = 2 * SLOT_S
+FINAL_NOTED, FINAL_MAX = 16, 64  # Slots beyond those of the rule; a node learns of finality a little later.
 LAG_NOTED = 5  # Slots.
 LAG_MAX = Limits().stale_slots
 SKEW_S = 2  # The chain's clock has whole seconds, and is that of the block before.
@@ -26,6 +27,7 @@ def check_endpoints(seen: Sequence[EndpointSeen]) -> list[Check]:
         *_reachable(seen),
         *map(_version, answering),
         _consensus(answering),
+        _finality(answering),
         _slot_time(answering),
         _slot_lag(answering),
         _skew(answering),
@@ -58,7 +60,7 @@ def _version(one: EndpointSeen) -> Check:
 
 
 def _consensus(answering: Sequence[EndpointSeen]) -> Check:
-    known = {one.consensus for one in answering if one.consensus not in (None, Consensus.UNKNOWN)}
+    known = {one.consensus for one in answering if one.consensus is not Consensus.UNKNOWN}
     if not known:
         found = "no endpoint says by which rule the chain agrees, so the slower one is reckoned with: 31 slots"
         return Check("consensus", State.UNKNOWN, found, "add an endpoint that answers getAgGenesisCert")
@@ -67,10 +69,23 @@ def _consensus(answering: Sequence[EndpointSeen]) -> Check:
         advice = "look at them again; if it stays so, they are of different chains: leave one kind out"
         return Check("consensus", State.WRONG, found, advice)
     (rule,) = known
-    assert rule is not None, "None was left out"
     why = {Consensus.ALPENGLOW: "there is a certificate", Consensus.TOWER: "there is no certificate"}[rule]
     plural = "" if rule.final_slots == 1 else "s"
     return Check("consensus", State.OK, f"{rule.label}: {why}; final is {rule.final_slots} slot{plural} behind")
+
+
+def _finality(answering: Sequence[EndpointSeen]) -> Check:
+    known = [(lag - one.consensus.final_slots, lag) for one in answering if (lag := one.final_lag) is not None]
+    if not known:
+        return Check("finality", State.UNKNOWN, "no endpoint says which slot is final")
+    beyond, slots = min(known)
+    found = f"the newest final slot is {slots:,} behind the newest"
+    if beyond > FINAL_MAX:
+        found += ": blocks do not become final"
+        return Check("finality", State.WRONG, found, "don't trade before they do: what is done may be undone")
+    if beyond > FINAL_NOTED:
+        return Check("finality", State.NOTE, found, "expect to wait for certainty of fills and money")
+    return Check("finality", State.OK, found)
 
 
 def slot_time_s(ticks: Sequence[Tick]) -> float | None:

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 import httpx
 from solders.pubkey import Pubkey
 
-from bmv.adapters.solana.consensus import read_consensus
+from bmv.adapters.solana.consensus import Consensus, read_consensus
 from bmv.adapters.solana.endpoints import READ, Endpoint
 from bmv.adapters.solana.errors import EndpointError, NodeError
-from bmv.adapters.solana.rpc import PROCESSED, Rpc
+from bmv.adapters.solana.rpc import FINALIZED, PROCESSED, Rpc
 from bmv.live.doctor.probe.socket import try_socket
 from bmv.live.doctor.seen import EndpointSeen, Taken, VersionOne
 from bmv.live.doctor.version_one import SIMULATION, encoded, read_refusal, read_simulation
@@ -28,11 +28,16 @@ async def try_endpoints(
     return tuple(await asyncio.gather(*jobs))
 
 
-async def _slot(rpc: Rpc) -> int | None:
+async def _slot(rpc: Rpc, commitment: str = PROCESSED) -> int | None:
     try:
-        return await rpc.slot(PROCESSED)
+        return await rpc.slot(commitment)
     except EndpointError:
         return None
+
+
+async def _final_lag(rpc: Rpc) -> int | None:
+    newest, final = await asyncio.gather(_slot(rpc), _slot(rpc, FINALIZED))
+    return None if newest is None or final is None else max(newest - final, 0)
 
 
 async def _try(rpc: Rpc, endpoint: Endpoint, slots: tuple[int | None, ...], payer: Pubkey) -> EndpointSeen:
@@ -45,8 +50,9 @@ async def _try(rpc: Rpc, endpoint: Endpoint, slots: tuple[int | None, ...], paye
         name=endpoint.name,
         roles=endpoint.roles,
         version=version,
-        consensus=await read_consensus(rpc) if reads else None,
+        consensus=await read_consensus(rpc) if reads else Consensus.UNKNOWN,
         slots=slots,
+        final_lag=await _final_lag(rpc) if reads else None,
         version_one=await _version_one(rpc, payer),
         socket=await try_socket(endpoint) if reads else None,
         limited=endpoint.health.limited,
