@@ -18,16 +18,20 @@ from bmv.adapters.sandbox.wiring import Settings
 SLOT = re.compile(r"slot +([\d,]+)")
 
 
-@pytest.fixture(params=["openbook-v1", "openbook-v2"])
+@pytest.fixture
 def live(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Running]:
-    with running(Settings(venue=request.param), tmp_path) as it:
+    with running(Settings(venue=getattr(request, "param", "openbook-v2")), tmp_path) as it:
         yield it
+
+
+both_versions = pytest.mark.parametrize("live", ["openbook-v1", "openbook-v2"], indirect=True)
 
 
 def slot_of(page: list[str]) -> int:
     return int(SLOT.findall(page[2])[0].replace(",", ""))
 
 
+@both_versions
 def test_the_page_moves_and_ctrl_c_ends_it_with_the_terminal_as_it_was(live: Running) -> None:
     with terminal("market", live.config, "--watch") as screen:
         first = screen.wait_for("up, http://127.0.0.1")
@@ -71,6 +75,7 @@ def test_a_feed_that_is_down_says_why_and_that_the_book_is_old(live: Running) ->
     assert "may be gone" in down
 
 
+@both_versions
 def test_in_a_pipe_each_word_of_the_feed_is_a_line_of_json(live: Running) -> None:
     command = [sys.executable, "-m", "bmv.adapters.cli", "market", live.config, "--watch", "--json"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:

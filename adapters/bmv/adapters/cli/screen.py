@@ -6,7 +6,6 @@ import sys
 import termios
 import tty
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -65,10 +64,13 @@ class Screen:
             self._before = None
 
     def on_keys(self, quit_: Callable[[], None]) -> None:
-        """Take in what was typed; `quit_` is called for a q."""
-        with suppress(OSError):
-            if any(key in QUIT for key in os.read(sys.stdin.fileno(), 64)):
-                quit_()
+        """Take in what was typed; `quit_` is called for a q, and where nobody can type any more."""
+        try:
+            typed = os.read(sys.stdin.fileno(), 64)
+        except OSError:
+            typed = b""
+        if not typed or any(key in QUIT for key in typed):
+            quit_()
 
     def suspend(self) -> None:
         """Give the terminal back and stop, as Ctrl-Z asks; take it again when the process is let go on."""

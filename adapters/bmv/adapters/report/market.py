@@ -9,7 +9,7 @@ from bmv.adapters.openbook.book import Level, Lots
 from bmv.adapters.openbook.inspection.fit import exact
 from bmv.adapters.openbook.inspection.records import Asset, Backlog, BookSide, Finding, Inspection, Trade
 from bmv.adapters.report.market_text import UNKNOWN, WORDS, even, second_text, spread_text, waiting_text
-from bmv.adapters.report.tables import Column, say, say_table
+from bmv.adapters.report.tables import Column, printable, say, say_table
 from bmv.adapters.solana.errors import Json
 from bmv.adapters.solana.programs import Deployment
 from bmv.ports.errors import BmvError, ConfigError, DataError, Refused
@@ -65,7 +65,7 @@ def findings_json(findings: Sequence[Finding]) -> Json:
 
 
 def _facts(inspection: Inspection, deployment: Deployment) -> Iterator[tuple[str, str]]:
-    name = f"{inspection.name} on " if inspection.name else ""
+    name = f"{printable(inspection.name)} on " if inspection.name else ""
     yield "market", f"{name}{inspection.venue}"
     yield "address", str(inspection.address)
     yield "slot", f"{inspection.slot}, the chain's clock at {second_text(inspection.unix_timestamp)}"

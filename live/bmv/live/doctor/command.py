@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from bmv.adapters.cli.options import JSON, SETS, Local
-from bmv.adapters.report.tables import say
+from bmv.adapters.report.tables import printable, say
 
 if TYPE_CHECKING:
     from solders.pubkey import Pubkey
@@ -109,7 +109,7 @@ def _say(checks: "Sequence[Check]") -> None:
     from bmv.live.doctor.check import State, exit_code
 
     for check in checks:
-        say(f"{check.state:<10}{check.name:<18}{check.found}", HANGING)
+        say(f"{check.state:<10}{check.name:<18}{printable(check.found)}", HANGING)
         if check.advice:
             say(f"{HANGING}→ {check.advice}", HANGING + "  ")
     counts = [(state, sum(check.state is state for check in checks)) for state in State]

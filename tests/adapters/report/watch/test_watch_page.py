@@ -133,6 +133,15 @@ def test_a_book_with_an_empty_side_is_shown_as_that(bids: Levels, asks: Levels) 
     assert ("150.00" in text) is bool(bids or asks)
 
 
+def test_what_others_wrote_commands_no_terminal() -> None:
+    it = board(UP, update(10), Down(Cause.CONNECTION, "http://a: refuses: \x1b[2J\x07\nmore"))
+
+    text = shown(it)
+    assert "http://a: refuses: ?[2J??more" in text
+    assert "\x1b" not in text
+    assert len(text.splitlines()) == 24
+
+
 def test_before_the_first_word_all_is_unknown() -> None:
     text = shown(board())
 

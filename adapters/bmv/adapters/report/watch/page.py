@@ -12,7 +12,7 @@ from rich.text import Text
 from bmv.adapters.openbook.book import Lots, Side
 from bmv.adapters.openbook.feed.words import Levels, Update
 from bmv.adapters.report.market_text import UNKNOWN, WORDS, even, second_text, spread_text, waiting_text
-from bmv.adapters.report.tables import laid
+from bmv.adapters.report.tables import laid, printable
 from bmv.adapters.report.watch.board import Board
 from bmv.data.runs.wording import span
 
@@ -56,7 +56,7 @@ def _cut(line: Text, width: int) -> Text:
 
 def _fact(name: str, text: str, style: str, width: int) -> list[Text]:
     """Return a fact behind its name, on two lines at most."""
-    lines = laid(f"{name:<{len(HANGING)}}{text}", width, HANGING).splitlines()
+    lines = laid(f"{name:<{len(HANGING)}}{printable(text)}", width, HANGING).splitlines()
     shown = [*lines[:1], *([" ".join((lines[1], *map(str.strip, lines[2:])))] if lines[1:] else [])]
     return [Text.assemble((line[: len(HANGING)], NAME), (line[len(HANGING) :], style)) for line in shown]
 

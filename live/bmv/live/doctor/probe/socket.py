@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from contextlib import suppress
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import WebSocketException
@@ -16,7 +17,8 @@ from bmv.live.doctor.seen import SocketSeen, Tick
 OPEN_S = 10.0
 CONFIRM_S = 5.0
 FIRST_S = 5.0  # How long the first tick is waited for,
-LISTEN_S = 2.0  # and how long is listened after it.
+LISTEN_S = 2.0  # how long is listened after it,
+TICKS_MAX = 20  # and after how many that is enough.
 REQUEST = 1
 
 
@@ -54,14 +56,13 @@ async def _listen(socket: ClientConnection) -> list[Tick]:
     """Return the ticks that come within `LISTEN_S` of the first; none where that does not come in time."""
     ticks = list[Tick]()
     loop = asyncio.get_running_loop()
-    try:
+    with suppress(TimeoutError):
         async with asyncio.timeout(FIRST_S) as limit:
-            while True:
+            while len(ticks) < TICKS_MAX:
                 message = read_message(await socket.recv())
                 if not isinstance(message, Notified) or (clock := read_account(message.value)) is None:
                     continue
                 if not ticks:
                     limit.reschedule(loop.time() + LISTEN_S)
                 ticks.append(Tick(message.slot, read_unix_timestamp(clock), time.time_ns()))
-    except TimeoutError:
-        return ticks
+    return ticks
