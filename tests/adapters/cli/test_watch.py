@@ -15,6 +15,7 @@ from terminals import LEAVE, terminal
 from bmv.adapters.cli.main import main
 from bmv.adapters.sandbox.wiring import Settings
 
+NOWHERE = "8BnEgHoWFysVcuFFX7QztDmzuH8r5ZFvyP3sYwn1XTh6"
 SLOT = re.compile(r"slot +([\d,]+)")
 
 
@@ -110,6 +111,15 @@ def test_without_a_terminal_and_without_json_watching_is_refused(
     assert main(["market", live.config, "--watch"]) == 2
 
     assert "--watch: expected a terminal" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("url", ["secret", "http://node:secret"])
+def test_watching_through_what_is_no_url_is_wrong_use(url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["market", NOWHERE, "--rpc", url, "--watch", "--json"]) == 2
+
+    err = capsys.readouterr().err
+    assert err.startswith("error: --rpc: expected the URL of an endpoint")
+    assert "secret" not in err
 
 
 def test_an_address_is_watched_through_the_endpoint_that_is_named(live: Running) -> None:

@@ -32,13 +32,14 @@ def endpoints_of(config: Config) -> Endpoints:
     read = (READ,) if live.send_endpoints else ROLES
     urls = [(url, ROLES if url in live.send_endpoints else read) for url in live.endpoints]
     urls += [(url, (SEND,)) for url in live.send_endpoints if url not in live.endpoints]
-    made = [_endpoint(url, roles) for url, roles in urls]
+    made = [endpoint_of(url, roles) for url, roles in urls]
     if live.websocket and live.endpoints:
         made[0] = replace(made[0], websocket=live.websocket)
     return Endpoints(made)
 
 
-def _endpoint(url: str, roles: tuple[str, ...]) -> Endpoint:
+def endpoint_of(url: str, roles: tuple[str, ...] = ROLES) -> Endpoint:
+    """Return an endpoint whose websocket is where nodes usually have it; `ConfigError` where it is no URL."""
     try:
         return Endpoint(url, websocket_of(url), roles)
     except ValueError:  # A port that is none.
