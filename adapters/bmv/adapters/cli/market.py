@@ -14,6 +14,7 @@ from bmv.ports.errors import BmvError, ConfigError, DataError, Refused, UsageErr
 if TYPE_CHECKING:
     from solders.pubkey import Pubkey
 
+    from bmv.adapters.config import Config
     from bmv.adapters.openbook.inspection.fit import Expected
     from bmv.adapters.openbook.inspection.records import Finding
     from bmv.adapters.openbook.snapshot import MarketSnapshot
@@ -30,21 +31,26 @@ class Target(NamedTuple):
         endpoint: URL of the node that is asked.
         wrong_endpoint: What to say where that is no URL.
         expected: What a configuration says of the market; None: there is none.
+        config: The configuration, if its own endpoints are to be asked.
+        name: What the configuration calls it.
     """
 
     address: "Pubkey"
     endpoint: str
     wrong_endpoint: BmvError
     expected: "Expected | None" = None
+    config: "Config | None" = None
+    name: str | None = None
 
 
 @click.command()
 @click.argument("which", metavar="CONFIG|ADDRESS")
 @click.option("--rpc", metavar="URL", help="Endpoint to ask; the first of live.endpoints if absent.")
+@click.option("--watch", is_flag=True, help="Let the page move until Ctrl-C; with --json a line for each change.")
 @SETS
 @JSON
 @click.pass_context
-def market(ctx: click.Context, which: str, rpc: str | None, sets: tuple[str, ...], as_json: bool) -> None:
+def market(ctx: click.Context, which: str, rpc: str | None, watch: bool, sets: tuple[str, ...], as_json: bool) -> None:
     """Show an OpenBook market: its units, fees, book, last trades and crank, all of one moment.
 
     Everything is checked before it is believed: owner, kind and flags of the accounts, mints and vaults, who may
@@ -54,9 +60,13 @@ def market(ctx: click.Context, which: str, rpc: str | None, sets: tuple[str, ...
     \b
     Examples:
       bmv market sandbox/bmv.toml
+      bmv market sandbox/bmv.toml --watch
       bmv market 8BnEgHoWFysVcuFFX7QztDmzuH8r5ZFvyP3sYwn1XTh6 --rpc https://rpc.example.com
     """
     target = _target(which, rpc, sets)
+    if watch:
+        _watch(target, as_json)
+        return
     try:
         seen = asyncio.run(_read(target))
     except (DataError, Refused) as error:
@@ -85,7 +95,20 @@ def _target(which: str, rpc: str | None, sets: tuple[str, ...]) -> Target:
     if endpoint is None:
         raise ConfigError(f"{which}: live.endpoints: expected at least one endpoint, found none; or give --rpc URL")
     no_url = UsageError(NO_URL) if rpc else ConfigError(f"{which}: live.endpoints: expected {ENDPOINT}, found no URL")
-    return Target(address, endpoint, no_url, expected_of(config))
+    return Target(address, endpoint, no_url, expected_of(config), None if rpc else config, config.market.symbol)
+
+
+def _watch(target: Target, as_json: bool) -> None:
+    """Let the page move: through all endpoints of a configuration, or the one that was named."""
+    from bmv.adapters.cli.named_market import endpoint_of, endpoints_of
+    from bmv.adapters.cli.watch import watch
+    from bmv.adapters.solana.endpoints import Endpoints
+
+    try:
+        endpoints = Endpoints([endpoint_of(target.endpoint)]) if target.config is None else endpoints_of(target.config)
+        asyncio.run(watch(target.address, endpoints, target.name, as_json))
+    except ConfigError:  # Nothing else of a configuration is looked at by now.
+        raise target.wrong_endpoint from None
 
 
 def _address(text: str) -> "Pubkey":

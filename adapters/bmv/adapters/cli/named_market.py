@@ -1,5 +1,6 @@
 """The market that a configuration names, read from a node and looked at before anything relies on it."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from solders.pubkey import Pubkey
@@ -9,7 +10,7 @@ from bmv.adapters.openbook.inspection.fit import Expected, check_fit
 from bmv.adapters.openbook.inspection.inspect import inspect
 from bmv.adapters.openbook.inspection.records import Finding, Inspection
 from bmv.adapters.openbook.snapshot import read_market
-from bmv.adapters.solana.endpoints import Endpoints
+from bmv.adapters.solana.endpoints import READ, ROLES, SEND, Endpoint, Endpoints, websocket_of
 from bmv.adapters.solana.errors import EndpointError
 from bmv.adapters.solana.rpc import Rpc, make_client
 from bmv.ports.errors import ConfigError
@@ -23,6 +24,28 @@ def address_of(path: Path | str, config: Config) -> Pubkey:
         return Pubkey.from_string(config.market.address)
     except ValueError:
         raise ConfigError(f"{path}: market.address: expected 32 bytes in base58, found others") from None
+
+
+def endpoints_of(config: Config) -> Endpoints:
+    """Return the endpoints of a configuration; the websocket that it names is the first one's."""
+    live = config.live
+    read = (READ,) if live.send_endpoints else ROLES
+    urls = [(url, ROLES if url in live.send_endpoints else read) for url in live.endpoints]
+    urls += [(url, (SEND,)) for url in live.send_endpoints if url not in live.endpoints]
+    made = [endpoint_of(url, roles) for url, roles in urls]
+    if live.websocket and live.endpoints:
+        made[0] = replace(made[0], websocket=live.websocket)
+    return Endpoints(made)
+
+
+def endpoint_of(url: str, roles: tuple[str, ...] = ROLES) -> Endpoint:
+    """Return an endpoint whose websocket is where nodes usually have it; `ConfigError` where it is no URL."""
+    try:
+        return Endpoint(url, websocket_of(url), roles)
+    except ValueError:  # A port that is none.
+        raise ConfigError(
+            "live.endpoints: expected a URL such as https://rpc.example.com, found something else"
+        ) from None
 
 
 def expected_of(config: Config) -> Expected:

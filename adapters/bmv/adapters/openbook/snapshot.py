@@ -27,7 +27,14 @@ class MarketSnapshot(NamedTuple):
 
 
 async def read_market(rpc: Rpc, address: Pubkey) -> MarketSnapshot:
-    """Read a market.
+    """Read a market, and then the code of its program."""
+    identity, snapshot = await read_accounts(rpc, address)
+    program = snapshot.accounts[identity.program]
+    return MarketSnapshot(identity, snapshot, await _deployment(rpc, program, snapshot.slot))
+
+
+async def read_accounts(rpc: Rpc, address: Pubkey) -> tuple[Identity, Snapshot]:
+    """Read a market without the code of its program.
 
     Which accounts belong to it, its own account says. So that is read first, then everything in one call, itself
     included, from a bank that is not older. If it names other accounts by then, the rest is read again.
@@ -39,8 +46,7 @@ async def read_market(rpc: Rpc, address: Pubkey) -> MarketSnapshot:
         snapshot = await _patiently(rpc, asked, slot)
         identity, slot = identify(address, snapshot.accounts[address]), snapshot.slot
         if keys(identity) == asked:
-            program = snapshot.accounts[identity.program]
-            return MarketSnapshot(identity, snapshot, await _deployment(rpc, program, slot))
+            return identity, snapshot
     raise DataError(f"market {address}: names other accounts each of {TRIES} times that it was read")
 
 

@@ -1,15 +1,15 @@
 """A market on a terminal, and as JSON."""
 
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
 from decimal import Decimal
 from fractions import Fraction
 from itertools import zip_longest
 
-from bmv.adapters.openbook.book import Level, Lots, Side
+from bmv.adapters.openbook.book import Level, Lots
 from bmv.adapters.openbook.inspection.fit import exact
 from bmv.adapters.openbook.inspection.records import Asset, Backlog, BookSide, Finding, Inspection, Trade
-from bmv.adapters.report.tables import Column, say, say_table
+from bmv.adapters.report.market_text import UNKNOWN, WORDS, even, second_text, spread_text, waiting_text
+from bmv.adapters.report.tables import Column, printable, say, say_table
 from bmv.adapters.solana.errors import Json
 from bmv.adapters.solana.programs import Deployment
 from bmv.ports.errors import BmvError, ConfigError, DataError, Refused
@@ -18,8 +18,6 @@ KINDS: dict[type[BmvError], str] = {Refused: "safety", DataError: "data", Config
 HANGING = " " * 10  # Below the words of a line that has a name.
 BOOK = [Column("bids"), Column("size"), Column("price"), Column("price"), Column("size"), Column("asks")]
 TRADES = [Column("taker", "left"), Column("price"), Column("size"), Column("time", "left")]
-WORDS = {Side.BID: "buys", Side.ASK: "sells"}
-UNKNOWN = "unknown"
 
 
 def say_market(inspection: Inspection, deployment: Deployment) -> None:
@@ -67,10 +65,10 @@ def findings_json(findings: Sequence[Finding]) -> Json:
 
 
 def _facts(inspection: Inspection, deployment: Deployment) -> Iterator[tuple[str, str]]:
-    name = f"{inspection.name} on " if inspection.name else ""
+    name = f"{printable(inspection.name)} on " if inspection.name else ""
     yield "market", f"{name}{inspection.venue}"
     yield "address", str(inspection.address)
-    yield "slot", f"{inspection.slot}, the chain's clock at {_time(inspection.unix_timestamp)}"
+    yield "slot", f"{inspection.slot}, the chain's clock at {second_text(inspection.unix_timestamp)}"
     yield "program", str(inspection.program)
     yield "", _changes(deployment)
     if deployment.code_sha256 is not None:
@@ -85,7 +83,7 @@ def _facts(inspection: Inspection, deployment: Deployment) -> Iterator[tuple[str
     yield "fees", f"maker {_plain(inspection.maker_fee_bps)} bps, taker {_plain(inspection.taker_fee_bps)} bps"
     if inspection.volume is not None:
         yield "volume", f"{_amount(inspection.volume, inspection.quote.decimals)} quote since the market was made"
-    yield "crank", _waiting(inspection)
+    yield "crank", waiting_text(inspection.backlog, inspection.unix_timestamp)
 
 
 def _changes(deployment: Deployment) -> str:
@@ -107,25 +105,6 @@ def _amount(native: int, decimals: int | None) -> str:
     return f"{Decimal(exact(Fraction(native, 10**decimals))):,f}"
 
 
-def _waiting(inspection: Inspection) -> str:
-    backlog = inspection.backlog
-    if backlog is None:
-        return UNKNOWN
-    text = f"{backlog.events:,} of {backlog.capacity:,} events wait"
-    if backlog.oldest is None or inspection.unix_timestamp is None:
-        return text
-    return f"{text}, the oldest for {max(inspection.unix_timestamp - backlog.oldest, 0):,} s"
-
-
-def _time(second: int | None) -> str:
-    if second is None:
-        return UNKNOWN
-    try:
-        return f"{datetime.fromtimestamp(second, UTC):%Y-%m-%d %H:%M:%S} UTC"
-    except (ValueError, OverflowError, OSError):  # The chain may say any number.
-        return f"second {second}"
-
-
 def _plain(fee: Decimal) -> str:
     return exact(Fraction(fee))
 
@@ -135,8 +114,8 @@ def _say_book(inspection: Inspection) -> None:
     if bids is None or asks is None or lots is None:
         say(f"book      {UNKNOWN}")
         return
-    sides = f"{_count(bids, 'bids')}, {_count(asks, 'asks')}"
-    say(f"book      {sides}{_spread(bids.levels, asks.levels, lots)}", HANGING)
+    spread = spread_text(_best(bids), _best(asks), lots)
+    say(f"book      {_count(bids, 'bids')}, {_count(asks, 'asks')}{spread and f', {spread}'}", HANGING)
     rows = [(*_cells(bid, lots), *reversed(_cells(ask, lots))) for bid, ask in zip_longest(bids.levels, asks.levels)]
     if rows:
         say_table(BOOK, rows)
@@ -147,11 +126,8 @@ def _count(side: BookSide, what: str) -> str:
     return f"{side.orders:,} {what}{pegged}"
 
 
-def _spread(bids: Sequence[Level], asks: Sequence[Level], lots: Lots) -> str:
-    if not bids or not asks:
-        return ""
-    low, high = lots.price(bids[0].price_lots), lots.price(asks[0].price_lots)
-    return f", spread {exact(high - low)} ({float((high - low) / (high + low) * 20_000):.2f} bps)"
+def _best(side: BookSide) -> int | None:
+    return side.levels[0].price_lots if side.levels else None
 
 
 def _cells(level: Level | None, lots: Lots) -> tuple[str, str, str]:
@@ -160,19 +136,9 @@ def _cells(level: Level | None, lots: Lots) -> tuple[str, str, str]:
         return "", "", ""
     return (
         str(level.orders),
-        _even(lots.size(level.size_lots), lots.lot),
-        _even(lots.price(level.price_lots), lots.tick),
+        even(lots.size(level.size_lots), lots.lot),
+        even(lots.price(level.price_lots), lots.tick),
     )
-
-
-def _even(value: Fraction, step: Fraction) -> str:
-    """Return a multiple of a step with as many decimal places as the step has, so that columns are even.
-
-    >>> _even(Fraction(15), Fraction(1, 100))
-    '15.00'
-    """
-    places = len(exact(step).partition(".")[2])
-    return exact(value) if "/" in exact(step) else f"{Decimal(exact(value)):.{places}f}"
 
 
 def _say_trades(inspection: Inspection) -> None:
@@ -186,9 +152,9 @@ def _say_trades(inspection: Inspection) -> None:
 
 
 def _trade_row(trade: Trade, lots: Lots) -> tuple[str, str, str, str]:
-    time = "-" if trade.unix_timestamp is None else _time(trade.unix_timestamp)
+    time = "-" if trade.unix_timestamp is None else second_text(trade.unix_timestamp)
     price, size = lots.price(trade.price_lots), lots.size(trade.size_lots)
-    return WORDS[trade.taker], _even(price, lots.tick), _even(size, lots.lot), time
+    return WORDS[trade.taker], even(price, lots.tick), even(size, lots.lot), time
 
 
 def _program_json(inspection: Inspection, deployment: Deployment) -> Json:

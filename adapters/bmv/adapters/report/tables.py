@@ -80,6 +80,15 @@ def screen_width() -> int | None:
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
+def printable(text: str) -> str:
+    """Return a text that others wrote, without the signs that a terminal would obey.
+
+    >>> printable("SOL\\x1b[2J/USDC\\n")
+    'SOL?[2J/USDC?'
+    """
+    return "".join(letter if letter.isprintable() else "?" for letter in text)
+
+
 def say(text: str, hanging: str = "") -> None:
     """Print a line; on a terminal that is too narrow it goes on below, between words, behind `hanging`."""
     click.echo(laid(text, screen_width(), hanging))

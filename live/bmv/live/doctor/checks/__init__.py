@@ -1,0 +1,1 @@
+"""What is made of what was seen: pure functions from findings to lines, without I/O."""
