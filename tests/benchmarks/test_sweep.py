@@ -14,6 +14,7 @@ from bmv.backtest.sweep.api import planned
 from bmv.backtest.sweep.run.pool import Threads
 from bmv.backtest.sweep.run.work import Task, Work
 from bmv.backtest.sweep.tapes import tapes
+from bmv.data.ticks.synth.synth import BENIGN, synth
 
 PARAMS = (
     "grid.bid.first_bps,grid.ask.first_bps=4:18:2",
@@ -22,6 +23,7 @@ PARAMS = (
 WHOLE = "sweep.validation.holdout=0"
 SMALL_ROWS, MANY, FEW = 20_000, 2_000, 100
 SCRIPT = Path(__file__).with_name("many_runs.py")
+SHORT_ROWS, SETS = 3_000, 100_000 if os.environ.get("BMV_BENCH_100K") else 10_000
 
 
 @pytest.fixture(scope="module")
@@ -83,3 +85,21 @@ def test_memory_after_many_runs(watch: Stopwatch, tmp_path: Path) -> None:
     few, many = (float(number) for number in re.findall(r"[\d.]+", told[-1]))
     watch.note(few_mb=few, many_mb=many)
     watch.say(f"{few:,.1f} MB after {FEW}, {many:,.1f} MB after {MANY:,}: {many / few - 1:+.1%}")
+
+
+@pytest.mark.benchmark(group="sweep")
+def test_many_sets_on_a_short_tape(watch: Stopwatch, launcher: Launcher, tmp_path: Path) -> None:
+    """The whole command on 3,000 rows, a quarter of them held out: time, peak of the memory, size of the page."""
+    synth(tmp_path / "lake", 5, SHORT_ROWS, shape=BENIGN)
+    words = ["sweep", str(MAKER), "--data", str(tmp_path / "lake"), "--sampler", "random", "--trials", str(SETS)]
+    words += [word for side in ("bid", "ask") for word in ("--param", f"grid.{side}.first_bps=0.5:4")]
+    peaks, folders = list[float](), iter(range(10))
+
+    def command(out: Path) -> None:
+        peaks.append(launcher.run(str(Path(sys.executable).with_name("bmv")), *words, "--out", str(out)).peak_mb)
+
+    watch.time(command, lambda: tmp_path / str(next(folders)), rounds=1)
+
+    page_mb = (tmp_path / "0/sweep.html").stat().st_size / 1e6
+    watch.note(peak_mb=peaks[-1], page_mb=page_mb)
+    watch.say(f"{SETS:,} sets, peak {peaks[-1]:,.0f} MB, page {page_mb:.2f} MB")
