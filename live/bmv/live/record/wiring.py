@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from solders.pubkey import Pubkey
 
+from bmv.adapters.cli.named_market import endpoints_of
 from bmv.adapters.config import Config, compile
 from bmv.adapters.config.prices import price_settings
 from bmv.adapters.lake.ticks import LakeTicks
@@ -19,7 +20,6 @@ from bmv.adapters.openbook.inspection.records import Inspection
 from bmv.adapters.postgres.dsn import is_database
 from bmv.adapters.prices.keys import read_keys
 from bmv.adapters.prices.reference import VENUE, Prices
-from bmv.adapters.solana.endpoints import READ, ROLES, SEND, Endpoint, Endpoints, websocket_of
 from bmv.adapters.solana.rpc import make_client
 from bmv.adapters.spool.spool import Spool
 from bmv.live.clock import SystemClock
@@ -35,19 +35,6 @@ if TYPE_CHECKING:
 
 SOURCE = "bmv record"
 FOLDER = ".recording"  # In a lake: what waits to be kept, and how far everything is.
-
-
-def endpoints_of(config: Config) -> Endpoints:
-    """Return the endpoints of a configuration; the websocket that it names is the first one's."""
-    live = config.live
-    read = (READ,) if live.send_endpoints else ROLES
-    urls = [(url, read) for url in live.endpoints]
-    urls += [(url, (SEND,)) for url in live.send_endpoints if url not in live.endpoints]
-    made = []
-    for number, (url, roles) in enumerate(urls):
-        websocket = live.websocket if number == 0 and live.websocket else websocket_of(url)
-        made.append(Endpoint(url, websocket, ROLES if url in live.send_endpoints and READ in roles else roles))
-    return Endpoints(made)
 
 
 @asynccontextmanager
