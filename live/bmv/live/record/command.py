@@ -98,9 +98,8 @@ async def _record(
 
 async def _checked(path: Path, config: "Config") -> "tuple[Pubkey, Inspection]":
     """Return the market of a configuration, which was read from a node and found to be what the configuration says."""
-    from bmv.adapters.cli.named_market import look
+    from bmv.adapters.cli.named_market import endpoints_of, look
     from bmv.adapters.openbook.inspection.records import worst
-    from bmv.live.record.wiring import endpoints_of
 
     market, inspection, findings = await look(path, config, endpoints_of(config))
     if findings:

@@ -30,7 +30,7 @@ from bmv.adapters.openbook.v1.accounts import Market as AccountV1
 from bmv.adapters.solana.clock import CLOCK, LAST_RESTART
 from bmv.adapters.solana.consensus import Consensus, read_consensus
 from bmv.adapters.solana.endpoints import Endpoint, Endpoints
-from bmv.adapters.solana.errors import EndpointError
+from bmv.adapters.solana.errors import EndpointError, Lagging
 from bmv.adapters.solana.lineage import Lineage
 from bmv.adapters.solana.programs import code_address, read_deployment_slot
 from bmv.adapters.solana.pubsub import account_subscribe, logs_subscribe, slot_subscribe
@@ -112,6 +112,11 @@ class Feed:
                 except Broken as error:
                     endpoint.health.note_broken(time.monotonic())
                     self._give_up(tell, error.cause, f"{endpoint.name}: {error}")
+                except Lagging:
+                    why = (
+                        f"{endpoint.name}: has not reached slot {before}, which was final: it lags, or is another chain"
+                    )
+                    self._give_up(tell, Cause.LAGGING, why)
                 except EndpointError as error:
                     self._give_up(tell, Cause.CONNECTION, str(error))
                 pause_s = self.limits.backoff_s if self.lineage.root > before else pause_s * 2

@@ -102,7 +102,7 @@ def _missed(
         if orders is not before.orders[side]:
             come = np.setdiff1d(orders, before.orders[side], assume_unique=True)
             if come.size and int(come.min()) <= before.newest:
-                return Missed(before.changed[side], last)
+                return Missed(min(before.changed[side], last - 1), last)
         elif any(one.taker is not side for one in prints):
             return Missed(last, slot, book=True)
     return None
