@@ -15,7 +15,7 @@ _TRADE, _DEPTH = int(Kind.TRADE), int(Kind.DEPTH)
 
 def rows_of(before: Update | None, now: Update, ts_ns: int) -> list[Event]:
     """Return the rows of a slot after that of `before`; without it the whole book, emptied first."""
-    rows = [_trade(one, ts_ns) for one in now.traded.prints]
+    rows = [trade_of(one, ts_ns) for one in now.traded.prints]
     top = (*_best(now.bids), *_best(now.asks))
     bids: Levels
     asks: Levels
@@ -28,7 +28,8 @@ def rows_of(before: Update | None, now: Update, ts_ns: int) -> list[Event]:
     return rows
 
 
-def _trade(one: Print, ts_ns: int) -> Event:
+def trade_of(one: Print, ts_ns: int) -> Event:
+    """Return the row of a trade."""
     return Event(_TRADE, ts_ns, ts_ns, 0, 1 if one.taker is Side.BID else -1, one.price, one.size)
 
 

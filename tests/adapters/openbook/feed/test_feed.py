@@ -11,10 +11,12 @@ from solders.pubkey import Pubkey
 
 from bmv.adapters.openbook.feed.feed import Feed, Limits
 from bmv.adapters.openbook.feed.words import Cause, Down, Notice, Up, Update, Word
+from bmv.adapters.openbook.v2.market import PROGRAM_ID as V2_PROGRAM_ID
 from bmv.adapters.sandbox.faults import Fault
 from bmv.adapters.sandbox.wiring import Sandbox, Settings, make_sandbox
 from bmv.adapters.solana.clock import LAST_RESTART
 from bmv.adapters.solana.endpoints import Endpoint, Endpoints
+from bmv.adapters.solana.programs import UPGRADEABLE
 from bmv.ports.errors import DataError
 
 FAST = Settings(venue="openbook-v2", speed=10)
@@ -197,3 +199,45 @@ def test_an_account_that_is_no_market_is_an_error_and_no_feed() -> None:
                 await Feed(Pubkey([9] * 32), end).run(lambda word: None)
 
     asyncio.run(play())
+
+
+def test_a_program_that_is_deployed_anew_is_told_by_name() -> None:
+    """The sandbox's double is of a loader that deploys nothing anew, so it is looked at as of the other."""
+    code = Pubkey([8] * 32)
+
+    async def play() -> list[Word]:
+        async with make_sandbox(FAST) as box:
+            real, program = box.chain.account, V2_PROGRAM_ID
+
+            def upgradeable(key: Pubkey, slot: int | None = None) -> Account | None:
+                if key == program:
+                    return Account(1, (2).to_bytes(4, "little") + bytes(code), UPGRADEABLE, executable=True)
+                return real(key, slot)
+
+            box.chain.account = upgradeable  # type: ignore[method-assign]
+            box.chain.put(code, Account(10**9, program_data(5), UPGRADEABLE))
+            box.chain.advance(3)
+            ends = Endpoints([Endpoint(box.node.rpc_url, box.node.websocket_url)])
+            feed, heard = Feed(box.world.market.address, ends, LIMITS, dice=Random(1)), Listener()
+            running = asyncio.create_task(feed.run(heard))
+            await heard.up()
+            box.chain.put(code, Account(10**9, program_data(9), UPGRADEABLE))
+            await heard.up(times=2)
+            running.cancel()
+            with suppress(asyncio.CancelledError):
+                await running
+            return heard.words
+
+    words = asyncio.run(play())
+
+    (down,) = [word for word in words if isinstance(word, Down)]
+    assert down.cause is Cause.PROGRAM
+    assert str(V2_PROGRAM_ID) in down.why
+    assert "deployed anew at slot 9" in next(
+        word.text for word in words if isinstance(word, Notice) and word.cause is Cause.PROGRAM
+    )
+
+
+def program_data(slot: int) -> bytes:
+    """Return an account of a program's code that was deployed in a slot."""
+    return (3).to_bytes(4, "little") + slot.to_bytes(8, "little") + b"\0" * 33 + b"code"

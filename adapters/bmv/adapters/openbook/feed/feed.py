@@ -275,9 +275,8 @@ class _Session:
     async def _read(self) -> bool:
         """Read the accounts; False where the endpoint did not answer: the book is then as good as before."""
         try:
-            snapshot = await self.rpc.accounts(
-                self.follow.venue.keys, least_slot=self._least_slot, commitment=PROCESSED
-            )
+            least = max(self._least_slot, self.follow.slot)
+            snapshot = await self.rpc.accounts(self.follow.venue.keys, least_slot=least, commitment=PROCESSED)
             root = await self.rpc.slot(FINALIZED)
         except EndpointError:
             return False
