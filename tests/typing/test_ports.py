@@ -4,8 +4,11 @@ from collections.abc import Iterator
 from decimal import Decimal
 from random import Random
 
+from solders.pubkey import Pubkey
+
 from bmv.adapters.config import Config
 from bmv.adapters.lake.ticks import LakeTicks
+from bmv.adapters.openbook.feed.feed import Feed as LiveFeed
 from bmv.adapters.parquet.tape import ParquetTape
 from bmv.adapters.postgres.runs import PostgresRuns
 from bmv.adapters.postgres.sessions import PostgresSessions
@@ -22,12 +25,15 @@ from bmv.adapters.sandbox.openbook_v2.program import OpenBookV2
 from bmv.adapters.sim.clock import SimClock
 from bmv.adapters.sim.exchange import SimExchange, open_venue
 from bmv.adapters.sim.params import VenueParams
+from bmv.adapters.solana.endpoints import Endpoint, Endpoints
 from bmv.adapters.sqlite.runs import SqliteRuns
 from bmv.adapters.sqlite.sessions import SqliteSessions
 from bmv.backtest.api import Watched
 from bmv.backtest.database import DatabaseTape
 from bmv.backtest.journal import MemoryJournal, NoJournal
 from bmv.core.record import blank
+from bmv.live.clock import SystemClock
+from bmv.live.market_data import MarketEvents
 from bmv.ports.clock import Clock
 from bmv.ports.execution import Execution
 from bmv.ports.market import Market
@@ -38,6 +44,7 @@ from bmv.ports.storage import Journal, RunStore, SessionStore, TickStore
 def clocks() -> Iterator[Clock]:
     """Yield one clock of each kind."""
     yield SimClock()
+    yield SystemClock()
 
 
 def executions() -> Iterator[Execution]:
@@ -57,6 +64,8 @@ def feeds() -> Iterator[Feed]:
     """Yield one feed of each kind; none connects before it is opened."""
     settings = PriceSettings(Rules(Pair("SOL", "USDC")), (), Decimal("0.01"), Decimal("0.001"))
     yield Prices(settings, SimClock(), make_client(), Random(1))
+    endpoint = Endpoint("https://rpc.example.com", "wss://rpc.example.com")
+    yield MarketEvents(LiveFeed(Pubkey.default(), Endpoints([endpoint])), SystemClock().now_ns)
 
 
 def journals() -> Iterator[Journal]:
