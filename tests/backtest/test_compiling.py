@@ -41,6 +41,20 @@ def test_ctrl_c_while_llvm_calls_back_breaks_off(engine: llvm.ExecutionEngine) -
     assert signal.getsignal(signal.SIGINT) is before
 
 
+def test_ctrl_c_while_something_is_freed_breaks_off() -> None:
+    class Freed:
+        def __del__(self) -> None:
+            signal.raise_signal(signal.SIGINT)
+
+    def free_and_go_on() -> None:
+        with interruptible():
+            Freed()
+            time.sleep(WAIT_S)
+
+    with pytest.raises(KeyboardInterrupt):
+        free_and_go_on()
+
+
 def test_ctrl_c_between_two_callbacks_breaks_off_at_once() -> None:
     after = []
 
