@@ -78,9 +78,10 @@ def _tape(
 def _loop(
     params: Params, venue: Sim, record: ledger.Record, sink: Memory, strategy: Strategy | None, spelling: str
 ) -> "Fused":
-    from bmv.backtest.fused import Fused, machine_code
+    from bmv.backtest.compiling import load_machine_code
+    from bmv.backtest.fused import Fused
 
-    machine_code()  # Before anybody looks at the clock.
+    load_machine_code()  # Before anybody looks at the clock.
     return Fused(params, venue, record, sink, strategy, spelling)
 
 

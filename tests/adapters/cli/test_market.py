@@ -182,6 +182,7 @@ def test_an_endpoint_that_is_away_ends_with_1(capsys: pytest.CaptureFixture[str]
 
     assert code == 1
     assert f"http://127.0.0.1:{port}: can't be reached" in err
+    assert "`bmv sandbox` starts a chain on this machine" in err
     assert "secret" not in err
 
 

@@ -124,7 +124,8 @@ def test_another_chain_is_not_recorded_into_the_same_lake(sandbox: Path) -> None
     _, errors = process.communicate(timeout=WAIT_S)
 
     assert process.returncode == 4
-    assert "is it another chain? Give another lake" in errors
+    assert ", 2030-03-17T17:46:40Z: is it another chain, such as a sandbox started anew?" in errors
+    assert "--to FOLDER" in errors
 
 
 def test_a_database_is_recorded_into_like_a_lake(sandbox: Path, postgres: str) -> None:

@@ -202,6 +202,13 @@ def test_the_clock_of_another_chain_is_refused() -> None:
         tape.run(0, 60)
 
 
+def test_the_slots_of_another_chain_are_refused_though_its_clock_is_later() -> None:
+    tape = Tape(Mark(900_000 * SECOND_NS, 5_000, Traded((), 4_000)))
+
+    with pytest.raises(DataError, match=r"at slot \d+, .* kept up to slot 5000, .* another chain"):
+        tape.run(0, 60)
+
+
 def test_the_book_is_whole_at_the_beginning_of_each_day() -> None:
     tape = Tape()
     midnight = (A_DAY - 1_000_000 % A_DAY) * 5  # Slots until then.

@@ -15,6 +15,7 @@ from bmv.adapters.solana.health import Health
 from bmv.ports.errors import ConfigError
 
 TIMEOUT_S = 20.0
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
 ANSWER_BYTES_MAX = 64 << 20  # A program's code of 10 MiB in base64, several times over.
 ACCOUNTS_MAX = 100  # In one call.
 PROCESSED, CONFIRMED, FINALIZED = "processed", "confirmed", "finalized"
@@ -155,8 +156,12 @@ class Rpc:
         except httpx.TimeoutException:
             raise EndpointError(f"{self.endpoint}: does not answer within {TIMEOUT_S:g} s") from None
         except httpx.HTTPError as error:  # Its text may name the URL.
-            raise EndpointError(f"{self.endpoint}: can't be reached ({type(error).__name__})") from None
+            raise EndpointError(f"{self.endpoint}: can't be reached ({type(error).__name__}){self._hint()}") from None
         return bytes(body)
+
+    def _hint(self) -> str:
+        here = urlsplit(self._url).hostname in LOOPBACK
+        return "; is it running? `bmv sandbox` starts a chain on this machine" if here else ""
 
     def _refusal(self, method: str, error: Json) -> EndpointError:
         if not isinstance(error, dict) or not isinstance(error.get("code"), int):

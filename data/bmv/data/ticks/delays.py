@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from bmv.data.ticks.schema import STAMPS
 from bmv.data.ticks.stamps import stamps_among
 
+DAY_NS = 86_400 * 10**9
 DIGITS = 3  # That a delay is counted by: it is right to half a percent, and days of them take few kilobytes.
 
 
@@ -86,9 +87,11 @@ def all_of(parts: Iterable[Stamped]) -> Stamped:
 def in_time(ns: int) -> str:
     """Return a time of nanoseconds in its fitting unit.
 
-    >>> in_time(12_300_000), in_time(-450), in_time(2_500_000_000)
-    ('12.3 ms', '-450 ns', '2.5 s')
+    >>> in_time(12_300_000), in_time(-450), in_time(2_500_000_000), in_time(2_500_000_000_000_000)
+    ('12.3 ms', '-450 ns', '2.5 s', '28.9 days')
     """
+    if abs(ns) >= DAY_NS:
+        return f"{ns / DAY_NS:,.1f} days"
     for per, unit in ((10**9, "s"), (10**6, "ms"), (10**3, "µs")):
         if abs(ns) >= per:
             return f"{ns / per:.{DIGITS}g} {unit}"

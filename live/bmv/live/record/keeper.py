@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from bmv.adapters.openbook.feed.words import Doubted, Down, Late, Traded, Undone, Update, Word
 from bmv.adapters.solana.lineage import Fate, Lineage
+from bmv.data.ticks.quality import utc
 from bmv.live.record.rows import rows_of
 from bmv.live.record.times import SECOND_NS, SlotTimes
 from bmv.ports.errors import DataError
@@ -22,7 +23,7 @@ WAIT_SLOTS = 8  # How long logs may come late.
 HELD_MAX = 4_096  # Slots that are not final; a chain that finalizes nothing for so long has other troubles.
 COUNT_SLOTS = 64  # For how long a count that is too low is waited with.
 DAY_NS = 86_400 * SECOND_NS
-EARLIER_NS = 60 * SECOND_NS  # What is so much earlier than what was kept is of another chain.
+EARLIER_NS = 60 * SECOND_NS  # What is so far from what was kept, by one of slot and time before it, is another chain.
 
 
 class Rows(NamedTuple):
@@ -83,7 +84,7 @@ class Keeper:
     def hear(self, word: Word) -> Iterator[Rows | Hole]:
         """Take in what the feed says, and yield what can be kept by now.
 
-        `DataError` where the chain's time is before that of what was kept by an earlier process.
+        `DataError` where slot or time are before those of what was kept by an earlier process.
         """
         if isinstance(word, Update):
             self._hold(word)
@@ -150,9 +151,9 @@ class Keeper:
 
     def _keep(self, update: Update, ts_ns: int) -> Iterator[Rows | Hole]:
         kept, mark = self._kept, self.mark
-        if mark is not None and ts_ns <= mark.ts_ns:
-            if mark.ts_ns - ts_ns > EARLIER_NS:
-                raise DataError(_earlier(ts_ns, mark.ts_ns))
+        if mark is not None and (ts_ns <= mark.ts_ns or update.slot <= mark.slot):
+            if abs(ts_ns - mark.ts_ns) > EARLIER_NS:
+                raise DataError(_another_chain(update.slot, ts_ns, mark))
             return
         whole = kept is not None and update.parent == kept.slot and not update.fresh and not self._why
         if not whole:
@@ -180,9 +181,9 @@ class Keeper:
         return Hole(mark.ts_ns, ts_ns, why, unseen if known else None)
 
 
-def _earlier(ts_ns: int, kept_ns: int) -> str:
-    found, kept = ts_ns // SECOND_NS, kept_ns // SECOND_NS
+def _another_chain(slot: int, ts_ns: int, mark: Mark) -> str:
     return (
-        f"the chain's clock says second {found}, and ticks of this market are kept up to second {kept}: "
-        "is it another chain? Give another lake"
+        f"the chain is at slot {slot}, {utc(ts_ns)} by its clock, and ticks of this market are kept up to slot "
+        f"{mark.slot}, {utc(mark.ts_ns)}: is it another chain, such as a sandbox started anew? "
+        "Give another lake: --to FOLDER"
     )
