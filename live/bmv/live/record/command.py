@@ -156,7 +156,12 @@ def _say(recorder: "Recorder", places: tuple[str, ...], took_s: float, as_json: 
         )
         return
     if count.first_ns is None or count.last_ns is None:
-        click.echo(f"recorded  nothing of {writer.name}: {recorder.seen.why}")
+        why = (
+            "no slot was final yet; the first is kept some seconds after the start"
+            if recorder.seen.up
+            else recorder.seen.why
+        )
+        click.echo(f"recorded  nothing of {writer.name}: {why}")
         return
     span = f"{_time(count.first_ns):%Y-%m-%d %H:%M:%S} to {_time(count.last_ns):%H:%M:%S} UTC"
     click.echo(f"recorded  {count.rows:,} rows of {writer.name}, {count.trades:,} of them trades")

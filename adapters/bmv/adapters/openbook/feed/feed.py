@@ -169,7 +169,7 @@ class Feed:
 
     async def second_slot(self, client_rpc: Rpc | None, tell: Callable[[Word], None]) -> int | None:
         """Return the newest slot of a second endpoint; None where none can say, which is told once."""
-        slot, why = None, "no second endpoint is configured: a node that stands still looks like a chain that does"
+        slot, why = None, "live.endpoints names no second one: a node that stands still looks like a chain that does"
         if client_rpc is not None:
             try:
                 slot = await client_rpc.slot(PROCESSED)
