@@ -112,3 +112,9 @@ def test_a_member_that_lags_answers_that_it_does_and_not_the_past() -> None:
                 await Rpc(client, late.rpc_url).accounts([box.world.market.address], least_slot=newest)
 
     asyncio.run(play())
+
+
+def test_an_endpoint_that_is_named_twice_is_no_second_opinion() -> None:
+    one, same = (Endpoint("http://one.example", "ws://one.example") for _ in range(2))
+
+    assert Endpoints([one, same]).choose(0.0, without=one) is None

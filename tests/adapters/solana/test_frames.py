@@ -208,3 +208,19 @@ def test_frames_show_the_state_of_their_slot_whatever_the_order_of_its_notificat
 
     assert [frame.slot for frame in frames] == list(true)[:-1]
     assert all((value(frame, BIDS), value(frame, ASKS)) == true[frame.slot] for frame in frames)
+
+
+def test_a_fork_whose_link_comes_after_its_clock_takes_back_what_was_told() -> None:
+    key = Pubkey.new_unique()
+    frames = Frames([key], Lineage())
+    for slot, parent in ((10, 9), (11, 10)):
+        frames.slot(slot, parent, 9)
+        frames.account(key, slot, Account(slot, b"", key), 1)
+        frames.account(CLOCK, slot, Account(slot, b"", key), 1)
+        if slot == 10:
+            frames.snapshot(Snapshot(10, {key: Account(10, b"", key), CLOCK: Account(10, b"", key)}))
+
+    frames.account(CLOCK, 12, Account(12, b"", key), 1)
+    frames.slot(12, 10, 9)
+
+    assert [type(made).__name__ for made in frames.take()] == ["Frame", "Frame", "Undone"]

@@ -139,3 +139,24 @@ def test_a_database_is_recorded_into_like_a_lake(sandbox: Path, postgres: str) -
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["events"] == told["rows"]
     assert int(str(told["rows"])) > 50
+
+
+def test_it_ends_while_the_store_is_away_and_what_it_recorded_waits(sandbox: Path) -> None:
+    waiting = sandbox.parent / "waiting"
+
+    ended(record(sandbox, "--for", "6s", "--to", "postgresql://me@127.0.0.1:1/bmv", "--spool", str(waiting)))
+
+    assert list(waiting.rglob("*.segment"))
+
+
+@pytest.mark.parametrize(
+    ("to", "told"),
+    [(["s3://bucket/ticks"], "expected a lake on a local disk"), (["lake", "./lake/"], "is named twice")],
+)
+def test_a_place_where_no_recorder_can_write_is_refused(sandbox: Path, to: list[str], told: str) -> None:
+    process = record(sandbox, *(word for place in to for word in ("--to", place)))
+    _, errors = process.communicate(timeout=WAIT_S)
+
+    assert process.returncode == 3
+    assert told in errors
+    assert not (sandbox.parent / "s3:").exists()

@@ -233,3 +233,16 @@ def test_times_of_slots_rise_and_lie_in_their_second(steps: list[int], a_second:
             last = ts_ns
             told += 1
     assert told or slot < 3 * a_second + 14
+
+
+def test_slots_that_come_in_doubt_after_they_were_kept_lie_in_a_hole() -> None:
+    tape = begun()
+    first, last = tape.kept[-5], tape.kept[-1]
+    times = {one.slot: one.events[0].ts_ns for one in tape.made if isinstance(one, Rows) and one.events}
+
+    tape.hear(Doubted(first, last, "a notification was lost"))
+
+    (hole,) = tape.holes
+    assert (hole.why, hole.quote) == ("a notification was lost", 0)
+    assert hole.from_ns < hole.to_ns
+    assert all(ts_ns <= hole.to_ns for ts_ns in times.values())

@@ -76,7 +76,7 @@ class Endpoints:
         Where all want to be left alone it is the one that does for the shortest while. None: there is no other than
         `without`.
         """
-        left = [endpoint for endpoint in self.readers if endpoint is not without]
+        left = [endpoint for endpoint in self.readers if without is None or endpoint.url != without.url]
         return min(left, key=lambda endpoint: _rank(endpoint, now_s), default=None)
 
 

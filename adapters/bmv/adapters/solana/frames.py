@@ -122,6 +122,8 @@ class Frames:
         """Take in which slot follows which, and which is final."""
         self.lineage.note(slot, parent)
         self.lineage.note_root(root)
+        if self._taken is not None and parent < self._taken < slot == self.open:
+            self._undo(parent, slot)  # Its clock came first, and ended a slot of the other fork.
 
     def account(self, key: Pubkey, slot: int, account: Account | None, received_ns: int) -> None:
         """Take in an account at the end of `slot`; that of the clock may finish a frame, or tell that it `WentBack`."""

@@ -75,6 +75,7 @@ class Keeper:
         self._kept: Update | None = None
         self._why: dict[str, None] = {}  # What happened since the last slot that was kept; in order, each once.
         self._doubts: list[Doubted] = []
+        self._recent: deque[tuple[int, int]] = deque(maxlen=HELD_MAX)  # Slot and time of what was kept last.
         if since is not None:
             self._note("nobody recorded")
 
@@ -94,11 +95,19 @@ class Keeper:
             self._take_back(word.after)
         elif isinstance(word, Doubted):
             self._doubts.append(word)
+            yield from self._doubt_kept(word)
         elif isinstance(word, Down):
             yield from self._settle(patiently=False)
             self._take_back(self._lineage.root)
             self._note(f"feed down: {word.cause}")
         yield from self._settle()
+
+    def _doubt_kept(self, doubt: Doubted) -> Iterator[Hole]:
+        """Yield the hole over slots that were kept before they came in doubt; what the market counted was told."""
+        before = [ts_ns for slot, ts_ns in self._recent if slot <= doubt.after]
+        doubted = [ts_ns for slot, ts_ns in self._recent if doubt.after < slot <= doubt.until]
+        if doubted:
+            yield Hole(before[-1] if before else doubted[0] - 1, doubted[-1], doubt.why, 0)
 
     def close(self) -> Iterator[Rows | Hole]:
         """Yield what is final by now; the rest is for the next start to find missing."""
@@ -168,6 +177,7 @@ class Keeper:
         new_day = mark is None or mark.ts_ns // DAY_NS != ts_ns // DAY_NS
         yield Rows(update.slot, update.received_ns, rows_of(None if new_day else kept, update, ts_ns))
         self._kept, self.mark = update, Mark(ts_ns, update.slot, update.traded)
+        self._recent.append((update.slot, ts_ns))
         self._why.clear()
 
     def _unseen(self, mark: Mark, update: Update) -> int:

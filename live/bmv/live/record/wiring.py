@@ -1,9 +1,10 @@
 """The parts of a recorder, put together from a configuration."""
 
+import asyncio
 import os
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from fractions import Fraction
 from pathlib import Path
 from random import Random
@@ -22,11 +23,12 @@ from bmv.adapters.prices.keys import read_keys
 from bmv.adapters.prices.reference import VENUE, Prices
 from bmv.adapters.solana.rpc import make_client
 from bmv.adapters.spool.spool import Spool
+from bmv.data.files.path import is_url
 from bmv.live.clock import SystemClock
-from bmv.live.record.keeper import Keeper, Mark
+from bmv.live.record.keeper import Keeper
 from bmv.live.record.prices import PriceRecord
 from bmv.live.record.recorder import Recorder
-from bmv.live.record.writer import Writer, read_mark
+from bmv.live.record.writer import Resumed, Writer, read_mark
 from bmv.ports.errors import ConfigError
 from bmv.ports.market import Market
 
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
 
 SOURCE = "bmv record"
 FOLDER = ".recording"  # In a lake: what waits to be kept, and how far everything is.
+STOP_S = 5.0  # For the stores to take the rest at the end.
 
 
 @asynccontextmanager
@@ -57,19 +60,23 @@ async def open_recorder(
     async with AsyncExitStack() as opened:
         prices = await _prices(config, opened)
         markets = {name_of(config): units} | ({} if prices is None else {_name(prices): prices.market})
+        _refuse_twice(to)
         stores = [_store(place, markets, spool, number) for number, place in enumerate(to)]
         for store, _ in stores:
             opened.push_async_callback(store.close)
         writers, since = await _writers(stores, name_of(config), units, native, lots.quote_lot, opened)
         beside = None
         if prices is not None:
-            beside = PriceRecord(prices, *await _writers(stores, _name(prices), prices.market, Fraction(0), 0, opened))
-        feed = Feed(market, endpoints_of(config), since=None if since is None else since.traded)
+            into, earlier = await _writers(stores, _name(prices), prices.market, Fraction(0), 0, opened)
+            beside = PriceRecord(prices, into, earlier and earlier.mark)
+        feed = Feed(market, endpoints_of(config), since=since and since.noted)
         lakes = [store for store, _ in stores if isinstance(store, LakeTicks)]
-        keeper = Keeper(feed.lineage, lots.quote_lot, since)
+        keeper = Keeper(feed.lineage, lots.quote_lot, since and since.mark)
         yield Recorder(feed, keeper, writers, lakes[0] if lakes else None, beside)
-        for writer in (*writers, *(beside.writers if beside else ())):
-            await writer.keep_note()
+        with suppress(TimeoutError):  # Of a store that is away the rows stay in the spool, for the next start.
+            async with asyncio.timeout(STOP_S):
+                every = (*writers, *(beside.writers if beside else ()))
+                await asyncio.gather(*(writer.keep_note() for writer in every))
         for lake in lakes:
             await lake.settle()
 
@@ -91,17 +98,17 @@ async def _writers(
     native: Fraction,
     quote_lot: int,
     opened: AsyncExitStack,
-) -> tuple[list[Writer], Mark | None]:
+) -> tuple[list[Writer], Resumed | None]:
     """Return what writes a market into each store, and how far the one that is farthest behind has it."""
-    writers, marks = list[Writer](), list[Mark]()
+    writers, found = list[Writer](), list[Resumed]()
     for store, folder in stores:
         beside = folder / name.replace("/", "-")
         waiting = await opened.enter_async_context(Spool(store, beside))
         note = beside / "kept.json"
-        if (mark := await read_mark(note, store, name, quote_lot)) is not None:
-            marks.append(mark)
+        if (resumed := await read_mark(note, store, name, quote_lot, native)) is not None:
+            found.append(resumed)
         writers.append(Writer(waiting, name, market, native, SOURCE, time.time_ns(), note))
-    return writers, min(marks, key=lambda mark: mark.ts_ns, default=None)
+    return writers, min(found, key=lambda resumed: resumed.mark.ts_ns, default=None)
 
 
 def _name(prices: Prices) -> str:
@@ -111,6 +118,16 @@ def _name(prices: Prices) -> str:
 def name_of(config: Config) -> str:
     """Return what stores call the market of a configuration: `VENUE/SYMBOL`."""
     return f"{config.market.venue}/{config.market.symbol.replace('/', '-')}"
+
+
+def _refuse_twice(to: Sequence[str]) -> None:
+    """Raise `ConfigError` where two places are one: only one writer may keep ticks in a lake."""
+    seen = set[str]()
+    for place in to:
+        where = place if is_url(place) else str(Path(place).resolve())
+        if where in seen:
+            raise ConfigError(f"--to: {place} is named twice; expected each lake or database once")
+        seen.add(where)
 
 
 def _store(
@@ -123,5 +140,7 @@ def _store(
         if spool is None:
             raise ConfigError("--spool: expected the folder in which rows wait for a database that is away")
         return PostgresTicks(place), spool / str(number)
+    if is_url(place):
+        raise ConfigError(f"{place}: expected a lake on a local disk or a database, postgresql://USER@HOST/DATABASE")
     lake = Path(place)
     return LakeTicks(lake, markets.__getitem__), spool / str(number) if spool else lake / FOLDER

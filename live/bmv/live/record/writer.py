@@ -6,6 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -114,10 +115,22 @@ def columns_of(events: Sequence[Event]) -> Columns:
     return Columns(*(np.ascontiguousarray(column) for column in table.T))
 
 
-async def read_mark(note: Path, store: TickStore, name: str, quote_lot: int) -> Mark | None:
+class Resumed(NamedTuple):
+    """How far a market was kept by an earlier start: with what was kept after the note, and by the note alone.
+
+    Events of the venue are numbered in the note alone, so that whoever reads them goes on from there.
+    """
+
+    mark: Mark
+    noted: Traded
+
+
+async def read_mark(
+    note: Path, store: TickStore, name: str, quote_lot: int, quanta_per_native: Fraction
+) -> Resumed | None:
     """Return how far a market was kept by an earlier start; None where there is no note of it.
 
-    Rows that came after the note was written, and were kept, are reckoned in.
+    Rows and gaps that came after the note was written, and were kept, are reckoned in.
     """
     with suppress(OSError, ValueError, KeyError, TypeError):
         mark = _mark(json.loads(note.read_text(encoding="utf-8")))
@@ -126,7 +139,11 @@ async def read_mark(note: Path, store: TickStore, name: str, quote_lot: int) -> 
             trades = columns.kind == Kind.TRADE
             quote += sum(map(int, columns.price[trades] * columns.size[trades])) * quote_lot
             last_ns = int(columns.ts_ns[-1])
-        return mark._replace(ts_ns=last_ns, traded=mark.traded._replace(quote=quote))
+        if quanta_per_native:
+            gaps = await store.gaps(name, mark.ts_ns, FAR_NS)
+            missed = sum(gap.quanta or 0 for gap in gaps if mark.ts_ns <= gap.from_ns and gap.to_ns <= last_ns)
+            quote += int(missed / quanta_per_native)
+        return Resumed(mark._replace(ts_ns=last_ns, traded=mark.traded._replace(quote=quote)), mark.traded)
     return None
 
 

@@ -1,8 +1,11 @@
 """A market followed over one connection: what is told is what the chain did, whatever comes in."""
 
+import json
+
 import pytest
 from tests.rigs import feed
 
+from bmv.adapters.openbook.feed.follow import Broken
 from bmv.adapters.openbook.feed.words import Undone, Update
 from bmv.adapters.sandbox.faults import Fault
 from bmv.live.record.keeper import Hole, Keeper, Rows
@@ -97,3 +100,17 @@ def test_faults_are_seeded() -> None:
         return line.told
 
     assert told(5) == told(5)
+
+
+def test_a_slot_far_beyond_the_chains_clock_breaks_the_connection_and_leaves_what_is_final() -> None:
+    line = feed.make_line("openbook-v2", 1)
+    for _ in range(10):
+        line.step()
+    root, far = line.follow.lineage.root, 10**15
+    result = {"slot": far, "parent": far - 1, "root": far - 1}
+    text = json.dumps({"method": "slotNotification", "params": {"result": result, "subscription": 0}})
+
+    with pytest.raises(Broken):
+        line.follow.hear(text, 1)
+
+    assert line.follow.lineage.root == root

@@ -2,6 +2,8 @@
 
 from hypothesis import given
 from hypothesis import strategies as st
+from solders.account import Account
+from solders.pubkey import Pubkey
 
 from bmv.adapters.openbook.book import Side, to_levels
 from bmv.adapters.openbook.feed import v2
@@ -36,3 +38,14 @@ def test_levels_and_their_end_are_those_of_the_orders(
     assert until == min((order.expires for order in alive if order.expires), default=v2.NEVER)
     if until < v2.NEVER:
         assert len(matchable(book, until)) < len(alive)
+
+
+def test_an_order_that_expired_on_a_fork_that_was_given_up_stands_again() -> None:
+    key, side = Pubkey.default(), v2._Side(Pubkey.default(), Side.BID)
+    data = bytearray(BOOK_SIDE_SIZE)
+    data[:8], data[312] = DISCRIMINATOR, Side.BID
+    Trees(data).insert(FIXED, Leaf(0, 5, 7 << 64 | 1, bytes(32), 3, 100, -1, 1))
+    accounts = {key: Account(1, bytes(data), key)}
+
+    assert side.levels(accounts, 105) == ()
+    assert side.levels(accounts, 104) == ((7, 3),)

@@ -161,10 +161,10 @@ class Feed:
         if code is not None:
             watched[code] = _Change(Cause.PROGRAM, f"program {identity.program} was deployed anew")
             deployed = await read_deployment_slot(rpc, code)
-            if self._deployed is not None and deployed != self._deployed:
+            if None not in (deployed, self._deployed) and deployed != self._deployed:
                 text = f"program {identity.program} was deployed anew at slot {deployed}"
                 tell(words.Notice(Cause.PROGRAM, text))
-            self._deployed = deployed
+            self._deployed = self._deployed if deployed is None else deployed  # A node may not say.
         return identity, watched
 
     async def second_slot(self, client_rpc: Rpc | None, tell: Callable[[Word], None]) -> int | None:

@@ -137,6 +137,7 @@ class Follow:
             elif isinstance(message, RequestRefused):
                 raise Broken(Cause.CONNECTION, f"the node refuses a subscription: {message.message}")
             elif isinstance(message, SlotSeen):
+                self._refuse_far(message.slot)
                 self.frames.slot(message.slot, message.parent, message.root)
             elif isinstance(message, Notified):
                 self._notified(message, now_ns)
@@ -154,8 +155,7 @@ class Follow:
         self.lineage.note_root(root)
 
     def _notified(self, message: Notified, now_ns: int) -> None:
-        if self.slot and message.slot > self.slot + SLOTS_AHEAD:
-            raise ValueError(f"slot {message.slot}, and the chain's clock is at {self.slot}")
+        self._refuse_far(message.slot)
         target = self._subscribed.get(message.subscription)
         if target == "logs":
             self.frames.logs(message.slot, read_logs(message.value), now_ns)
@@ -167,6 +167,11 @@ class Follow:
             if target == CLOCK:
                 self._beat(message.slot, now_ns)
             self.frames.account(target, message.slot, account, now_ns)
+
+    def _refuse_far(self, slot: int) -> None:
+        """Refuse a slot that can't be of this chain: a root that was believed once never goes back."""
+        if self.slot and slot > self.slot + SLOTS_AHEAD:
+            raise ValueError(f"slot {slot}, and the chain's clock is at {self.slot}")
 
     def _beat(self, slot: int, now_ns: int) -> None:
         """Measure how long slots take."""

@@ -145,7 +145,7 @@ class _Side:
 
     def __init__(self, key: Pubkey, side: Side) -> None:
         self._book = Decoded(key, lambda data: _decode_side(data, side))
-        self._levels: tuple[BookSide, int, Levels] | None = None
+        self._levels: tuple[BookSide, int, int, Levels] | None = None  # With the seconds between which they hold.
         self._orders: tuple[BookSide, Sequences] | None = None
 
     def sequences(self, accounts: Mapping[Pubkey, Account | None]) -> Sequences:
@@ -159,9 +159,9 @@ class _Side:
     def levels(self, accounts: Mapping[Pubkey, Account | None], now: int) -> Levels:
         """Return what can be matched at second `now` of the chain."""
         book = self._book.of(accounts)
-        if self._levels is None or self._levels[0] is not book or now >= self._levels[1]:
-            self._levels = (book, *_matchable(book.rows(FIXED), now))
-        return self._levels[2]
+        if self._levels is None or self._levels[0] is not book or not self._levels[1] <= now < self._levels[2]:
+            self._levels = (book, now, *_matchable(book.rows(FIXED), now))
+        return self._levels[3]
 
 
 def _matchable(rows: NDArray[np.void], now: int) -> tuple[int, Levels]:

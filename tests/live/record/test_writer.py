@@ -1,0 +1,45 @@
+"""How far a market was kept, after a start that was killed between a store and its note."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Sequence
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+
+from bmv.live.record.writer import read_mark
+from bmv.ports.market_data import Columns
+from bmv.ports.messages import Kind
+from bmv.ports.storage import Gap, Ticks
+
+QUOTE_LOT = 10
+
+
+class Store:
+    """One trade of 30 quanta and a gap of 7, both kept after the note."""
+
+    async def append(self, ticks: Ticks) -> None: ...
+
+    async def note_gap(self, gap: Gap) -> None: ...
+
+    async def read(self, market: str, from_ns: int, to_ns: int) -> AsyncIterator[Columns]:
+        row = (2_000, Kind.TRADE, 2_000, 0, 1, 10, 3, *(0,) * (len(Columns._fields) - 7))
+        named = dict.fromkeys(Columns._fields, 0) | {
+            "ts_ns": row[0], "kind": row[1], "side": row[4], "price": row[5], "size": row[6],
+        }  # fmt: skip
+        yield Columns(*(np.array([named[name]], np.int64) for name in Columns._fields))
+
+    async def gaps(self, market: str, from_ns: int, to_ns: int) -> Sequence[Gap]:
+        return [Gap(market, "bmv record", 1_000, 1_500, "trades were not told", None, 7)]
+
+
+def test_what_was_kept_after_the_note_counts_once_and_events_go_on_from_the_note(tmp_path: Path) -> None:
+    note = tmp_path / "kept.json"
+    note.write_text(json.dumps({"ts_ns": 1_000, "slot": 5, "quote": 5_000, "lost": 0, "events": 77}))
+
+    found = asyncio.run(read_mark(note, Store(), "v/M", QUOTE_LOT, Fraction(1, QUOTE_LOT)))  # type: ignore[arg-type]
+
+    assert found is not None
+    assert (found.mark.ts_ns, found.mark.traded.quote) == (2_000, 5_000 + 300 + 70)
+    assert (found.noted.quote, found.noted.events) == (5_000, 77)
