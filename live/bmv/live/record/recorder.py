@@ -59,7 +59,8 @@ class Recorder:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self.feed.run(self._hear))
                 group.create_task(self._write_on())
-                group.create_task(self._note_on())
+                for writer in (*self.writers, *(self.prices.writers if self.prices else ())):
+                    group.create_task(_note_on(writer))
                 if self.lake is not None:
                     group.create_task(self._settle_on(self.lake))
                 if self.prices is not None:
@@ -96,12 +97,6 @@ class Recorder:
         if self.prices is not None:
             await self.prices.write()
 
-    async def _note_on(self) -> None:
-        while True:
-            await asyncio.sleep(NOTE_S)
-            for writer in (*self.writers, *(self.prices.writers if self.prices else ())):
-                await writer.keep_note()
-
     async def _settle_on(self, lake: LakeTicks) -> None:
         """Move each day of the lake into its file when the next has begun."""
         day = None
@@ -116,3 +111,10 @@ class Recorder:
                     self.seen.notices.append(str(error))
                 else:
                     day = today
+
+
+async def _note_on(writer: Writer) -> None:
+    """Write down how far a writer came, now and then; one whose store is away holds up no other."""
+    while True:
+        await asyncio.sleep(NOTE_S)
+        await writer.keep_note()

@@ -29,7 +29,7 @@ from bmv.live.record.keeper import Keeper
 from bmv.live.record.prices import PriceRecord
 from bmv.live.record.recorder import Recorder
 from bmv.live.record.writer import Resumed, Writer, read_mark
-from bmv.ports.errors import ConfigError
+from bmv.ports.errors import ConfigError, StorageError
 from bmv.ports.market import Market
 
 if TYPE_CHECKING:
@@ -103,7 +103,14 @@ async def _writers(
     writers, found = list[Writer](), list[Resumed]()
     for store, folder in stores:
         beside = folder / name.replace("/", "-")
+        try:
+            beside.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StorageError(f"{folder}: nothing can wait there: {error.strerror}") from None
         waiting = await opened.enter_async_context(Spool(store, beside))
+        with suppress(TimeoutError):  # What an earlier process left, so that it is counted as kept.
+            async with asyncio.timeout(STOP_S):
+                await waiting.flush()
         note = beside / "kept.json"
         if (resumed := await read_mark(note, store, name, quote_lot, native)) is not None:
             found.append(resumed)

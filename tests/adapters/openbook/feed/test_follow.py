@@ -6,7 +6,7 @@ import pytest
 from tests.rigs import feed
 
 from bmv.adapters.openbook.feed.follow import Broken
-from bmv.adapters.openbook.feed.words import Undone, Update
+from bmv.adapters.openbook.feed.words import Undone, Update, is_sane
 from bmv.adapters.sandbox.faults import Fault
 from bmv.live.record.keeper import Hole, Keeper, Rows
 from bmv.ports.messages import Kind
@@ -114,3 +114,21 @@ def test_a_slot_far_beyond_the_chains_clock_breaks_the_connection_and_leaves_wha
         line.follow.hear(text, 1)
 
     assert line.follow.lineage.root == root
+
+
+def test_a_clock_that_says_another_century_breaks_the_connection() -> None:
+    line = feed.make_line("openbook-v2", 1)
+    for _ in range(5):
+        line.step()
+    before = line.downs
+
+    line.follow._second = 4_102_444_800
+    line.step()
+
+    assert line.downs == before + 1
+
+
+def test_levels_that_nobody_means_are_left_out_of_the_book() -> None:
+    assert is_sane(15_000, 1_000)
+    assert not is_sane(2**63, 1)
+    assert not is_sane(1, 2**62)

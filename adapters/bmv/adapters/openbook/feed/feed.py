@@ -35,6 +35,7 @@ from bmv.adapters.solana.lineage import Lineage
 from bmv.adapters.solana.programs import code_address, read_deployment_slot
 from bmv.adapters.solana.pubsub import account_subscribe, logs_subscribe, slot_subscribe
 from bmv.adapters.solana.rpc import FINALIZED, PROCESSED, Rpc, make_client
+from bmv.ports.errors import DataError
 
 FRAME_BYTES_MAX = 16 << 20
 OPEN_S = 10.0  # For a connection to open, and for all subscriptions to be confirmed.
@@ -49,6 +50,7 @@ class Limits:
         stale_s: The chain's clock was not heard of for so long.
         stale_slots: A second endpoint is ahead by more than this.
         reconcile_slots: The accounts are read again after so many slots.
+        unread_s: The accounts could not be read for so long.
         look_s: How often the second endpoint is asked.
         backoff_s, backoff_max_s: Longest pause before the first new connection, and before any.
     """
@@ -56,6 +58,7 @@ class Limits:
     stale_s: float = 3.0
     stale_slots: int = 25
     reconcile_slots: int = 5
+    unread_s: float = 30.0
     look_s: float = 1.0
     backoff_s: float = 0.2
     backoff_max_s: float = 10.0
@@ -153,7 +156,12 @@ class Feed:
         """Read what the market is, and what is watched beside it."""
         least = self.lineage.root
         first = await rpc.accounts([self.market], least_slot=least)
-        identity = identify(self.market, first.accounts[self.market])
+        try:
+            identity = identify(self.market, first.accounts[self.market])
+        except DataError as error:
+            if self._venue is None:
+                raise
+            raise Broken(Cause.UNREADABLE, str(error)) from None  # It was a market before.
         beside = await rpc.accounts([identity.program, LAST_RESTART], least_slot=first.slot)
         watched: dict[Pubkey, Watched] = {LAST_RESTART: _Change(Cause.RESTARTED, "the cluster restarted")}
         program = beside.accounts[identity.program]
@@ -207,7 +215,8 @@ class _Session:
         self.feed, self.endpoint, self.rpc, self.socket = feed, endpoint, rpc, socket
         self.follow, self.consensus, self._tell = follow, consensus, tell
         self._is_up = False
-        self._begun_ns = time.monotonic_ns()
+        self._begun_ns = self._read_ns = time.monotonic_ns()
+        self._wall_ns = time.time_ns() - self._begun_ns  # So that a clock that is set makes no silence.
         self._least_slot = 0
 
     async def run(self) -> None:
@@ -228,11 +237,14 @@ class _Session:
         follow = self.follow
         try:
             async for text in self.socket:
-                follow.hear(text, time.time_ns())
+                follow.hear(text, self._now_ns())
                 self._pass_on()
         except (OSError, WebSocketException) as error:
             raise EndpointError(f"{self.endpoint.name}: its websocket broke off ({type(error).__name__})") from None
         raise EndpointError(f"{self.endpoint.name}: closed its websocket")
+
+    def _now_ns(self) -> int:
+        return self._wall_ns + time.monotonic_ns()
 
     def _pass_on(self) -> None:
         for word in self.follow.take():
@@ -278,8 +290,11 @@ class _Session:
             least = max(self._least_slot, self.follow.slot)
             snapshot = await self.rpc.accounts(self.follow.venue.keys, least_slot=least, commitment=PROCESSED)
             root = await self.rpc.slot(FINALIZED)
-        except EndpointError:
+        except EndpointError as error:
+            if time.monotonic_ns() - self._read_ns > self.feed.limits.unread_s * 1e9:
+                raise EndpointError(f"the accounts can't be read to compare them: {error}") from None
             return False
+        self._read_ns = time.monotonic_ns()
         self._least_slot = max(self._least_slot, snapshot.slot)
         self.follow.note_root(root)
         self.follow.read(snapshot)
@@ -291,7 +306,7 @@ class _Session:
         while True:
             await asyncio.sleep(TICK_S)
             heard_ns = self.follow.heard_ns
-            silent_s = (time.time_ns() - heard_ns) / 1e9 if heard_ns else (time.monotonic_ns() - self._begun_ns) / 1e9
+            silent_s = (self._now_ns() - (heard_ns or self._begun_ns + self._wall_ns)) / 1e9
             if silent_s > self.feed.limits.stale_s:
                 await self._blame(silent_s)
 

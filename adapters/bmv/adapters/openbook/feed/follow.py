@@ -27,6 +27,7 @@ from bmv.adapters.solana.pubsub import Confirmed, Logs, Notified, RequestRefused
 
 SLOT_TIMES = 64  # Of which the median counts.
 SLOTS_AHEAD = 1_000  # Of the newest that the clock was told of; what is farther is no slot of this chain.
+CLOCK_BACK_S, CLOCK_AHEAD_S = 60, 600  # How far the chain's clock may go between two slots that follow one another.
 SLOT_NS = 400_000_000  # Until it is measured: no chain of Solana's was ever slower.
 
 
@@ -95,6 +96,7 @@ class Follow:
         self._words: deque[Word] = deque()
         self._requests: dict[int, Pubkey | str] = {}  # By number of the request: what was subscribed to.
         self._subscribed: dict[int, Pubkey | str] = {}
+        self._second: int | None = None  # What the chain's clock said last.
         self._heard_ns: int | None = None  # When the clock was last told of a new slot.
         self._slot_times: deque[float] = deque(maxlen=SLOT_TIMES)
 
@@ -193,12 +195,19 @@ class Follow:
             elif prints := self.venue.late(made.slot, made.logs):
                 self._words.append(words.Late(made.slot, prints))
 
+    def _check_clock(self, second: int) -> None:
+        """Refuse a time that can't follow the last: one bogus second would put rows into another century."""
+        last, self._second = self._second, second
+        if last is not None and not -CLOCK_BACK_S <= second - last <= CLOCK_AHEAD_S:
+            raise ValueError(f"the chain's clock says second {second}, and said {last} before")
+
     def _tell(self, frame: frames.Frame) -> None:
         clock = frame.accounts[CLOCK]
         try:
             if clock is None:
                 raise ValueError("there is no clock")
             now = read_unix_timestamp(clock)
+            self._check_clock(now)
             bids, asks = self.venue.book(frame.accounts, now)
             traded = self.venue.traded(frame.slot, frame.accounts, frame.logs, frame.fresh)
             missed = self.venue.missed(frame.slot, frame.accounts, traded, frame.fresh)

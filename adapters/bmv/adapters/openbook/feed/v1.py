@@ -13,7 +13,7 @@ from bmv.adapters.openbook.book import Side
 from bmv.adapters.openbook.errors import Malformed
 from bmv.adapters.openbook.feed.decoding import Decoded
 from bmv.adapters.openbook.feed.sequence import Missed, OrderSequence
-from bmv.adapters.openbook.feed.words import Levels, Print, Traded
+from bmv.adapters.openbook.feed.words import Levels, Print, Traded, is_sane
 from bmv.adapters.openbook.v1.accounts import Market, RequestQueue
 from bmv.adapters.openbook.v1.events import EventQueue, Fill
 from bmv.adapters.openbook.v1.slab import Slab
@@ -105,6 +105,7 @@ class _Side:
         slab = Slab.decode(data)
         if slab.side is not side:
             raise Malformed(f"slab: is the other side of the book than its {side.name.lower()}s")
-        self.levels: Levels = tuple((level.price_lots, level.size_lots) for level in slab.levels())
+        levels = ((level.price_lots, level.size_lots) for level in slab.levels())
+        self.levels: Levels = tuple((price, size) for price, size in levels if is_sane(price, size))
         low = slab.leaves["key_low"]
         self.sequences = ~low if side is Side.BID else low.copy()

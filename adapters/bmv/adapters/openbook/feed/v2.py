@@ -26,6 +26,7 @@ from bmv.adapters.openbook.v2.heap import EventHeap, FillEvent
 from bmv.adapters.openbook.v2.logs import FillLog, Log, read_lines
 from bmv.adapters.openbook.v2.market import Market
 from bmv.adapters.solana.pubsub import Logs
+from bmv.ports.market import PRICE_TICKS_MAX, SIZE_LOTS_MAX
 
 NEVER = 2**62  # The second at which an order expires that does not.
 LOG_PATIENCE_S = 60  # How long after it was traded, by the chain's clock, a fill's log may still come.
@@ -168,7 +169,7 @@ def _matchable(rows: NDArray[np.void], now: int) -> tuple[int, Levels]:
     """Return the second at which the next order expires, and the levels of those that have not."""
     lives = rows["time_in_force"].astype(np.int64)
     ends = np.where(lives == 0, NEVER, rows["timestamp"].astype(np.int64) + lives)
-    alive = ends > now
+    alive = (ends > now) & (rows["price_data"] <= PRICE_TICKS_MAX) & (rows["quantity"] <= SIZE_LOTS_MAX)
     prices, sizes = rows["price_data"][alive], rows["quantity"][alive]
     if not prices.size:
         return NEVER, ()

@@ -5,6 +5,13 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from bmv.adapters.openbook.book import Side
+from bmv.ports.market import PRICE_TICKS_MAX, SIZE_LOTS_MAX
+
+
+def is_sane(price: int, size: int) -> bool:
+    """Whether a level can be counted with: nobody means an order of more, and nothing here could keep it."""
+    return price <= PRICE_TICKS_MAX and size <= SIZE_LOTS_MAX
+
 
 Levels = tuple[tuple[int, int], ...]  # (price in ticks, size in lots), best first.
 
