@@ -22,6 +22,7 @@ from bmv.adapters.sandbox.openbook_v2.program import OpenBookV2
 from bmv.adapters.sim.clock import SimClock
 from bmv.adapters.sim.exchange import SimExchange, open_venue
 from bmv.adapters.sim.params import VenueParams
+from bmv.adapters.solana.wallet.key import LocalKey
 from bmv.adapters.sqlite.runs import SqliteRuns
 from bmv.adapters.sqlite.sessions import SqliteSessions
 from bmv.backtest.api import Watched
@@ -32,12 +33,18 @@ from bmv.ports.clock import Clock
 from bmv.ports.execution import Execution
 from bmv.ports.market import Market
 from bmv.ports.market_data import Feed, Tape
+from bmv.ports.signer import Signer
 from bmv.ports.storage import Journal, RunStore, SessionStore, TickStore
 
 
 def clocks() -> Iterator[Clock]:
     """Yield one clock of each kind."""
     yield SimClock()
+
+
+def signers() -> Iterator[Signer]:
+    """Yield one signer of each kind."""
+    yield LocalKey.from_seed(bytes(32))
 
 
 def executions() -> Iterator[Execution]:
@@ -110,6 +117,7 @@ def lacks(protocol: type, adapters: Iterator[object]) -> list[str]:
 def test_every_adapter_answers_to_all_the_words_of_its_port() -> None:
     assert lacks(Clock, clocks()) == []
     assert lacks(Execution, executions()) == []
+    assert lacks(Signer, signers()) == []
     assert lacks(Tape, tapes()) == []
     assert lacks(Feed, feeds()) == []
     assert lacks(Journal, journals()) == []

@@ -32,6 +32,7 @@ COMMANDS = {
     "sandbox": "Start a chain of one's own, with a living OpenBook market on it.",
     "market": "Show an OpenBook market, and whether it can be trusted and a configuration fits it.",
     "record": "Keep the ticks of an OpenBook market as they come.",
+    "wallet": "Make, import, list and show the keys that sign: wallet new|import|list|show.",
     "db": "Make, update, fill, look at and copy the database: db init|status|…",
 }  # In the order a newcomer needs them. Where each stands is written in the entry points of the distribution.
 GROUP = "bmv.commands"
