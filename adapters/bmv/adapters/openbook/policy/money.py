@@ -9,9 +9,6 @@ from solders.system_program import (
     TransferParams,
     create_account,
     create_account_with_seed,
-    decode_create_account,
-    decode_create_account_with_seed,
-    decode_transfer,
     transfer,
 )
 from solders.token import ID as TOKEN_PROGRAM
@@ -24,6 +21,8 @@ from bmv.adapters.openbook.v2.metas import ASSOCIATED_TOKEN_PROGRAM
 
 NATIVE_MINT = Pubkey.from_string("So11111111111111111111111111111111111111112")
 CREATE, TRANSFER, CREATE_WITH_SEED = 0, 2, 3  # Kinds of the system program.
+TRANSFER_BYTES, CREATE_BYTES, WITH_SEED_BYTES = 12, 52, 92  # Of their data; that of the last without its seed.
+SEED_AT, SEED_BYTES_MAX = 44, 32
 CLOSE_ACCOUNT, SYNC_NATIVE = b"\x09", b"\x11"  # Whole data of SPL Token's.
 CREATE_IDEMPOTENT = b"\x01"
 PROGRAMS = (SYSTEM_PROGRAM, TOKEN_PROGRAM, ASSOCIATED_TOKEN_PROGRAM)
@@ -51,21 +50,23 @@ class Money:
         return self._check_associated(instruction)
 
     def _check_system(self, instruction: Instruction) -> Demand:
-        kind = int.from_bytes(bytes(instruction.data)[:4], "little")
-        try:
-            if kind == TRANSFER:
-                return self._transfer(instruction)
-            if kind == CREATE:
-                return self._create(instruction)
-            if kind == CREATE_WITH_SEED:
-                return self._create_with_seed(instruction)
-        except (ValueError, KeyError, IndexError) as error:
-            raise Forbidden(Code.INSTRUCTION, f"no instruction of the system program: {error}") from None
-        raise Forbidden(Code.INSTRUCTION, f"instruction {kind} of the system program, which no maker needs")
+        """Read the amount where it has to stand, and compare the rest with an instruction of our own writing.
 
-    def _transfer(self, instruction: Instruction) -> Demand:
-        asked: TransferParams = decode_transfer(instruction)
-        lamports, to = asked["lamports"], asked["to_pubkey"]
+        solders has readers of these, and they panic where an account lacks.
+        """
+        data = bytes(instruction.data)
+        kind, size = int.from_bytes(data[:4], "little"), len(data)
+        if len(instruction.accounts) == 2:
+            if kind == TRANSFER and size == TRANSFER_BYTES:
+                return self._transfer(instruction, instruction.accounts[1].pubkey, _u64(data, 4))
+            if kind == CREATE and size == CREATE_BYTES:
+                return self._create(instruction, _u64(data, 4))
+            if kind == CREATE_WITH_SEED and 0 <= size - WITH_SEED_BYTES <= SEED_BYTES_MAX:
+                end = SEED_AT + size - WITH_SEED_BYTES
+                return self._create_with_seed(instruction, data[SEED_AT:end], _u64(data, end))
+        raise Forbidden(Code.INSTRUCTION, f"instruction {kind} of the system program, which no maker needs so")
+
+    def _transfer(self, instruction: Instruction, to: Pubkey, lamports: int) -> Demand:
         ours = transfer(TransferParams(from_pubkey=self._ours.owner, to_pubkey=to, lamports=lamports))
         accounts = _same(instruction, ours)
         if to in self._wrapped:
@@ -74,33 +75,34 @@ class Money:
             return Demand(accounts, [], tip=lamports)
         raise Forbidden(Code.ACCOUNT, f"{lamports} lamports to {to}, which is no account for tips or of wrapped SOL")
 
-    def _create(self, instruction: Instruction) -> Demand:
-        asked: CreateAccountParams = decode_create_account(instruction)
+    def _create(self, instruction: Instruction, lamports: int) -> Demand:
         ours = create_account(
             CreateAccountParams(
                 from_pubkey=self._ours.owner,
                 to_pubkey=self._ours.open_orders,
-                lamports=asked["lamports"],
+                lamports=lamports,
                 space=OPEN_ORDERS_BYTES,
                 owner=self._makes(),
             )
         )
-        return Demand(_same(instruction, ours), [], rent=asked["lamports"])
+        return Demand(_same(instruction, ours), [], rent=lamports)
 
-    def _create_with_seed(self, instruction: Instruction) -> Demand:
-        asked: CreateAccountWithSeedParams = decode_create_account_with_seed(instruction)
+    def _create_with_seed(self, instruction: Instruction, seed: bytes, lamports: int) -> Demand:
+        owner, text = self._ours.owner, seed.decode("ascii", errors="replace")
+        if not text.isascii() or Pubkey.create_with_seed(owner, text, self._makes()) != self._ours.open_orders:
+            raise Forbidden(Code.ACCOUNT, f"seed {text!r}, which is not that of one's open-orders account")
         ours = create_account_with_seed(
             CreateAccountWithSeedParams(
-                from_pubkey=self._ours.owner,
+                from_pubkey=owner,
                 to_pubkey=self._ours.open_orders,
-                base=self._ours.owner,
-                seed=asked["seed"],
-                lamports=asked["lamports"],
+                base=owner,
+                seed=text,
+                lamports=lamports,
                 space=OPEN_ORDERS_BYTES,
                 owner=self._makes(),
             )
         )
-        return Demand(_same(instruction, ours), [], rent=asked["lamports"])
+        return Demand(_same(instruction, ours), [], rent=lamports)
 
     def _makes(self) -> Pubkey:
         if self._program is None:
@@ -130,6 +132,10 @@ class Money:
             *(AccountMeta(key, False, False) for key in (self._ours.owner, mint, SYSTEM_PROGRAM, TOKEN_PROGRAM)),
         ]
         return Demand(_same(instruction, Instruction(ASSOCIATED_TOKEN_PROGRAM, CREATE_IDEMPOTENT, metas)), [])
+
+
+def _u64(data: bytes, at: int) -> int:
+    return int.from_bytes(data[at : at + 8], "little")
 
 
 def _same(found: Instruction, ours: Instruction) -> list[AccountMeta]:
