@@ -78,15 +78,15 @@ def _read(path: Path, what: str) -> Secret | BmvError:
         handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     except OSError as error:
         return ConfigError(f"{path}: expected the file of a {what}, and it can't be read: {error.strerror}")
-    with os.fdopen(handle, "rb") as file:
-        state = os.fstat(handle)
-        why = _danger(path, state, what)
-        if why:
+    try:
+        if why := _danger(path, os.fstat(handle), what):
             return ConfigError(why)
-        try:
+        with os.fdopen(handle, "rb", closefd=False) as file:
             content = file.read(BYTES_MAX + 1)
-        except OSError as error:
-            return ConfigError(f"{path}: can't be read: {error.strerror}")
+    except OSError as error:
+        return ConfigError(f"{path}: can't be read: {error.strerror}")
+    finally:
+        os.close(handle)
     if len(content) > BYTES_MAX:
         return DataError(f"{path}: is larger than {BYTES_MAX} bytes, and no {what} is")
     return Secret(content)
