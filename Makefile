@@ -44,6 +44,7 @@ contracts: $(STAMP)
 rigs: $(STAMP)  ## Kill what writes, fill its disk (as root), fork chains, run markets, at length.
 	$(BIN)/python tests/rigs/wholeness.py
 	$(BIN)/python -m tests.rigs.forks 10000
+	$(BIN)/python -m tests.rigs.policy 100000
 	$(BIN)/python -m tests.rigs.soak 60 --free --venue openbook-v1
 	$(BIN)/python -m tests.rigs.soak 60 --free --venue openbook-v2
 

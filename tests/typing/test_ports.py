@@ -26,6 +26,7 @@ from bmv.adapters.sim.clock import SimClock
 from bmv.adapters.sim.exchange import SimExchange, open_venue
 from bmv.adapters.sim.params import VenueParams
 from bmv.adapters.solana.endpoints import Endpoint, Endpoints
+from bmv.adapters.solana.wallet.key import LocalKey
 from bmv.adapters.sqlite.runs import SqliteRuns
 from bmv.adapters.sqlite.sessions import SqliteSessions
 from bmv.backtest.api import Watched
@@ -38,6 +39,7 @@ from bmv.ports.clock import Clock
 from bmv.ports.execution import Execution
 from bmv.ports.market import Market
 from bmv.ports.market_data import Feed, Tape
+from bmv.ports.signer import Signer
 from bmv.ports.storage import Journal, RunStore, SessionStore, TickStore
 
 
@@ -45,6 +47,11 @@ def clocks() -> Iterator[Clock]:
     """Yield one clock of each kind."""
     yield SimClock()
     yield SystemClock()
+
+
+def signers() -> Iterator[Signer]:
+    """Yield one signer of each kind."""
+    yield LocalKey.from_seed(bytes(32))
 
 
 def executions() -> Iterator[Execution]:
@@ -119,6 +126,7 @@ def lacks(protocol: type, adapters: Iterator[object]) -> list[str]:
 def test_every_adapter_answers_to_all_the_words_of_its_port() -> None:
     assert lacks(Clock, clocks()) == []
     assert lacks(Execution, executions()) == []
+    assert lacks(Signer, signers()) == []
     assert lacks(Tape, tapes()) == []
     assert lacks(Feed, feeds()) == []
     assert lacks(Journal, journals()) == []

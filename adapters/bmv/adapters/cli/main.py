@@ -33,6 +33,7 @@ COMMANDS = {
     "market": "Show an OpenBook market, and whether it can be trusted and a configuration fits it.",
     "record": "Keep the ticks of an OpenBook market as they come.",
     "doctor": "Look at all that trading relies on, and say what to do where it is not well.",
+    "wallet": "Make, import, list and show the keys that sign: wallet new|import|list|show.",
     "db": "Make, update, fill, look at and copy the database: db init|status|…",
 }  # In the order a newcomer needs them. Where each stands is written in the entry points of the distribution.
 GROUP = "bmv.commands"

@@ -35,6 +35,8 @@ ENV_KNOWN = (  # Of the program, not of a configuration.
     "BMV_POSTGRES",
     "BMV_PYTH_KEY",
     "BMV_TRIALS",
+    "BMV_WALLETS",
+    "BMV_WALLET_PASSPHRASE",
 )
 ENV_TESTS = ("BMV_TEST_", "BMV_BENCH_", "BMV_TICKS", "BMV_EXAMPLES")  # Of the tests and the benchmarks.
 Table = dict[str, Any]  # Any: what TOML may hold, before it is validated.
