@@ -134,6 +134,12 @@ def test_what_an_order_that_takes_leaves_of_itself_rests_in_full(venue: str, ver
 
     assert [(one.price_lots, one.size_lots) for one in stage.resting()] == [(15_001, 3_000)]
 
+    for _ in range(2):
+        stage.do([CANCEL_ALL], version, withdraw=True)
+    own, account = stage.own(), stage.account()
+    assert (own.base_free, own.quote_free) == (0, 0)
+    assert venue == "openbook-v2" or account.native_pc_total == account.native_coin_total == 0  # type: ignore[union-attr]
+
 
 @pytest.mark.parametrize("venue", VENUES)
 def test_what_is_immediate_never_rests(venue: str) -> None:

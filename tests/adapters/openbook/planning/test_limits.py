@@ -19,6 +19,9 @@ from bmv.adapters.openbook.planning.packing import Frame
 from bmv.adapters.openbook.planning.plan import Part, Plan
 from bmv.adapters.openbook.planning.routes import LOCKS_MAX, UNITS_MAX, Form
 from bmv.adapters.openbook.v1.events import EventFlag, EventQueue
+from bmv.adapters.openbook.v2.instructions import parse
+from bmv.adapters.openbook.v2.market import PROGRAM_ID as V2
+from bmv.adapters.openbook.v2.orders import CancelAllAndPlaceOrders
 from bmv.ports.messages import Intent, Tif, Verb
 
 BATCHES = 2_500  # Of each venue and version.
@@ -75,6 +78,12 @@ def planned(stage: Stage, dice: Random, form: Form, state: object) -> tuple[list
     return batch, own, v2.PlannerV2(state, stage.seat).plan(batch, own, heap, terms, frame)  # type: ignore[arg-type]
 
 
+def batched(part: Part) -> CancelAllAndPlaceOrders | None:
+    """Return the instruction that places all orders of a part with two transfers, if there is one."""
+    calls = (parse(call) for call in part.instructions if call.program_id == V2)
+    return next((call for call in calls if isinstance(call, CancelAllAndPlaceOrders)), None)
+
+
 def check_part(part: Part, form: Form) -> None:
     message = part.message(Hash.new_unique())
     unsigned = VersionedTransaction.populate(message, [Signature.default()] * message.header.num_required_signatures)
@@ -83,7 +92,8 @@ def check_part(part: Part, form: Form) -> None:
     assert part.head.version == form.version
     assert len(message.account_keys) <= LOCKS_MAX
     assert len(set(message.account_keys)) == len(message.account_keys)
-    assert len(message.instructions) <= 64
+    calls = len(part.places) + 3 * part.settles
+    assert len(message.instructions) + (calls if batched(part) is None else 2 + 3 * part.settles) <= 64
     assert 0 < part.head.units < UNITS_MAX
     assert part.head.loaded % 32_768 == 0 < part.head.loaded
 

@@ -14,6 +14,7 @@ from bmv.adapters.openbook.v2 import orders as v2
 from bmv.adapters.openbook.v2.codes import SelfTradeBehavior
 from bmv.adapters.openbook.v2.instructions import parse
 from bmv.adapters.sandbox.rules import limits_of
+from bmv.ports.errors import ConfigError
 
 GRID = [place(1 + at + 10 * side, side, 14_990 + 20 * side + at, 3) for at in range(3) for side in Side]
 VENUES_AND_VERSIONS = [(venue, version) for venue in VENUES for version in (1, 0)]
@@ -120,9 +121,9 @@ def test_version_1_is_taken_only_where_the_chain_and_every_route_take_it() -> No
     assert common_form(False, [both]) == Form(0, 1_232)
     assert common_form(True, [both, old]) == Form(0, 1_232)
     assert common_form(True, [both, small]) == Form(1, 1_232)
-    with pytest.raises(ValueError, match="there is no route"):
+    with pytest.raises(ConfigError, match="there is no route"):
         common_form(True, [])
-    with pytest.raises(ValueError, match="route d takes no transactions of version 0"):
+    with pytest.raises(ConfigError, match="route d takes no version 0"):
         common_form(False, [Route("d", frozenset({1}))])
 
 

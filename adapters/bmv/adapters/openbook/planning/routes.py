@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from bmv.ports.errors import ConfigError
+
 PACKET_BYTES = 1_232  # Of version 0, and of whatever goes by a route that cuts packets.
 LARGE_BYTES = 4_096  # Of version 1.
 LOCKS_MAX = 64  # Accounts of one transaction, of either version.
@@ -46,10 +48,12 @@ def common_form(chain_takes_version_1: bool, routes: Sequence[Route]) -> Form:
     (Form(version=1, bytes_max=4096), 0)
     """
     if not routes:
-        raise ValueError("there is no route to send by")
+        raise ConfigError("there is no route to send by; one at least is needed")
     version = int(chain_takes_version_1 and all(1 in route.versions for route in routes))
     for route in routes:
         if version not in route.versions:
-            raise ValueError(f"route {route.name} takes no transactions of version {version}")
+            raise ConfigError(
+                f"route {route.name} takes no version {version}, the one that the chain and all others take"
+            )
     most = LARGE_BYTES if version else PACKET_BYTES
     return Form(version, min(most, *(route.bytes_max for route in routes)))
