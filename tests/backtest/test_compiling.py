@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import llvmlite.binding as llvm
@@ -15,6 +16,14 @@ from bmv.backtest.compiling import NOTE, interruptible
 
 WAIT_S = 30.0
 TELL = "from bmv.backtest.compiling import tell_of_compiling; tell_of_compiling()"
+
+
+@pytest.fixture(autouse=True)
+def _a_terminal_that_is_listened_to() -> Iterator[None]:
+    """What runs in the background ignores Ctrl-C, and so would whatever it starts."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture

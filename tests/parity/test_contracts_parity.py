@@ -21,7 +21,8 @@ CONTRACTS = [  # At a price of 100 a lot is worth about as much as a lot of coin
     {"size": "7", "payoff": "inverse"},
 ]
 TICKS = ["0.01", "0.03", "0.25"]  # A tick of 0.03 has a lot's value divided by 3.
-TRADED: list[Remains] = []
+RUN: list[Remains] = []
+ENOUGH = 20  # Runs of one payoff, of which one trades for certain.
 
 
 @st.composite
@@ -42,8 +43,7 @@ def test_both_engines_say_the_same_words_of_contracts(case: Case) -> None:
 
     assert "\n".join(differences(through_ports, compiled)) == ""
     assert_money_is_exact(case, through_ports)
-    if len(through_ports.outcome.fills):
-        TRADED.append(through_ports)
+    RUN.append(through_ports)
 
 
 def assert_money_is_exact(case: Case, made: Remains) -> None:
@@ -70,7 +70,8 @@ def assert_money_is_exact(case: Case, made: Remains) -> None:
 
 @pytest.mark.parametrize("payoff", ["linear", "inverse"])
 def test_the_random_contracts_were_traded(payoff: str) -> None:
-    if not TRADED:
-        pytest.skip("the random runs did not take place")
+    runs = [made for made in RUN if made.outcome.market.contract.payoff == payoff]
+    if len(runs) < ENOUGH:
+        pytest.skip(f"{len(runs)} random runs of this payoff took place")
 
-    assert [made for made in TRADED if made.outcome.market.contract.payoff == payoff]
+    assert any(len(made.outcome.fills) for made in runs)

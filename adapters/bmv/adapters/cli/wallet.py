@@ -88,7 +88,8 @@ def import_(
     from bmv.adapters.solana.wallet.forms import read_key
 
     target = _free_path(ctx, name)
-    key = read_key(_source(source), None if path == "none" else _checked_path(path))
+    derived = None if path == "none" else _checked_path(path)
+    key = read_key(_source(source), derived)
     if expect is not None and expect != key.address:
         raise DataError(f"the key's address is {key.address}, not the one that --expect names; nothing was written")
     _write(target, key, passphrase_file)
@@ -197,7 +198,10 @@ def _source(source: str | None) -> "Secret":
         return read_private(Path(source), "key")
     if sys.stdin.isatty():
         return ask("Key (not shown): ")
-    return Secret(sys.stdin.buffer.read(BYTES_MAX))
+    try:
+        return Secret(sys.stdin.buffer.read(BYTES_MAX))
+    except OSError:
+        raise UsageError("the key: can't be read from standard input; give --from FILE") from None
 
 
 def _row(each: "Wallet") -> dict[str, object]:
