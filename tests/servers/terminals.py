@@ -19,6 +19,8 @@ HOME = "\x1b[H"
 PATIENCE_S = 60.0
 # The command gets the terminal as its controlling one, so that Ctrl-C is a signal and a new size is told.
 IN_TERMINAL = "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execv(sys.executable, [sys.executable, *sys.argv[1:]])"
+SIZES = ("LINES", "COLUMNS")  # Whoever runs the tests may have set them, and they win over the terminal's own.
+ENVIRONMENT = {name: value for name, value in os.environ.items() if name not in SIZES} | {"TERM": "xterm-256color"}
 
 
 class Terminal:
@@ -30,7 +32,7 @@ class Terminal:
         self.resize(columns, rows)
         self.process = subprocess.Popen(
             [sys.executable, "-c", IN_TERMINAL, "-m", "bmv.adapters.cli", *words],
-            stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True, env={**os.environ, "TERM": "xterm-256color"},
+            stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True, env=ENVIRONMENT,
         )  # fmt: skip
         os.close(theirs)
 
