@@ -66,14 +66,20 @@ def expected_of(config: Config) -> Expected:
 
 async def look(path: Path, config: Config, endpoints: Endpoints) -> tuple[Pubkey, Inspection, tuple[Finding, ...]]:
     """Read the market from the first endpoint that answers; return it with all that is wrong with it."""
-    address, failures = address_of(path, config), list[str]()
+    address = address_of(path, config)
+    inspection = await inspect_first(address, endpoints)
+    return address, inspection, (*inspection.findings, *check_fit(inspection, expected_of(config)))
+
+
+async def inspect_first(address: Pubkey, endpoints: Endpoints) -> Inspection:
+    """Look at a market from the first endpoint that answers; `EndpointError` says why none does."""
+    failures = list[str]()
     async with make_client() as client:
         for endpoint in endpoints.readers:
             try:
                 seen = await read_market(Rpc(client, endpoint.url, health=endpoint.health), address)
             except EndpointError as error:
                 failures.append(str(error))
-                continue
-            inspection = inspect(seen.identity, seen.snapshot)
-            return address, inspection, (*inspection.findings, *check_fit(inspection, expected_of(config)))
+            else:
+                return inspect(seen.identity, seen.snapshot)
     raise EndpointError("\n".join(failures))

@@ -12,17 +12,17 @@ from typing import Any
 import click
 from solders.pubkey import Pubkey
 
+from bmv.adapters.cli.named_market import inspect_first
 from bmv.adapters.cli.screen import Screen
 from bmv.adapters.openbook.feed.feed import Feed
 from bmv.adapters.openbook.feed.words import Word
 from bmv.adapters.openbook.inspection.inspect import inspect
 from bmv.adapters.openbook.inspection.records import Inspection, worst
-from bmv.adapters.openbook.snapshot import read_accounts, read_market
+from bmv.adapters.openbook.snapshot import read_accounts
 from bmv.adapters.report.watch.board import Board
 from bmv.adapters.report.watch.page import page
 from bmv.adapters.report.watch.words_json import word_json
 from bmv.adapters.solana.endpoints import Endpoints
-from bmv.adapters.solana.errors import EndpointError
 from bmv.adapters.solana.rpc import Rpc, make_client
 from bmv.ports.errors import BmvError, UsageError
 
@@ -59,19 +59,10 @@ async def watch(market: Pubkey, endpoints: Endpoints, name: str | None, as_json:
 
 async def _first(market: Pubkey, endpoints: Endpoints) -> Inspection:
     """Look at the market from the first endpoint that answers; without its units there is nothing to watch."""
-    failures = list[str]()
-    async with make_client() as client:
-        for endpoint in endpoints.readers:
-            try:
-                seen = await read_market(Rpc(client, endpoint.url, health=endpoint.health), market)
-            except EndpointError as error:
-                failures.append(str(error))
-                continue
-            inspection = inspect(seen.identity, seen.snapshot)
-            if inspection.lots is None:
-                raise worst(inspection.findings)("\n".join(finding.text for finding in inspection.findings))
-            return inspection
-    raise EndpointError("\n".join(failures))
+    inspection = await inspect_first(market, endpoints)
+    if inspection.lots is None:
+        raise worst(inspection.findings)("\n".join(finding.text for finding in inspection.findings))
+    return inspection
 
 
 async def _until(stopped: asyncio.Event, *jobs: Coroutine[Any, Any, None]) -> None:

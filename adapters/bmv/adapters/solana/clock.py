@@ -6,6 +6,7 @@ from solders.pubkey import Pubkey
 CLOCK = Pubkey.from_string("SysvarC1ock11111111111111111111111111111111")
 SYSVARS = Pubkey.from_string("Sysvar1111111111111111111111111111111111111")
 LAST_RESTART = Pubkey.from_string("SysvarLastRestartS1ot1111111111111111111111")  # Changes when a cluster restarts.
+SLOWEST_SLOT_NS = 400_000_000  # What is reckoned with until slots are measured: none of Solana's were ever longer.
 CLOCK_BYTES, TIMESTAMP_AT = 40, 32
 
 

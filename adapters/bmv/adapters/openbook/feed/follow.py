@@ -19,7 +19,7 @@ from bmv.adapters.openbook.feed.sequence import Missed
 from bmv.adapters.openbook.feed.words import Cause, Levels, Print, Traded, Word
 from bmv.adapters.solana import frames
 from bmv.adapters.solana.accounts import Snapshot, read_account
-from bmv.adapters.solana.clock import CLOCK, read_unix_timestamp
+from bmv.adapters.solana.clock import CLOCK, SLOWEST_SLOT_NS, read_unix_timestamp
 from bmv.adapters.solana.errors import EndpointError
 from bmv.adapters.solana.frames import Frames, WentBack
 from bmv.adapters.solana.lineage import Lineage
@@ -28,7 +28,6 @@ from bmv.adapters.solana.pubsub import Confirmed, Logs, Notified, RequestRefused
 SLOT_TIMES = 64  # Of which the median counts.
 SLOTS_AHEAD = 1_000  # Of the newest that the clock was told of; what is farther is no slot of this chain.
 CLOCK_BACK_S, CLOCK_AHEAD_S = 60, 600  # How far the chain's clock may go between two slots that follow one another.
-SLOT_NS = 400_000_000  # Until it is measured: no chain of Solana's was ever slower.
 
 
 class Broken(EndpointError):
@@ -103,7 +102,7 @@ class Follow:
     @property
     def slot_ns(self) -> int:
         """How long a slot takes, by the last of them."""
-        return int(median(self._slot_times)) if self._slot_times else SLOT_NS
+        return int(median(self._slot_times)) if self._slot_times else SLOWEST_SLOT_NS
 
     @property
     def heard_ns(self) -> int | None:
@@ -189,9 +188,9 @@ class Follow:
                 self._tell(made)
             elif isinstance(made, frames.Undone):
                 self.venue.undo(made.after)
-                self._words.append(words.Undone(made.after, made.why))
+                self._words.append(made)
             elif isinstance(made, frames.Doubted):
-                self._words.append(words.Doubted(made.after, made.until, made.why))
+                self._words.append(made)
             elif prints := self.venue.late(made.slot, made.logs):
                 self._words.append(words.Late(made.slot, prints))
 

@@ -5,6 +5,8 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from bmv.adapters.openbook.book import Side
+from bmv.adapters.solana.frames import Doubted as Doubted  # Both say of updates what they say of frames.
+from bmv.adapters.solana.frames import Undone as Undone
 from bmv.ports.market import PRICE_TICKS_MAX, SIZE_LOTS_MAX
 
 
@@ -83,21 +85,6 @@ class Late(NamedTuple):
 
     slot: int
     prints: tuple[Print, ...]
-
-
-class Undone(NamedTuple):
-    """Updates of slots after `after` are taken back."""
-
-    after: int
-    why: str
-
-
-class Doubted(NamedTuple):
-    """Updates of slots after `after` and up to `until` may be wrong, or some are missing."""
-
-    after: int
-    until: int
-    why: str
 
 
 class Up(NamedTuple):

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from statistics import median
 
 from bmv.adapters.openbook.feed.feed import Limits
+from bmv.adapters.solana.clock import SLOWEST_SLOT_NS
 from bmv.adapters.solana.consensus import Consensus
 from bmv.adapters.solana.endpoints import READ, SEND
 from bmv.adapters.solana.errors import EndpointError
@@ -12,8 +13,7 @@ from bmv.live.doctor.check import Check, State
 from bmv.live.doctor.seen import EndpointSeen, SocketSeen, Taken, Tick
 from bmv.ports.errors import Refused
 
-SLOT_S = 0.4  # No chain of Solana's was ever slower by design; a slot usually takes less.
-SLOW_S = 2 * SLOT_S
+SLOW_S = 2 * SLOWEST_SLOT_NS / 1e9
 FINAL_NOTED, FINAL_MAX = 16, 64  # Slots beyond those of the rule; a node learns of finality a little later.
 LAG_NOTED = 5  # Slots.
 LAG_MAX = Limits().stale_slots
