@@ -68,6 +68,11 @@ BAD = [
     ("storage.journal=mysql:x", "in the form sqlite:… or postgresql:…"),
     ("strategy=mine.txt", "in the form path.py:name"),
     ("live.jito.tip_lamports=1", "from 1000 to 1000000000"),
+    ("live.priority_fee_cap=5", "live.max_priority_fee_lamports took its place, in lamports for a whole transaction"),
+    ("live.order_life_s=4", "live.order_life_s = 4 (--set): expected a whole number (s), from 5 to 65535"),
+    ("live.order_life_s=65536", "from 5 to 65535"),
+    ("live.open_orders=short", "in the form 32 to 44 letters of base58"),
+    ("risk.max_fees_sol_per_day=0", "expected a number (SOL), above 0"),
     ("live=3", "live = 3 (--set): expected a table [live]"),
 ]
 
@@ -80,6 +85,14 @@ def test_a_bad_value_is_named_with_its_key_and_what_would_be_right(good: Path, o
     assert refused.value.exit_code == 3
     assert told in str(refused.value)
     assert all(line.startswith(f"{good}: ") for line in str(refused.value).splitlines())
+
+
+def test_a_delegate_is_for_version_2_only(good: Path) -> None:
+    delegate = "live.delegate=8BnEgHoWFysVcuFFX7QztDmzuH8r5ZFvyP3sYwn1XTh6"
+
+    assert load(good, [delegate, "market.venue=openbook-v2"], {}).live.delegate
+    with pytest.raises(ConfigError, match="live.delegate: openbook-v1 knows no delegates"):
+        load(good, [delegate, "market.venue=openbook-v1"], {})
 
 
 def test_a_position_whose_worth_int64_cannot_hold_is_refused(good: Path) -> None:

@@ -37,13 +37,12 @@ def check(config: Config, *, grid_optional: bool = False) -> list[str]:
     grid_optional = grid_optional or config.strategy is not None
     grids = list(_grid_problems(config))
     if grids:  # Nothing can be counted in ticks, lots or quanta.
-        return [*grids, *_order_problems(config, grid_optional), *price_problems(config), *_secret_problems(config)]
+        return [*grids, *_order_problems(config, grid_optional), *_other_problems(config)]
     instrument = market(config)
     return [
         *_amount_problems(config, instrument),
         *_order_problems(config, grid_optional),
-        *price_problems(config),
-        *_secret_problems(config),
+        *_other_problems(config),
         *(line for name in ("bid", "ask") for line in _side_problems(config, name, instrument)),
     ]
 
@@ -166,6 +165,14 @@ def _tier_problems(breaker: Breaker) -> Iterator[str]:
         value = getattr(breaker, name)
         if value is not None and value * PPM_PER_PCT % 1:
             yield f"risk.breaker.{name} = {value:f}: expected steps of 0.0001 %"
+
+
+def _other_problems(config: Config) -> Iterator[str]:
+    """Yield what is wrong in tables that nothing is counted with."""
+    yield from price_problems(config)
+    yield from _secret_problems(config)
+    if config.live.delegate is not None and config.market.venue == "openbook-v1":
+        yield "live.delegate: openbook-v1 knows no delegates; take it out"
 
 
 def _secret_problems(config: Config) -> Iterator[str]:

@@ -10,7 +10,7 @@ from pydantic_core import ErrorDetails
 
 from bmv.adapters.config.fields import Section, keys_of, limits_of, section_of, sections_within, unit_of
 from bmv.adapters.config.masking import mask_text, mask_value
-from bmv.adapters.config.schema import Choice, Span
+from bmv.adapters.config.schema import REPLACED, Choice, Span
 from bmv.ports.errors import ConfigError
 
 SHOWN_MAX = 60  # Letters of a wrong value that a message repeats.
@@ -159,8 +159,11 @@ def shown(value: object) -> str:
 def nearest(path: str, root: type[Section]) -> str:
     """Suggest the known key that is spelt most like `path`: first in its own table, then by its last word anywhere.
 
-    The table that it stands in is none: who wrote `grid.bid.typo` meant a key of it.
+    The table that it stands in is none: who wrote `grid.bid.typo` meant a key of it. Of a key of before it says what took
+    its place.
     """
+    if path in REPLACED:
+        return f"; {REPLACED[path]}"
     names = [name for name, _ in keys_of(root)]
     tables = sorted({name[:i] for name in names for i, letter in enumerate(name) if letter == "."})
     above, _, last = path.rpartition(".")

@@ -14,7 +14,15 @@ from bmv.adapters.config.fields import Amount, Number, Section, key
 from bmv.core.params import LEVELS_MAX, ORDERS_MAX, RATE_MAX
 
 DAY_S = 86_400
+ORDER_LIFE_S_MAX = 65_535  # OpenBook v2 counts no further.
 ADDRESS = r"^[1-9A-HJ-NP-Za-km-z]{32,44}$"
+
+REPLACED = {  # Keys of before, and what stands in their place; where units differ, nobody should have to guess.
+    "live.priority_fee_cap": (
+        "live.max_priority_fee_lamports took its place, in lamports for a whole transaction and no longer in"
+        " micro-lamports for a compute unit"
+    ),
+}
 
 
 class Contract(Section):
@@ -182,6 +190,9 @@ class Risk(Section):
         "Market data more slots behind than this is not quoted on (live).", None, unit="slots", ge=1, le=1_000_000
     )
     min_sol: Amount | None = key("Least SOL kept for fees (live).", None, unit="SOL", gt=0)
+    max_fees_sol_per_day: Amount | None = key(
+        "Most paid to the chain in a UTC day: base fees, priority and tips together (live).", None, unit="SOL", gt=0
+    )
     breaker: Breaker = key("The circuit breaker.", Breaker())
 
 
@@ -473,8 +484,31 @@ class Live(Section):
     )
     websocket: str | None = key("Websocket endpoint; made from the first RPC endpoint if absent.", None, min_length=1)
     wallet: str | None = key("Path of the key file; its content never stands here.", None, min_length=1)
-    priority_fee_cap: int = key(
-        "Most paid for priority.", 1_000_000, unit="micro-lamports per unit", ge=0, le=10_000_000_000
+    max_priority_fee_lamports: int = key(
+        "Most paid for the priority of one transaction, whatever its version; the fee of signatures comes on top.",
+        50_000,
+        unit="lamports",
+        ge=0,
+        le=1_000_000_000,
+    )
+    order_life_s: int = key(
+        "How long an order is good for. openbook-v1: no later is it placed; openbook-v2: no longer does it rest.",
+        60,
+        unit="s",
+        ge=5,
+        le=ORDER_LIFE_S_MAX,
+    )
+    open_orders: str | None = key(
+        "Our account on the market, where several of ours are there.",
+        None,
+        form="32 to 44 letters of base58",
+        pattern=ADDRESS,
+    )
+    delegate: str | None = key(
+        "Who else may trade for our account (openbook-v2), set by `bmv chain setup`.",
+        None,
+        form="32 to 44 letters of base58",
+        pattern=ADDRESS,
     )
     jito: Jito = key("Bundles.", Jito())
     prices: Prices = key("Outside prices.", Prices())
