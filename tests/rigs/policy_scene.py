@@ -30,9 +30,9 @@ from bmv.adapters.openbook.v2.open_orders import indexer_address
 from bmv.adapters.sandbox.market import Market, Order
 from bmv.adapters.sandbox.market_v1 import MarketV1
 from bmv.adapters.sandbox.market_v2 import MarketV2
-from bmv.adapters.sandbox.tokens import create_associated_account
 from bmv.adapters.sandbox.wallets import seeded_key, send, trader_of
 from bmv.adapters.sandbox.wiring import Settings, World, make_world
+from bmv.adapters.solana.tokens import create_associated_account
 from bmv.adapters.solana.wallet.key import LocalKey
 
 VERSIONS = ("legacy", "v0", "v1")

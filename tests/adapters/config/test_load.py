@@ -91,7 +91,7 @@ def test_a_delegate_is_for_version_2_only(good: Path) -> None:
     delegate = "live.delegate=8BnEgHoWFysVcuFFX7QztDmzuH8r5ZFvyP3sYwn1XTh6"
 
     assert load(good, [delegate, "market.venue=openbook-v2"], {}).live.delegate
-    with pytest.raises(ConfigError, match="live.delegate: openbook-v1 knows no delegates"):
+    with pytest.raises(ConfigError, match=r"live.delegate: openbook-v1 knows no delegates"):
         load(good, [delegate, "market.venue=openbook-v1"], {})
 
 

@@ -32,9 +32,9 @@ from bmv.adapters.sandbox.finality import ALPENGLOW
 from bmv.adapters.sandbox.jsonrpc import RpcError
 from bmv.adapters.sandbox.rpc import METHODS, call
 from bmv.adapters.sandbox.runtime import make_runtime
-from bmv.adapters.sandbox.tokens import create_associated_account
 from bmv.adapters.sandbox.view import View
 from bmv.adapters.sandbox.wallets import make_token
+from bmv.adapters.solana.tokens import create_associated_account
 
 PAYER, OTHER = key(1), key(2).pubkey()
 WALLET = PAYER.pubkey()

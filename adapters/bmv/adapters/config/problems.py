@@ -159,8 +159,8 @@ def shown(value: object) -> str:
 def nearest(path: str, root: type[Section]) -> str:
     """Suggest the known key that is spelt most like `path`: first in its own table, then by its last word anywhere.
 
-    The table that it stands in is none: who wrote `grid.bid.typo` meant a key of it. Of a key of before it says what took
-    its place.
+    The table that it stands in is none: who wrote `grid.bid.typo` meant a key of it. Of a key of before it says what
+    took its place.
     """
     if path in REPLACED:
         return f"; {REPLACED[path]}"

@@ -20,8 +20,8 @@ from bmv.adapters.openbook.v2.market import Market as State
 from bmv.adapters.openbook.v2.open_orders import indexer_address, open_orders_address
 from bmv.adapters.sandbox.chain import Chain
 from bmv.adapters.sandbox.market import MAKER_FEE_BPS, TAKER_FEE_BPS, Order
-from bmv.adapters.sandbox.tokens import associated_account
 from bmv.adapters.sandbox.wallets import Token, Trader, new_account, seeded_key, send
+from bmv.adapters.solana.tokens import associated_account
 
 NAME = "SOL-USDC"
 BPS = 100  # Millionths.

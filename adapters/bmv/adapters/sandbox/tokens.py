@@ -5,18 +5,10 @@ The library for these (`spl.token`) costs a third of a second to import, which i
 
 from solders.instruction import AccountMeta, Instruction
 from solders.pubkey import Pubkey
-from solders.system_program import ID as SYSTEM_PROGRAM
 from solders.token import ID as TOKEN
 
-ASSOCIATED = Pubkey.from_string("ATokenGPvbdGVxr1b2hvZbsiqW5xWH25efTNsLJA8knL")
 MINT_BYTES, ACCOUNT_BYTES = 82, 165
 MINT_TO, INITIALIZE_ACCOUNT_3, INITIALIZE_MINT_2 = 7, 18, 20  # First byte of the data.
-CREATE_IDEMPOTENT = 1
-
-
-def associated_account(owner: Pubkey, mint: Pubkey) -> Pubkey:
-    """Return the address of an owner's token account."""
-    return Pubkey.find_program_address([bytes(owner), bytes(TOKEN), bytes(mint)], ASSOCIATED)[0]
 
 
 def initialize_mint(mint: Pubkey, decimals: int, authority: Pubkey) -> Instruction:
@@ -39,16 +31,3 @@ def mint_to(mint: Pubkey, account: Pubkey, authority: Pubkey, native: int) -> In
         AccountMeta(authority, True, False),
     ]
     return Instruction(TOKEN, bytes([MINT_TO]) + native.to_bytes(8, "little"), metas)
-
-
-def create_associated_account(payer: Pubkey, owner: Pubkey, mint: Pubkey) -> Instruction:
-    """Make an owner's token account, unless it is there."""
-    metas = [
-        AccountMeta(payer, True, True),
-        AccountMeta(associated_account(owner, mint), False, True),
-        AccountMeta(owner, False, False),
-        AccountMeta(mint, False, False),
-        AccountMeta(SYSTEM_PROGRAM, False, False),
-        AccountMeta(TOKEN, False, False),
-    ]
-    return Instruction(ASSOCIATED, bytes([CREATE_IDEMPOTENT]), metas)

@@ -16,6 +16,7 @@ from solders.transaction import VersionedTransaction
 from bmv.adapters.sandbox import tokens
 from bmv.adapters.sandbox.chain import Chain
 from bmv.adapters.sandbox.errors import in_words
+from bmv.adapters.solana.tokens import associated_account, create_associated_account
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +87,7 @@ def make_token(chain: Chain, key: Keypair, decimals: int) -> Token:
 
 def trader_of(key: Keypair, name: str, base: Token, quote: Token) -> Trader:
     """Return someone with the token accounts that belong to his key."""
-    accounts = [tokens.associated_account(key.pubkey(), token.mint) for token in (base, quote)]
+    accounts = [associated_account(key.pubkey(), token.mint) for token in (base, quote)]
     return Trader(name, key, accounts[0], accounts[1])
 
 
@@ -100,6 +101,6 @@ def fund(chain: Chain, traders: Iterable[Trader], lamports: int, amounts: dict[T
 
 
 def _minted(faucet: Pubkey, trader: Trader, token: Token, native: int) -> list[Instruction]:
-    account = tokens.associated_account(trader.address, token.mint)
-    made = tokens.create_associated_account(faucet, trader.address, token.mint)
+    account = associated_account(trader.address, token.mint)
+    made = create_associated_account(faucet, trader.address, token.mint)
     return [made, tokens.mint_to(token.mint, account, faucet, native)]

@@ -14,12 +14,12 @@ from tests.rigs.policy_scene import TIP, Scene, compiled, honest, make_scene
 
 from bmv.adapters.openbook.policy.guard import GuardedSigner
 from bmv.adapters.openbook.policy.mandate import Moment
-from bmv.adapters.openbook.policy.money import NATIVE_MINT
 from bmv.adapters.openbook.policy.policy import Policy
 from bmv.adapters.openbook.policy.venue_v1 import VenueV1
 from bmv.adapters.openbook.policy.verdict import Approved, Code, Refusal, approve
 from bmv.adapters.openbook.v1 import instructions as v1
 from bmv.adapters.openbook.v1.bodies import OrderType
+from bmv.adapters.solana.tokens import NATIVE_MINT
 from bmv.adapters.solana.wallet.key import LocalKey
 from bmv.ports.errors import ConfigError
 from bmv.ports.signer import SignerError

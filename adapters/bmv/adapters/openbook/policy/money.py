@@ -18,13 +18,19 @@ from bmv.adapters.openbook.policy.mandate import Ours
 from bmv.adapters.openbook.policy.verdict import Code, Forbidden
 from bmv.adapters.openbook.v1.layout import OPEN_ORDERS_BYTES
 from bmv.adapters.openbook.v2.metas import ASSOCIATED_TOKEN_PROGRAM
+from bmv.adapters.solana.tokens import (
+    CLOSE_ACCOUNT,
+    CREATE_IDEMPOTENT,
+    NATIVE_MINT,
+    SYNC_NATIVE,
+    close_token_account,
+    create_associated_account,
+    sync_native,
+)
 
-NATIVE_MINT = Pubkey.from_string("So11111111111111111111111111111111111111112")
 CREATE, TRANSFER, CREATE_WITH_SEED = 0, 2, 3  # Kinds of the system program.
 TRANSFER_BYTES, CREATE_BYTES, WITH_SEED_BYTES = 12, 52, 92  # Of their data; that of the last without its seed.
 SEED_AT, SEED_BYTES_MAX = 44, 32
-CLOSE_ACCOUNT, SYNC_NATIVE = b"\x09", b"\x11"  # Whole data of SPL Token's.
-CREATE_IDEMPOTENT = b"\x01"
 PROGRAMS = (SYSTEM_PROGRAM, TOKEN_PROGRAM, ASSOCIATED_TOKEN_PROGRAM)
 
 
@@ -112,12 +118,10 @@ class Money:
     def _check_token(self, instruction: Instruction) -> Demand:
         data, owner = bytes(instruction.data), self._ours.owner
         account = instruction.accounts[0].pubkey if instruction.accounts else owner
-        written = AccountMeta(account, False, True)
         if data == SYNC_NATIVE and account in self._wrapped:
-            return Demand(_same(instruction, Instruction(TOKEN_PROGRAM, data, [written])), [])
+            return Demand(_same(instruction, sync_native(account)), [])
         if data == CLOSE_ACCOUNT and account in self._mints:
-            metas = [written, AccountMeta(owner, False, True), AccountMeta(owner, True, False)]
-            return Demand(_same(instruction, Instruction(TOKEN_PROGRAM, data, metas)), [])
+            return Demand(_same(instruction, close_token_account(account, owner)), [])
         text = f"instruction {data[:1].hex() or 'of no bytes'} of SPL Token on {account}"
         raise Forbidden(Code.INSTRUCTION, f"{text}, and only one's own accounts are closed, and wrapped SOL synced")
 
@@ -126,12 +130,8 @@ class Money:
         mint = self._mints.get(account) if account is not None else None
         if bytes(instruction.data) != CREATE_IDEMPOTENT or account is None or mint is None:
             raise Forbidden(Code.INSTRUCTION, "only one's own token accounts are made, and idempotently")
-        metas = [
-            AccountMeta(self._ours.owner, True, True),
-            AccountMeta(account, False, True),
-            *(AccountMeta(key, False, False) for key in (self._ours.owner, mint, SYSTEM_PROGRAM, TOKEN_PROGRAM)),
-        ]
-        return Demand(_same(instruction, Instruction(ASSOCIATED_TOKEN_PROGRAM, CREATE_IDEMPOTENT, metas)), [])
+        owner = self._ours.owner
+        return Demand(_same(instruction, create_associated_account(owner, owner, mint)), [])
 
 
 def _u64(data: bytes, at: int) -> int:

@@ -8,8 +8,8 @@ from bmv.adapters.sandbox.openbook_v2.failure import Failure, caused
 from bmv.adapters.sandbox.openbook_v2.frame import Frame
 from bmv.adapters.sandbox.tokens import ACCOUNT_BYTES
 from bmv.adapters.sandbox.transfers import empty_account
+from bmv.adapters.solana.tokens import NATIVE_MINT
 
-_NATIVE_MINT = Pubkey.from_string("So11111111111111111111111111111111111111112")
 _SIZE_RETURNED = "pQAAAAAAAAA="  # 165, as the token program returns it.
 
 
@@ -75,7 +75,7 @@ def create_vault(frame: Frame, name: str, mint: Pubkey, authority: Pubkey) -> No
     frame.logs.append(f"Program {ASSOCIATED_TOKEN_PROGRAM} success")
     data = frame.state(name).data
     data[:] = empty_account(mint, authority, 0, 0).data
-    if mint == _NATIVE_MINT:
+    if mint == NATIVE_MINT:
         data[109:121] = b"\1\0\0\0" + frame.surroundings.rent_exempt(ACCOUNT_BYTES).to_bytes(8, "little")
 
 
