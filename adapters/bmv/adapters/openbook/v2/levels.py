@@ -60,6 +60,17 @@ def levels(book: BookSide, now: int, oracle_price_lots: int | None = None, own: 
     return to_levels(matchable(book, now, oracle_price_lots, own))
 
 
+def standing(book: BookSide, own: Collection[Pubkey] = ()) -> Iterator[RestingOrder]:
+    """Yield every order that stands in a book, also those that have expired: they lock funds until somebody drops them.
+
+    A pegged order's `price_lots` is 0: without its oracle it has none.
+    """
+    for leaf in book.orders(FIXED):
+        yield _resting(book.side, leaf, leaf.price_data, own)
+    for leaf in book.orders(ORACLE_PEGGED):
+        yield _resting(book.side, leaf, 0, own, pegged=True)
+
+
 def _priced(book: BookSide, now: int, oracle_price_lots: int | None) -> Iterator[tuple[LeafNode, int]]:
     """Yield the pegged orders that can be matched, each with its price."""
     if oracle_price_lots is None:
