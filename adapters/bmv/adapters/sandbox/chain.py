@@ -58,6 +58,7 @@ class Chain:
         self.ledger = Ledger(runtime, first, kept=consensus.finalized + LAG_BLOCKS)
         self.admission = Admission(runtime)
         runtime.put(FAUCET.pubkey(), Account(FAUCET_LAMPORTS, b"", Pubkey.default()))
+        self._held: list[tuple[int, VersionedTransaction]] = []  # With the height at which it lands.
         self._begin(first)
 
     @property
@@ -116,6 +117,10 @@ class Chain:
         if self.dark:
             return None  # Taken, and never seen again.
         return self._execute(transaction).error
+
+    def hold(self, transaction: VersionedTransaction, blocks: int) -> None:
+        """Keep a transaction on its way for so many blocks, and let it land then like any other."""
+        self._held.append((self.height + blocks, transaction))
 
     def _execute(self, transaction: VersionedTransaction) -> Result:
         result, landed, before = self._try(transaction)
@@ -240,6 +245,10 @@ class Chain:
         self.runtime.svm.warp_to_slot(block.slot)
         self.runtime.svm.expire_blockhash()  # What durable nonces are made of.
         self.runtime.svm.set_clock(clock.sysvar(block.slot, block.parent_ns, self.start_ns))
+        arrived = [transaction for height, transaction in self._held if height <= block.height]
+        self._held = [(height, transaction) for height, transaction in self._held if height > block.height]
+        for transaction in arrived:
+            self.land(transaction)
 
     def fork(self, blocks: int = 1) -> list[str]:
         """Let the newest blocks vanish, the open one included, and go on with the next slot; return what was lost.

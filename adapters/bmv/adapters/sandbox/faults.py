@@ -17,6 +17,7 @@ KINDS = {
     "lose_answer": "The call is done, and the connection breaks before its answer.",
     "delay": "The answer comes `seconds` late.",
     "drop_transaction": "A transaction is taken, and never lands.",
+    "late_transaction": "A transaction is taken, and lands 1 to `blocks` blocks later, if it is valid then.",
     "drop": "A notification is lost.",
     "double": "A notification comes twice.",
     "reorder": "A notification comes after the one behind it.",
@@ -28,6 +29,7 @@ KINDS = {
     "skip": "A leader misses its slot.",
 }
 SECONDS_MAX = 86_400
+BLOCKS_MAX = 1_000
 
 
 @dataclass(slots=True)
@@ -41,6 +43,7 @@ class Fault:
         methods: The RPC methods it strikes; empty: all.
         seconds: For those that take time.
         body: For "refuse": the body to answer, JSON.
+        blocks: For "late_transaction": by how many blocks at most.
     """
 
     kind: str
@@ -49,6 +52,7 @@ class Fault:
     methods: Sequence[str] = ()
     seconds: float = 0.0
     body: Json = None
+    blocks: int = 150
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
@@ -59,9 +63,18 @@ class Fault:
             raise ValueError(f"count: expected at least 1, found {self.count!r}")
         if not 0 <= self.seconds <= SECONDS_MAX:
             raise ValueError(f"seconds: expected 0 to {SECONDS_MAX}, found {self.seconds!r}")
+        if not 1 <= self.blocks <= BLOCKS_MAX:
+            raise ValueError(f"blocks: expected 1 to {BLOCKS_MAX}, found {self.blocks!r}")
 
 
-TYPES = {"kind": (str,), "share": (int, float), "count": (int, NoneType), "methods": (list,), "seconds": (int, float)}
+TYPES = {
+    "kind": (str,),
+    "share": (int, float),
+    "count": (int, NoneType),
+    "methods": (list,),
+    "seconds": (int, float),
+    "blocks": (int,),
+}
 
 
 def fault_of(asked: dict[str, Json]) -> Fault:
@@ -103,6 +116,10 @@ class Faults:
             self._count(fault)
             return fault
         return None
+
+    def draw(self, most: int) -> int:
+        """Return a number from 1 to `most`, by the dice."""
+        return self._dice.randint(1, most)
 
     def _count(self, fault: Fault) -> None:
         if fault.count is None:

@@ -55,7 +55,11 @@ def send_transaction(view: View, text: str, config: Json = None) -> Json:
     transaction = read_transaction(view, text, config)
     if not config.get("skipPreflight"):
         _preflight(view, transaction, config)
-    if not view.faults.strike("drop_transaction", "sendTransaction"):
+    if view.faults.strike("drop_transaction", "sendTransaction"):
+        pass
+    elif late := view.faults.strike("late_transaction", "sendTransaction"):
+        view.chain.hold(transaction, view.faults.draw(late.blocks))
+    else:
         view.chain.land(transaction)
     return str(transaction.signatures[0])
 

@@ -1,0 +1,99 @@
+"""One attempt: one string of signed bytes, and where it is on its way.
+
+Its signature is known before it is sent and can land once only, however often and by however many ways the bytes are
+sent. What it carries may be tried anew, in other bytes, only when it has ended: found in a final block, or found
+nowhere when the final height is past the last at which it is valid. No refusal, time-out or lost answer ends it.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from solders.message import Message, MessageV0, MessageV1, from_bytes_versioned
+from solders.signature import Signature
+from solders.transaction import VersionedTransaction
+
+from bmv.adapters.solana.errors import Json
+
+
+class State(StrEnum):
+    """Where an attempt is. The last three are ends."""
+
+    BUILT = "built"  # Signed. Nobody outside knows.
+    COMMITTED = "committed"  # Kept, and may be sent from now on.
+    SENT = "sent"  # Handed to a node, or perhaps so.
+    UNKNOWN = "unknown"  # Sent, and no node can be asked what became of it.
+    LANDED = "landed"  # Seen in a block that may still vanish.
+    FINALIZED = "finalized"
+    FAILED = "failed"  # In a final block, and its instructions did nothing: it cost its fee.
+    EXPIRED = "expired"  # It never landed, and never will.
+
+
+ENDS = frozenset({State.FINALIZED, State.FAILED, State.EXPIRED})
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """Signed bytes.
+
+    Args:
+        signature: In base58.
+        transaction: The bytes as they are sent.
+        last_height: The last block height at which it is valid.
+        urgent: Whether it goes by the lane that is kept for cancels.
+    """
+
+    signature: str
+    transaction: bytes
+    last_height: int
+    urgent: bool = False
+
+    def __repr__(self) -> str:
+        return f"<Attempt {self.signature}, {len(self.transaction)} bytes, until height {self.last_height}>"
+
+    @property
+    def message(self) -> Message | MessageV0 | MessageV1:
+        """What was signed."""
+        return VersionedTransaction.from_bytes(self.transaction).message
+
+
+def make_attempt(message: bytes, signature: bytes, last_height: int, urgent: bool = False) -> Attempt:
+    """Put a message and its one signature together."""
+    signed = VersionedTransaction.populate(from_bytes_versioned(message), [Signature(signature)])
+    return Attempt(str(signed.signatures[0]), bytes(signed), last_height, urgent)
+
+
+@dataclass(frozen=True, slots=True)
+class Fate:
+    """What is known of an attempt.
+
+    Args:
+        state: Where it is.
+        slot: Of the block it was seen in; None: in none.
+        error: Why it failed, as RPC writes it; None: it did not, or has not.
+        commitment: How firm that block is; "": it is in none.
+        sent: How often it was handed to a node.
+        refused: What nodes said instead of taking it, the last words of each, by the node as it may be shown.
+        first_height: The newest final height when it was first sent; 0: it was not.
+    """
+
+    state: State
+    slot: int | None = None
+    error: Json = None
+    commitment: str = ""
+    sent: int = 0
+    refused: tuple[tuple[str, str], ...] = ()
+    first_height: int = 0
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more can become of it."""
+        return self.state in ENDS
+
+    def refusing(self, node: str, words: str) -> "Fate":
+        """Return it with what a node said."""
+        others = tuple(each for each in self.refused if each[0] != node)
+        return replace(self, refused=(*others, (node, words)))
+
+
+Tell = Callable[[Fate], None]

@@ -1,0 +1,245 @@
+"""Carries attempts: sends them until the chain shows what became of them, and keeps a blockhash young meanwhile."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from bmv.adapters.solana.consensus import Consensus, read_consensus
+from bmv.adapters.solana.endpoints import SEND, Endpoint, Endpoints
+from bmv.adapters.solana.errors import EndpointError
+from bmv.adapters.solana.health import Health
+from bmv.adapters.solana.rpc import Rpc
+from bmv.adapters.solana.sending.attempt import Attempt, Fate, State, Tell
+from bmv.adapters.solana.sending.blockhash import LIFE_BLOCKS, Young, commitment_for, read_blockhash
+from bmv.adapters.solana.sending.lane import Lane
+from bmv.adapters.solana.sending.sender import Handed, Way, due
+from bmv.adapters.solana.sending.track import Track
+from bmv.adapters.solana.sending.watch import STATUSES_MAX, look_at
+
+
+@dataclass(frozen=True, slots=True)
+class Habits:
+    """How often what is done. Each has a reason in slots of 200 ms.
+
+    Args:
+        resend_s: Between two sendings of the same bytes to one node: two slots.
+        look_s: Between two looks at what became of them: two slots.
+        renew_s: A blockhash older than this is renewed: ten slots of its 150.
+        stale_s: An older one is never used.
+        blind_s: With no node that answers for so long, nobody knows what became of an attempt.
+        ask_s: Between two questions by which rule the chain agrees.
+        rate, burst, kept: Of each node's lane: sendings a second, saved up, and kept for what is urgent.
+        cool_s: For how long a node is left alone that refuses for too many requests and names no time.
+    """
+
+    resend_s: float = 0.4
+    look_s: float = 0.4
+    renew_s: float = 2.0
+    stale_s: float = 10.0
+    blind_s: float = 3.0
+    ask_s: float = 30.0
+    rate: float = 10.0
+    burst: int = 20
+    kept: int = 8
+    cool_s: float = 2.0
+
+
+class Courier:
+    """Sends to every node of a configuration that is sent to, and asks those that are read from.
+
+    Args:
+        endpoints: The nodes.
+        rpc: A client of any of them; its connections are used.
+        habits: How often what is done.
+        clock: Seconds that never go back.
+    """
+
+    def __init__(
+        self,
+        endpoints: Endpoints,
+        rpc: Rpc,
+        habits: Habits | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.endpoints, self.habits = endpoints, habits or Habits()
+        self.consensus = Consensus.UNKNOWN
+        self.height = 0  # The newest final height that a node told of.
+        self._rpc, self._clock = rpc, clock
+        senders = [endpoint for endpoint in endpoints if SEND in endpoint.roles]
+        self.ways = [self._way(endpoint) for endpoint in senders]
+        self._tracks: dict[str, tuple[Track, Tell, asyncio.Event]] = {}
+        self._sending = set[asyncio.Task[None]]()
+        self._young: Young | None = None
+        self._renewed = asyncio.Event()
+        self._seen_s = clock()
+        self._asked_s = float("-inf")
+        self._wake = asyncio.Event()
+        self._broken: BaseException | None = None
+
+    def __repr__(self) -> str:
+        tracks = [track for track, _, _ in self._tracks.values()]
+        return f"<Courier at height {self.height}: {len(tracks)} on their way, {len(self.ways)} nodes>"
+
+    def _way(self, endpoint: Endpoint) -> Way:
+        habits = self.habits
+        lane = Lane(habits.rate, habits.burst, habits.kept, habits.cool_s)
+        return Way(self._rpc.beside(endpoint.url, Health()), lane, habits.resend_s)
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator["Courier"]:
+        """Work in the background until closed; what is on its way then is sent no more."""
+        tasks = [asyncio.create_task(work()) for work in (self._keep_young, self._keep_sending, self._keep_looking)]
+        for task in tasks:
+            task.add_done_callback(self._check)
+        try:
+            yield self
+        finally:
+            for task in (*tasks, *self._sending):
+                task.cancel()
+            await asyncio.gather(*tasks, *self._sending, return_exceptions=True)
+
+    def _check(self, task: "asyncio.Task[None]") -> None:
+        """Let whoever waits know that nothing works in the background any more: a bug, and never to be waited out."""
+        if task.cancelled() or (error := task.exception()) is None:
+            return
+        self._broken = error
+        self._renewed.set()
+        for _, _, ended in self._tracks.values():
+            ended.set()
+
+    def _refuse_broken(self) -> None:
+        if self._broken is not None:
+            raise RuntimeError("the courier has stopped working") from self._broken
+
+    def failed(self) -> EndpointError | None:
+        """Return why no node can be asked; None: one answered a while ago."""
+        if self._clock() - self._seen_s <= self.habits.blind_s:
+            return None
+        return EndpointError(f"{', '.join(e.name for e in self.endpoints.readers)}: no endpoint answers")
+
+    async def blockhash(self) -> Young:
+        """Return a young blockhash, waiting for one if need be."""
+        while self._young is None or self._clock() - self._young.read_s > self.habits.stale_s:
+            self._renewed.clear()
+            self._refuse_broken()
+            await self._renewed.wait()
+        self._refuse_broken()
+        return self._young
+
+    async def carry(self, attempt: Attempt, tell: Tell = lambda fate: None, fate: Fate | None = None) -> Fate:
+        """Send an attempt until it has ended, and return how.
+
+        Whoever calls it has committed the attempt before: from now on it may land at any time, also when this is
+        cancelled.
+
+        Args:
+            attempt: The bytes.
+            tell: Hears each change of its fate.
+            fate: What was known of it, for one of an earlier process.
+        """
+        known = fate or Fate(State.COMMITTED)
+        ended = asyncio.Event()
+        track = Track(attempt, known)
+        assert attempt.signature not in self._tracks, f"{attempt.signature} is on its way"
+        self._tracks[attempt.signature] = (track, tell, ended)
+        self._wake.set()
+        try:
+            await ended.wait()
+            self._refuse_broken()
+        finally:
+            del self._tracks[attempt.signature]
+            for way in self.ways:
+                way.forget(attempt.signature)
+        return track.fate
+
+    async def _keep_young(self) -> None:
+        while True:
+            now_s = self._clock()
+            try:
+                rpc = self.reader()
+                if now_s - self._asked_s > self.habits.ask_s:
+                    self.consensus = await read_consensus(rpc)
+                    self._asked_s = now_s
+                young = await read_blockhash(rpc, commitment_for(self.consensus), now_s)
+            except EndpointError:
+                await asyncio.sleep(self.habits.look_s)
+                continue
+            if self._takes(young):
+                self._young = young
+            self.height = max(self.height, young.last_height - LIFE_BLOCKS - self.consensus.final_slots)
+            self._renewed.set()
+            await asyncio.sleep(self.habits.renew_s)
+
+    def _takes(self, young: Young) -> bool:
+        """Whether to use a blockhash; not that of a node that lags, as long as there is a better one."""
+        kept = self._young
+        stale = kept is None or young.read_s - kept.read_s > self.habits.stale_s / 2
+        return stale or kept is None or young.last_height >= kept.last_height
+
+    async def _keep_sending(self) -> None:
+        while True:
+            wanted = [track for track, _, _ in self._tracks.values() if track.wants_sending(self.height)]
+            for way, attempt in due(self.ways, [track.attempt for track in wanted], self._clock()):
+                task = asyncio.create_task(self._send(way, attempt))
+                self._sending.add(task)
+                task.add_done_callback(self._sending.discard)
+            self._wake.clear()
+            try:
+                async with asyncio.timeout(self.habits.resend_s / 4):
+                    await self._wake.wait()
+            except TimeoutError:
+                pass
+
+    async def _send(self, way: Way, attempt: Attempt) -> None:
+        self._note(attempt.signature, None)
+        handed = await way.send(attempt, self._clock)
+        if handed.refused:
+            self._note(attempt.signature, handed)
+
+    def _note(self, signature: str, handed: Handed | None) -> None:
+        if signature not in self._tracks:
+            return
+        track, tell, _ = self._tracks[signature]
+        before = track.fate
+        if handed is None:
+            track.note_sent(self.height)
+        else:
+            track.fate = track.fate.refusing(handed.node, handed.refused)
+        if before.state != track.fate.state or before.refused != track.fate.refused:
+            tell(track.fate)
+
+    async def _keep_looking(self) -> None:
+        while True:
+            await asyncio.sleep(self.habits.look_s)
+            tracks = [track for track, _, _ in self._tracks.values()]
+            for at in range(0, len(tracks), STATUSES_MAX):
+                await self._look(tracks[at : at + STATUSES_MAX])
+
+    async def _look(self, tracks: list[Track]) -> None:
+        rpc = self.reader()
+        try:
+            look, statuses = await look_at(rpc, tracks)
+        except EndpointError:
+            if self._clock() - self._seen_s > self.habits.blind_s:
+                self._tell(track for track in tracks if track.lose_sight())
+            return
+        self._seen_s = self._clock()
+        self.height = max(self.height, look.final_height)
+        self._tell(track for track, status in zip(tracks, statuses, strict=True) if track.hear(look, status))
+
+    def _tell(self, tracks: Iterable[Track]) -> None:
+        for track in list(tracks):
+            entry = self._tracks.get(track.attempt.signature)
+            if entry is None:
+                continue
+            entry[1](track.fate)
+            if track.fate.ended:
+                entry[2].set()
+
+    def reader(self) -> Rpc:
+        """Return the node to ask."""
+        endpoint = self.endpoints.choose(self._clock())
+        assert endpoint is not None, "Endpoints has a reader"
+        return self._rpc.beside(endpoint.url, endpoint.health)
