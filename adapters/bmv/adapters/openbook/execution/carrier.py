@@ -1,7 +1,7 @@
 """Parts of a plan become attempts: signed if the policy allows, kept before they are sent, followed to their end."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from solders.message import to_bytes_versioned
@@ -84,7 +84,8 @@ class Carrier:
 
         What is not sent, for whatever reason, is refused; cancels of it stay a wish.
         """
-        async with asyncio.TaskGroup() as group:
+        followed = list[asyncio.Task[None]]()
+        try:
             good = True
             for part in load.parts:
                 attempt = await self._prepare(part, load) if good else None
@@ -93,8 +94,12 @@ class Carrier:
                     self.orders.refuse(load.named[at] for at in part.places)
                     continue
                 landed: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-                group.create_task(self.follow(attempt, landed=landed))
+                followed.append(asyncio.create_task(self.follow(attempt, landed=landed)))
                 good = part is load.parts[-1] or await landed
+            await asyncio.gather(*followed)
+        finally:
+            for task in followed:
+                task.cancel()
 
     async def _prepare(self, part: Part, load: Load) -> Attempt | None:
         """Return an attempt that is signed and kept, so that it may be sent; None: it never will be."""
@@ -169,10 +174,3 @@ class Carrier:
         else:
             self.orders.lose(attempt.signature)
         self.ended.append((attempt, ended))
-
-
-def spawn(work: Coroutine[None, None, None], wake: asyncio.Event) -> "asyncio.Task[None]":
-    """Begin work in the background, and wake somebody when it is done."""
-    task = asyncio.create_task(work)
-    task.add_done_callback(lambda _: wake.set())
-    return task

@@ -6,13 +6,13 @@ have. What is to be cancelled meanwhile does not wait for that: it goes by itsel
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from solders.hash import Hash
 
-from bmv.adapters.openbook.execution.carrier import Carrier, Load, lamports_of, spawn
+from bmv.adapters.openbook.execution.carrier import Carrier, Load, lamports_of
 from bmv.adapters.openbook.execution.fate import exceeds_budget
 from bmv.adapters.openbook.execution.ledger import Ledger
 from bmv.adapters.openbook.execution.orders import Order, Orders, Seen
@@ -22,10 +22,11 @@ from bmv.adapters.openbook.planning.budget import Fee, Shape
 from bmv.adapters.openbook.planning.packing import Frame
 from bmv.adapters.openbook.planning.plan import Part, Plan
 from bmv.adapters.openbook.planning.routes import LARGE_BYTES, PACKET_BYTES, Form
-from bmv.adapters.openbook.planning.seat import MARGIN_S, Seat, Terms
+from bmv.adapters.openbook.planning.seat import Seat, Terms
 from bmv.adapters.openbook.policy.guard import GuardedSigner
 from bmv.adapters.openbook.policy.mandate import Moment
 from bmv.adapters.openbook.seat.desk import AnyMarket, DeskSnapshot, plan, read_desk, shape_of
+from bmv.adapters.openbook.v1.accounts import Market as MarketV1
 from bmv.adapters.solana.errors import EndpointError
 from bmv.adapters.solana.rpc import FINALIZED, PROCESSED
 from bmv.adapters.solana.sending.attempt import Attempt, Fate, State
@@ -111,6 +112,7 @@ class Executor:
         self._shape = shape_of(house.market)
         self._tasks = set[asyncio.Task[None]]()
         self._round: asyncio.Task[None] | None = None
+        self._cancelling = set[int]()  # Orders in a transaction that goes beside the round.
         self._wake = asyncio.Event()
         self._looked_s = float("-inf")
         self._waiting_s: float | None = None  # Since when events of ours wait for a crank.
@@ -186,10 +188,10 @@ class Executor:
             if time.monotonic() - self._looked_s >= self.manners.look_s or self._has_news():
                 await self._look()
             self._tell()
-            if self.orders.dying() and (self._round is not None or self.carrier.alive):
-                await self._cancel_at_once()
-            if self._round is None and not self.carrier.alive and self._has_work():
+            if self._is_free():
                 self._begin_round()
+            elif self._round is not None or self.carrier.alive:
+                await self._cancel_at_once()
             self._tell()
         except EndpointError:
             pass  # Another turn looks again, perhaps at another endpoint; the courier says if none answers.
@@ -202,14 +204,18 @@ class Executor:
     def _has_news(self) -> bool:
         return self.desk is None or self.desk.slot < self.carrier.floor
 
-    def _has_work(self) -> bool:
-        return not self._has_news() and (self._wanted() or self._settling or self._cranks())
+    def _is_free(self) -> bool:
+        """Whether a round may begin, and has something to do."""
+        busy = self._round is not None or self.carrier.alive or self._cancelling or self._has_news()
+        return not busy and (self._wanted() or self._settling or self._cranks())
 
     def _cranks(self) -> bool:
         return self._waiting_s is not None and time.monotonic() - self._waiting_s > self.manners.crank_s
 
-    def _spawn(self, work: "asyncio.Future[None] | object") -> "asyncio.Task[None]":
-        task = spawn(work, self._wake)  # type: ignore[arg-type]
+    def _spawn(self, work: Coroutine[None, None, None]) -> "asyncio.Task[None]":
+        """Begin work in the background, and take another turn when it is done."""
+        task = asyncio.create_task(work)
+        task.add_done_callback(lambda _: self._wake.set())
         self._tasks.add(task)
         return task
 
@@ -247,8 +253,7 @@ class Executor:
     def _learn(self) -> None:
         """Learn from attempts that have ended: a version that nodes don't know, a limit that was too low."""
         for attempt, fate in self.carrier.ended:
-            large = attempt.transaction[-1:] is not None and _version(attempt) == 1
-            if large and any(CANT_READ in words for _, words in fate.refused):
+            if _version(attempt) and any(CANT_READ in words for _, words in fate.refused):
                 self.version = 0
             if exceeds_budget(fate.error):
                 self._shape = _wider(self._shape)
@@ -270,7 +275,7 @@ class Executor:
         parts = self._affordable(made, desk, named)
         self.orders.plan(named[at] for part in parts for at in part.places)
         if parts:
-            over_s = terms.deadline if desk.expires else None
+            over_s = None if isinstance(self.house.market, MarketV1) else terms.deadline
             self._round = self._spawn(self.carrier.carry(Load(parts, named, self._moment(desk), over_s)))
 
     def _affordable(self, made: Plan, desk: DeskSnapshot, named: Sequence[int]) -> list[Part]:
@@ -312,15 +317,21 @@ class Executor:
 
     async def _cancel_at_once(self) -> None:
         """Cancel by what the newest bank shows: that may vanish, and then the wish is still there."""
-        house, dying = self.house, self.orders.dying()
+        dying = [order for order in self.orders.dying() if order.number not in self._cancelling]
+        if not dying:
+            return
+        house = self.house
         rpc = house.courier.reader()
         desk = await read_desk(rpc, house.seat, house.market, least_slot=0, commitment=PROCESSED)
         batch = _cancels(dying)
         parts = self._plan(batch, desk, Terms(now=desk.unix_timestamp)).parts
+        if not parts:
+            return  # Version 2 cancels nothing that it does not show.
         named = [intent.order for intent in batch]
-        if parts:
-            self._spawn(self.carrier.carry(Load(parts, named, self._moment(desk), urgent=True)))
-            await self.carrier.sent.wait()
+        numbers = {named[at] for part in parts for at, _ in part.cancels}
+        self._cancelling |= numbers
+        going = self._spawn(self.carrier.carry(Load(parts, named, self._moment(desk), urgent=True)))
+        going.add_done_callback(lambda _: self._cancelling.difference_update(numbers))
 
 
 def _cancels(orders: Iterable[Order]) -> list[Intent]:

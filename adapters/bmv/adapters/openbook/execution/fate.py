@@ -12,7 +12,9 @@ from bmv.adapters.solana.errors import Json
 from bmv.adapters.solana.sending.attempt import Attempt, Fate
 from bmv.data.journal.attempts import Fated
 
-BUDGET_ERRORS = frozenset({"ComputationalBudgetExceeded", "MaxLoadedAccountsDataSizeExceeded", "ProgramFailedToComplete"})
+BUDGET_ERRORS = frozenset(
+    {"ComputationalBudgetExceeded", "MaxLoadedAccountsDataSizeExceeded", "ProgramFailedToComplete"}
+)
 
 
 def fated(attempt: Attempt, fate: Fate) -> Fated:

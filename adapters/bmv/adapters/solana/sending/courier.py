@@ -128,7 +128,9 @@ class Courier:
         self._refuse_broken()
         return self._young
 
-    async def carry(self, attempt: Attempt, tell: Tell = lambda fate: None, fate: Fate | None = None) -> Fate:
+    async def carry(
+        self, attempt: Attempt, tell: Tell = lambda fate: None, fate: Fate | None = None, send: bool = True
+    ) -> Fate:
         """Send an attempt until it has ended, and return how.
 
         Whoever calls it has committed the attempt before: from now on it may land at any time, also when this is
@@ -138,10 +140,10 @@ class Courier:
             attempt: The bytes.
             tell: Hears each change of its fate.
             fate: What was known of it, for one of an earlier process.
+            send: Whether to send it, or only to see what becomes of it.
         """
-        known = fate or Fate(State.COMMITTED)
         ended = asyncio.Event()
-        track = Track(attempt, known)
+        track = Track(attempt, fate or Fate(State.COMMITTED), send)
         assert attempt.signature not in self._tracks, f"{attempt.signature} is on its way"
         self._tracks[attempt.signature] = (track, tell, ended)
         self._wake.set()

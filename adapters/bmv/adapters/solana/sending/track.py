@@ -58,10 +58,12 @@ class Track:
     Args:
         attempt: The bytes.
         fate: What is known; an attempt of an earlier process begins as UNKNOWN.
+        send: Whether to send it, or only to see what becomes of it.
     """
 
     attempt: Attempt
     fate: Fate
+    send: bool = True
 
     def __repr__(self) -> str:
         return f"<Track {self.fate.state} {self.attempt!r}>"
@@ -101,7 +103,8 @@ class Track:
 
     def wants_sending(self, height: int) -> bool:
         """Whether to send it again: it is in no block, and a block of that height still takes it."""
-        return self.fate.state in (State.COMMITTED, State.SENT, State.UNKNOWN) and height <= self.attempt.last_height
+        waits = self.fate.state in (State.COMMITTED, State.SENT, State.UNKNOWN)
+        return self.send and waits and height <= self.attempt.last_height
 
     def note_sent(self, height: int) -> None:
         """Note that it was handed to a node."""

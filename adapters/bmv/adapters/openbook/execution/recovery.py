@@ -1,0 +1,150 @@
+"""What an earlier process left: read from the words of its journal, and written into that of the next."""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from bmv.adapters.openbook.execution.executor import EPOCH_BITS, MARK
+from bmv.adapters.openbook.execution.orders import Order, Stage
+from bmv.data.journal.attempts import ATTEMPT, FATE, Attempted, read_attempt, read_fate
+from bmv.ports.errors import DataError
+from bmv.ports.messages import Event, Intent, Kind, Verb
+from bmv.ports.storage import Note, Word
+
+EPOCH, CARRIED = "epoch", "carried"  # Topics: whose session it is, and an order of an earlier one.
+ENDS = frozenset({Kind.CANCELLED.value, Kind.REJECTED.value, Kind.EXPIRED.value})
+
+
+class Left(NamedTuple):
+    """What may still be alive.
+
+    Args:
+        orders: Orders that may be in the book, or come to be.
+        attempts: Attempts that may land.
+        mark: How far fills were read; None: they never were.
+    """
+
+    orders: Sequence[Order]
+    attempts: Sequence[Attempted]
+    mark: str | None
+
+
+@dataclass
+class _Reading:
+    epoch: int = 0
+    orders: dict[int, Order] = field(default_factory=dict)
+    attempts: dict[str, Attempted] = field(default_factory=dict)
+    ended: set[str] = field(default_factory=set)
+    mark: str | None = None
+
+    def take(self, word: Word) -> None:
+        if isinstance(word, Note):
+            self._note(word)
+        elif isinstance(word, Intent) and word.verb == Verb.PLACE:
+            number = self.epoch << EPOCH_BITS | word.order
+            self.orders[number] = Order(number, word._replace(order=number))
+        elif isinstance(word, Event) and word.order:
+            self._report(word)
+
+    def _note(self, note: Note) -> None:
+        if note.topic == EPOCH:
+            self.epoch = int(note.text)
+        elif note.topic == MARK:
+            self.mark = note.text
+        elif note.topic == CARRIED:
+            order = _read_order(note.text)
+            self.orders[order.number] = order
+        elif note.topic == ATTEMPT:
+            self._send(read_attempt(note))
+        elif note.topic == FATE:
+            fate = read_fate(note)
+            if fate.state == "finalized":
+                self._land(fate.signature, int(fate.more["slot"]))
+            elif fate.state in ("failed", "expired"):
+                self._lose(fate.signature)
+
+    def _send(self, attempt: Attempted) -> None:
+        self.attempts[attempt.signature] = attempt
+        for number, client_id in attempt.places:
+            if (order := self.orders.get(number)) is not None:
+                order.stage, order.client_id, order.attempt = Stage.FLYING, client_id, attempt.signature
+        for number in attempt.cancels:
+            if (order := self.orders.get(number)) is not None:
+                order.cancels.add(attempt.signature)
+
+    def _land(self, signature: str, slot: int) -> None:
+        self.ended.add(signature)
+        for order in self.orders.values():
+            if order.attempt == signature:
+                order.landed_slot = slot
+            if signature in order.cancels:
+                order.cancels.discard(signature)
+                order.cancelled = True
+
+    def _lose(self, signature: str) -> None:
+        self.ended.add(signature)
+        for number, order in list(self.orders.items()):
+            order.cancels.discard(signature)
+            if order.attempt == signature and order.stage is Stage.FLYING:
+                del self.orders[number]
+
+    def _report(self, event: Event) -> None:
+        number = self.epoch << EPOCH_BITS | event.order
+        order = self.orders.get(number)
+        if order is None:
+            return
+        if event.kind == Kind.ACCEPTED:
+            order.stage = Stage.RESTING
+        elif event.kind == Kind.FILLED:
+            order.filled += event.size
+        if event.kind in ENDS or not order.left:
+            del self.orders[number]
+
+
+def read_left(words: Iterable[Word]) -> Left:
+    """Return what the words of a session leave; `DataError` where one of them can't be read."""
+    reading = _Reading()
+    for word in words:
+        reading.take(word)
+    alive = [each for each in reading.attempts.values() if each.signature not in reading.ended]
+    return Left([order for order in reading.orders.values() if order.alive], alive, reading.mark)
+
+
+def carried(left: Left, epoch: int, ts_ns: int) -> list[Note]:
+    """Return what a new session begins with, so that it alone tells whoever comes next all there is to know."""
+    notes = [Note(ts_ns, EPOCH, str(epoch))]
+    notes += [Note(ts_ns, CARRIED, _order_text(order)) for order in left.orders]
+    notes += [attempt.note(ts_ns) for attempt in left.attempts]
+    return notes if left.mark is None else [*notes, Note(ts_ns, MARK, left.mark)]
+
+
+def _order_text(order: Order) -> str:
+    row = {
+        "intent": list(map(int, order.intent)),
+        "stage": order.stage.value,
+        "client_id": order.client_id,
+        "filled": order.filled,
+        "attempt": order.attempt,
+        "landed_slot": order.landed_slot,
+        "cancelled": order.cancelled,
+    }
+    return json.dumps(row, separators=(",", ":"))
+
+
+def _read_order(text: str) -> Order:
+    try:
+        row = json.loads(text)
+        intent = Intent(*row["intent"])
+        return Order(
+            number=intent.order,
+            intent=intent,
+            stage=Stage(row["stage"]),
+            client_id=row["client_id"],
+            filled=row["filled"],
+            attempt=row["attempt"],
+            landed_slot=row["landed_slot"],
+            cancelled=row["cancelled"],
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise DataError(f"no order of a journal: {text[:80]} ({error})") from None

@@ -1,0 +1,297 @@
+"""A grid moved again and again on a chain where everything goes wrong, held against what the chain itself did.
+
+    python -m tests.rigs.trading CHANGES [--venue V] [--consensus C] [--version 0|1] [--speed N] [--seed N] [--no-faults]
+
+A witness inside the chain looks at every block. No order may be doubled, orphaned or placed past its deadline; no more
+may rest than was allowed; nothing may land that was not kept before; and at the end what was told is what happened, to
+the last unit of money.
+"""
+
+import argparse
+import asyncio
+import sys
+from collections import Counter, defaultdict
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from random import Random
+
+from solders.pubkey import Pubkey
+
+from bmv.adapters.openbook.book import Side
+from bmv.adapters.openbook.execution.executor import Manners
+from bmv.adapters.openbook.v1.accounts import OpenOrders
+from bmv.adapters.openbook.v1.slab import Slab
+from bmv.adapters.openbook.v2.bookside import BookSide
+from bmv.adapters.openbook.v2.open_orders import OpenOrdersAccount
+from bmv.adapters.sandbox.faults import Fault
+from bmv.adapters.sandbox.ledger import Block
+from bmv.adapters.sandbox.market_v1 import MarketV1
+from bmv.adapters.sandbox.wallets import send
+from bmv.adapters.sandbox.wiring import Sandbox, Settings, make_sandbox
+from bmv.adapters.solana.endpoints import Endpoint, Endpoints
+from bmv.adapters.solana.rpc import Rpc, make_client
+from bmv.adapters.solana.sending.courier import Courier
+from bmv.adapters.solana.tokens import read_token_account
+from bmv.data.journal.attempts import ATTEMPT, FATE, attempts_of, read_attempt, read_fate
+from bmv.ports.messages import Kind
+from bmv.ports.storage import Head, Note, Word
+from bmv.data.journal.chain import beginning
+from tests.rigs.trader import LEVELS, LIFE_S, LOTS, Trader, habits_of, open_trader
+
+FAULTS = (
+    Fault("drop_transaction", 0.6),
+    Fault("late_transaction", 0.2, blocks=150),
+    Fault("lose_answer", 0.1),
+    Fault("refuse", 0.1),
+    Fault("reset", 0.05),
+    Fault("fail", 0.05),
+    Fault("fork", 0.05),
+    Fault("skip", 0.05),
+)
+LAG = 5  # Blocks by which the second endpoint is late.
+
+
+class Sessions:
+    """A store of sessions that remembers, in this process."""
+
+    def __init__(self) -> None:
+        self.words: dict[str, list[Word]] = defaultdict(list)
+
+    async def append(self, session: str, first: int, words: Sequence[Word]) -> Head:
+        kept = self.words[session]
+        assert kept[first : first + len(words)] == list(words)[: len(kept) - first], "another word is kept there"
+        kept.extend(list(words)[len(kept) - first :])
+        return await self.head(session)
+
+    async def head(self, session: str) -> Head:
+        return Head(len(self.words[session]), beginning(session).hash)
+
+    async def read(self, session: str, first: int = 0) -> AsyncIterator[Sequence[Word]]:
+        yield self.words[session][first:]
+
+    async def sessions(self) -> Sequence[str]:
+        return sorted(name for name, words in self.words.items() if words)
+
+
+@dataclass
+class Witness:
+    """Looks at every block as it freezes."""
+
+    box: Sandbox
+    open_orders: Pubkey
+    wrong: list[str] = field(default_factory=list)
+    placed: dict[int, set[int]] = field(default_factory=lambda: defaultdict(set))  # Venue's ids by client id.
+    most: Counter[Side] = field(default_factory=Counter)
+    kept: "set[str] | None" = None  # Signatures that are kept; None: not looked at.
+
+    def __post_init__(self) -> None:
+        self.box.chain.on_freeze.append(self._freeze)
+
+    def _freeze(self, block: Block) -> None:
+        own = self.resting()
+        for side in Side:
+            lots = sum(order.size_lots for order in own if order.side is side)
+            self.most[side] = max(self.most[side], lots)
+            if lots > LEVELS * LOTS:
+                self.wrong.append(f"slot {block.slot}: {lots} lots rest, {LEVELS * LOTS} is the most")
+        numbers = Counter(order.client_order_id for order in own if order.client_order_id >= 1 << 32)
+        self.wrong += [f"slot {block.slot}: order {n} rests {count} times" for n, count in numbers.items() if count > 1]
+        for landed in block.landed:
+            if self.kept is not None and landed.keys[0] == self.box.world.user.address:
+                if landed.signature not in self.kept:
+                    self.wrong.append(f"slot {block.slot}: {landed.signature} landed and was not kept")
+
+    def resting(self):
+        """Return our orders in the book as it is now."""
+        market, found = self.box.world.market, []
+        for side in Side:
+            key = market.state.bids if side is Side.BID else market.state.asks
+            data = self.box.chain.account(key).data
+            if isinstance(market, MarketV1):
+                found += [order for order in Slab.decode(data).orders((self.open_orders,)) if order.own]
+            else:
+                found += [order for order in market.book(side) if order.owner == self.open_orders]
+        return found
+
+    def held(self) -> tuple[int, int]:
+        """Return native base and quote of the user, in wallets and at the venue."""
+        user, chain = self.box.world.user, self.box.chain
+        base, quote = (read_token_account(chain.account(key)).amount for key in (user.base, user.quote))
+        data = chain.account(self.open_orders).data
+        if isinstance(self.box.world.market, MarketV1):
+            account = OpenOrders.decode(data)
+            return (
+                base + account.native_coin_total,
+                quote + account.native_pc_total + account.referrer_rebates_accrued,
+            )
+        position = OpenOrdersAccount.decode(data).position
+        lots = self.box.world.market.lots
+        return (
+            base + position.base_free_native + position.asks_base_lots * lots.base_lot,
+            quote
+            + position.quote_free_native
+            + position.bids_quote_lots * lots.quote_lot
+            + position.locked_maker_fees
+            + position.referrer_rebates_available,
+        )
+
+
+@dataclass
+class Stage:
+    """A chain, its witness, and who trades on it."""
+
+    box: Sandbox
+    witness: Witness
+    store: Sessions
+    trader: Trader
+    running: "asyncio.Task[None]"
+    dice: Random
+
+    async def change(self) -> None:
+        """Move the grid."""
+        self.trader.submit(self.trader.grid.moved(self.trader.clock.now_ns()))
+
+
+def user_account(box: Sandbox) -> Pubkey:
+    """Open the user's account on the market, and return its address."""
+    world = box.world
+    signers, instructions = world.market.accounts_of(world.user)
+    send(world.chain, [world.user.key, *signers], instructions)
+    for _ in range(40):
+        world.chain.advance()
+    return world.market.account_of(world.user)
+
+
+@asynccontextmanager
+async def stage(settings: Settings, manners: Manners, lags: Sequence[int] = (LAG,)) -> AsyncIterator[Stage]:
+    """Open a chain and somebody who trades on it."""
+    box = make_sandbox(settings)
+    account = user_account(box)
+    async with box, make_client() as client:
+        nodes = [box.node, *[await box.add_node(lag) for lag in lags]]
+        endpoints = Endpoints([Endpoint(node.rpc_url, node.websocket_url) for node in nodes])
+        rpc = Rpc(client, box.node.rpc_url)
+        witness, store, dice = Witness(box, account), Sessions(), Random(settings.seed)
+        async with Courier(endpoints, rpc, habits_of(settings.speed)).open() as courier:
+            trader = await open_trader(
+                endpoints, rpc, courier, box.world.market.address, account, box.world.user.key, store, dice, manners
+            )
+            trader.grid.middle = lambda: middle_of(box)
+            running = asyncio.create_task(trader.executor.run())
+            running.add_done_callback(lambda task: None if task.cancelled() else print("ended:", task.exception()))
+            try:
+                yield Stage(box, witness, store, trader, running, dice)
+            finally:
+                running.cancel()
+                with suppress(asyncio.CancelledError):
+                    await running
+
+
+def middle_of(box: Sandbox) -> int:
+    """Return the middle of the market as it is now, in ticks."""
+    bids, asks = (box.world.market.book(side) for side in Side)
+    if not bids or not asks:
+        return 15_000
+    return (bids[0].price_lots + asks[0].price_lots) // 2
+
+
+async def trade(settings: Settings, manners: Manners, changes: int, faults: Sequence[Fault]) -> list[str]:
+    """Move a grid so many times, clear it, settle, and return what is wrong."""
+    async with stage(settings, manners) as play:
+        box, trader, grid, witness = play.box, play.trader, play.trader.grid, play.witness
+        held, lamports = witness.held(), box.chain.account(box.world.user.address).lamports
+        for node in box.nodes:
+            node.view.faults.switch_on(*faults)
+        for number in range(changes):
+            await play.change()
+            if play.dice.random() < 0.7:
+                await trader.until(lambda: trader.executor.idle or play.running.done(), 120)
+            else:
+                await asyncio.sleep(play.dice.random() * 2 / settings.speed)
+            if play.running.done():
+                break
+            if number % 25 == 24:
+                print(f"  {number + 1} changes, {dict(grid.told)}", flush=True)
+        for node in box.nodes:
+            node.view.faults.switch_off()
+        trader.submit(grid.nothing(trader.clock.now_ns()))
+        await trader.until(lambda: trader.executor.idle, 120)
+        trader.executor.settle()
+        await trader.until(lambda: trader.executor.idle, 120)
+        box.pace.paused = True
+        wrong = list(witness.wrong)
+        if rest := witness.resting():
+            wrong.append(f"{len(rest)} orders rest at the end")
+        if grid.open:
+            wrong.append(f"{len(grid.open)} orders have no end that was told")
+        if trader.executor.orders.stray:
+            wrong.append(f"fills of no order: {trader.executor.orders.stray}")
+        if trader.executor.carrier.refusals:
+            wrong.append(f"the policy refused {trader.executor.carrier.refusals[:2]}")
+        words = play.store.words[trader.journal.session]
+        wrong += check_words(words)
+        wrong += check_money(box, grid, held, witness.held())
+        told = attempts_of(words)
+        ends = Counter(fate.state for fate in told.fates.values())
+        print(f"{len(told.attempts)} attempts: {dict(ends)}; told {dict(grid.told)}; most rested {dict(witness.most)}")
+        spent = lamports - box.chain.account(box.world.user.address).lamports
+        print(f"{spent} lamports of fees; refused {len(trader.executor.carrier.refusals)}")
+        return wrong
+
+
+def check_money(box: Sandbox, grid, before: tuple[int, int], after: tuple[int, int]) -> list[str]:
+    """Return where what was told is not what the balances say."""
+    lots = box.world.market.lots
+    base, quote = after[0] - before[0], after[1] - before[1]
+    wrong = []
+    if base != grid.position * lots.base_lot:
+        wrong.append(f"base changed by {base}, and fills say {grid.position * lots.base_lot}")
+    if quote != grid.money * lots.quote_lot - grid.fees:
+        wrong.append(f"quote changed by {quote}, and fills and fees say {grid.money * lots.quote_lot - grid.fees}")
+    return wrong
+
+
+def check_words(words: Sequence[Word]) -> list[str]:
+    """Return where a journal tells of two attempts of one intent that lived at once, or of one without an end."""
+    wrong, alive, placed = [], {}, {}
+    for word in words:
+        if not isinstance(word, Note):
+            continue
+        if word.topic == ATTEMPT:
+            attempt = read_attempt(word)
+            for number, _ in attempt.places:
+                if number in placed:
+                    wrong.append(f"order {number} was placed by {placed[number]} and by {attempt.signature}")
+                placed[number] = attempt.signature
+            for other in alive.values():
+                if both := set(other.cancels) & set(attempt.cancels):
+                    wrong.append(f"orders {sorted(both)[:3]} were cancelled by two attempts at once")
+            alive[attempt.signature] = attempt
+        elif word.topic == FATE:
+            fate = read_fate(word)
+            if fate.state in ("finalized", "failed", "expired"):
+                alive.pop(fate.signature, None)
+    return wrong + [f"attempt {signature} has no end" for signature in alive]
+
+
+def main() -> None:
+    """Run."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("changes", type=int)
+    parser.add_argument("--venue", default="openbook-v2", choices=("openbook-v1", "openbook-v2"))
+    parser.add_argument("--consensus", default="alpenglow", choices=("alpenglow", "tower"))
+    parser.add_argument("--version", type=int, default=1, choices=(0, 1))
+    parser.add_argument("--speed", type=float, default=10)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--no-faults", action="store_true")
+    asked = parser.parse_args()
+    settings = Settings(venue=asked.venue, seed=asked.seed, consensus=asked.consensus, speed=asked.speed)
+    manners = Manners(life_s=LIFE_S, look_s=0.4 / asked.speed, crank_s=3 / asked.speed, version=asked.version)
+    wrong = asyncio.run(trade(settings, manners, asked.changes, () if asked.no_faults else FAULTS))
+    print("\n".join(wrong) or "nothing is wrong")
+    sys.exit(bool(wrong))
+
+
+if __name__ == "__main__":
+    main()
