@@ -40,7 +40,7 @@ CENTRE = 15_000
 SETTINGS = {venue: Settings(venue=venue, consensus="tower") for venue in VENUES}
 
 
-class True_(NamedTuple):
+class Truth(NamedTuple):
     """A fill of ours that the book shows."""
 
     slot: int
@@ -133,15 +133,15 @@ class Reader:
 class Game:
     """One market, one reader, and what really happened."""
 
-    def __init__(self, venue: str, seed: int, stage: Stage | None = None) -> None:
+    def __init__(self, venue: str, seed: int) -> None:
         self.venue, self.dice = venue, Random(f"fills {venue} {seed}")
-        self.stage = stage or staged(venue, SETTINGS[venue])
+        self.stage = staged(venue, SETTINGS[venue])
         world = self.stage.world
         names = [f"maker {number}" for number in range(MAKERS)]
         seeds = SETTINGS[venue].seed
         self.makers = [trader_of(seeded_key(seeds, name), name, world.base, world.quote) for name in names]
         self.number = 100
-        self.truth: list[True_] = []
+        self.truth: list[Truth] = []
         self.told: list[OwnFill] = []  # Provisional, and not taken back.
         self.kept: list[OwnFill] = []  # Final, kept with the mark.
         self.tally: Counter[str] = Counter()
@@ -155,7 +155,7 @@ class Game:
 
     def step(self) -> None:
         """Let something happen, and look now and then."""
-        self.dice.choices([kind for _, kind in KINDS], [weight for weight, _ in KINDS])[0](self)
+        getattr(self, self.dice.choices([name for _, name in KINDS], [weight for weight, _ in KINDS])[0])()
 
     def _book(self) -> dict[int, tuple[Side, RestingOrder]]:
         market = self.stage.world.market
@@ -234,7 +234,7 @@ class Game:
 
     def _true(self, order_id: int, client_id: int, side: Side, price: int, size: int, maker: bool) -> None:
         slot = self.stage.world.chain.slot
-        self.truth.append(True_(slot, order_id, client_id, Side(side), price, size, maker))
+        self.truth.append(Truth(slot, order_id, client_id, Side(side), price, size, maker))
 
     def take_by_plan(self) -> None:
         """Take as a plan does it: an order that takes what it crosses at once."""
@@ -344,36 +344,131 @@ class Game:
         self.tally["fills"] += len(self.kept)
 
 
+    def unexplained(self) -> tuple[int, int]:
+        """Return native quote of what happened and was not told: where we made, and where we took."""
+        lots = self.reader.lots
+        sums = {True: 0, False: 0}
+        for sign, fills in ((1, self.truth), (-1, self.kept), (-1, self.told)):
+            for fill in fills:
+                sums[fill.maker] += sign * lots.native_quote(fill.price, fill.size)
+        return sums[True], sums[False]
+
+
+class LossyGame(Game):
+    """On version 2, with logs that are lost: the checksum must say by how much, and reading again must find them."""
+
+    def look(self) -> None:
+        if self.looked:
+            return
+        self.reader.hidden = {one.logs.signature for one in self.reader.logs() if self.dice.random() < 0.3}
+        self.told += self.reader.read().fills
+        self.reader.hidden.clear()
+        missing = self.reader.check()
+        assert (missing or (0, 0)) == self.unexplained()
+        if missing is not None:
+            self.tally["found missing"] += 1
+            self.reader.restart(self.kept_mark)
+            self.told = list(self.reader.read().fills)
+        self.compare()
+        assert self.reader.check() is None
+        self.stage.world.chain.advance()
+        self.looked = True
+
+
+class FloodGame(Game):
+    """On version 1, with more events between two looks than the ring holds: the crank's logs must tell of the rest."""
+
+    def look(self) -> None:
+        if self.looked:
+            return
+        if self.dice.random() < 0.05:
+            self.flood()
+        read = self.reader.read()
+        self.tally["overwritten"] += read.missed
+        self.told += read.fills
+        self.compare()
+        assert self.reader.check() is None, self.reader.check()
+        self.stage.world.chain.advance()
+        self.looked = True
+
+    def flood(self) -> None:
+        """Let more happen than the ring remembers."""
+        until = self.queue.seq_num + self.queue.capacity + self.dice.randint(-200, 600)
+        while self.queue.seq_num < until:
+            self.dice.choices([self.requote, self.others_take, self.take, self.quote], [6, 3, 1, 1])[0]()
+            while self.queue.count > 40:
+                self.crank_once()
+
+    @property
+    def queue(self) -> EventQueue:
+        queue = self.stage.events()
+        assert isinstance(queue, EventQueue)
+        return queue
+
+    def requote(self) -> None:
+        """Let a maker replace many orders far away, which fills the ring."""
+        self.number += 1
+        maker = self.dice.choice(self.makers)
+        orders = [Order(Side.BID, CENTRE // 2 - at, 1 + self.number % 3) for at in range(30)]
+        for at in range(0, len(orders), 8):
+            self._land([maker.key], self.stage.world.market.requote(maker, orders[at : at + 8], self.number))
+        self.stage.world.chain.advance()
+
+    def crank_once(self) -> None:
+        """Crank twenty events, whose logs no node cuts short."""
+        self._land([self.stage.world.chain.faucet], self.stage.world.market.crank()[:1])
+        self.stage.world.chain.advance()
+
+    def crank(self) -> None:
+        if self.queue.count:
+            self.crank_once()
+
+
 KINDS = (
-    (8, Game.quote), (4, Game.others_quote), (8, Game.others_take), (2, Game.take), (2, Game.take_by_plan),
-    (3, Game.crank), (1, Game.settle), (4, Game.pass_slots), (6, Game.look), (2, Game.keep), (1, Game.kill), (1, Game.fork),
+    (8, "quote"), (4, "others_quote"), (8, "others_take"), (2, "take"), (2, "take_by_plan"), (3, "crank"), (1, "settle"),
+    (4, "pass_slots"), (6, "look"), (2, "keep"), (1, "kill"), (1, "fork"),
 )  # fmt: skip
 
 
-def _bare(fill: OwnFill | True_) -> tuple[int, ...]:
+def _bare(fill: OwnFill | Truth) -> tuple[int, ...]:
     return fill.client_id, fill.side, fill.price, fill.size, fill.maker
 
 
-def play(venue: str, seed: int, steps: int = 150, stage: Stage | None = None) -> Counter[str]:
-    """Play one schedule; return what happened how often."""
-    game = Game(venue, seed, stage)
+GAMES: dict[str, tuple[str, type[Game]]] = {
+    "v1": ("openbook-v1", Game),
+    "v2": ("openbook-v2", Game),
+    "v2, logs lost": ("openbook-v2", LossyGame),
+    "v1, ring overrun": ("openbook-v1", FloodGame),
+}
+
+
+def play(name: str, seed: int, steps: int = 150) -> Counter[str]:
+    """Play one schedule of a game; return what happened how often."""
+    venue, kind = GAMES[name]
+    game = kind(venue, seed)
     for _ in range(steps):
         game.step()
     game.finish()
     return game.tally
 
 
+def play_many(name: str, seeds: int) -> Counter[str]:
+    """Play so many, and name the one that fails."""
+    tally: Counter[str] = Counter()
+    for seed in range(seeds):
+        try:
+            tally += play(name, seed)
+        except BaseException:
+            print(f"{name}, seed {seed}", file=sys.stderr)
+            raise
+    return tally
+
+
 def main() -> None:
     seeds = int(sys.argv[1]) if len(sys.argv) > 1 else 50
-    for venue in VENUES:
-        tally: Counter[str] = Counter()
-        for seed in range(seeds):
-            try:
-                tally += play(venue, seed)
-            except BaseException:
-                print(f"{venue}, seed {seed}", file=sys.stderr)
-                raise
-        print(f"{venue}: {seeds} seeds, " + ", ".join(f"{n} {name}" for name, n in sorted(tally.items())))
+    for name in GAMES:
+        counts = ", ".join(f"{n} {what}" for what, n in sorted(play_many(name, seeds).items()))
+        print(f"{name}: {seeds} seeds, {counts}")
 
 
 if __name__ == "__main__":
