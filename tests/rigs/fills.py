@@ -14,6 +14,7 @@ import sys
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from random import Random
 from typing import NamedTuple
 
@@ -26,7 +27,10 @@ from bmv.adapters.openbook.fills.fill import Logged, OwnFill, Read, flow_of
 from bmv.adapters.openbook.fills.v1 import MarkV1, MissingMoney, OwnFillsV1, held
 from bmv.adapters.openbook.fills.v2 import MarkV2, MissingVolume, OwnFillsV2
 from bmv.adapters.openbook.v1.accounts import OpenOrders
+from bmv.adapters.openbook.v1.capabilities import OPENBOOK_V1
 from bmv.adapters.openbook.v1.events import EventQueue
+from bmv.adapters.openbook.v1.instructions import ConsumeEvents, build
+from bmv.adapters.openbook.v1.keys import CrankKeys
 from bmv.adapters.openbook.v2.heap import EventHeap
 from bmv.adapters.openbook.v2.open_orders import OpenOrdersAccount
 from bmv.adapters.sandbox.flow import with_units
@@ -37,6 +41,8 @@ from bmv.adapters.solana.pubsub import Logs
 from bmv.ports.messages import Tif
 
 CENTRE = 15_000
+EVENTS_MAX = OPENBOOK_V1.crank_events_max
+BLOCKS_MAX = 1_200  # Whose logs a node remembers.
 SETTINGS = {venue: Settings(venue=venue, consensus="tower") for venue in VENUES}
 
 
@@ -99,7 +105,7 @@ class Reader:
         chain, market = self.stage.world.chain, self.stage.world.market.address
         return [
             Logged(block.slot, Logs(one.signature, one.result.error is not None, tuple(one.result.logs)))
-            for block in chain.ledger.blocks[-400:]
+            for block in chain.ledger.blocks[-BLOCKS_MAX:]
             for one in block.landed
             if market in one.keys and one.signature not in self.hidden
         ]
@@ -343,7 +349,6 @@ class Game:
         assert quote - self.start[2] == flow.quote + flow.share
         self.tally["fills"] += len(self.kept)
 
-
     def unexplained(self) -> tuple[int, int]:
         """Return native quote of what happened and was not told: where we made, and where we took."""
         lots = self.reader.lots
@@ -383,8 +388,11 @@ class FloodGame(Game):
             return
         if self.dice.random() < 0.05:
             self.flood()
+        mark = self.reader.reader.mark
+        assert isinstance(mark, MarkV1)
         read = self.reader.read()
         self.tally["overwritten"] += read.missed
+        self.tally["from logs alone"] += sum(fill.seq < mark.events + read.missed for fill in read.fills)
         self.told += read.fills
         self.compare()
         assert self.reader.check() is None, self.reader.check()
@@ -415,8 +423,11 @@ class FloodGame(Game):
         self.stage.world.chain.advance()
 
     def crank_once(self) -> None:
-        """Crank twenty events, whose logs no node cuts short."""
-        self._land([self.stage.world.chain.faucet], self.stage.world.market.crank()[:1])
+        """Crank as many events as always fit the program's memory; no node cuts their logs short."""
+        events = list(islice(self.queue.pending(), EVENTS_MAX))
+        keys = CrankKeys.of(self.stage.state, sorted({event.owner for event in events}, key=bytes))
+        crank = build(ConsumeEvents(keys=keys, limit=EVENTS_MAX))
+        assert self._land([self.stage.world.chain.faucet], [crank])
         self.stage.world.chain.advance()
 
     def crank(self) -> None:
