@@ -45,6 +45,7 @@ rigs: $(STAMP)  ## Kill what writes, fill its disk (as root), fork chains, run m
 	$(BIN)/python tests/rigs/wholeness.py
 	$(BIN)/python -m tests.rigs.forks 10000
 	$(BIN)/python -m tests.rigs.policy 100000
+	$(BIN)/python -m tests.rigs.fills 200
 	$(BIN)/python -m tests.rigs.soak 60 --free --venue openbook-v1
 	$(BIN)/python -m tests.rigs.soak 60 --free --venue openbook-v2
 

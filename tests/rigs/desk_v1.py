@@ -30,16 +30,17 @@ def key(number: int) -> Pubkey:
 
 
 class DeskV1:
-    """Two rich traders on a new market of the usual sizes."""
+    """Two rich traders on a new market of the usual sizes, unless others are given."""
 
     capabilities = OPENBOOK_V1
 
-    def __init__(self) -> None:
+    def __init__(self, **sizes: int) -> None:
+        sizes = SIZES | sizes
         self.double = OpenBookV1()
         self.now = 1_700_000_000
         self.keys = {name: key(number) for number, name in enumerate(SIZES, 1)}
         self.states = {
-            self.keys[name]: AccountState(LAMPORTS, bytearray(n), does.PROGRAM_ID) for name, n in SIZES.items()
+            self.keys[name]: AccountState(LAMPORTS, bytearray(n), does.PROGRAM_ID) for name, n in sizes.items()
         }
         coin_mint, pc_mint, coin_vault, pc_vault = map(key, range(11, 15))
         self.signer, nonce = find_vault_signer(self.keys["market"], does.PROGRAM_ID)

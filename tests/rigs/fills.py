@@ -14,6 +14,7 @@ import sys
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from random import Random
 from typing import NamedTuple
 
@@ -26,21 +27,27 @@ from bmv.adapters.openbook.fills.fill import Logged, OwnFill, Read, flow_of
 from bmv.adapters.openbook.fills.v1 import MarkV1, MissingMoney, OwnFillsV1, held
 from bmv.adapters.openbook.fills.v2 import MarkV2, MissingVolume, OwnFillsV2
 from bmv.adapters.openbook.v1.accounts import OpenOrders
+from bmv.adapters.openbook.v1.capabilities import OPENBOOK_V1
 from bmv.adapters.openbook.v1.events import EventQueue
+from bmv.adapters.openbook.v1.instructions import ConsumeEvents, build
+from bmv.adapters.openbook.v1.keys import CrankKeys
 from bmv.adapters.openbook.v2.heap import EventHeap
 from bmv.adapters.openbook.v2.open_orders import OpenOrdersAccount
 from bmv.adapters.sandbox.flow import with_units
 from bmv.adapters.sandbox.market import Order
+from bmv.adapters.sandbox.openbook_v1 import fees
 from bmv.adapters.sandbox.wallets import Trader, seeded_key, signed_by, trader_of
 from bmv.adapters.sandbox.wiring import MAKERS, Settings
 from bmv.adapters.solana.pubsub import Logs
 from bmv.ports.messages import Tif
 
 CENTRE = 15_000
+EVENTS_MAX = OPENBOOK_V1.crank_events_max
+BLOCKS_MAX = 1_200  # Whose logs a node remembers.
 SETTINGS = {venue: Settings(venue=venue, consensus="tower") for venue in VENUES}
 
 
-class True_(NamedTuple):
+class Truth(NamedTuple):
     """A fill of ours that the book shows."""
 
     slot: int
@@ -99,7 +106,7 @@ class Reader:
         chain, market = self.stage.world.chain, self.stage.world.market.address
         return [
             Logged(block.slot, Logs(one.signature, one.result.error is not None, tuple(one.result.logs)))
-            for block in chain.ledger.blocks[-400:]
+            for block in chain.ledger.blocks[-BLOCKS_MAX:]
             for one in block.landed
             if market in one.keys and one.signature not in self.hidden
         ]
@@ -133,15 +140,15 @@ class Reader:
 class Game:
     """One market, one reader, and what really happened."""
 
-    def __init__(self, venue: str, seed: int, stage: Stage | None = None) -> None:
+    def __init__(self, venue: str, seed: int) -> None:
         self.venue, self.dice = venue, Random(f"fills {venue} {seed}")
-        self.stage = stage or staged(venue, SETTINGS[venue])
+        self.stage = staged(venue, SETTINGS[venue])
         world = self.stage.world
         names = [f"maker {number}" for number in range(MAKERS)]
         seeds = SETTINGS[venue].seed
         self.makers = [trader_of(seeded_key(seeds, name), name, world.base, world.quote) for name in names]
         self.number = 100
-        self.truth: list[True_] = []
+        self.truth: list[Truth] = []
         self.told: list[OwnFill] = []  # Provisional, and not taken back.
         self.kept: list[OwnFill] = []  # Final, kept with the mark.
         self.tally: Counter[str] = Counter()
@@ -149,13 +156,16 @@ class Game:
         self.reader = Reader(self.stage)
         self.kept_mark = self.reader.reader.mark
         self.looked = True
+        self.over = False
         world.chain.advance(33)  # A mark to begin from is of a final slot.
 
     # What happens.
 
     def step(self) -> None:
         """Let something happen, and look now and then."""
-        self.dice.choices([kind for _, kind in KINDS], [weight for weight, _ in KINDS])[0](self)
+        if self.over:
+            return
+        getattr(self, self.dice.choices([name for _, name in KINDS], [weight for weight, _ in KINDS])[0])()
 
     def _book(self) -> dict[int, tuple[Side, RestingOrder]]:
         market = self.stage.world.market
@@ -234,7 +244,7 @@ class Game:
 
     def _true(self, order_id: int, client_id: int, side: Side, price: int, size: int, maker: bool) -> None:
         slot = self.stage.world.chain.slot
-        self.truth.append(True_(slot, order_id, client_id, Side(side), price, size, maker))
+        self.truth.append(Truth(slot, order_id, client_id, Side(side), price, size, maker))
 
     def take_by_plan(self) -> None:
         """Take as a plan does it: an order that takes what it crosses at once."""
@@ -325,6 +335,8 @@ class Game:
     def finish(self) -> None:
         """Cancel, crank, settle; hold the money against the fills."""
         self.look()
+        if self.over:
+            return
         for _ in range(60):
             self.crank()
             self.stage.world.chain.advance()
@@ -343,37 +355,153 @@ class Game:
         assert quote - self.start[2] == flow.quote + flow.share
         self.tally["fills"] += len(self.kept)
 
+    def unexplained(self) -> tuple[int, int]:
+        """Return native quote of what happened and was not told: where we made, and where we took."""
+        lots = self.reader.lots
+        sums = {True: 0, False: 0}
+        for sign, fills in ((1, self.truth), (-1, self.kept), (-1, self.told)):
+            for fill in fills:
+                sums[fill.maker] += sign * lots.native_quote(fill.price, fill.size)
+        return sums[True], sums[False]
+
+
+class LossyGame(Game):
+    """On version 2, with logs that are lost: the checksum must say by how much, and reading again must find them."""
+
+    def look(self) -> None:
+        if self.looked:
+            return
+        self.reader.hidden = {one.logs.signature for one in self.reader.logs() if self.dice.random() < 0.3}
+        self.told += self.reader.read().fills
+        self.reader.hidden.clear()
+        missing = self.reader.check()
+        assert (missing or (0, 0)) == self.unexplained()
+        if missing is not None:
+            self.tally["found missing"] += 1
+            self.reader.restart(self.kept_mark)
+            self.told = list(self.reader.read().fills)
+        self.compare()
+        assert self.reader.check() is None
+        self.stage.world.chain.advance()
+        self.looked = True
+
+
+class FloodGame(Game):
+    """On version 1, with more events between two looks than the ring holds: the crank's logs must tell of the rest."""
+
+    def look(self) -> None:
+        if self.looked:
+            return
+        if self.dice.random() < 0.05:
+            self.flood()
+        mark = self.reader.reader.mark
+        assert isinstance(mark, MarkV1)
+        read = self.reader.read()
+        self.tally["overwritten"] += read.missed
+        self.tally["from logs alone"] += sum(fill.seq < mark.events + read.missed for fill in read.fills)
+        self.told += read.fills
+        lacking = Counter(map(_bare, self.truth)) - Counter(map(_bare, self.kept + self.told))
+        if lacking and any("Log truncated" in one.logs.lines for one in self.reader.logs()):
+            assert self.reader.check() == self.money_of(lacking)
+            self.tally["cut short, and missed to the unit"] += 1
+            self.over = self.looked = True  # No node can tell of them any more.
+            return
+        self.compare()
+        assert self.reader.check() is None, self.reader.check()
+        self.stage.world.chain.advance()
+        self.looked = True
+
+    def money_of(self, lacking: Counter[tuple[int, ...]]) -> MissingMoney:
+        """Return what fills that were not told have moved, by the program's own rates."""
+        base = quote = 0
+        for (_, side, price, size, maker), n in lacking.items():
+            sign, money = (1 if side == Side.BID else -1), self.reader.lots.native_quote(price, size)
+            fee = fees.taker_fee(0, money)
+            base += n * sign * size * self.reader.lots.base_lot
+            quote += n * (-sign * money + (fees.maker_rebate(0, money) if maker else fee // 2 - fee))
+        return MissingMoney(base, quote)
+
+    def flood(self) -> None:
+        """Let more happen than the ring remembers."""
+        until = self.queue.seq_num + self.queue.capacity + self.dice.randint(-200, 600)
+        while self.queue.seq_num < until:
+            self.dice.choices([self.requote, self.others_take, self.take, self.quote], [6, 3, 1, 1])[0]()
+            while self.queue.count > 40:
+                self.crank_once()
+
+    @property
+    def queue(self) -> EventQueue:
+        queue = self.stage.events()
+        assert isinstance(queue, EventQueue)
+        return queue
+
+    def requote(self) -> None:
+        """Let a maker replace many orders far away, which fills the ring."""
+        self.number += 1
+        maker = self.dice.choice(self.makers)
+        orders = [Order(Side.BID, CENTRE // 2 - at, 1 + self.number % 3) for at in range(30)]
+        for at in range(0, len(orders), 8):
+            self._land([maker.key], self.stage.world.market.requote(maker, orders[at : at + 8], self.number))
+        self.stage.world.chain.advance()
+
+    def crank_once(self) -> None:
+        """Crank as many events as always fit the program's memory; no node cuts their logs short."""
+        events = list(islice(self.queue.pending(), EVENTS_MAX))
+        keys = CrankKeys.of(self.stage.state, sorted({event.owner for event in events}, key=bytes))
+        crank = build(ConsumeEvents(keys=keys, limit=EVENTS_MAX))
+        assert self._land([self.stage.world.chain.faucet], [crank])
+        self.stage.world.chain.advance()
+
+    def crank(self) -> None:
+        if self.queue.count:
+            self.crank_once()
+
 
 KINDS = (
-    (8, Game.quote), (4, Game.others_quote), (8, Game.others_take), (2, Game.take), (2, Game.take_by_plan),
-    (3, Game.crank), (1, Game.settle), (4, Game.pass_slots), (6, Game.look), (2, Game.keep), (1, Game.kill), (1, Game.fork),
+    (8, "quote"), (4, "others_quote"), (8, "others_take"), (2, "take"), (2, "take_by_plan"), (3, "crank"), (1, "settle"),
+    (4, "pass_slots"), (6, "look"), (2, "keep"), (1, "kill"), (1, "fork"),
 )  # fmt: skip
 
 
-def _bare(fill: OwnFill | True_) -> tuple[int, ...]:
+def _bare(fill: OwnFill | Truth) -> tuple[int, ...]:
     return fill.client_id, fill.side, fill.price, fill.size, fill.maker
 
 
-def play(venue: str, seed: int, steps: int = 150, stage: Stage | None = None) -> Counter[str]:
-    """Play one schedule; return what happened how often."""
-    game = Game(venue, seed, stage)
+GAMES: dict[str, tuple[str, type[Game]]] = {
+    "v1": ("openbook-v1", Game),
+    "v2": ("openbook-v2", Game),
+    "v2, logs lost": ("openbook-v2", LossyGame),
+    "v1, ring overrun": ("openbook-v1", FloodGame),
+}
+
+
+def play(name: str, seed: int, steps: int = 150) -> Counter[str]:
+    """Play one schedule of a game; return what happened how often."""
+    venue, kind = GAMES[name]
+    game = kind(venue, seed)
     for _ in range(steps):
         game.step()
     game.finish()
     return game.tally
 
 
+def play_many(name: str, seeds: int) -> Counter[str]:
+    """Play so many, and name the one that fails."""
+    tally: Counter[str] = Counter()
+    for seed in range(seeds):
+        try:
+            tally += play(name, seed)
+        except BaseException:
+            print(f"{name}, seed {seed}", file=sys.stderr)
+            raise
+    return tally
+
+
 def main() -> None:
     seeds = int(sys.argv[1]) if len(sys.argv) > 1 else 50
-    for venue in VENUES:
-        tally: Counter[str] = Counter()
-        for seed in range(seeds):
-            try:
-                tally += play(venue, seed)
-            except BaseException:
-                print(f"{venue}, seed {seed}", file=sys.stderr)
-                raise
-        print(f"{venue}: {seeds} seeds, " + ", ".join(f"{n} {name}" for name, n in sorted(tally.items())))
+    for name in GAMES:
+        counts = ", ".join(f"{n} {what}" for what, n in sorted(play_many(name, seeds).items()))
+        print(f"{name}: {seeds} seeds, {counts}")
 
 
 if __name__ == "__main__":
