@@ -1,21 +1,16 @@
 """`bmv chain`: our accounts on the market of a configuration, by hand. No journal and no running process is needed."""
 
-import asyncio
 import json
-from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import click
 
 from bmv.adapters.cli.options import JSON, SETS, Local
+from bmv.live.chain.acting import cancel_all, close, crank, settle, setup
 
 if TYPE_CHECKING:
     from bmv.live.chain.seated import Seated
-
-PATIENCE_S = 5.0  # Where one only looks.
-
-T = TypeVar("T")
 
 
 @click.group()
@@ -44,6 +39,7 @@ def orders(config: Path, sets: tuple[str, ...], as_json: bool) -> None:
     Example:
       bmv chain orders live.toml --json
     """
+    from bmv.live.chain.opening import at_our_seat
     from bmv.live.chain.orders import orders_json, say_orders
 
     async def look(seated: "Seated") -> None:
@@ -53,7 +49,7 @@ def orders(config: Path, sets: tuple[str, ...], as_json: bool) -> None:
         else:
             say_orders(seated, desk)
 
-    _seated(config, sets, look)
+    at_our_seat(config, sets, look)
 
 
 @chain.command()
@@ -68,6 +64,7 @@ def balances(config: Path, sets: tuple[str, ...], as_json: bool) -> None:
       bmv chain balances live.toml
     """
     from bmv.live.chain.balances import balances_json, say_balances
+    from bmv.live.chain.opening import at_our_seat
 
     async def look(seated: "Seated") -> None:
         desk = await seated.desk()
@@ -76,19 +73,8 @@ def balances(config: Path, sets: tuple[str, ...], as_json: bool) -> None:
         else:
             say_balances(seated, desk)
 
-    _seated(config, sets, look)
+    at_our_seat(config, sets, look)
 
 
-def _seated(config: Path, sets: tuple[str, ...], job: "Callable[[Seated], Awaitable[T]]") -> T:
-    """Find our seat, and do something there."""
-    from bmv.adapters.config import load
-    from bmv.adapters.solana.rpc import make_client
-    from bmv.live.chain.seated import take_seat
-
-    loaded = load(config, sets)
-
-    async def run() -> T:
-        async with make_client() as client:
-            return await job(await take_seat(config, loaded, client, PATIENCE_S))
-
-    return asyncio.run(run())
+for command in (setup, cancel_all, settle, crank, close):
+    chain.add_command(command)
