@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import httpx
 
 from bmv.adapters.cli.sandbox import _facts
+from bmv.adapters.sandbox.pace import Pace
 from bmv.adapters.sandbox.wiring import Sandbox, Settings, World, make_world
 
 WAIT_S = 60
@@ -41,12 +42,20 @@ async def _serve(box: Sandbox, out: Path, ready: "Future[dict[str, str]]", end: 
 
 
 @contextmanager
-def running(settings: Settings, out: Path, change: Callable[[World], None] | None = None) -> Iterator[Running]:
-    """Give a sandbox; its configuration and wallet lie in `out`; `change` may break its world before anybody looks."""
+def running(
+    settings: Settings, out: Path, change: Callable[[World], None] | None = None, *, asleep: bool = False
+) -> Iterator[Running]:
+    """Give a sandbox; its configuration and wallet lie in `out`; `change` may break its world before anybody looks.
+
+    Args:
+        asleep: Whether nobody trades there, and nobody cranks.
+    """
     world = make_world(settings)
     if change is not None:
         change(world)
     box, end = Sandbox(settings, world), threading.Event()
+    if asleep:
+        box.pace = Pace(world.chain, lambda: None, box.node.view.faults, settings.slot_ms / 1000 / settings.speed)
     ready: Future[dict[str, str]] = Future()
     thread = threading.Thread(target=lambda: asyncio.run(_serve(box, out, ready, end)))
     thread.start()
