@@ -1,6 +1,7 @@
 """A sandbox that runs beside a test, in a thread of its own, behind real sockets."""
 
 import asyncio
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
@@ -32,6 +33,12 @@ class Running(NamedTuple):
     def command(self, path: str, **words: object) -> Any:
         """Give the sandbox a command, as anybody would: on its control port."""
         return httpx.post(f"{self.control}{path}", json=words, timeout=WAIT_S).raise_for_status().json()
+
+
+def dead_endpoint() -> str:
+    """Return where nobody listens, with a path that may not be shown."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        return f"http://127.0.0.1:{taken.getsockname()[1]}/secret-path"
 
 
 async def _serve(box: Sandbox, out: Path, ready: "Future[dict[str, str]]", end: threading.Event) -> None:

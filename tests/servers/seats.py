@@ -6,6 +6,8 @@ from typing import NamedTuple
 
 from solders.hash import Hash
 from solders.instruction import Instruction
+from solders.message import MessageV1, TransactionConfig
+from solders.transaction import VersionedTransaction
 from wires import rpc_of
 
 from bmv.adapters.openbook.book import Side
@@ -105,22 +107,29 @@ class Sitting:
         side = 1 if order.side is Side.BID else -1
         return Intent(Verb.PLACE, 0, self._number, side, order.price, order.size, tif=Tif.POST_ONLY)
 
+    def signed(self, orders: Sequence[Wanted]) -> VersionedTransaction:
+        """Return a transaction that places orders, and does not land by itself."""
+        (part,) = self._plan([self._place(order) for order in orders]).parts
+        return self._sign(part.instructions)
+
     def _act(self, batch: Sequence[Intent]) -> None:
+        for part in self._plan(batch).parts:
+            self._land(part.instructions)
+
+    def _plan(self, batch: Sequence[Intent]) -> Plan:
         desk, seat = self.desk(), self.seat
         frame = Frame(Form(1, LARGE_BYTES), seat.owner, Fee(), shape_of(desk.market))
         planned: Plan = plan(batch, desk, seat, Terms(now=desk.unix_timestamp), frame)
         assert not planned.refused, planned.refused
-        for part in planned.parts:
-            self._land(part.instructions)
+        return planned
 
-    def _land(self, instructions: Sequence[Instruction]) -> None:
-        from solders.message import MessageV1, TransactionConfig
-        from solders.transaction import VersionedTransaction
-
-        chain = self.world.chain
-        blockhash: Hash = chain.ledger.open.newest_hash
+    def _sign(self, instructions: Sequence[Instruction]) -> VersionedTransaction:
+        blockhash: Hash = self.world.chain.ledger.open.newest_hash
         config = TransactionConfig(0, 1_400_000, 64 << 20)
         message = MessageV1.try_compile(self.world.user.address, list(instructions), blockhash, config)
-        error = chain.land(VersionedTransaction(message, [self.world.user.key]))
+        return VersionedTransaction(message, [self.world.user.key])
+
+    def _land(self, instructions: Sequence[Instruction]) -> None:
+        error = self.world.chain.land(self._sign(instructions))
         assert error is None, error
-        chain.advance(2)
+        self.world.chain.advance(2)

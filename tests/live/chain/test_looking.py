@@ -1,14 +1,13 @@
 """`bmv chain orders` and `balances` against a running sandbox: what is said is what the chain has."""
 
 import json
-import socket
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sandboxes import Running, running
+from sandboxes import Running, dead_endpoint, running
 from seats import Sitting, Wanted
 from solders.token import ID as TOKEN
 
@@ -88,14 +87,9 @@ def test_the_pages_are_for_people_too(live: Running, capsys: pytest.CaptureFixtu
 def test_the_second_endpoint_is_asked_where_the_first_is_dead(
     live: Running, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    endpoints = f'live.endpoints=["{dead()}", "{live.rpc}"]'
+    endpoints = f'live.endpoints=["{dead_endpoint()}", "{live.rpc}"]'
 
     assert len(told(capsys, "orders", live.config, "--set", endpoints)["orders"]) == 2
-
-
-def dead() -> str:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        return f"http://127.0.0.1:{taken.getsockname()[1]}/secret-path"
 
 
 Spoil = Callable[[Running, Path], list[str]]
@@ -110,7 +104,7 @@ def _plain(path: Path, text: str) -> Path:
 BROKEN: list[tuple[Spoil, int, str]] = [
     (lambda it, _: ["--set", "live.wallet=nowhere.json"], 3, "live.wallet: nowhere.json: expected the file of a key"),
     (lambda it, at: ["--set", f"live.wallet={_plain(at / 'bad.json', '[1, 2]')}"], 4, "live.wallet: "),
-    (lambda it, _: ["--set", f"live.endpoints=['{dead()}']"], 1, "can't be reached"),
+    (lambda it, _: ["--set", f"live.endpoints=['{dead_endpoint()}']"], 1, "can't be reached"),
     (lambda it, _: ["--set", "live.endpoints=[]"], 3, "live.endpoints: expected at least one endpoint"),
     (lambda it, _: ["--set", f"market.address='{TOKEN}'"], 4, "which is neither OpenBook v1"),
     (lambda it, _: ["--set", f"live.open_orders={it.market}"], 3, "live.open_orders: "),
