@@ -18,9 +18,9 @@ from bmv.adapters.openbook.seat.rights import make_seat
 from bmv.adapters.openbook.v1.accounts import Market as MarketV1
 from bmv.adapters.solana.rpc import FINALIZED, Rpc
 from bmv.adapters.solana.tokens import read_mint
-from bmv.adapters.solana.wallet.keyfile import describe
 from bmv.live.chain.readers import Readers
-from bmv.ports.errors import BmvError, ConfigError, DataError
+from bmv.live.doctor.probe.wallet import read_address
+from bmv.ports.errors import ConfigError, DataError
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +62,7 @@ class Seated:
 
 def owner_of(config: Config) -> Pubkey:
     """Return whose the seat is, by the public key of `live.wallet`; no passphrase is needed."""
-    path = wallet_of(config)
-    try:
-        return Pubkey.from_string(describe(path).public_key)
-    except BmvError as error:
-        raise type(error)(f"live.wallet: {error}") from None
-    except ValueError:
-        raise DataError(f"live.wallet: {path}: the public key in it is none") from None
+    return read_address(str(wallet_of(config)))
 
 
 def wallet_of(config: Config) -> Path:
