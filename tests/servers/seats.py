@@ -1,12 +1,13 @@
 """The sandbox's user at his desk: an account, orders and fills made before anybody looks."""
 
 import asyncio
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, NamedTuple, TypeVar
 
 from solders.hash import Hash
 from solders.instruction import Instruction
 from solders.message import MessageV1, TransactionConfig
+from solders.pubkey import Pubkey
 from solders.transaction import VersionedTransaction
 from wires import rpc_of
 
@@ -24,7 +25,14 @@ from bmv.adapters.openbook.seat.rights import make_seat
 from bmv.adapters.sandbox.market import Order
 from bmv.adapters.sandbox.wallets import seeded_key, send, trader_of
 from bmv.adapters.sandbox.wiring import World
+from bmv.adapters.solana.rpc import Rpc, make_client
 from bmv.ports.messages import Intent, Tif, Verb
+
+T = TypeVar("T")
+
+
+async def _identify(rpc: Rpc, address: Pubkey) -> Identity:
+    return identify(address, (await rpc.accounts([address], commitment="processed")).accounts[address])
 
 
 class Wanted(NamedTuple):
@@ -36,19 +44,25 @@ class Wanted(NamedTuple):
 
 
 class Sitting:
-    """The user of a world, on its market."""
+    """The user of a world, on its market.
 
-    def __init__(self, world: World) -> None:
-        self.world = world
+    Args:
+        url: Of the endpoint by which it is looked at, once the world runs in a thread of its own.
+    """
+
+    def __init__(self, world: World, url: str | None = None) -> None:
+        self.world, self._url = world, url
         self._number = 1_000
 
     @property
     def identity(self) -> Identity:
-        return identify(self.world.market.address, self.world.chain.account(self.world.market.address))
+        address = self.world.market.address
+        return self._ask(lambda rpc: _identify(rpc, address))
 
     @property
     def spot(self) -> Spot:
-        return asyncio.run(find_spot(rpc_of(self.world), self.identity, self.world.user.address))
+        identity = self.identity
+        return self._ask(lambda rpc: find_spot(rpc, identity, self.world.user.address, commitment="processed"))
 
     @property
     def seat(self) -> Seat:
@@ -63,10 +77,26 @@ class Sitting:
         return sum(best) // 2
 
     def desk(self) -> DeskSnapshot:
-        reading = read_desk(
-            rpc_of(self.world), self.seat, self.identity.market, least_slot=0, commitment="processed", books=True
-        )
-        return asyncio.run(reading)
+        seat, market = self.seat, self.identity.market
+        return self._ask(lambda rpc: read_desk(rpc, seat, market, least_slot=0, commitment="processed", books=True))
+
+    def lamports(self) -> int:
+        """Return what the wallet holds by the finalized chain."""
+        asked = str(self.world.user.address), {"commitment": "finalized"}
+        return int(self._ask(lambda rpc: rpc.call("getBalance", *asked))["value"])
+
+    def resting(self) -> int:
+        """Return how many orders rest."""
+        return len(self.desk().own(self.seat.open_orders).resting)
+
+    def _ask(self, job: Callable[[Rpc], Coroutine[Any, Any, T]]) -> T:
+        async def ask() -> T:
+            if self._url is None:
+                return await job(rpc_of(self.world))
+            async with make_client() as client:
+                return await job(Rpc(client, self._url))
+
+        return asyncio.run(ask())
 
     def set_up(self) -> None:
         """Make what a seat needs."""

@@ -50,8 +50,7 @@ def two(tmp_path: Path) -> Iterator[Running]:
 
 
 def resting(it: Running) -> int:
-    at = Sitting(it.world)
-    return len(at.desk().own(at.seat.open_orders).resting)
+    return Sitting(it.world, it.rpc).resting()
 
 
 def process(folder: Path, *words: str) -> "subprocess.Popen[str]":
@@ -84,6 +83,7 @@ def test_from_an_empty_folder_half_of_all_lost_and_a_third_refused_the_book_is_c
 
     with process(alone(crowded, tmp_path / "empty"), "cancel-all", "bmv.toml", "--yes", "--json") as it:
         out, err = it.communicate(timeout=WAIT_S)
+    crowded.command("/faults/off")
 
     assert it.returncode == 0, err
     page: dict[str, Any] = json.loads(out)
@@ -119,7 +119,7 @@ def late_order(world: World, into: list[str]) -> None:
 @pytest.mark.parametrize("venue", VENUES)
 def test_what_was_sent_before_and_lands_late_is_cancelled_too(venue: str, tmp_path: Path) -> None:
     signed: list[str] = []
-    settings = Settings(venue=venue, speed=FAST)
+    settings = Settings(venue=venue, speed=4)  # The order's blockhash outlives the start of a process.
     with running(settings, tmp_path / "sandbox", lambda world: late_order(world, signed), asleep=True) as live:
         with process(tmp_path, "cancel-all", live.config, "--yes") as it:
             assert it.stdout is not None
@@ -212,3 +212,54 @@ def test_orders_of_another_wallet_are_none_of_ours(
     assert main(["chain", "cancel-all", two.config, "--set", f"live.wallet={other}", "--yes"]) == 0
     assert "has no account on market" in capsys.readouterr().out
     assert resting(two) == 20
+
+
+def leave(world: World, lamports: int) -> None:
+    """Let orders rest, and leave the wallet so much."""
+    full(world)
+    account = world.chain.account(world.user.address)
+    assert account is not None
+    world.chain.put(world.user.address, type(account)(lamports, account.data, account.owner))
+    world.chain.advance(2)
+
+
+def test_a_poor_wallet_pays_what_it_has(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with running(Settings(speed=FAST), tmp_path, lambda world: leave(world, 890_880 + 7_000)) as it:
+        assert main(["chain", "cancel-all", it.config, "--yes", "--no-watch"]) == 0
+        assert Sitting(it.world, it.rpc).lamports() < 7_000 + 890_880
+        assert resting(it) == 0
+
+
+def test_a_wallet_without_money_is_told_what_it_needs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with running(Settings(speed=FAST), tmp_path, lambda world: leave(world, 3_000)) as it:
+        code = main(["chain", "cancel-all", it.config, "--yes", "--give-up-after", "2"])
+
+    printed = capsys.readouterr()
+    assert code == 1
+    assert "holds 0.000003 SOL, and needs 0.0" in printed.out
+    assert "20 orders of ours rest, and 0 transactions may still land" in printed.out
+
+
+def test_under_tower_it_waits_until_it_is_final(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    settings = Settings(venue="openbook-v1", consensus="tower", speed=FAST)
+    with running(settings, tmp_path, full) as it:
+        assert main(["chain", "cancel-all", it.config, "--yes"]) == 0
+        assert resting(it) == 0
+
+    out = capsys.readouterr().out
+    assert out.index("48 orders of ours rest") < out.index("is final") < out.index("done: no order of ours is left")
+
+
+def test_a_whole_account_of_version_1_is_cleared_in_one_go(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def brimful(world: World) -> None:
+        at = Sitting(world)
+        at.set_up()
+        for _ in range(2):
+            at.rest(at.ladder(32))
+
+    with running(Settings(venue="openbook-v1", speed=FAST), tmp_path, brimful) as it:
+        assert resting(it) == 128
+        assert main(["chain", "cancel-all", it.config, "--yes", "--no-watch"]) == 0
+        assert resting(it) == 0
+
+    assert "128 orders of ours rest" in capsys.readouterr().out

@@ -43,7 +43,7 @@ def told(capsys: pytest.CaptureFixture[str], *words: str) -> Any:
 def test_orders_are_those_of_the_chain(live: Running, capsys: pytest.CaptureFixture[str]) -> None:
     page = told(capsys, "orders", live.config)
 
-    at = Sitting(live.world)
+    at = Sitting(live.world, live.rpc)
     assert page["account"] == str(at.seat.open_orders)
     assert [(one["side"], one["price_ticks"], one["size_lots"]) for one in page["orders"]] == [
         ("ask", at.desk().own(at.seat.open_orders).resting[1].price, 10),

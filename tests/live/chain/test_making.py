@@ -1,6 +1,5 @@
 """`bmv chain setup` and `close` against a running sandbox: made once, given back whole, to the last lamport."""
 
-import asyncio
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +9,6 @@ import pytest
 from sandboxes import Running, running
 from seats import Sitting, Wanted
 from terminals import terminal
-from wires import rpc_of
 
 from bmv.adapters.cli.main import main
 from bmv.adapters.openbook.book import Side
@@ -47,9 +45,7 @@ def done(capsys: pytest.CaptureFixture[str], *words: str, code: int = 0) -> Any:
 
 
 def lamports(it: Running) -> int:
-    """Return what the user's wallet holds by the finalized chain."""
-    held = asyncio.run(rpc_of(it.world).call("getBalance", str(it.world.user.address), {"commitment": "finalized"}))
-    return int(held["value"])
+    return Sitting(it.world, it.rpc).lamports()
 
 
 def test_setup_makes_what_it_says_for_what_it_says_and_once(fresh: Running, capsys: pytest.CaptureFixture[str]) -> None:
@@ -64,7 +60,7 @@ def test_setup_makes_what_it_says_for_what_it_says_and_once(fresh: Running, caps
     assert [one["state"] for one in made["attempts"]] == ["finalized"]
     assert done(capsys, "setup", fresh.config) == {"made": [], "attempts": []}
     assert lamports(fresh) == before - paid - FEE
-    assert Sitting(fresh.world).spot.exists
+    assert Sitting(fresh.world, fresh.rpc).spot.exists
 
     closed = done(capsys, "close", fresh.config)
 
@@ -115,8 +111,7 @@ def test_sol_is_wrapped_up_to_what_is_asked_and_unwrapped_on_closing(
         page = json.loads(capsys.readouterr().out)
         closed = done(capsys, "close", it.config, *at)
         after = lamports(it)
-        wallet = it.world.chain.account(associated_account(it.world.user.address, NATIVE_MINT))
-
+    wallet = it.world.chain.account(associated_account(it.world.user.address, NATIVE_MINT))
     assert "wrapped SOL" in [one["what"] for one in made["made"]]
     assert again["made"] == []
     assert [one["lamports"] for one in more["made"]] == [500_000_000]
@@ -134,7 +129,7 @@ def test_what_is_not_traded_is_not_wrapped(fresh: Running, capsys: pytest.Captur
 
 def test_a_delegate_is_set_where_he_is_another(two: Running, capsys: pytest.CaptureFixture[str]) -> None:
     def delegate() -> str:
-        account = Sitting(two.world).desk().account
+        account = Sitting(two.world, two.rpc).desk().account
         assert isinstance(account, OpenOrdersAccount)
         return str(account.delegate)
 
@@ -152,7 +147,7 @@ def test_a_delegate_is_set_where_he_is_another(two: Running, capsys: pytest.Capt
 def test_a_delegate_is_named_as_the_account_is_made(two: Running, capsys: pytest.CaptureFixture[str]) -> None:
     done(capsys, "setup", two.config, "--set", f"live.delegate={OTHER}")
 
-    account = Sitting(two.world).desk().account
+    account = Sitting(two.world, two.rpc).desk().account
     assert isinstance(account, OpenOrdersAccount)
     assert str(account.delegate) == OTHER
 
@@ -212,7 +207,7 @@ def test_an_account_with_orders_is_not_closed(venue: str, tmp_path: Path, capsys
         words = capsys.readouterr().err
         done(capsys, "cancel-all", it.config, "--no-watch")
         closed = done(capsys, "close", it.config)
-        spot = Sitting(it.world).spot
+        spot = Sitting(it.world, it.rpc).spot
 
     assert code == 5
     assert "orders of ours rest, 4 of them; run `bmv chain cancel-all` first" in words

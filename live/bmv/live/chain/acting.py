@@ -54,6 +54,7 @@ def setup(
       bmv chain setup live.toml
       bmv chain setup live.toml --wrap 5 --yes
     """
+    from bmv.adapters.solana.rpc import CONFIRMED
     from bmv.live.chain.making import check_means, lacking, pieces_json, say_pieces, set_up
     from bmv.live.chain.opening import at_our_seat, confirm, hands_of
     from bmv.live.chain.trust import refuse_doubtful
@@ -62,14 +63,14 @@ def setup(
 
     async def act(seated: "Seated") -> int:
         await refuse_doubtful(config, seated)
-        desk = await seated.desk()
+        desk = await seated.desk(CONFIRMED)
         pieces = await lacking(seated, desk, wrapped)
         if not pieces:
             _tell(as_json, {"made": [], "attempts": []}, "nothing to do: the seat is set up")
             return 0
         if not as_json:
             say_pieces(pieces)
-        check_means(seated, desk, pieces)
+        await check_means(seated, desk, pieces)
         if not confirm("make this?", yes):
             return _stopped()
         async with hands_of(seated, passphrase_file, _say(as_json)) as hands:
@@ -169,11 +170,12 @@ def settle(
 def _settle(
     config: Path, sets: tuple[str, ...], yes: bool, passphrase_file: Path | None, as_json: bool, *, pay_out: bool
 ) -> int:
+    from bmv.adapters.solana.rpc import CONFIRMED
     from bmv.live.chain.opening import at_our_seat, confirm, hands_of
     from bmv.live.chain.settling import check_wallets, due_of, settle
 
     async def act(seated: "Seated") -> int:
-        desk = await seated.desk()
+        desk = await seated.desk(CONFIRMED)
         due = due_of(seated, desk)
         if not due.needs(pay_out):
             waits = " by us: only the market's own crank takes our events" if due.events else ""
@@ -209,11 +211,12 @@ def close(
       bmv chain close live.toml
     """
     from bmv.adapters.openbook.seat.pieces import closing
+    from bmv.adapters.solana.rpc import CONFIRMED
     from bmv.live.chain.making import close, pieces_json, refuse_resting, say_pieces
     from bmv.live.chain.opening import at_our_seat, confirm, hands_of
 
     async def act(seated: "Seated") -> int:
-        desk = await seated.desk()
+        desk = await seated.desk(CONFIRMED)
         refuse_resting(seated, desk)
         pieces = closing(seated.seat, desk, seated.spot)
         if not pieces:

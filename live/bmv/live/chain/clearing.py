@@ -12,7 +12,7 @@ from bmv.adapters.openbook.seat.desk import plan
 from bmv.adapters.solana.errors import EndpointError
 from bmv.adapters.solana.rpc import CONFIRMED, FINALIZED, Rpc
 from bmv.adapters.solana.sending.attempt import State
-from bmv.live.chain.hands import Hands
+from bmv.live.chain.hands import Hands, TooPoor
 from bmv.live.chain.seated import Seated
 from bmv.ports.messages import Intent, Verb
 
@@ -34,16 +34,22 @@ async def clear(hands: Hands, watch: bool) -> None:
         watch: Whether to wait until nothing that was sent before can land any more.
     """
     seated = hands.seated
+    await seated.readers.catch_up()
     horizon = (await hands.blockhash()).last_height + NEWER_BLOCKS if watch else 0
-    clean, crank = False, False
+    clean, crank, poor = False, False, ""
     while True:
         final = await read_final(seated)
         seated.readers.reached(final.slot)
         last, newest = await seated.desk(FINALIZED), await seated.desk(CONFIRMED)
         address = seated.seat.open_orders
         if newest.own(address).resting:
-            crank = await _cancel(hands, crank)
             clean = False
+            try:
+                crank = await _cancel(hands, crank)
+            except TooPoor as error:  # Somebody may send it some.
+                if str(error) != poor:
+                    poor = str(error)
+                    hands.say(f"slot {newest.slot}: {poor}")
         elif not last.own(address).resting:
             if final.height > horizon:
                 hands.say(f"slot {last.slot}: the finalized chain shows no order of ours")
@@ -65,9 +71,12 @@ async def _cancel(hands: Hands, crank: bool) -> bool:
     seated = hands.seated
     desk = await seated.desk(CONFIRMED)
     terms = Terms(now=desk.unix_timestamp, crank=crank)
-    planned = plan([Intent(Verb.CANCEL_ALL, 0)], desk, seated.seat, terms, hands.frame(desk))
+    batch = [Intent(Verb.CANCEL_ALL, 0)]
+    parts = plan(batch, desk, seated.seat, terms, hands.frame(desk)).parts
+    if len(parts) > 1:  # They share what the wallet has for fees.
+        parts = plan(batch, desk, seated.seat, terms, hands.frame(desk, len(parts))).parts
     hands.say(f"slot {desk.slot}: {_orders(len(desk.own(seated.seat.open_orders).resting))} of ours rest")
-    jobs = [hands.carry(f"cancel of {_orders(len(part.cancels))}", part, desk, urgent=True) for part in planned.parts]
+    jobs = [hands.carry(f"cancel of {_orders(len(part.cancels))}", part, desk, urgent=True) for part in parts]
     outcomes = await asyncio.gather(*jobs)
     return any(outcome.fate.state is State.FAILED for outcome in outcomes)
 

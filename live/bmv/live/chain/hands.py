@@ -25,6 +25,7 @@ from bmv.adapters.openbook.seat.rights import make_policy
 from bmv.adapters.openbook.v1.accounts import Market as MarketV1
 from bmv.adapters.openbook.v1.codes import describe
 from bmv.adapters.openbook.v2.codes import error_name
+from bmv.adapters.solana.balances import SOL_DECIMALS, in_whole
 from bmv.adapters.solana.errors import EndpointError, Json
 from bmv.adapters.solana.sending.attempt import Fate, State, make_attempt
 from bmv.adapters.solana.sending.blockhash import Young
@@ -36,6 +37,7 @@ from bmv.ports.signer import Signer
 HASH_S = 30.0  # For so long a blockhash is waited for.
 PIECE_UNITS = 100_000  # Of one account made or closed, four times what was measured.
 AS_MUCH_AS_ALLOWED = 2**50  # Of a price for units: the cap decides.
+SIGNATURE_LAMPORTS = 5_000
 SAID = {
     State.LANDED: "landed",
     State.FINALIZED: "is final",
@@ -43,6 +45,10 @@ SAID = {
     State.EXPIRED: "never landed, and never will",
     State.UNKNOWN: "is on its way, and no endpoint answers what became of it",
 }
+
+
+class TooPoor(Refused):
+    """The wallet can't pay the fee."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +80,7 @@ class Hands:
         key: Signs, behind a policy.
         courier: Sends.
         say: Hears what happens, a line at a time.
+        least_lamports: What a wallet keeps, or the chain takes no fee from it.
         outcomes: Of all that was sent.
     """
 
@@ -81,15 +88,23 @@ class Hands:
     key: Signer
     courier: Courier
     say: Callable[[str], None]
+    least_lamports: int
     outcomes: list[Outcome] = field(default_factory=list)
     alive: set[str] = field(default_factory=set)  # Signatures of what may still land.
 
-    def frame(self, desk: DeskSnapshot) -> Frame:
-        """Return what every part of a plan has in common."""
-        return Frame(Form(0, PACKET_BYTES), self.seated.seat.owner, self._fee(), shape_of(desk.market))
+    def frame(self, desk: DeskSnapshot, together: int = 1) -> Frame:
+        """Return what parts of a plan have in common, where so many are under way together and the wallet pays all."""
+        fee = self._fee(desk, together)
+        return Frame(Form(0, PACKET_BYTES), self.seated.seat.owner, fee, shape_of(desk.market))
 
-    def _fee(self) -> Fee:
-        return Fee(AS_MUCH_AS_ALLOWED, self.seated.config.live.max_priority_fee_lamports)
+    def _fee(self, desk: DeskSnapshot, together: int = 1) -> Fee:
+        """Return the priority: what is allowed, or what a poor wallet has left. One that can pay nothing is refused."""
+        spare = (desk.owner_lamports - self.least_lamports) // together - SIGNATURE_LAMPORTS
+        if spare < 0:
+            needed = self.least_lamports + SIGNATURE_LAMPORTS * together
+            has, wants = (in_whole(lamports, SOL_DECIMALS) for lamports in (desk.owner_lamports, needed))
+            raise TooPoor(f"{self.seated.seat.owner} holds {has} SOL, and needs {wants} to pay a fee; send it some")
+        return Fee(AS_MUCH_AS_ALLOWED, min(self.seated.config.live.max_priority_fee_lamports, spare))
 
     async def blockhash(self) -> Young:
         """Return a young blockhash; `EndpointError` where no endpoint gives one for a while."""
@@ -109,11 +124,11 @@ class Hands:
     ) -> Outcome:
         """Send instructions in one transaction, all or nothing."""
         young = await self.blockhash()
-        message = self._head(len(instructions)).message(list(instructions), young.hash)
+        message = self._head(desk, len(instructions)).message(list(instructions), young.hash)
         return await self._send(what, bytes(to_bytes_versioned(message)), young, desk, extra=extra)
 
-    def _head(self, count: int) -> Head:
-        limit, fee = units_limit(PIECE_UNITS * count), self._fee()
+    def _head(self, desk: DeskSnapshot, count: int) -> Head:
+        limit, fee = units_limit(PIECE_UNITS * count), self._fee(desk)
         return Head(0, self.seated.seat.owner, limit, 0, fee.price(limit), fee.lamports(limit))
 
     async def _send(

@@ -9,16 +9,15 @@ from bmv.adapters.openbook.seat.funds import held_of
 from bmv.adapters.openbook.seat.pieces import Piece, Wish, closing, missing, sizes_of, wrapped_wallet
 from bmv.adapters.report.tables import Column, say_table
 from bmv.adapters.solana.balances import SOL_DECIMALS, in_whole
-from bmv.adapters.solana.errors import EndpointError, Json
-from bmv.adapters.solana.rpc import FINALIZED, Rpc
+from bmv.adapters.solana.errors import Json
+from bmv.adapters.solana.rpc import CONFIRMED, FINALIZED
 from bmv.adapters.solana.sending.attempt import State
-from bmv.live.chain.hands import Hands
+from bmv.live.chain.hands import SIGNATURE_LAMPORTS, Hands
 from bmv.live.chain.seated import Seated
 from bmv.live.chain.settling import settle
 from bmv.ports.errors import BmvError, DataError, Refused, UsageError
 
 ROUNDS = 3  # A transaction may never land; what was read is read again then.
-SIGNATURE_LAMPORTS = 5_000
 COLUMNS = (Column("what", "left"), Column("account", "left"), Column("SOL"), Column("on closing", "left"))
 
 
@@ -30,7 +29,7 @@ async def lacking(seated: Seated, desk: DeskSnapshot, wrapped_lamports: int) -> 
     """Return what a seat lacks; `wrapped_lamports` of wrapped SOL are held in the end, at least."""
     if wrapped_lamports and wrapped_wallet(seated.seat, desk.market) is None:
         raise UsageError("--wrap: neither base nor quote of this market is wrapped SOL")
-    rents = {size: await _rent(seated, size) for size in sizes_of(desk.market, seated.spot)}
+    rents = {size: await seated.rent(size) for size in sizes_of(desk.market, seated.spot)}
     wish = Wish(delegate=next(iter(delegates_of(seated.config)), None), wrapped_lamports=wrapped_lamports)
     pieces = missing(seated.seat, desk, seated.spot, wish, rents.__getitem__)
     if seated.spot.blocked_by and desk.account is None:
@@ -41,25 +40,13 @@ async def lacking(seated: Seated, desk: DeskSnapshot, wrapped_lamports: int) -> 
     return pieces
 
 
-async def _rent(seated: Seated, size: int) -> int:
-    """Ask the chain what an account of so many bytes has to hold."""
-
-    async def ask(rpc: Rpc) -> int:
-        lamports = await rpc.call("getMinimumBalanceForRentExemption", size)
-        if type(lamports) is not int or lamports < 0:
-            raise EndpointError(f"{rpc.endpoint}: answers getMinimumBalanceForRentExemption with what can't be used")
-        return lamports
-
-    return await seated.readers.ask(ask)
-
-
-def check_means(seated: Seated, desk: DeskSnapshot, pieces: Sequence[Piece]) -> None:
+async def check_means(seated: Seated, desk: DeskSnapshot, pieces: Sequence[Piece]) -> None:
     """Refuse to begin what the wallet can't pay."""
     fee = SIGNATURE_LAMPORTS + seated.config.live.max_priority_fee_lamports
-    needed = sum(piece.lamports for piece in pieces) + fee
+    needed = sum(piece.lamports for piece in pieces) + fee + await seated.rent(0)
     if desk.owner_lamports < needed:
         has, wants = (in_whole(lamports, SOL_DECIMALS) for lamports in (desk.owner_lamports, needed))
-        raise Refused(f"{seated.seat.owner} holds {has} SOL, and this takes {wants}, fee included; nothing was sent")
+        raise Refused(f"{seated.seat.owner} holds {has} SOL, and this takes {wants} with its fee; nothing was sent")
 
 
 def say_pieces(pieces: Sequence[Piece]) -> None:
@@ -102,11 +89,10 @@ async def set_up(hands: Hands, pieces: Sequence[Piece], desk: DeskSnapshot, wrap
 async def close(hands: Hands) -> list[Piece]:
     """Crank, settle, and close our accounts; return what came back. Orders may not rest."""
     seated = hands.seated
-    refuse_resting(seated, await seated.desk(FINALIZED))
+    refuse_resting(seated, await seated.desk(CONFIRMED))
     for _ in range(ROUNDS):
-        if (await seated.desk(FINALIZED)).account is not None:
-            await settle(hands, pay_out=True)
-        desk = await seated.desk(FINALIZED)
+        await settle(hands, pay_out=True)
+        desk = await seated.desk(CONFIRMED)
         refuse_resting(seated, desk)
         refuse_money(seated, desk)
         pieces = list(closing(seated.seat, desk, await seated.find()))

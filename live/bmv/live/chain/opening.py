@@ -54,8 +54,14 @@ async def hands_of(seated: Seated, passphrase_file: Path | None, say: Callable[[
         raise type(error)(f"live.wallet: {error}") from None
     readers = seated.readers
     courier = Courier(readers.endpoints, Rpc(readers.client, readers.endpoints.readers[0].url))
-    async with courier.open():
-        yield Hands(seated, key, courier, say)
+    hands = Hands(seated, key, courier, say, least_lamports=await seated.rent(0))
+    try:
+        async with courier.open():
+            yield hands
+    except (asyncio.CancelledError, KeyboardInterrupt):
+        if hands.alive:
+            say(f"broken off: {len(hands.alive)} transactions may still land; run it again to know")
+        raise
 
 
 def confirm(question: str, yes: bool) -> bool:

@@ -9,9 +9,10 @@ import httpx
 
 from bmv.adapters.solana.endpoints import Endpoint, Endpoints
 from bmv.adapters.solana.errors import EndpointError, Lagging, RateLimited
-from bmv.adapters.solana.rpc import Rpc
+from bmv.adapters.solana.rpc import FINALIZED, Rpc
 
 PAUSE_S = 0.3  # Between two rounds of asking all.
+CATCH_UP_S = 3.0
 
 T = TypeVar("T")
 
@@ -40,6 +41,18 @@ class Readers:
     def reached(self, slot: int) -> None:
         """Believe nothing older than a slot from now on."""
         self.least_slot = max(self.least_slot, slot)
+
+    async def catch_up(self) -> None:
+        """Believe nothing older than the newest final slot that any endpoint tells of within a moment."""
+        found = await asyncio.gather(*map(self._final_slot, self.endpoints.readers))
+        self.reached(max(found))
+
+    async def _final_slot(self, endpoint: Endpoint) -> int:
+        try:
+            async with asyncio.timeout(CATCH_UP_S):
+                return await self._rpc(endpoint).slot(FINALIZED)
+        except (EndpointError, TimeoutError):
+            return 0
 
     async def ask(self, job: Callable[[Rpc], Awaitable[T]]) -> T:
         """Return what a job makes of the first endpoint that answers it; `EndpointError` says why none does."""

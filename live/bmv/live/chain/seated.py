@@ -16,6 +16,7 @@ from bmv.adapters.openbook.seat.desk import DeskSnapshot, mints_of, read_desk
 from bmv.adapters.openbook.seat.find import Spot, find_spot
 from bmv.adapters.openbook.seat.rights import make_seat
 from bmv.adapters.openbook.v1.accounts import Market as MarketV1
+from bmv.adapters.solana.errors import EndpointError
 from bmv.adapters.solana.rpc import FINALIZED, Rpc
 from bmv.adapters.solana.tokens import read_mint
 from bmv.live.chain.readers import Readers
@@ -51,12 +52,23 @@ class Seated:
 
         return await self.readers.ask(read)
 
+    async def rent(self, size: int) -> int:
+        """Ask the chain what an account of so many bytes has to hold, lamports."""
+
+        async def ask(rpc: Rpc) -> int:
+            lamports = await rpc.call("getMinimumBalanceForRentExemption", size)
+            if type(lamports) is not int or lamports < 0:
+                raise EndpointError(f"{rpc.endpoint}: says of rent what can't be used")
+            return lamports
+
+        return await self.readers.ask(ask)
+
     async def find(self) -> Spot:
         """Say anew where our account lies."""
         least = self.readers.least_slot
         named = named_account(self.config)
         return await self.readers.ask(
-            lambda rpc: find_spot(rpc, self.identity, self.seat.owner, named, least_slot=least, commitment=FINALIZED)
+            lambda rpc: find_spot(rpc, self.identity, self.seat.owner, named, least_slot=least)
         )
 
 
@@ -83,7 +95,7 @@ async def take_seat(
         raise ConfigError(f'{path}: market.venue: is "{config.market.venue}", and the market is of "{venue}"')
     lots = await readers.ask(lambda rpc: _lots(rpc, identity))
     named = named_account(config)
-    spot = await readers.ask(lambda rpc: find_spot(rpc, identity, owner, named, commitment=FINALIZED))
+    spot = await readers.ask(lambda rpc: find_spot(rpc, identity, owner, named))
     seat = make_seat(address, identity.market, identity.program, owner, spot.address)
     return Seated(config, identity, lots, spot, seat, readers)
 
