@@ -22,6 +22,7 @@ from bmv.adapters.openbook.feed.decoding import Decoded
 from bmv.adapters.openbook.feed.sequence import Missed, OrderSequence, Sequences
 from bmv.adapters.openbook.feed.words import Levels, Print, Traded
 from bmv.adapters.openbook.v2.bookside import FIXED, ORACLE_PEGGED, BookSide
+from bmv.adapters.openbook.v2.fills import Fill, fill_of_event, fill_of_log
 from bmv.adapters.openbook.v2.heap import EventHeap, FillEvent
 from bmv.adapters.openbook.v2.logs import FillLog, Log, read_lines
 from bmv.adapters.openbook.v2.market import Market
@@ -32,30 +33,11 @@ NEVER = 2**62  # The second at which an order expires that does not.
 LOG_PATIENCE_S = 60  # How long after it was traded, by the chain's clock, a fill's log may still come.
 
 
-class _Fill(NamedTuple):
-    """What the heap and the log say alike of one fill; two that are equal in all this may exist, in one second."""
-
-    seq_num: int
-    taker_side: Side
-    price: int
-    quantity: int
-    maker: Pubkey
-    maker_slot: int
-    maker_client_order_id: int
-    taker: Pubkey
-    taker_client_order_id: int
-    timestamp: int
-
-    @property
-    def print(self) -> Print:
-        return Print(self.taker_side, self.price, self.quantity)
-
-
 class _Seen(NamedTuple):
     """The fills on the heap, and those seen there whose log has not come yet."""
 
-    heap: Counter[_Fill]
-    unlogged: Counter[_Fill]
+    heap: Counter[Fill]
+    unlogged: Counter[Fill]
 
 
 class MarketV2:
@@ -78,7 +60,7 @@ class MarketV2:
     def traded(self, slot: int, accounts: Mapping[Pubkey, Account | None], logs: Iterable[Logs], fresh: bool) -> Traded:
         """Return what was traded since the last frame that was read, as far as it was told, and the market's count."""
         heap = self._heap.of(accounts)
-        waiting = sum(fill.price * fill.quantity * n for fill, n in heap.items()) * self._quote_lot
+        waiting = sum(fill.quote_lots * n for fill, n in heap.items()) * self._quote_lot
         quote = self._market.of(accounts).maker_volume + waiting
         before = self._seen[max(self._seen)] if self._seen else _Seen(heap, heap.copy())
         unlogged = before.unlogged.copy()
@@ -86,7 +68,7 @@ class MarketV2:
         new = heap - before.heap
         self._seen[slot] = _Seen(heap, heap.copy() if fresh else unlogged + new)
         told = sorted([*((fill, 0) for fill in logged), *((fill, 1) for fill in new.elements())], key=_order)
-        return Traded(tuple(fill.print for fill, _ in told), quote)
+        return Traded(tuple(_print(fill) for fill, _ in told), quote)
 
     def late(self, slot: int, logs: Logs) -> tuple[Print, ...]:
         """Return what was traded by a transaction of a slot that was told of already."""
@@ -95,7 +77,7 @@ class MarketV2:
         for fill in self._logged(logs):
             known = [_pass_over(seen.unlogged, fill) for seen in later]
             if not any(known):
-                prints.append(fill.print)
+                prints.append(_print(fill))
         return tuple(prints)
 
     def missed(
@@ -127,18 +109,18 @@ class MarketV2:
             if not seen.heap[fill]:
                 del seen.unlogged[fill]
 
-    def _fills(self, data: bytes) -> Counter[_Fill]:
+    def _fills(self, data: bytes) -> Counter[Fill]:
         events = (event for _, event in EventHeap.decode(data).events())
-        return Counter(_fill(event.market_seq_num, event) for event in events if isinstance(event, FillEvent))
+        return Counter(fill_of_event(event) for event in events if isinstance(event, FillEvent))
 
-    def _logged(self, logs: Logs) -> list[_Fill]:
+    def _logged(self, logs: Logs) -> list[Fill]:
         """Return the market's fills that a transaction logged; where its logs are cut off, those before that."""
         found: list[Log] = []
         if not logs.failed:
             with suppress(CutOff):  # The market's count will say how much that was.
                 found.extend(read_lines(logs.lines, self._program))
         fills = [log for log in found if isinstance(log, FillLog) and log.market == self._address]
-        return [_fill(log.seq_num, log) for log in fills]
+        return [fill_of_log(log) for log in fills]
 
 
 class _Side:
@@ -185,29 +167,18 @@ def _decode_side(data: bytes, side: Side) -> BookSide:
     return book
 
 
-def _fill(seq_num: int, source: FillEvent | FillLog) -> _Fill:
-    return _Fill(
-        seq_num,
-        source.taker_side,
-        source.price,
-        source.quantity,
-        source.maker,
-        source.maker_slot,
-        source.maker_client_order_id,
-        source.taker,
-        source.taker_client_order_id,
-        source.timestamp,
-    )
+def _print(fill: Fill) -> Print:
+    return Print(fill.taker_side, fill.price, fill.quantity)
 
 
-def _pass_over(unlogged: Counter[_Fill], fill: _Fill) -> bool:
+def _pass_over(unlogged: Counter[Fill], fill: Fill) -> bool:
     """Whether a fill was told already, when it was seen on the heap; each is passed over once."""
     known = unlogged[fill] > 0
     unlogged.subtract([fill] if known else [])
     return known
 
 
-def _order(told: tuple[_Fill, int]) -> tuple[int, int]:
+def _order(told: tuple[Fill, int]) -> tuple[int, int]:
     """Sort as they were matched: one that is put on the heap takes the number that those before it were told under."""
     fill, on_heap = told
     return fill.seq_num, on_heap

@@ -9,6 +9,7 @@ from solders.pubkey import Pubkey
 from bmv.adapters.openbook.book import Side
 from bmv.adapters.openbook.errors import Malformed
 from bmv.adapters.openbook.logs import line_of, own_data
+from bmv.adapters.openbook.v1.events import Fill
 from bmv.adapters.openbook.v1.instructions import PROGRAM_ID
 from bmv.adapters.openbook.v1.layout import SLOTS
 
@@ -84,6 +85,22 @@ class FillEventLog:
     @property
     def side(self) -> Side:
         return Side.BID if self.bid else Side.ASK
+
+    @property
+    def fill(self) -> Fill:
+        """The event that the crank took from the queue, as it stood there."""
+        return Fill(
+            side=self.side,
+            maker=self.maker,
+            native_qty_paid=self.native_qty_paid,
+            native_qty_received=self.native_qty_received,
+            native_fee_or_rebate=self.native_fee_or_rebate,
+            order_id=self.order_id,
+            owner=self.open_orders,
+            owner_slot=self.owner_slot,
+            fee_tier=self.fee_tier,
+            client_order_id=self.client_order_id or 0,
+        )
 
     @classmethod
     def decode(cls, data: bytes) -> Self:

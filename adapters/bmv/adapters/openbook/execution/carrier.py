@@ -1,0 +1,178 @@
+"""Parts of a plan become attempts: signed if the policy allows, kept before they are sent, followed to their end."""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass, field
+
+from solders.message import to_bytes_versioned
+
+from bmv.adapters.openbook.execution.fate import fated
+from bmv.adapters.openbook.execution.ledger import Ledger
+from bmv.adapters.openbook.execution.orders import Orders
+from bmv.adapters.openbook.execution.purse import Purse
+from bmv.adapters.openbook.planning.plan import Part
+from bmv.adapters.openbook.policy.guard import GuardedSigner
+from bmv.adapters.openbook.policy.mandate import Moment
+from bmv.adapters.openbook.policy.verdict import Refusal
+from bmv.adapters.solana.sending.attempt import Attempt, Fate, State, make_attempt
+from bmv.adapters.solana.sending.courier import Courier
+from bmv.data.journal.attempts import Attempted
+from bmv.ports.errors import StorageError
+from bmv.ports.signer import SignerError
+
+SIGNATURE_LAMPORTS = 5_000
+
+
+def lamports_of(part: Part) -> int:
+    """Return the most that a part can cost in fees."""
+    return SIGNATURE_LAMPORTS + part.head.lamports
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """Parts that go one after the other.
+
+    Args:
+        parts: In their order.
+        named: Numbers of the orders that each intent of the batch is about.
+        moment: What the policy is told, but for the blockhash.
+        over_s: Second of the chain's clock from which orders are out of the book by themselves; None: never.
+        urgent: Whether they go by the lane of cancels.
+    """
+
+    parts: Sequence[Part]
+    named: Sequence[int]
+    moment: Moment
+    over_s: int | None = None
+    urgent: bool = False
+
+
+@dataclass(slots=True)
+class Carrier:
+    """Signs, keeps, sends and follows.
+
+    Args:
+        orders: Learns what is sent and what becomes of it.
+        courier: Sends.
+        guard: Signs what the policy allows.
+        ledger: Keeps.
+        purse: Learns what may be spent.
+        epoch: Of the writer.
+        now_ns: The time, ns UTC.
+        clock: Seconds that never go back.
+        floor: Slot of the newest final block in which an attempt of ours has ended.
+        alive: Attempts whose end is not known, by signature.
+        refusals: What our own policy refused: something is wrong with us.
+        ended: Attempts that have ended and were not looked at, with their fates.
+    """
+
+    orders: Orders
+    courier: Courier
+    guard: GuardedSigner
+    ledger: Ledger
+    purse: Purse
+    epoch: int
+    now_ns: Callable[[], int]
+    clock: Callable[[], float]
+    floor: int = 0
+    alive: dict[str, Attempt] = field(default_factory=dict)
+    refusals: list[Refusal] = field(default_factory=list)
+    ended: list[tuple[Attempt, Fate]] = field(default_factory=list)
+
+    async def carry(self, load: Load) -> None:
+        """Send parts, each when the one before has landed well; return when all have ended.
+
+        What is not sent, for whatever reason, is refused; cancels of it stay a wish.
+        """
+        async with asyncio.TaskGroup() as group:
+            good = True
+            for part in load.parts:
+                attempt = await self._prepare(part, load) if good else None
+                if attempt is None:
+                    good = False
+                    self.orders.refuse(load.named[at] for at in part.places)
+                    continue
+                landed: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+                group.create_task(self.follow(attempt, landed=landed))
+                good = part is load.parts[-1] or await landed
+
+    async def _prepare(self, part: Part, load: Load) -> Attempt | None:
+        """Return an attempt that is signed and kept, so that it may be sent; None: it never will be."""
+        young = await self.courier.blockhash()
+        if any(self.orders.open[load.named[at]].dying for at in part.places):
+            return None  # Somebody wants it gone before it was sent.
+        message = to_bytes_versioned(part.message(young.hash))
+        verdict = self.guard.judge(message, load.moment._replace(blockhash=young.hash))
+        if isinstance(verdict, Refusal):
+            self.refusals.append(verdict)
+            return None
+        try:
+            signature = await self.guard.sign(verdict)
+        except SignerError:
+            return None
+        attempt = make_attempt(message, signature, young.last_height, load.urgent or not part.places)
+        return attempt if await self._keep(attempt, part, load) else None
+
+    async def _keep(self, attempt: Attempt, part: Part, load: Load) -> bool:
+        """Keep an attempt; False: it is not known to be kept, and is never sent."""
+        places = tuple((load.named[at], client_id) for at, client_id in part.places.items())
+        cancels = tuple(dict.fromkeys(load.named[at] for at, _ in part.cancels))
+        kept = Attempted(
+            signature=attempt.signature,
+            transaction=attempt.transaction,
+            last_height=attempt.last_height,
+            ways=tuple(way.rpc.endpoint for way in self.courier.ways),
+            epoch=self.epoch,
+            urgent=attempt.urgent,
+            places=places,
+            cancels=cancels,
+            lamports=lamports_of(part),
+        )
+        self.orders.send(attempt.signature, places, cancels, load.over_s)
+        self.ledger.note(kept.note(self.now_ns()))
+        try:
+            await self.ledger.commit()
+        except StorageError:
+            self.orders.lose(attempt.signature)
+            return False
+        self.purse.spend(self.clock(), kept.lamports)
+        return True
+
+    async def follow(
+        self,
+        attempt: Attempt,
+        landed: "asyncio.Future[bool] | None" = None,
+        fate: Fate | None = None,
+        send: bool = True,
+    ) -> None:
+        """Let an attempt that is kept be sent, and note its end.
+
+        Args:
+            attempt: The bytes.
+            landed: Told once whether it has landed well, in a block that may yet vanish.
+            fate: What was known of it, for one of an earlier process.
+            send: Whether to send it, or only to see what becomes of it.
+        """
+        self.alive[attempt.signature] = attempt
+
+        def hear(fate: Fate) -> None:
+            self.ledger.note(fated(attempt, fate).note(self.now_ns()))
+            if landed is not None and not landed.done() and (fate.ended or fate.state is State.LANDED):
+                landed.set_result(fate.error is None and fate.state is not State.EXPIRED)
+
+        ended = await self.courier.carry(attempt, hear, fate, send)
+        del self.alive[attempt.signature]
+        self.floor = max(self.floor, ended.slot or 0)
+        if ended.state is State.FINALIZED:
+            assert ended.slot is not None, "what is final lies in a block"
+            self.orders.land(attempt.signature, ended.slot)
+        else:
+            self.orders.lose(attempt.signature)
+        self.ended.append((attempt, ended))
+
+
+def spawn(work: Coroutine[None, None, None], wake: asyncio.Event) -> "asyncio.Task[None]":
+    """Begin work in the background, and wake somebody when it is done."""
+    task = asyncio.create_task(work)
+    task.add_done_callback(lambda _: wake.set())
+    return task

@@ -1,0 +1,338 @@
+"""Carries out what is asked for, turn by turn: look at the final chain, cancel, place; and tell what was.
+
+One round at a time places: it begins by a final bank in which every earlier attempt has ended, and ends when all its own
+have. What is to be cancelled meanwhile does not wait for that: it goes by itself, by what the newest bank shows.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+
+from solders.hash import Hash
+
+from bmv.adapters.openbook.execution.carrier import Carrier, Load, lamports_of, spawn
+from bmv.adapters.openbook.execution.fate import exceeds_budget
+from bmv.adapters.openbook.execution.ledger import Ledger
+from bmv.adapters.openbook.execution.orders import Order, Orders, Seen
+from bmv.adapters.openbook.execution.purse import Purse
+from bmv.adapters.openbook.execution.reading import Fills
+from bmv.adapters.openbook.planning.budget import Fee, Shape
+from bmv.adapters.openbook.planning.packing import Frame
+from bmv.adapters.openbook.planning.plan import Part, Plan
+from bmv.adapters.openbook.planning.routes import LARGE_BYTES, PACKET_BYTES, Form
+from bmv.adapters.openbook.planning.seat import MARGIN_S, Seat, Terms
+from bmv.adapters.openbook.policy.guard import GuardedSigner
+from bmv.adapters.openbook.policy.mandate import Moment
+from bmv.adapters.openbook.seat.desk import AnyMarket, DeskSnapshot, plan, read_desk, shape_of
+from bmv.adapters.solana.errors import EndpointError
+from bmv.adapters.solana.rpc import FINALIZED, PROCESSED
+from bmv.adapters.solana.sending.attempt import Attempt, Fate, State
+from bmv.adapters.solana.sending.courier import Courier
+from bmv.data.journal.attempts import Attempted
+from bmv.ports.errors import StorageError
+from bmv.ports.messages import Event, Intent, Verb
+from bmv.ports.storage import Note
+
+MARK = "fills"  # Topic of the note that says how far fills were read.
+WIDER = (3, 2)  # By so much limits grow when a transaction had too little.
+CANT_READ = "(-32602)"  # What a node says of bytes of a version that it does not know.
+EPOCH_BITS = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Manners:
+    """How the execution goes about it.
+
+    Args:
+        life_s: What an order is given: on version 1 to be placed, on version 2 until it leaves the book.
+        look_s: Between two looks at the final chain, while nothing is under way.
+        crank_s: Events of ours wait no longer for somebody else's crank.
+        settle_above: Native base and quote, free at the venue, above which they are paid out; None: never.
+        fee: For priority.
+        version: Of transactions, to begin with.
+    """
+
+    life_s: int = 60
+    look_s: float = 1.0
+    crank_s: float = 3.0
+    settle_above: tuple[int, int] | None = None
+    fee: Fee = Fee()
+    version: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """Whom the execution works with.
+
+    Args:
+        market: The market's account.
+        seat: Our accounts there.
+        fills: Reads our fills.
+        courier: Sends.
+        guard: Signs what the policy allows.
+        ledger: Keeps, before anything is sent.
+        purse: Says what may be paid.
+        band: Between which prices orders may lie, ticks; None: none may be placed.
+        now_ns: The time at which something is told, ns UTC.
+        tell: Hears what became of orders; it is journalled there.
+    """
+
+    market: AnyMarket
+    seat: Seat
+    fills: Fills
+    courier: Courier
+    guard: GuardedSigner
+    ledger: Ledger
+    purse: Purse
+    band: Callable[[], tuple[int, int] | None]
+    now_ns: Callable[[], int]
+    tell: Callable[[Event], None]
+
+
+class Executor:
+    """The execution port on one market.
+
+    Args:
+        house: Whom it works with.
+        manners: How.
+        epoch: Of the writer; orders are numbered by it, so that no two processes give the same number.
+    """
+
+    def __init__(self, house: House, manners: Manners, epoch: int) -> None:
+        self.house, self.manners, self.epoch = house, manners, epoch
+        self.orders = Orders()
+        self.carrier = Carrier(
+            self.orders, house.courier, house.guard, house.ledger, house.purse, epoch, house.now_ns, time.monotonic
+        )
+        self.desk: DeskSnapshot | None = None  # The newest final one with every fill up to it.
+        self.version = manners.version
+        self._shape = shape_of(house.market)
+        self._tasks = set[asyncio.Task[None]]()
+        self._round: asyncio.Task[None] | None = None
+        self._wake = asyncio.Event()
+        self._looked_s = float("-inf")
+        self._waiting_s: float | None = None  # Since when events of ours wait for a crank.
+        self._settling = False
+
+    def __repr__(self) -> str:
+        return f"<Executor epoch {self.epoch}: {self.orders!r}, {len(self.carrier.alive)} attempts alive>"
+
+    # The port.
+
+    def submit(self, batch: Sequence[Intent]) -> None:
+        """Ask for the intents of one step; return at once."""
+        self.orders.ask([intent._replace(order=self.number(intent.order)) for intent in batch])
+        self._wake.set()
+
+    def number(self, order: int) -> int:
+        """Return the number by which the venue knows an order: no other process gives it."""
+        return self.epoch << EPOCH_BITS | order
+
+    def settle(self) -> None:
+        """Pay out what is free at the venue, with the next transactions."""
+        self._settling = True
+        self._wake.set()
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is asked for, under way, or to be cancelled, by the newest final bank."""
+        busy = self.carrier.alive or self._round is not None or self._settling or self._has_news()
+        return not busy and not self._wanted()
+
+    def resume(self, orders: Iterable[Order], attempts: Iterable[Attempted]) -> None:
+        """Take over from an earlier process: see its attempts to their ends, and cancel what is left of its orders.
+
+        Of its bytes only cancels are sent again; a placement that it sent may land, and is not helped to.
+        """
+        self.orders.restore(orders)
+        for kept in attempts:
+            attempt = Attempt(kept.signature, kept.transaction, kept.last_height, kept.urgent)
+            self._spawn(self.carrier.follow(attempt, fate=Fate(State.UNKNOWN), send=kept.urgent))
+            self.carrier.alive[attempt.signature] = attempt
+
+    async def run(self) -> None:
+        """Work until cancelled.
+
+        What raises here is to stop the trading: `Refused` where another process writes, anything else is a bug.
+        """
+        try:
+            while True:
+                await self._turn()
+                for task in [task for task in self._tasks if task.done()]:
+                    self._tasks.discard(task)
+                    task.result()
+                await self._pause()
+        finally:
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _pause(self) -> None:
+        """Wait until something is asked for, something has ended, or it is time to look."""
+        busy = self.carrier.alive or self._wanted() or self._has_news()
+        wait_s = self.house.courier.habits.look_s if busy else self.manners.look_s
+        with suppress(TimeoutError):
+            async with asyncio.timeout(wait_s):
+                await self._wake.wait()
+        self._wake.clear()
+
+    async def _turn(self) -> None:
+        if self._round is not None and self._round.done():
+            self._round = None
+        self._learn()
+        try:
+            if time.monotonic() - self._looked_s >= self.manners.look_s or self._has_news():
+                await self._look()
+            self._tell()
+            if self.orders.dying() and (self._round is not None or self.carrier.alive):
+                await self._cancel_at_once()
+            if self._round is None and not self.carrier.alive and self._has_work():
+                self._begin_round()
+            self._tell()
+        except EndpointError:
+            pass  # Another turn looks again, perhaps at another endpoint; the courier says if none answers.
+        with suppress(StorageError):  # Nothing is sent without it, and what is kept later is not lost.
+            await self.house.ledger.commit()
+
+    def _wanted(self) -> bool:
+        return bool(self.orders.asked() or self.orders.dying() or self.orders.strangers)
+
+    def _has_news(self) -> bool:
+        return self.desk is None or self.desk.slot < self.carrier.floor
+
+    def _has_work(self) -> bool:
+        return not self._has_news() and (self._wanted() or self._settling or self._cranks())
+
+    def _cranks(self) -> bool:
+        return self._waiting_s is not None and time.monotonic() - self._waiting_s > self.manners.crank_s
+
+    def _spawn(self, work: "asyncio.Future[None] | object") -> "asyncio.Task[None]":
+        task = spawn(work, self._wake)  # type: ignore[arg-type]
+        self._tasks.add(task)
+        return task
+
+    # Looking and telling.
+
+    async def _look(self) -> None:
+        """Read a final bank, with every fill up to it; nothing is concluded from less."""
+        house, rpc = self.house, self.house.courier.reader()
+        least = max(self.carrier.floor, house.fills.slot)
+        desk = await read_desk(rpc, house.seat, house.market, least_slot=least, commitment=FINALIZED)
+        if desk.slot <= house.fills.slot:
+            return  # Nothing new is final yet.
+        fills = await house.fills.read(rpc, desk)
+        if fills is None:
+            return
+        self._looked_s = time.monotonic()
+        self.desk = desk
+        own = desk.own(house.seat.open_orders, {})
+        self.orders.see(Seen(desk.slot, desk.unix_timestamp, own.resting, fills))
+        if not desk.waiting(house.seat.open_orders):
+            self._waiting_s = None
+        elif self._waiting_s is None:
+            self._waiting_s = time.monotonic()
+
+    def _tell(self) -> None:
+        """Tell what is new, and keep with it how far fills were read: both survive, or neither."""
+        events = self.orders.take()
+        for event in events:
+            if event.order >> EPOCH_BITS == self.epoch:
+                own = event.order - self.number(0)
+                self.house.tell(event._replace(ts_ns=self.house.now_ns(), order=own))
+        if events:
+            self.house.ledger.note(Note(self.house.now_ns(), MARK, self.house.fills.mark()))
+
+    def _learn(self) -> None:
+        """Learn from attempts that have ended: a version that nodes don't know, a limit that was too low."""
+        for attempt, fate in self.carrier.ended:
+            large = attempt.transaction[-1:] is not None and _version(attempt) == 1
+            if large and any(CANT_READ in words for _, words in fate.refused):
+                self.version = 0
+            if exceeds_budget(fate.error):
+                self._shape = _wider(self._shape)
+        self.carrier.ended.clear()
+
+    # Placing.
+
+    def _begin_round(self) -> None:
+        """Plan all that is asked for by the last final bank, and send it."""
+        desk, asked = self.desk, self.orders.asked()
+        assert desk is not None, "a round begins by a bank"
+        batch = [*_cancels(self.orders.dying()), *(order.intent for order in asked)]
+        batch += [Intent(Verb.CANCEL, 0, order=stranger.client_id) for stranger in self.orders.strangers]
+        named = [intent.order for intent in batch]
+        terms = self._terms(desk)
+        made = self._plan(batch, desk, terms)
+        self.orders.refuse(named[at] for at in made.refused if batch[at].verb == Verb.PLACE)
+        self._settling = False
+        parts = self._affordable(made, desk, named)
+        self.orders.plan(named[at] for part in parts for at in part.places)
+        if parts:
+            over_s = terms.deadline if desk.expires else None
+            self._round = self._spawn(self.carrier.carry(Load(parts, named, self._moment(desk), over_s)))
+
+    def _affordable(self, made: Plan, desk: DeskSnapshot, named: Sequence[int]) -> list[Part]:
+        """Return the parts that may be paid for; orders of the others are refused. What places nothing always may."""
+        parts = list[Part]()
+        for part in made.parts:
+            lamports = sum(map(lamports_of, (*parts, part)))
+            if part.places and not self.house.purse.allows(time.monotonic(), lamports, desk.owner_lamports):
+                self.orders.refuse(named[at] for at in part.places)
+            else:
+                parts.append(part)
+        return parts
+
+    def _plan(self, batch: Sequence[Intent], desk: DeskSnapshot, terms: Terms) -> Plan:
+        form = Form(1, LARGE_BYTES) if self.version else Form(0, PACKET_BYTES)
+        frame = Frame(form, self.house.seat.owner, self.manners.fee, self._shape)
+        return plan(batch, desk, self.house.seat, terms, frame, self._order_ids())
+
+    def _terms(self, desk: DeskSnapshot) -> Terms:
+        second = desk.unix_timestamp
+        return Terms(
+            now=second,
+            until=second + self.manners.life_s,
+            settle_above=self.manners.settle_above,
+            withdraw=self._settling,
+            crank=self._cranks() or self._settling,
+        )
+
+    def _moment(self, desk: DeskSnapshot) -> Moment:
+        low, high = self.house.band() or (None, None)
+        return Moment(Hash.default(), desk.unix_timestamp, low, high, desk.others(self.house.seat.open_orders))
+
+    def _order_ids(self) -> Mapping[int, int]:
+        """Return the venue's ids of orders whose client id is not their number."""
+        orders = self.orders.open.values()
+        return {order.number: order.venue_id for order in orders if order.venue_id and order.client_id != order.number}
+
+    # Cancelling while a round is under way.
+
+    async def _cancel_at_once(self) -> None:
+        """Cancel by what the newest bank shows: that may vanish, and then the wish is still there."""
+        house, dying = self.house, self.orders.dying()
+        rpc = house.courier.reader()
+        desk = await read_desk(rpc, house.seat, house.market, least_slot=0, commitment=PROCESSED)
+        batch = _cancels(dying)
+        parts = self._plan(batch, desk, Terms(now=desk.unix_timestamp)).parts
+        named = [intent.order for intent in batch]
+        if parts:
+            self._spawn(self.carrier.carry(Load(parts, named, self._moment(desk), urgent=True)))
+            await self.carrier.sent.wait()
+
+
+def _cancels(orders: Iterable[Order]) -> list[Intent]:
+    return [Intent(Verb.CANCEL, 0, order=order.number) for order in orders]
+
+
+def _version(attempt: Attempt) -> int:
+    """Return the version of an attempt's transaction."""
+    return 1 if attempt.transaction[0] == 0x81 else 0
+
+
+def _wider(shape: Shape) -> Shape:
+    """Return a shape whose steps may take more."""
+    grown = {name: -(-getattr(shape, name) * WIDER[0] // WIDER[1]) for name in Shape.__slots__}
+    return replace(shape, **grown)
