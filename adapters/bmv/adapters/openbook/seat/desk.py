@@ -70,6 +70,11 @@ class DeskSnapshot:
     rent: Mapping[Pubkey, int]
     orders: tuple[RestingOrder, ...] | None = None
 
+    @property
+    def expires(self) -> bool:
+        """Whether orders leave the book at their deadline: on version 2; version 1's is for being placed."""
+        return isinstance(self.market, MarketV2)
+
     def own(self, address: Pubkey, order_ids: Mapping[int, int] | None = None) -> Own:
         """Return what we have, for planning; arguments as of `own_of`."""
         if isinstance(self.account, OpenOrders) and isinstance(self.queue, EventQueue):
