@@ -137,17 +137,17 @@ def test_what_was_sent_before_and_lands_late_is_cancelled_too(venue: str, tmp_pa
     assert left == 0
 
 
-def test_given_up_it_says_what_is_left_and_ends_with_1(two: Running, capsys: pytest.CaptureFixture[str]) -> None:
-    two.command("/faults", kind="drop_transaction")
+def test_given_up_it_says_what_is_left_and_ends_with_1(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with running(Settings(speed=1), tmp_path, full) as it:  # What is sent is alive for half a minute.
+        it.command("/faults", kind="drop_transaction")
+        code = main(["chain", "cancel-all", it.config, "--yes", "--json", "--give-up-after", "3"])
+        page = json.loads(capsys.readouterr().out)
+        again = main(["chain", "cancel-all", it.config, "--yes", "--give-up-after", "2"])
 
-    code = main(["chain", "cancel-all", two.config, "--yes", "--json", "--give-up-after", "3"])
-
-    page = json.loads(capsys.readouterr().out)
-    assert code == 1
+    assert code == again == 1
     assert not page["cleared"]
     assert len(page["left"]) == 20
-    assert len(page["alive"]) == 1  # It may still land, and it is said.
-    assert main(["chain", "cancel-all", two.config, "--yes", "--give-up-after", "2"]) == 1
+    assert len(page["alive"]) == 1
     assert "20 orders of ours rest, and 1 transactions may still land; run it again" in capsys.readouterr().out
 
 
@@ -159,6 +159,27 @@ def test_while_every_endpoint_refuses_it_goes_on_until_one_answers(
 
     assert main(["chain", "cancel-all", two.config, "--yes", "--no-watch"]) == 0
     assert resting(two) == 0
+
+
+def test_a_chain_that_stands_still_and_goes_back_is_waited_for(
+    crowded: Running, capsys: pytest.CaptureFixture[str]
+) -> None:
+    crowded.command("/dark")
+    threading.Timer(2.0, lambda: crowded.command("/light")).start()
+
+    assert main(["chain", "cancel-all", crowded.config, "--yes", "--no-watch"]) == 0
+    assert resting(crowded) == 0
+
+
+def test_an_endpoint_of_another_chain_is_not_believed(
+    crowded: Running, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with running(Settings(seed=2, speed=FAST), tmp_path / "another") as other:
+        both = f'live.endpoints=["{other.rpc}", "{crowded.rpc}"]'
+
+        assert main(["chain", "orders", crowded.config, "--set", both]) == 0
+
+    assert f"{resting(crowded)} resting" in capsys.readouterr().out
 
 
 def test_it_asks_before_it_cancels(two: Running, capsys: pytest.CaptureFixture[str]) -> None:

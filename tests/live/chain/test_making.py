@@ -141,6 +141,8 @@ def test_a_delegate_is_set_where_he_is_another(two: Running, capsys: pytest.Capt
 
     assert [one["what"] for one in made["made"]] == [f"delegate {OTHER}"]
     assert delegate() == OTHER
+    assert main(["chain", "balances", two.config]) == 0
+    assert f"{OTHER} may trade for our account, and live.delegate does not name it" in capsys.readouterr().out
     assert done(capsys, "setup", two.config, *named)["made"] == []
 
 
@@ -150,6 +152,20 @@ def test_a_delegate_is_named_as_the_account_is_made(two: Running, capsys: pytest
     account = Sitting(two.world, two.rpc).desk().account
     assert isinstance(account, OpenOrdersAccount)
     assert str(account.delegate) == OTHER
+
+
+def test_however_much_is_lost_it_is_made_once(fresh: Running, capsys: pytest.CaptureFixture[str]) -> None:
+    before = lamports(fresh)
+    for kind, share in (("drop_transaction", 0.6), ("lose_answer", 0.3), ("refuse", 0.2)):
+        fresh.command("/faults", kind=kind, share=share, seconds=0.1)
+
+    made = done(capsys, "setup", fresh.config)
+
+    fresh.command("/faults/off")
+    landed = [one for one in made["attempts"] if one["state"] == "finalized"]
+    assert len(landed) == 1
+    assert lamports(fresh) == before - sum(one["lamports"] for one in made["made"]) - FEE
+    assert done(capsys, "setup", fresh.config)["made"] == []
 
 
 def test_nobody_to_ask_means_that_nothing_is_sent(fresh: Running, capsys: pytest.CaptureFixture[str]) -> None:

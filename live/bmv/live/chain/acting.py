@@ -78,7 +78,7 @@ def setup(
         _tell(as_json, {"made": pieces_json(pieces), **_attempts(hands)}, "done: the seat is set up")
         return 0
 
-    ctx.exit(at_our_seat(config, sets, act))
+    ctx.exit(at_our_seat(config, sets, act, stubborn=True))
 
 
 @click.command("cancel-all")
@@ -192,7 +192,7 @@ def _settle(
         _tell(as_json, {"done": done, "events_left": due.events, **_attempts(hands)}, words)
         return 0 if done else 1
 
-    return at_our_seat(config, sets, act)
+    return at_our_seat(config, sets, act, stubborn=True)
 
 
 @click.command()
@@ -233,7 +233,7 @@ def close(
         _tell(as_json, page, f"done: {_sol(back)} SOL came back")
         return 0
 
-    ctx.exit(at_our_seat(config, sets, act))
+    ctx.exit(at_our_seat(config, sets, act, stubborn=True))
 
 
 def _say(as_json: bool) -> Callable[[str], None]:

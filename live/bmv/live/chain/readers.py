@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
 import httpx
@@ -10,6 +10,7 @@ import httpx
 from bmv.adapters.solana.endpoints import Endpoint, Endpoints
 from bmv.adapters.solana.errors import EndpointError, Lagging, RateLimited
 from bmv.adapters.solana.rpc import FINALIZED, Rpc
+from bmv.ports.errors import BmvError, DataError
 
 PAUSE_S = 0.3  # Between two rounds of asking all.
 CATCH_UP_S = 3.0
@@ -55,19 +56,28 @@ class Readers:
             return 0
 
     async def ask(self, job: Callable[[Rpc], Awaitable[T]]) -> T:
-        """Return what a job makes of the first endpoint that answers it; `EndpointError` says why none does."""
+        """Return what a job makes of the first endpoint that answers it; `EndpointError` says why none does.
+
+        An endpoint may be of another chain: where one says that there is no such market, the others are asked too, and
+        only if all say so it is believed.
+        """
         until_s = time.monotonic() + self._patience_s
         while True:
-            failures = dict[str, EndpointError]()
+            failures = list[EndpointError | DataError]()
             for endpoint in self._ordered():
                 try:
                     return await job(self._rpc(endpoint))
-                except EndpointError as error:
-                    failures[endpoint.name] = error
-            worth_waiting = self._stubborn or any(isinstance(one, RateLimited | Lagging) for one in failures.values())
-            if not worth_waiting or time.monotonic() >= until_s:
-                raise EndpointError("\n".join(map(str, failures.values())))
+                except (EndpointError, DataError) as error:
+                    failures.append(error)
+            told = [one for one in failures if isinstance(one, DataError)]
+            if len(told) == len(failures):
+                raise told[0]
+            if not self._is_worth_waiting(failures) or time.monotonic() >= until_s:
+                raise EndpointError("\n".join(map(str, failures)))
             await asyncio.sleep(PAUSE_S)
+
+    def _is_worth_waiting(self, failures: Sequence[BmvError]) -> bool:
+        return self._stubborn or any(isinstance(one, RateLimited | Lagging) for one in failures)
 
     def _ordered(self) -> list[Endpoint]:
         """Return the endpoints, those last that want to be left alone: they are tried only if no other answers."""

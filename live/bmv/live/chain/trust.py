@@ -9,6 +9,7 @@ from bmv.live.chain.seated import Seated
 
 async def refuse_doubtful(path: Path, seated: Seated) -> None:
     """Raise what is wrong with the market of a configuration, if anything is."""
-    _, _, findings = await look(path, seated.config, seated.readers.endpoints)
+    endpoints = seated.readers.endpoints
+    _, _, findings = await seated.readers.ask(lambda _: look(path, seated.config, endpoints))
     if findings:
         raise worst(findings)("\n".join(finding.text for finding in findings))
