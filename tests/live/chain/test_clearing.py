@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import threading
+import time
 from base64 import b64encode
 from collections.abc import Iterator
 from pathlib import Path
@@ -158,6 +159,17 @@ def test_while_every_endpoint_refuses_it_goes_on_until_one_answers(
     threading.Timer(2.0, lambda: two.command("/faults/off")).start()
 
     assert main(["chain", "cancel-all", two.config, "--yes", "--no-watch"]) == 0
+    assert resting(two) == 0
+
+
+def test_an_endpoint_that_comes_back_late_is_waited_for(two: Running, tmp_path: Path) -> None:
+    with process(tmp_path, "cancel-all", two.config, "--yes", "--no-watch") as it:
+        two.command("/faults", kind="fail")  # Wherever it has come by now.
+        time.sleep(5)
+        two.command("/faults/off")
+        out, err = it.communicate(timeout=WAIT_S)
+
+    assert it.returncode == 0, out + err
     assert resting(two) == 0
 
 

@@ -122,11 +122,10 @@ def cancel_all(
             return 0
         if not confirm(f"cancel every order of {seated.seat.owner} on {seated.seat.market}?", yes):
             return _stopped()
-        async with hands_of(seated, passphrase_file, _say(as_json)) as hands:
+        async with hands_of(seated, passphrase_file, _say(as_json), stubborn=True) as hands:
             try:
                 async with asyncio.timeout(give_up_after):
                     await clear(hands, watch=not no_watch)
-                left: Own | None = None
             except TimeoutError:
                 left = await _left(seated)
                 _tell(as_json, _not_cleared(hands, left), f"given up after {give_up_after:g} s: {_words(hands, left)}")

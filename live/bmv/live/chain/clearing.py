@@ -36,7 +36,7 @@ async def clear(hands: Hands, watch: bool) -> None:
     seated = hands.seated
     await seated.readers.catch_up()
     horizon = (await hands.blockhash()).last_height + NEWER_BLOCKS if watch else 0
-    clean, crank, poor = False, False, ""
+    clean, crank = False, False
     while True:
         final = await read_final(seated)
         seated.readers.reached(final.slot)
@@ -47,9 +47,7 @@ async def clear(hands: Hands, watch: bool) -> None:
             try:
                 crank = await _cancel(hands, crank)
             except TooPoor as error:  # Somebody may send it some.
-                if str(error) != poor:
-                    poor = str(error)
-                    hands.say(f"slot {newest.slot}: {poor}")
+                hands.say_once(str(error))
         elif not last.own(address).resting:
             if final.height > horizon:
                 hands.say(f"slot {last.slot}: the finalized chain shows no order of ours")
@@ -64,7 +62,7 @@ async def clear(hands: Hands, watch: bool) -> None:
 
 
 async def _cancel(hands: Hands, crank: bool) -> bool:
-    """Cancel all that rests; return whether to crank first the next time, since cancels failed.
+    """Cancel all that rests; return whether to crank first the next time: every other time that cancels failed.
 
     Parts go out together: each is harmless alone, and every one that lands takes some orders out.
     """
@@ -78,7 +76,7 @@ async def _cancel(hands: Hands, crank: bool) -> bool:
     hands.say(f"slot {desk.slot}: {_orders(len(desk.own(seated.seat.open_orders).resting))} of ours rest")
     jobs = [hands.carry(f"cancel of {_orders(len(part.cancels))}", part, desk, urgent=True) for part in parts]
     outcomes = await asyncio.gather(*jobs)
-    return any(outcome.fate.state is State.FAILED for outcome in outcomes)
+    return not crank and any(outcome.fate.state is State.FAILED for outcome in outcomes)
 
 
 def _orders(count: int) -> str:

@@ -34,7 +34,7 @@ from bmv.live.chain.seated import Seated
 from bmv.ports.errors import Refused
 from bmv.ports.signer import Signer
 
-HASH_S = 30.0  # For so long a blockhash is waited for.
+HASH_S = 20.0  # For so long a blockhash is waited for.
 PIECE_UNITS = 100_000  # Of one account made or closed, four times what was measured.
 AS_MUCH_AS_ALLOWED = 2**50  # Of a price for units: the cap decides.
 SIGNATURE_LAMPORTS = 5_000
@@ -81,6 +81,7 @@ class Hands:
         courier: Sends.
         say: Hears what happens, a line at a time.
         least_lamports: What a wallet keeps, or the chain takes no fee from it.
+        stubborn: Whether to wait for an endpoint as long as it takes.
         outcomes: Of all that was sent.
     """
 
@@ -89,8 +90,10 @@ class Hands:
     courier: Courier
     say: Callable[[str], None]
     least_lamports: int
+    stubborn: bool = False
     outcomes: list[Outcome] = field(default_factory=list)
     alive: set[str] = field(default_factory=set)  # Signatures of what may still land.
+    _said: str = ""
 
     def frame(self, desk: DeskSnapshot, together: int = 1) -> Frame:
         """Return what parts of a plan have in common, where so many are under way together and the wallet pays all."""
@@ -107,12 +110,22 @@ class Hands:
         return Fee(AS_MUCH_AS_ALLOWED, min(self.seated.config.live.max_priority_fee_lamports, spare))
 
     async def blockhash(self) -> Young:
-        """Return a young blockhash; `EndpointError` where no endpoint gives one for a while."""
-        try:
-            async with asyncio.timeout(HASH_S):
-                return await self.courier.blockhash()
-        except TimeoutError:
-            raise self.courier.failed() or EndpointError("no endpoint gives a blockhash") from None
+        """Return a young blockhash; `EndpointError` where no endpoint gives one for a while, unless `stubborn`."""
+        while True:
+            try:
+                async with asyncio.timeout(HASH_S):
+                    return await self.courier.blockhash()
+            except TimeoutError:
+                failed = self.courier.failed() or EndpointError("no endpoint gives a blockhash")
+            if not self.stubborn:
+                raise failed
+            self.say_once(f"{failed}; waiting for one")
+
+    def say_once(self, line: str) -> None:
+        """Say what holds things up, once as long as it is the same."""
+        if line != self._said:
+            self._said = line
+            self.say(line)
 
     async def carry(self, what: str, part: Part, desk: DeskSnapshot, *, urgent: bool = False) -> Outcome:
         """Send a part of a plan, and return what became of it at its end."""

@@ -43,7 +43,9 @@ def at_our_seat(
 
 
 @asynccontextmanager
-async def hands_of(seated: Seated, passphrase_file: Path | None, say: Callable[[str], None]) -> AsyncIterator[Hands]:
+async def hands_of(
+    seated: Seated, passphrase_file: Path | None, say: Callable[[str], None], *, stubborn: bool = False
+) -> AsyncIterator[Hands]:
     """Open the key, and what sends; both are gone at the end."""
     path = wallet_of(seated.config)
     try:
@@ -54,7 +56,7 @@ async def hands_of(seated: Seated, passphrase_file: Path | None, say: Callable[[
         raise type(error)(f"live.wallet: {error}") from None
     readers = seated.readers
     courier = Courier(readers.endpoints, Rpc(readers.client, readers.endpoints.readers[0].url))
-    hands = Hands(seated, key, courier, say, least_lamports=await seated.rent(0))
+    hands = Hands(seated, key, courier, say, least_lamports=await seated.rent(0), stubborn=stubborn)
     try:
         async with courier.open():
             yield hands
