@@ -120,13 +120,15 @@ def late_order(world: World, into: list[str]) -> None:
 @pytest.mark.parametrize("venue", VENUES)
 def test_what_was_sent_before_and_lands_late_is_cancelled_too(venue: str, tmp_path: Path) -> None:
     signed: list[str] = []
-    settings = Settings(venue=venue, speed=4)  # The order's blockhash outlives the start of a process.
+    settings = Settings(venue=venue, speed=FAST)
     with running(settings, tmp_path / "sandbox", lambda world: late_order(world, signed), asleep=True) as live:
+        live.command("/pause")  # The order's blockhash outlives the start of a process.
         with process(tmp_path, "cancel-all", live.config, "--yes") as it:
             assert it.stdout is not None
             first = it.stdout.readline()
             asked = {"jsonrpc": "2.0", "id": 1, "method": "sendTransaction", "params": [signed[0], OPTIONS]}
             answer = httpx.post(live.rpc, json=asked).json()
+            live.command("/resume")
             out, err = it.communicate(timeout=WAIT_S)
         left = resting(live)
 
