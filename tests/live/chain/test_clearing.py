@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -173,6 +174,21 @@ def test_an_endpoint_that_comes_back_late_is_waited_for(two: Running, tmp_path: 
 
     assert it.returncode == 0, out + err
     assert resting(two) == 0
+
+
+def test_broken_off_it_says_what_may_still_land(tmp_path: Path) -> None:
+    with running(Settings(speed=1), tmp_path / "sandbox", full) as live:
+        live.command("/faults", kind="drop_transaction")
+        with process(tmp_path, "cancel-all", live.config, "--yes") as it:
+            assert it.stdout is not None
+            first = it.stdout.readline()
+            time.sleep(1)
+            it.send_signal(signal.SIGINT)
+            out, err = it.communicate(timeout=WAIT_S)
+
+    assert "20 orders of ours rest" in first
+    assert "broken off: 1 transactions may still land" in out
+    assert it.returncode == 130, err
 
 
 def test_a_chain_that_stands_still_and_goes_back_is_waited_for(

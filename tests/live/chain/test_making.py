@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from sandboxes import Running, running
 from seats import Sitting, Wanted
+from solders.system_program import TransferParams, transfer
 from terminals import terminal
 
 from bmv.adapters.cli.main import main
@@ -15,7 +16,7 @@ from bmv.adapters.openbook.book import Side
 from bmv.adapters.openbook.v2.open_orders import OpenOrdersAccount
 from bmv.adapters.sandbox import market_v1, market_v2
 from bmv.adapters.sandbox.market import Market
-from bmv.adapters.sandbox.wallets import Token
+from bmv.adapters.sandbox.wallets import Token, send
 from bmv.adapters.sandbox.wiring import LOTS, Settings, World
 from bmv.adapters.solana.tokens import NATIVE_MINT, associated_account
 
@@ -259,3 +260,43 @@ def test_a_fill_is_cranked_and_paid_out(venue: str, tmp_path: Path, capsys: pyte
     assert settled["attempts"][0]["what"] == "settlement"
     assert settled["done"]
     assert again["attempts"] == []
+
+
+def test_the_indexer_goes_with_the_last_account_only(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    markets: list[Market] = []
+
+    def second(world: World) -> None:
+        markets.append(market_v2.make_market(world.chain, 9, world.base, world.quote, LOTS))
+        world.chain.advance(2)
+
+    with running(Settings(speed=FAST), tmp_path, second) as it:
+        before = lamports(it)
+        there = ["--set", f"market.address={markets[0].address}"]
+        done(capsys, "setup", it.config)
+        other = done(capsys, "setup", it.config, *there)
+        first = done(capsys, "close", it.config)
+        last = done(capsys, "close", it.config, *there)
+        after = lamports(it)
+
+    assert [one["what"] for one in other["made"]] == ["open-orders account"]
+    assert [one["what"] for one in first["closed"]] == ["open-orders account"]
+    assert [one["what"] for one in last["closed"]] == ["open-orders account", "indexer of our accounts"]
+    assert after == before - 4 * FEE
+
+
+def test_an_address_that_others_have_paid_into_is_no_place_for_an_account(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def paid_into(world: World) -> None:
+        usual = Sitting(world).spot.address
+        sent = transfer(TransferParams(from_pubkey=world.user.address, to_pubkey=usual, lamports=10**7))
+        send(world.chain, [world.user.key], [sent])
+        world.chain.advance(2)
+
+    with running(Settings(venue="openbook-v1", speed=FAST), tmp_path, paid_into) as it:
+        code = main(["chain", "setup", it.config, "--yes"])
+        page = main(["chain", "orders", it.config])
+
+    assert code == 4
+    assert "somebody sent 10000000 lamports there, so that it can't be made" in capsys.readouterr().err
+    assert page == 0
