@@ -65,6 +65,11 @@ class Terminal:
             assert self._read(), f"the command ended: {CONTROL.sub('', self.drawn)[-2000:]}"
         raise AssertionError(f"{words!r} never came: {self.pages()[-1:]}")
 
+    def wait_for_line(self, words: str) -> None:
+        """Wait until these words were drawn, on whichever screen."""
+        while words not in self.drawn:
+            assert self._read(), f"the command ended: {CONTROL.sub('', self.drawn)[-2000:]}"
+
     def end(self) -> int:
         """Wait until the command has ended; return its code."""
         while self._read():

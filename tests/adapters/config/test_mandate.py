@@ -1,10 +1,15 @@
 """What a configuration implies for signing: every order of its grid passes, and nothing much larger."""
 
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from bmv.adapters.config import load
+from bmv.adapters.config import build, load
+from bmv.adapters.config.compile import market as units
+from bmv.adapters.config.compile import sizes_lots
 from bmv.adapters.config.mandate import Extra, delegates_of, fees_lamports_per_day, limits_of, named_account
 from bmv.adapters.openbook.policy.mandate import Limits
 from bmv.ports.errors import ConfigError
@@ -25,6 +30,29 @@ def test_a_whole_side_on_one_tick_with_a_full_lean_passes_and_little_more(good: 
     assert largest <= found.order_lots_max <= largest * 1.2
     assert found.order_quote_lots_max == found.order_lots_max * PRICE * 4
     assert largest + 1_500 * 3 // 2 <= found.total_quote_lots_max / PRICE / 4 <= (largest + 2_250) * 1.2
+
+
+@given(
+    total=st.decimals("0.001", "50", places=3),
+    levels=st.integers(1, 8),
+    ratio=st.floats(0.5, 3),
+    skew=st.floats(0, 1),
+)
+def test_no_order_of_a_grid_is_too_large(total: Decimal, levels: int, ratio: float, skew: float) -> None:
+    side = {"levels": levels, "total_size": total, "size_ratio": ratio}
+    market = {"symbol": "SOL/USDC", "tick_size": "0.01", "lot_size": "0.000001"}
+    config = build(
+        version=1,
+        market={**market, "maker_fee_bps": 0, "taker_fee_bps": 4},
+        grid={"bid": side, "ask": side},
+        inventory={"start_quote": 1000, "max_position": 5, "size_skew": skew},
+    )
+
+    found = limits_of(config, PRICE)
+
+    sizes = [size * (1 + skew) for size in sizes_lots(config.grid.bid, units(config))]
+    assert max(sizes) <= sum(sizes) <= found.order_lots_max
+    assert 2 * sum(sizes) * PRICE <= found.total_quote_lots_max
 
 
 def test_limits_of_risk_come_first_and_keep_their_unit(good: Path) -> None:

@@ -4,6 +4,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from solders.keypair import Keypair
 from solders.pubkey import Pubkey
 
 from bmv.adapters.openbook.book import Level, Lots
@@ -11,6 +12,9 @@ from bmv.adapters.openbook.inspection.records import Asset, Backlog, BookSide, F
 from bmv.adapters.solana.consensus import Consensus
 from bmv.adapters.solana.endpoints import ROLES, SEND
 from bmv.adapters.solana.errors import EndpointError, NodeError
+from bmv.adapters.solana.wallet.key import LocalKey
+from bmv.adapters.solana.wallet.sealing import seal
+from bmv.adapters.solana.wallet.secret import Secret
 from bmv.live.doctor.check import Check, State, checks_json, exit_code
 from bmv.live.doctor.checks.endpoints import check_endpoints
 from bmv.live.doctor.checks.market import check_market
@@ -252,6 +256,7 @@ def test_only_a_node_that_can_not_read_a_transaction_refuses_its_version() -> No
 def test_a_key_file_that_is_none_is_refused_and_not_shown(text: str, tmp_path: Path) -> None:
     path = tmp_path / "key.json"
     path.write_text(text)
+    path.chmod(0o600)
 
     with pytest.raises(ConfigError, match=r"live\.wallet") as refused:
         read_address(str(path))
@@ -259,8 +264,20 @@ def test_a_key_file_that_is_none_is_refused_and_not_shown(text: str, tmp_path: P
     assert "777" not in str(refused.value)
 
 
-def test_the_address_of_a_key_file_is_its_latter_half(tmp_path: Path) -> None:
-    path = tmp_path / "key.json"
-    path.write_text(str([0] * 32 + list(range(32))))
+def test_the_address_of_a_wallet_is_read_without_its_passphrase(tmp_path: Path) -> None:
+    plain, sealed = tmp_path / "plain.json", tmp_path / "sealed.json"
+    plain.write_text(str(list(Keypair.from_seed(bytes(32)).to_bytes())))
+    sealed.write_text(seal(LocalKey.from_seed(bytes(32)), Secret(b"correct horse")).text())
+    for path in (plain, sealed):
+        path.chmod(0o600)
 
-    assert read_address(str(path)) == Pubkey(bytes(range(32)))
+    assert read_address(str(plain)) == read_address(str(sealed)) == Keypair.from_seed(bytes(32)).pubkey()
+
+
+def test_a_key_that_others_may_read_is_told_of(tmp_path: Path) -> None:
+    path = tmp_path / "key.json"
+    path.write_text(str(list(Keypair.from_seed(bytes(32)).to_bytes())))
+    path.chmod(0o644)
+
+    with pytest.raises(ConfigError, match="chmod 600"):
+        read_address(str(path))

@@ -89,7 +89,7 @@ def test_a_wallet_that_is_not_there_is_the_configurations_fault(
     code, checks = examined(capsys, live.config, "--set", "live.wallet=nowhere.json")
 
     assert code == 3
-    assert "nowhere.json can't be read" in checks["wallet"]["found"]
+    assert "nowhere.json: expected the file of a key, and it can't be read" in checks["wallet"]["found"]
     assert checks["version 1"]["state"] == "unknown"  # Nobody is there who could pay.
 
 

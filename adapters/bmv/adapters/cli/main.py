@@ -34,6 +34,7 @@ COMMANDS = {
     "record": "Keep the ticks of an OpenBook market as they come.",
     "doctor": "Look at all that trading relies on, and say what to do where it is not well.",
     "wallet": "Make, import, list and show the keys that sign: wallet new|import|list|show.",
+    "chain": "Set up, look at, clear and close our accounts on a market: chain setup|orders|cancel-all|…",
     "db": "Make, update, fill, look at and copy the database: db init|status|…",
 }  # In the order a newcomer needs them. Where each stands is written in the entry points of the distribution.
 GROUP = "bmv.commands"

@@ -103,7 +103,8 @@ def test_what_rests_is_seen_with_price_size_and_expiry(venue: str) -> None:
     assert sorted((one.side, one.client_order_id, one.size_lots) for one in seen.orders) == [(0, 1, 100), (1, 2, 100)]
     assert {one.order_id for one in seen.orders} == {one.order_id for one in own.resting}
     expiries = [one.expires for one in seen.orders]
-    assert all(expiries) if venue == "openbook-v2" else not any(expiries)
+    assert all(expiries) if seen.expires else not any(expiries)
+    assert seen.expires is (venue == "openbook-v2")
     assert 0 <= desk.scene.world.chain.unix_timestamp - seen.unix_timestamp <= 1
 
 

@@ -10,6 +10,7 @@ from typing import NamedTuple, TypeVar
 
 from solders.account import Account
 from solders.pubkey import Pubkey
+from solders.system_program import ID as SYSTEM_PROGRAM
 
 from bmv.adapters.openbook.book import RestingOrder
 from bmv.adapters.openbook.errors import Malformed
@@ -69,6 +70,11 @@ class DeskSnapshot:
     owner_lamports: int
     rent: Mapping[Pubkey, int]
     orders: tuple[RestingOrder, ...] | None = None
+
+    @property
+    def expires(self) -> bool:
+        """Whether orders leave the book at their deadline: on version 2; version 1's is for being placed."""
+        return isinstance(self.market, MarketV2)
 
     def own(self, address: Pubkey, order_ids: Mapping[int, int] | None = None) -> Own:
         """Return what we have, for planning; arguments as of `own_of`."""
@@ -180,7 +186,7 @@ def _read(snapshot: Snapshot, seat: Seat, market: AnyMarket, books: bool) -> Des
         base_wallet=reading.tokens(seat.base_wallet),
         quote_wallet=reading.tokens(seat.quote_wallet),
         owner_lamports=0 if owner is None else owner.lamports,
-        rent={key: one.lamports for key in ours if (one := snapshot.accounts[key]) is not None},
+        rent={key: one.lamports for key in ours if reading.is_there(key) and (one := snapshot.accounts[key])},
         orders=_orders(reading, seat, market) if books else None,
     )
 
@@ -222,13 +228,16 @@ class _Reading:
             raise DataError(f"account {key}: {error}") from error
 
     def is_there(self, key: Pubkey) -> bool:
-        return self._accounts[key] is not None
+        """Whether an account is there that anybody made; lamports that somebody sent to an address make none."""
+        account = self._accounts[key]
+        return account is not None and account.owner != SYSTEM_PROGRAM
 
     def tokens(self, key: Pubkey) -> int | None:
         """Return what a token account holds, None where there is none."""
-        account = self._accounts[key]
+        if not self.is_there(key):
+            return None
         try:
-            return None if account is None else read_token_account(account).amount
+            return read_token_account(self._there(key)).amount
         except ValueError as error:
             raise DataError(f"token account {key}: {error}") from None
 

@@ -44,6 +44,7 @@ class Piece:
         lamports: What it costs, or gives back.
         returns: Whether `bmv chain close` gives that back.
         instructions: What does it.
+        wraps: Whether the lamports are SOL that is wrapped, and no rent.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Piece:
     lamports: int
     returns: bool
     instructions: tuple[Instruction, ...]
+    wraps: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,7 +115,7 @@ def _wrapping(seat: Seat, desk: DeskSnapshot, wish: Wish) -> Iterator[Piece]:
     lacking = wish.wrapped_lamports - held
     if lacking > 0:
         sent = transfer(TransferParams(from_pubkey=seat.owner, to_pubkey=wallet, lamports=lacking))
-        yield Piece("wrapped SOL", wallet, lacking, True, (sent, sync_native(wallet)))
+        yield Piece("wrapped SOL", wallet, lacking, True, (sent, sync_native(wallet)), wraps=True)
 
 
 def _account(seat: Seat, market: AnyMarket, spot: Spot, wish: Wish, rent: Rent) -> Iterator[Piece]:

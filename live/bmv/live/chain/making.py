@@ -1,0 +1,119 @@
+"""`bmv chain setup` and `close`: what a seat lacks is made, or what it has is given back, in one transaction."""
+
+from collections.abc import Sequence
+
+from bmv.adapters.config.mandate import Extra, delegates_of
+from bmv.adapters.openbook.seat.desk import DeskSnapshot
+from bmv.adapters.openbook.seat.find import KEY
+from bmv.adapters.openbook.seat.funds import held_of
+from bmv.adapters.openbook.seat.pieces import Piece, Wish, closing, missing, sizes_of, wrapped_wallet
+from bmv.adapters.report.tables import Column, say_table
+from bmv.adapters.solana.balances import SOL_DECIMALS, in_whole
+from bmv.adapters.solana.errors import Json
+from bmv.adapters.solana.rpc import CONFIRMED, FINALIZED
+from bmv.adapters.solana.sending.attempt import State
+from bmv.live.chain.hands import SIGNATURE_LAMPORTS, Hands
+from bmv.live.chain.seated import Seated
+from bmv.live.chain.settling import settle
+from bmv.ports.errors import BmvError, DataError, Refused, UsageError
+
+ROUNDS = 3  # A transaction may never land; what was read is read again then.
+COLUMNS = (Column("what", "left"), Column("account", "left"), Column("SOL"), Column("on closing", "left"))
+
+
+class Failed(BmvError):
+    """It was tried, and is not done."""
+
+
+async def lacking(seated: Seated, desk: DeskSnapshot, wrapped_lamports: int) -> list[Piece]:
+    """Return what a seat lacks; `wrapped_lamports` of wrapped SOL are held in the end, at least."""
+    if wrapped_lamports and wrapped_wallet(seated.seat, desk.market) is None:
+        raise UsageError("--wrap: neither base nor quote of this market is wrapped SOL")
+    rents = {size: await seated.rent(size) for size in sizes_of(desk.market, seated.spot)}
+    wish = Wish(delegate=next(iter(delegates_of(seated.config)), None), wrapped_lamports=wrapped_lamports)
+    pieces = missing(seated.seat, desk, seated.spot, wish, rents.__getitem__)
+    if seated.spot.blocked_by and desk.account is None:
+        raise DataError(
+            f"{seated.seat.open_orders}: is where our account would lie, and somebody sent {seated.spot.blocked_by} "
+            f"lamports there, so that it can't be made; make one with another tool, and name it as {KEY}"
+        )
+    return pieces
+
+
+async def check_means(seated: Seated, desk: DeskSnapshot, pieces: Sequence[Piece]) -> None:
+    """Refuse to begin what the wallet can't pay."""
+    fee = SIGNATURE_LAMPORTS + seated.config.live.max_priority_fee_lamports
+    needed = sum(piece.lamports for piece in pieces) + fee + await seated.rent(0)
+    if desk.owner_lamports < needed:
+        has, wants = (in_whole(lamports, SOL_DECIMALS) for lamports in (desk.owner_lamports, needed))
+        raise Refused(f"{seated.seat.owner} holds {has} SOL, and this takes {wants} with its fee; nothing was sent")
+
+
+def say_pieces(pieces: Sequence[Piece]) -> None:
+    """Print what will be made."""
+    rows = [
+        (piece.name, str(piece.address), in_whole(piece.lamports, SOL_DECIMALS), "comes back" if piece.returns else "-")
+        for piece in pieces
+    ]
+    say_table(COLUMNS, rows)
+
+
+def pieces_json(pieces: Sequence[Piece]) -> Json:
+    """Return pieces as JSON has them."""
+    return [
+        {"what": one.name, "account": str(one.address), "lamports": one.lamports, "comes_back": one.returns}
+        for one in pieces
+    ]
+
+
+async def set_up(hands: Hands, pieces: Sequence[Piece], desk: DeskSnapshot, wrapped_lamports: int) -> None:
+    """Make what is lacking, and see by the finalized chain that it is there."""
+    seated = hands.seated
+    for _ in range(ROUNDS):
+        if not pieces:
+            return
+        instructions = [one for piece in pieces for one in piece.instructions]
+        extra = Extra(
+            rent_lamports=sum(piece.lamports for piece in pieces if not piece.wraps),
+            wrap_lamports=sum(piece.lamports for piece in pieces if piece.wraps),
+        )
+        outcome = await hands.carry_pieces("setup", instructions, desk, extra)
+        if outcome.fate.state is State.FAILED:
+            raise Failed(f"setup failed: {outcome.why}; nothing was made")
+        desk = await seated.desk(FINALIZED)
+        pieces = await lacking(seated, desk, wrapped_lamports)
+    if pieces:
+        raise Failed(f"setup is not done after {ROUNDS} attempts; it may be run again at any time")
+
+
+async def close(hands: Hands) -> list[Piece]:
+    """Crank, settle, and close our accounts; return what came back. Orders may not rest."""
+    seated = hands.seated
+    refuse_resting(seated, await seated.desk(CONFIRMED))
+    for _ in range(ROUNDS):
+        await settle(hands, pay_out=True)
+        desk = await seated.desk(CONFIRMED)
+        refuse_resting(seated, desk)
+        refuse_money(seated, desk)
+        pieces = list(closing(seated.seat, desk, await seated.find()))
+        outcome = await hands.carry_pieces("closing", [one for each in pieces for one in each.instructions], desk)
+        if outcome.fate.state is State.FINALIZED:
+            return pieces
+    raise Failed(f"closing is not done after {ROUNDS} attempts; it may be run again at any time")
+
+
+def refuse_resting(seated: Seated, desk: DeskSnapshot) -> None:
+    """Refuse to close an account with orders in the book."""
+    resting = len(desk.own(seated.seat.open_orders).resting)
+    if resting:
+        raise Refused(f"orders of ours rest, {resting} of them; run `bmv chain cancel-all` first")
+
+
+def refuse_money(seated: Seated, desk: DeskSnapshot) -> None:
+    """Refuse to close an account that is not empty."""
+    held = held_of(desk, seated.seat.open_orders)
+    if not held.is_empty:
+        raise Refused(
+            f"{seated.seat.open_orders} still holds money: base {held.base}, quote {held.quote}, in native units; "
+            "events of ours may wait for the market's own crank"
+        )
