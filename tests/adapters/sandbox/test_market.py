@@ -79,6 +79,17 @@ def test_the_same_seed_makes_the_same_accounts_and_another_others(venue: str) ->
 
 
 @pytest.mark.parametrize("venue", VENUES)
+def test_each_start_is_another_chain_with_the_same_market(venue: str) -> None:
+    settings = Settings(venue=venue, seed=7, start="first")
+
+    first, second = make_world(settings), make_world(replace(settings, start="second"))
+
+    assert accounts(first) == accounts(second)
+    every = [first, second, make_world(replace(settings, seed=8))]
+    assert len({str(world.chain.genesis) for world in every}) == 3
+
+
+@pytest.mark.parametrize("venue", VENUES)
 def test_the_genuine_program_makes_the_same_accounts(venue: str, monkeypatch: pytest.MonkeyPatch) -> None:
     file = os.environ.get(VARIABLES[venue])
     if not file:

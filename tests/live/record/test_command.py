@@ -6,7 +6,9 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import polars as pl
@@ -16,17 +18,24 @@ BMV = [sys.executable, "-m", "bmv.adapters.cli"]
 WAIT_S = 90.0
 
 
-@pytest.fixture
-def sandbox(tmp_path: Path) -> Iterator[Path]:
-    """Give the configuration of a sandbox that lives in a process of its own."""
-    command = [*BMV, "sandbox", "--speed", "10", "--port", "0", "--out", str(tmp_path / "sandbox"), "--json"]
-    process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True)
+@contextmanager
+def started(folder: Path) -> Iterator[dict[str, str]]:
+    """Give the first line of a sandbox that lives in a process of its own."""
+    command = [*BMV, "sandbox", "--speed", "10", "--port", "0", "--out", str(folder / "sandbox"), "--json"]
+    process = subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None
-        yield tmp_path / json.loads(process.stdout.readline())["config"]
+        yield json.loads(process.stdout.readline())
     finally:
         process.kill()
         process.communicate()
+
+
+@pytest.fixture
+def sandbox(tmp_path: Path) -> Iterator[Path]:
+    """Give the configuration of a sandbox that lives."""
+    with started(tmp_path) as facts:
+        yield tmp_path / facts["config"]
 
 
 def record(config: Path, *more: str) -> "subprocess.Popen[str]":
@@ -126,6 +135,21 @@ def test_another_chain_is_not_recorded_into_the_same_lake(sandbox: Path) -> None
     assert process.returncode == 4
     assert ", 2030-03-17T17:46:40Z: is it another chain, such as a sandbox started anew?" in errors
     assert "--to FOLDER" in errors
+
+
+def test_a_sandbox_started_anew_is_another_chain_though_it_ran_longer(tmp_path: Path) -> None:
+    with started(tmp_path) as facts:
+        ended(record(tmp_path / facts["config"], "--for", "4s"))
+
+    with started(tmp_path) as facts:
+        asked = urllib.request.Request(f"{facts['control']}/advance", b'{"blocks": 1500}')
+        with urllib.request.urlopen(asked, timeout=WAIT_S):
+            pass
+        process = record(tmp_path / facts["config"], "--for", "8s")
+        _, errors = process.communicate(timeout=WAIT_S)
+
+    assert process.returncode == 4
+    assert "it is another chain, such as a sandbox started anew. Give another lake: --to FOLDER" in errors
 
 
 def test_a_database_is_recorded_into_like_a_lake(sandbox: Path, postgres: str) -> None:

@@ -21,6 +21,7 @@ from bmv.adapters.openbook.inspection.records import Inspection
 from bmv.adapters.postgres.dsn import is_database
 from bmv.adapters.prices.keys import read_keys
 from bmv.adapters.prices.reference import VENUE, Prices
+from bmv.adapters.solana.genesis import genesis_of
 from bmv.adapters.solana.rpc import make_client
 from bmv.adapters.spool.spool import Spool
 from bmv.data.files.path import is_url
@@ -29,7 +30,7 @@ from bmv.live.record.keeper import Keeper
 from bmv.live.record.prices import PriceRecord
 from bmv.live.record.recorder import Recorder
 from bmv.live.record.writer import Resumed, Writer, read_mark
-from bmv.ports.errors import ConfigError, StorageError
+from bmv.ports.errors import ConfigError, DataError, StorageError
 from bmv.ports.market import Market
 
 if TYPE_CHECKING:
@@ -64,12 +65,14 @@ async def open_recorder(
         stores = [_store(place, markets, spool, number) for number, place in enumerate(to)]
         for store, _ in stores:
             opened.push_async_callback(store.close)
-        writers, since = await _writers(stores, name_of(config), units, native, lots.quote_lot, opened)
+        endpoints = endpoints_of(config)
+        chain = await genesis_of(endpoints.readers)
+        writers, since = await _writers(stores, name_of(config), units, native, lots.quote_lot, opened, chain)
         beside = None
         if prices is not None:
-            into, earlier = await _writers(stores, _name(prices), prices.market, Fraction(0), 0, opened)
+            into, earlier = await _writers(stores, _name(prices), prices.market, Fraction(0), 0, opened, None)
             beside = PriceRecord(prices, into, earlier and earlier.mark)
-        feed = Feed(market, endpoints_of(config), since=since and since.noted)
+        feed = Feed(market, endpoints, since=since and since.noted, genesis=chain)
         lakes = [store for store, _ in stores if isinstance(store, LakeTicks)]
         keeper = Keeper(feed.lineage, lots.quote_lot, since and since.mark)
         yield Recorder(feed, keeper, writers, lakes[0] if lakes else None, beside)
@@ -98,6 +101,7 @@ async def _writers(
     native: Fraction,
     quote_lot: int,
     opened: AsyncExitStack,
+    chain: str | None,
 ) -> tuple[list[Writer], Resumed | None]:
     """Return what writes a market into each store, and how far the one that is farthest behind has it."""
     writers, found = list[Writer](), list[Resumed]()
@@ -113,9 +117,19 @@ async def _writers(
                 await waiting.flush()
         note = beside / "kept.json"
         if (resumed := await read_mark(note, store, name, quote_lot, native)) is not None:
+            _refuse_another_chain(note, name, resumed.chain, chain)
             found.append(resumed)
-        writers.append(Writer(waiting, name, market, native, SOURCE, time.time_ns(), note))
+        writers.append(Writer(waiting, name, market, native, SOURCE, time.time_ns(), note, chain))
     return writers, min(found, key=lambda resumed: resumed.mark.ts_ns, default=None)
+
+
+def _refuse_another_chain(note: Path, name: str, kept: str | None, chain: str | None) -> None:
+    """Raise `DataError` where what was kept of a market is of another chain: the two are never mixed."""
+    if None not in (kept, chain) and kept != chain:
+        raise DataError(
+            f"{note}: ticks of {name} are kept of the chain whose genesis hash is {kept}, and this one's is {chain}: "
+            "it is another chain, such as a sandbox started anew. Give another lake: --to FOLDER"
+        )
 
 
 def _name(prices: Prices) -> str:

@@ -47,6 +47,7 @@ class Writer:
         source: Name of this recorder.
         epoch: Higher than those of earlier starts.
         note: File that says how far everything is kept; beside the spool.
+        chain: Genesis hash of the chain that the market is on; None: of none, or of one that nobody could name.
     """
 
     spool: Spool
@@ -56,6 +57,7 @@ class Writer:
     source: str
     epoch: int
     note: Path
+    chain: str | None = None
     count: Count = field(default_factory=Count)
     _seq: int = 0
     _mark: Mark | None = None
@@ -80,7 +82,7 @@ class Writer:
             return
         await self.spool.flush()
         with whole_file(self.note) as half_done:
-            half_done.write_text(json.dumps(_note(mark)), encoding="utf-8")
+            half_done.write_text(json.dumps(_note(mark) | {"chain": self.chain}), encoding="utf-8")
 
     async def _flush(self, rows: Sequence[Rows]) -> None:
         events = [event for one in rows for event in one.events]
@@ -118,11 +120,13 @@ def columns_of(events: Sequence[Event]) -> Columns:
 class Resumed(NamedTuple):
     """How far a market was kept by an earlier start: with what was kept after the note, and by the note alone.
 
-    Events of the venue are numbered in the note alone, so that whoever reads them goes on from there.
+    Events of the venue are numbered in the note alone, so that whoever reads them goes on from there. `chain` is the
+    genesis hash of the chain that it was on, None where nobody knew it.
     """
 
     mark: Mark
     noted: Traded
+    chain: str | None = None
 
 
 async def read_mark(
@@ -133,7 +137,8 @@ async def read_mark(
     Rows and gaps that came after the note was written, and were kept, are reckoned in.
     """
     with suppress(OSError, ValueError, KeyError, TypeError):
-        mark = _mark(json.loads(note.read_text(encoding="utf-8")))
+        written = json.loads(note.read_text(encoding="utf-8"))
+        mark, chain = _mark(written), written.get("chain")
         last_ns, quote = mark.ts_ns, mark.traded.quote
         async for columns in store.read(name, mark.ts_ns + 1, FAR_NS):
             trades = columns.kind == Kind.TRADE
@@ -143,7 +148,8 @@ async def read_mark(
             gaps = await store.gaps(name, mark.ts_ns, FAR_NS)
             missed = sum(gap.quanta or 0 for gap in gaps if mark.ts_ns <= gap.from_ns and gap.to_ns <= last_ns)
             quote += int(missed / quanta_per_native)
-        return Resumed(mark._replace(ts_ns=last_ns, traded=mark.traded._replace(quote=quote)), mark.traded)
+        whole = mark._replace(ts_ns=last_ns, traded=mark.traded._replace(quote=quote))
+        return Resumed(whole, mark.traded, chain)
     return None
 
 

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from dataclasses import replace
 from random import Random
 
 import pytest
@@ -153,6 +154,25 @@ def test_a_cut_connection_comes_up_again() -> None:
         await heard.up(times=2)
 
     follow(play)
+
+
+def test_an_endpoint_of_another_chain_is_told_by_name_and_left_for_one_of_ours() -> None:
+    async def play() -> list[Word]:
+        async with make_sandbox(FAST) as box, make_sandbox(replace(FAST, start="anew")) as other:
+            ends = [Endpoint(node.rpc_url, node.websocket_url) for node in (other.node, box.node)]
+            genesis = str(box.chain.genesis)
+            feed = Feed(box.world.market.address, Endpoints(ends), LIMITS, dice=Random(1), genesis=genesis)
+            heard = Listener()
+            running = asyncio.create_task(feed.run(heard))
+            await heard.up()
+            running.cancel()
+            with suppress(asyncio.CancelledError):
+                await running
+            assert next(word.endpoint for word in heard.words if isinstance(word, Up)) == box.node.rpc_url
+            assert str(other.chain.genesis) in next(word.why for word in heard.words if isinstance(word, Down))
+            return heard.words
+
+    assert {word.cause for word in asyncio.run(play()) if isinstance(word, Down)} == {Cause.ANOTHER_CHAIN}
 
 
 def test_a_restart_of_the_cluster_is_told_by_name() -> None:

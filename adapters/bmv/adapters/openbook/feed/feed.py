@@ -31,6 +31,7 @@ from bmv.adapters.solana.clock import CLOCK, LAST_RESTART
 from bmv.adapters.solana.consensus import Consensus, read_consensus
 from bmv.adapters.solana.endpoints import Endpoint, Endpoints
 from bmv.adapters.solana.errors import EndpointError, Lagging
+from bmv.adapters.solana.genesis import read_genesis
 from bmv.adapters.solana.lineage import Lineage
 from bmv.adapters.solana.programs import code_address, read_deployment_slot
 from bmv.adapters.solana.pubsub import account_subscribe, logs_subscribe, slot_subscribe
@@ -73,6 +74,7 @@ class Feed:
         limits: When to give one up.
         since: How far the market's events were read by an earlier process.
         dice: For the pauses between connections.
+        genesis: Hash of the chain that the market is on; None: that of the first node that says one.
     """
 
     def __init__(
@@ -82,12 +84,14 @@ class Feed:
         limits: Limits | None = None,
         since: Traded | None = None,
         dice: Random | None = None,
+        genesis: str | None = None,
     ) -> None:
         self.market, self.endpoints = market, endpoints
         self.limits = limits or Limits()
         self.lineage = Lineage()
         self.follow: Follow | None = None  # Of the connection that is open.
         self.connections = 0
+        self.genesis = genesis
         self._since = since
         self._dice = dice or Random()
         self._venue: Venue | None = None
@@ -135,6 +139,7 @@ class Feed:
     async def _session(self, client: httpx.AsyncClient, endpoint: Endpoint, tell: Callable[[Word], None]) -> None:
         """Follow the market at one endpoint until that breaks: `EndpointError` says how."""
         rpc = Rpc(client, endpoint.url, health=endpoint.health)
+        await self._refuse_another_chain(rpc)
         consensus = await read_consensus(rpc)
         identity, watched = await self._look(rpc, tell)
         self._venue = venue = self._venue or _venue_of(identity, self._since)
@@ -151,6 +156,13 @@ class Feed:
         finally:
             with suppress(Exception):
                 await asyncio.shield(socket.close())
+
+    async def _refuse_another_chain(self, rpc: Rpc) -> None:
+        genesis = await read_genesis(rpc)
+        self.genesis = self.genesis or genesis
+        if genesis not in (None, self.genesis):
+            why = f"is of another chain, whose genesis hash is {genesis}; the one that is followed has {self.genesis}"
+            raise Broken(Cause.ANOTHER_CHAIN, why)
 
     async def _look(self, rpc: Rpc, tell: Callable[[Word], None]) -> tuple[Identity, dict[Pubkey, Watched]]:
         """Read what the market is, and what is watched beside it."""

@@ -52,6 +52,7 @@ class Cause(StrEnum):
     STALE = "stale"  # Nothing is told, and no other endpoint could be asked.
     LAGGING = "lagging"  # It tells a past that another endpoint has left behind.
     WENT_BACK = "went back"  # Slot numbers were used again.
+    ANOTHER_CHAIN = "another chain"  # The endpoint is of another chain than the one that was followed.
     RESTARTED = "restarted"  # The cluster restarted.
     PROGRAM = "program"  # The program was deployed anew.
     UNREADABLE = "unreadable"  # What came in is no account, log or notification that can be.
