@@ -12,8 +12,9 @@ from random import Random
 
 from tests.rigs.recording import Truth
 
-from bmv.adapters.openbook.feed.follow import Broken, Follow
+from bmv.adapters.openbook.feed.follow import Broken, Follow, give_up
 from bmv.adapters.openbook.feed.words import Doubted, Undone, Update, Word
+from bmv.adapters.sandbox.chain import Chain
 from bmv.adapters.sandbox.faults import Fault, Faults
 from bmv.adapters.sandbox.pubsub import Pubsub
 from bmv.adapters.sandbox.view import View
@@ -46,7 +47,7 @@ class Line:
         self.view = View(self.world.chain, self.faults)
         self.dice = Random(self.seed)
         self.venue = self.truth.another_venue()
-        self.broken = False
+        self.broken, self.back_to = False, None
         self.connect()
         self.world.chain.on_freeze.append(lambda block: self.pubsub.tell(block))
 
@@ -76,8 +77,8 @@ class Line:
         try:
             self.follow.hear(text, self.world.chain.slot * SLOT_NS)
             self.told += self.follow.take()
-        except Broken:
-            self.broken = True
+        except Broken as error:
+            self.broken, self.back_to = True, error.back_to
 
     def step(self) -> None:
         """Let one slot go by: others trade, notifications go out, snapshots are read and come in late."""
@@ -88,9 +89,14 @@ class Line:
         if self.broken:
             self.broken = False
             self.downs += 1
-            self.told += [Undone(self.lineage.root, "down")]
-            self.venue.undo(self.lineage.root)
-            self.connect()
+            self.give_up()
+
+    def give_up(self) -> None:
+        """Leave the connection for another."""
+        doubted = give_up(self.venue, self.lineage, self.back_to)
+        self.told += [Undone(self.lineage.root, "down"), *([] if doubted is None else [doubted])]
+        self.back_to = None
+        self.connect()
 
     def _read(self) -> None:
         chain = self.world.chain
@@ -103,8 +109,8 @@ class Line:
                 self.follow.note_root(chain.block("finalized").slot)
                 self.follow.read(self.reading.pop(0)[1])
                 self.told += self.follow.take()
-            except Broken:
-                self.broken = True
+            except Broken as error:
+                self.broken, self.back_to = True, error.back_to
 
 
 def believed(told: list[Word]) -> dict[int, Update]:
@@ -134,9 +140,15 @@ def trouble(line: Line, dice: Random) -> None:
     elif roll < 0.05:
         chain.advance(skipped=dice.randint(1, 3))
     elif roll < 0.06:
-        line.connect()
-        line.told.append(Undone(line.lineage.root, "down"))
-        line.venue.undo(line.lineage.root)
+        line.give_up()
+
+
+def go_back(chain: Chain, blocks: int) -> None:
+    """Let blocks vanish that were final, as no sandbox does by itself, and go on after the one before them."""
+    chain.freeze()
+    chain._undo(blocks)
+    chain.final_height = chain.height
+    chain._open(chain.ledger.open, chain.slot + 1)
 
 
 def mutated(text: str, dice: Random) -> str:

@@ -77,7 +77,11 @@ Made = Frame | Undone | Doubted | LateLogs
 
 
 class WentBack(EndpointError):
-    """Slot numbers that were used before are used again."""
+    """Slot numbers that were used before are used again, from `slot` on."""
+
+    def __init__(self, why: str, slot: int) -> None:
+        super().__init__(why)
+        self.slot = slot
 
 
 class _State(NamedTuple):
@@ -201,7 +205,7 @@ class Frames:
         if slot != self.open:
             self._lower.append(slot)
         if len(self._lower) >= LOWER_SLOTS:
-            raise WentBack(f"the chain went back: from slot {self.open} to {self._lower[0]}")
+            raise WentBack(f"the chain went back: from slot {self.open} to {self._lower[0]}", self._lower[0])
 
     def _finish(self, slot: int, following: int) -> None:
         """End a slot, since `following` has begun."""

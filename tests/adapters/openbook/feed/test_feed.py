@@ -9,9 +9,10 @@ from random import Random
 import pytest
 from solders.account import Account
 from solders.pubkey import Pubkey
+from tests.rigs.feed import go_back
 
 from bmv.adapters.openbook.feed.feed import Feed, Limits
-from bmv.adapters.openbook.feed.words import Cause, Down, Notice, Up, Update, Word
+from bmv.adapters.openbook.feed.words import Cause, Doubted, Down, Notice, Up, Update, Word
 from bmv.adapters.openbook.v2.market import PROGRAM_ID as V2_PROGRAM_ID
 from bmv.adapters.sandbox.faults import Fault
 from bmv.adapters.sandbox.wiring import Sandbox, Settings, make_sandbox
@@ -198,6 +199,20 @@ def test_a_chain_that_goes_back_forty_slots_is_told_and_nothing_is_published_in_
     words = follow(play)
 
     assert not [word for word in after_down(words) if isinstance(word, Update)]
+
+
+def test_a_chain_that_goes_back_to_before_what_was_final_is_followed_again_and_what_was_final_is_doubted() -> None:
+    async def play(box: Sandbox, heard: Listener) -> None:
+        await heard.until(lambda heard: heard.count(Update) > 40)
+        go_back(box.chain, 20)
+        assert (await heard.down()).cause is Cause.WENT_BACK
+        await heard.up(times=2)
+
+    words = follow(play, replace(FAST, venue="openbook-v1"))
+
+    (doubted,) = [word for word in words if isinstance(word, Doubted) and "went back" in word.why]
+    ups = [word.slot for word in words if isinstance(word, Up)]
+    assert doubted.after < ups[-1] <= doubted.until
 
 
 def test_a_chain_that_changes_its_rule_of_finality_is_told_at_the_next_connection() -> None:

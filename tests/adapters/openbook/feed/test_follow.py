@@ -65,6 +65,42 @@ def test_a_chain_that_uses_its_slot_numbers_again_breaks_the_connection() -> Non
     assert line.downs == before + 1
 
 
+@pytest.mark.parametrize("venue", ["openbook-v1", "openbook-v2"])
+def test_a_chain_that_went_back_to_before_what_was_final_is_followed_again_at_once(venue: str) -> None:
+    line = feed.make_line(venue, 1)
+    for _ in range(40):
+        line.step()
+    root = line.lineage.root
+
+    feed.go_back(line.world.chain, 20)
+    for _ in range(12):
+        line.step()
+
+    assert line.downs == 1
+    assert line.lineage.root < root
+    updates = [word for word in line.told if isinstance(word, Update)]
+    assert updates[-1].slot >= line.world.chain.slot - 2
+    assert updates[-1].slot < root
+    assert updates[-1].traded.lost > updates[0].traded.lost
+    assert feed.check(line, venue) > 5
+
+
+def test_events_that_went_back_while_nobody_looked_are_lost_and_the_feed_goes_on() -> None:
+    line = feed.make_line("openbook-v1", 1)
+    for _ in range(40):
+        line.step()
+    before = next(word.traded for word in reversed(line.told) if isinstance(word, Update))
+
+    feed.go_back(line.world.chain, 30)
+    line.give_up()
+    for _ in range(12):
+        line.step()
+
+    after = next(word.traded for word in reversed(line.told) if isinstance(word, Update))
+    assert after.events < before.events
+    assert after.lost > before.lost
+
+
 def test_fills_whose_logs_are_taken_away_are_missing_to_the_unit() -> None:
     line = feed.make_line("openbook-v2", 4)
     line.without_logs = True

@@ -21,7 +21,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import WebSocketException
 
 from bmv.adapters.openbook.feed import words
-from bmv.adapters.openbook.feed.follow import Broken, Follow, Venue, Watched
+from bmv.adapters.openbook.feed.follow import Broken, Follow, Venue, Watched, give_up
 from bmv.adapters.openbook.feed.v1 import MarketV1
 from bmv.adapters.openbook.feed.v2 import MarketV2
 from bmv.adapters.openbook.feed.words import Cause, Traded, Word
@@ -118,22 +118,22 @@ class Feed:
                     await self._session(client, endpoint, tell)
                 except Broken as error:
                     endpoint.health.note_broken(time.monotonic())
-                    self._give_up(tell, error.cause, f"{endpoint.name}: {error}")
+                    self._give_up(tell, error.cause, f"{endpoint.name}: {error}", error.back_to)
                 except Lagging:
-                    why = (
-                        f"{endpoint.name}: has not reached slot {before}, which was final: it lags, or is another chain"
-                    )
+                    why = f"{endpoint.name}: has not reached slot {before}, which was final: it lags, or went back"
                     self._give_up(tell, Cause.LAGGING, why)
                 except EndpointError as error:
                     self._give_up(tell, Cause.CONNECTION, str(error))
-                pause_s = self.limits.backoff_s if self.lineage.root > before else pause_s * 2
+                pause_s = self.limits.backoff_s if self.lineage.root != before else pause_s * 2
                 pause_s = min(pause_s, self.limits.backoff_max_s)
                 await asyncio.sleep(self._dice.uniform(0, pause_s))
 
-    def _give_up(self, tell: Callable[[Word], None], cause: Cause, why: str) -> None:
+    def _give_up(self, tell: Callable[[Word], None], cause: Cause, why: str, back_to: int | None = None) -> None:
         self.follow = None
         if self._venue is not None:
-            self._venue.undo(self.lineage.root)
+            doubted = give_up(self._venue, self.lineage, back_to)
+            if doubted is not None:
+                tell(doubted)
         tell(words.Down(cause, why))
 
     async def _session(self, client: httpx.AsyncClient, endpoint: Endpoint, tell: Callable[[Word], None]) -> None:
@@ -368,4 +368,4 @@ def _account(key: Pubkey) -> Callable[[int], str]:
 def _venue_of(identity: Identity, since: Traded | None) -> Venue:
     if isinstance(identity.market, AccountV1):
         return MarketV1(identity.address, identity.market, since)
-    return MarketV2(identity.address, identity.market, identity.program)
+    return MarketV2(identity.address, identity.market, identity.program, since)

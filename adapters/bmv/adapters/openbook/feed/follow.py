@@ -16,7 +16,7 @@ from solders.pubkey import Pubkey
 from bmv.adapters.openbook.errors import Malformed
 from bmv.adapters.openbook.feed import words
 from bmv.adapters.openbook.feed.sequence import Missed
-from bmv.adapters.openbook.feed.words import Cause, Levels, Print, Traded, Word
+from bmv.adapters.openbook.feed.words import Cause, Doubted, Levels, Print, Traded, Word
 from bmv.adapters.solana import frames
 from bmv.adapters.solana.accounts import Snapshot, read_account
 from bmv.adapters.solana.clock import CLOCK, SLOWEST_SLOT_NS, read_unix_timestamp
@@ -31,11 +31,17 @@ CLOCK_BACK_S, CLOCK_AHEAD_S = 60, 600  # How far the chain's clock may go betwee
 
 
 class Broken(EndpointError):
-    """A connection can't be relied on any more."""
+    """A connection can't be relied on any more.
 
-    def __init__(self, cause: Cause, why: str) -> None:
+    Args:
+        cause: By name.
+        why: In words.
+        back_to: The slot from which on the chain uses its numbers again, where that is why.
+    """
+
+    def __init__(self, cause: Cause, why: str, back_to: int | None = None) -> None:
         super().__init__(why)
-        self.cause = cause
+        self.cause, self.back_to = cause, back_to
 
 
 class Venue(Protocol):
@@ -69,6 +75,10 @@ class Venue(Protocol):
         """Forget what no fork can go back to."""
         ...
 
+    def begin_anew(self) -> None:
+        """Forget all: what was read, final or not, is not of this chain any more; what was lost can't be said."""
+        ...
+
 
 class Watched(Protocol):
     """An account of which nothing is read but that it changes."""
@@ -76,6 +86,22 @@ class Watched(Protocol):
     def __call__(self, account: Account | None) -> None:
         """Raise Broken where the change means that nothing read before may be relied on."""
         ...
+
+
+def give_up(venue: Venue, lineage: Lineage, back_to: int | None = None) -> Doubted | None:
+    """Take back what was read over a connection that is given up; return what was final and is not any more.
+
+    Args:
+        venue, lineage: Go back to the newest slot that is final, or begin anew.
+        back_to: The slot from which on the chain uses its numbers again; None: it does not.
+    """
+    root = lineage.root
+    if back_to is None or back_to > root:
+        venue.undo(root)
+        return None
+    venue.begin_anew()
+    lineage.begin_anew()
+    return Doubted(back_to - 1, root, "the chain went back to before what was final")
 
 
 class Follow:
@@ -145,7 +171,7 @@ class Follow:
         except ValueError as error:
             raise Broken(Cause.UNREADABLE, f"the node sends what can't be read: {error}") from None
         except WentBack as error:
-            raise Broken(Cause.WENT_BACK, str(error)) from None
+            raise Broken(Cause.WENT_BACK, str(error), error.slot) from None
 
     def read(self, snapshot: Snapshot) -> None:
         """Take in the accounts as they were read."""

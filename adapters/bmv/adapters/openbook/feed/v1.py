@@ -39,6 +39,7 @@ class MarketV1:
         self._orders = OrderSequence()
         self._queue = Decoded(market.event_q, EventQueue.decode)
         self._read: dict[int, Traded] = {} if since is None else {0: since}  # By slot, as far as a fork may go back.
+        self._before = Traded((), 0)  # What counts as traded where nothing was read yet.
 
     def book(self, accounts: Mapping[Pubkey, Account | None], now: int) -> tuple[Levels, Levels]:
         """Return bids and asks; version 1 knows no expiry."""
@@ -47,7 +48,7 @@ class MarketV1:
     def traded(self, slot: int, accounts: Mapping[Pubkey, Account | None], logs: Iterable[Logs], fresh: bool) -> Traded:
         """Return what was traded since the frame before."""
         queue = self._queue.of(accounts)
-        last = self._last(queue)
+        last = self._last(queue, fresh)
         events, overwritten = queue.since(last.events)
         fills = [event for event in events if isinstance(event, Fill) and event.maker]
         prints = tuple(self._print(fill) for fill in fills)
@@ -56,10 +57,12 @@ class MarketV1:
         self._read[slot] = traded
         return traded
 
-    def _last(self, queue: EventQueue) -> Traded:
-        """Return how far the events were read; another process may have read those of another chain."""
-        last = self._read[max(self._read)] if self._read else Traded((), 0, 0, queue.seq_num)
-        if set(self._read) == {0} and last.events > queue.seq_num:
+    def _last(self, queue: EventQueue, fresh: bool) -> Traded:
+        """Return how far the events were read; what went back while nobody looked is lost."""
+        if not self._read:
+            return self._before._replace(events=queue.seq_num)
+        last = self._read[max(self._read)]
+        if fresh and last.events > queue.seq_num:
             return Traded((), last.quote, last.lost + 1, queue.seq_num)
         return last
 
@@ -80,6 +83,12 @@ class MarketV1:
         """Go back to what was read of slot `after`."""
         self._orders.undo(after)
         self._read = {slot: read for slot, read in self._read.items() if slot <= after} or self._oldest()
+
+    def begin_anew(self) -> None:
+        """Forget all that was read; how much was traded in what the chain took back, nobody can say."""
+        self._orders = OrderSequence()
+        last = self._read[max(self._read)] if self._read else self._before
+        self._before, self._read = last._replace(prints=(), lost=last.lost + 1), {}
 
     def forget(self, before: int) -> None:
         """Drop what no fork can go back to, a slot before `before`, but the newest of it."""

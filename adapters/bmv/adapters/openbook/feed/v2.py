@@ -59,9 +59,16 @@ class _Seen(NamedTuple):
 
 
 class MarketV2:
-    """Reads what is asked of a market from its accounts, and from what its transactions logged."""
+    """Reads what is asked of a market from its accounts, and from what its transactions logged.
 
-    def __init__(self, address: Pubkey, market: Market, program: Pubkey) -> None:
+    Args:
+        address: The market's.
+        market: Its account.
+        program: That it belongs to.
+        since: What an earlier process read; None: there was none.
+    """
+
+    def __init__(self, address: Pubkey, market: Market, program: Pubkey, since: Traded | None = None) -> None:
         self.keys = [address, market.bids, market.asks, market.event_heap]
         self._address, self._program, self._quote_lot = address, program, market.quote_lot_size
         self._market = Decoded(address, Market.decode)
@@ -70,6 +77,7 @@ class MarketV2:
         self._heap = Decoded(market.event_heap, self._fills)
         self._orders = OrderSequence()
         self._seen: dict[int, _Seen] = {}  # By slot, those that may be gone back to.
+        self._lost = 0 if since is None else since.lost  # How often the chain took back what was final.
 
     def book(self, accounts: Mapping[Pubkey, Account | None], now: int) -> tuple[Levels, Levels]:
         """Return bids and asks that can be matched at second `now` of the chain; pegged orders are not among them."""
@@ -86,7 +94,7 @@ class MarketV2:
         new = heap - before.heap
         self._seen[slot] = _Seen(heap, heap.copy() if fresh else unlogged + new)
         told = sorted([*((fill, 0) for fill in logged), *((fill, 1) for fill in new.elements())], key=_order)
-        return Traded(tuple(fill.print for fill, _ in told), quote)
+        return Traded(tuple(fill.print for fill, _ in told), quote, self._lost)
 
     def late(self, slot: int, logs: Logs) -> tuple[Print, ...]:
         """Return what was traded by a transaction of a slot that was told of already."""
@@ -110,6 +118,11 @@ class MarketV2:
         """Go back to what was seen at the end of slot `after`."""
         self._orders.undo(after)
         self._seen = {slot: seen for slot, seen in self._seen.items() if slot <= after}
+
+    def begin_anew(self) -> None:
+        """Forget all that was seen; how much was traded in what the chain took back, nobody can say."""
+        self._orders, self._seen = OrderSequence(), {}
+        self._lost += 1
 
     def forget(self, before: int) -> None:
         """Drop what no fork can go back to, a slot before `before`, but the newest of it."""

@@ -32,7 +32,8 @@ class Traded(NamedTuple):
     Args:
         prints: Since the slot before, in order.
         quote: Native quote ever traded; only differences mean something.
-        lost: Events that the venue overwrote before anybody read them; `quote` is too little then.
+        lost: Rises where something was lost for good: events that the venue overwrote before anybody read them, or what
+            the chain took back though it was final. What was traded between two of different `lost` is unknown.
         events: Number of the next event, where the venue numbers them; else 0.
     """
 
