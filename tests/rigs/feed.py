@@ -6,6 +6,7 @@ Every update that was told, and neither taken back nor put in doubt, must show t
 things go right again, the feed must be with the chain within the slots after which it reads the accounts again.
 """
 
+import json
 import sys
 from dataclasses import dataclass, field
 from random import Random
@@ -41,13 +42,15 @@ class Line:
     without_logs: bool = False  # They are lost on the way.
     hostile: float = 0.0  # Share of the notifications that are changed on the way.
     mutations: int = 0
+    pairs: float = 0.0  # Share of the slots of which all that is told of two accounts, or of one and the logs, is lost.
+    lost: list[tuple[int, frozenset[object]]] = field(default_factory=list)  # By slot, what was lost together.
 
     def __post_init__(self) -> None:
         self.faults = Faults(self.seed)
         self.view = View(self.world.chain, self.faults)
         self.dice = Random(self.seed)
         self.venue = self.truth.another_venue()
-        self.broken, self.back_to = False, None
+        self.broken, self.undone_from = False, None
         self.connect()
         self.world.chain.on_freeze.append(lambda block: self.pubsub.tell(block))
 
@@ -57,6 +60,8 @@ class Line:
         self.follow = Follow(self.venue, self.lineage, {}, self.world.market.address)
         self.reading: list[tuple[int, Snapshot]] = []  # Snapshots on their way, by the slot in which they come.
         self.slots = 0
+        self.targets: dict[object, object] = {}  # What is subscribed to, by number.
+        self.losing: frozenset[object] = frozenset()  # Of the slot that goes on.
         processed = {"encoding": ENCODING, "commitment": "processed"}
         asked: list[tuple[object, str, list[object]]] = [("slot", "slotSubscribe", [])]
         asked += [(key, "accountSubscribe", [str(key), processed]) for key in self.venue.keys]
@@ -66,10 +71,13 @@ class Line:
         for request, (target, method, params) in enumerate(asked, 1):
             self.follow.ask(request, target)  # type: ignore[arg-type]
             number = self.pubsub.call(self._hear, method, params)
+            self.targets[number] = target
             self.follow.hear(f'{{"jsonrpc": "2.0", "id": {request}, "result": {number}}}', 0)
 
     def _hear(self, text: str) -> None:
         if self.without_logs and "logsNotification" in text:
+            return
+        if self.losing and self.targets.get(json.loads(text)["params"]["subscription"]) in self.losing:
             return
         if self.hostile and "Notification" in text and self.dice.random() < self.hostile:
             text = mutated(text, self.dice)
@@ -78,11 +86,15 @@ class Line:
             self.follow.hear(text, self.world.chain.slot * SLOT_NS)
             self.told += self.follow.take()
         except Broken as error:
-            self.broken, self.back_to = True, error.back_to
+            self.broken, self.undone_from = True, error.undone_from
 
     def step(self) -> None:
         """Let one slot go by: others trade, notifications go out, snapshots are read and come in late."""
         self.world.flow.act()
+        self.losing = frozenset()
+        if self.pairs and self.dice.random() < self.pairs:
+            self.losing = frozenset(self.dice.sample([*self.venue.keys, "logs"], 2))
+            self.lost.append((self.world.chain.slot, self.losing))
         self.world.chain.advance()
         self.slots += 1
         self._read()
@@ -93,9 +105,9 @@ class Line:
 
     def give_up(self) -> None:
         """Leave the connection for another."""
-        doubted = give_up(self.venue, self.lineage, self.back_to)
+        doubted = give_up(self.venue, self.lineage, self.undone_from)
         self.told += [Undone(self.lineage.root, "down"), *([] if doubted is None else [doubted])]
-        self.back_to = None
+        self.undone_from = None
         self.connect()
 
     def _read(self) -> None:
@@ -110,7 +122,7 @@ class Line:
                 self.follow.read(self.reading.pop(0)[1])
                 self.told += self.follow.take()
             except Broken as error:
-                self.broken, self.back_to = True, error.back_to
+                self.broken, self.undone_from = True, error.undone_from
 
 
 def believed(told: list[Word]) -> dict[int, Update]:
@@ -171,6 +183,26 @@ def run_hostile(venue: str, seed: int, mutations: int) -> tuple[int, int]:
     return line.mutations, line.downs
 
 
+def run_pairs(venue: str, seed: int) -> tuple[int, int]:
+    """Lose what is told of two accounts in one slot, over and over; return how often, and how many updates were right.
+
+    A trade that is told of another slot than its own is as wrong as a book that is.
+    """
+    line = make_line(venue, seed)
+    line.pairs = 0.1
+    for _ in range(SLOTS):
+        line.step()
+    line.pairs = 0.0
+    for _ in range(3 * RECONCILE_SLOTS):
+        line.step()
+    right = check(line, f"{venue}, pairs, seed {seed}")
+    happened = {update.slot: update.traded for update in line.truth.updates}
+    for slot, update in believed(line.told).items():
+        wrong = set(update.traded.prints) - set(happened[slot].prints)
+        assert not wrong, f"{venue}, pairs, seed {seed}: {wrong} is told of slot {slot}"
+    return len(line.lost), right
+
+
 def run(venue: str, consensus: str, seed: int) -> int:
     """Let a market be followed over a bad wire; return how many updates were told, not taken back and right."""
     line, dice = make_line(venue, seed, consensus), Random(f"{venue} {seed}")
@@ -206,6 +238,8 @@ def main() -> None:
             updates = [run(venue, consensus, seed) for seed in range(seeds)]
             share = sum(updates) / len(updates) / (SLOTS + 3 * RECONCILE_SLOTS)
             print(f"{venue}, {consensus}: {seeds} seeds converged; {share:.0%} of slots told and right, none wrong")
+        lost, right = (sum(found) for found in zip(*(run_pairs(venue, seed) for seed in range(seeds)), strict=True))
+        print(f"{venue}: {lost} pairs of notifications lost together; {right} slots told and right, none wrong")
         changed, found = run_hostile(venue, 1, 100 * seeds)
         print(f"{venue}: {changed} messages changed on the way, {found} of them found at once, no wrong book told")
 

@@ -127,6 +127,14 @@ def test_messages_that_are_changed_on_the_way_never_make_a_wrong_book(venue: str
     assert found > 30
 
 
+@pytest.mark.parametrize("venue", ["openbook-v1", "openbook-v2"])
+def test_two_notifications_of_one_slot_that_are_lost_together_do_not_hide_one_another(venue: str) -> None:
+    lost, right = (sum(found) for found in zip(*(feed.run_pairs(venue, seed) for seed in range(4)), strict=True))
+
+    assert lost > 30
+    assert right > 2 * feed.SLOTS
+
+
 def test_faults_are_seeded() -> None:
     def told(seed: int) -> list[object]:
         line = feed.make_line("openbook-v1", seed)

@@ -118,7 +118,7 @@ class Feed:
                     await self._session(client, endpoint, tell)
                 except Broken as error:
                     endpoint.health.note_broken(time.monotonic())
-                    self._give_up(tell, error.cause, f"{endpoint.name}: {error}", error.back_to)
+                    self._give_up(tell, error.cause, f"{endpoint.name}: {error}", error.undone_from)
                 except Lagging:
                     why = f"{endpoint.name}: has not reached slot {before}, which was final: it lags, or went back"
                     self._give_up(tell, Cause.LAGGING, why)
@@ -128,10 +128,10 @@ class Feed:
                 pause_s = min(pause_s, self.limits.backoff_max_s)
                 await asyncio.sleep(self._dice.uniform(0, pause_s))
 
-    def _give_up(self, tell: Callable[[Word], None], cause: Cause, why: str, back_to: int | None = None) -> None:
+    def _give_up(self, tell: Callable[[Word], None], cause: Cause, why: str, undone_from: int | None = None) -> None:
         self.follow = None
         if self._venue is not None:
-            doubted = give_up(self._venue, self.lineage, back_to)
+            doubted = give_up(self._venue, self.lineage, undone_from)
             if doubted is not None:
                 tell(doubted)
         tell(words.Down(cause, why))

@@ -36,12 +36,12 @@ class Broken(EndpointError):
     Args:
         cause: By name.
         why: In words.
-        back_to: The slot from which on the chain uses its numbers again, where that is why.
+        undone_from: The first slot that was final and is not any more, where that is why.
     """
 
-    def __init__(self, cause: Cause, why: str, back_to: int | None = None) -> None:
+    def __init__(self, cause: Cause, why: str, undone_from: int | None = None) -> None:
         super().__init__(why)
-        self.cause, self.back_to = cause, back_to
+        self.cause, self.undone_from = cause, undone_from
 
 
 class Venue(Protocol):
@@ -88,20 +88,20 @@ class Watched(Protocol):
         ...
 
 
-def give_up(venue: Venue, lineage: Lineage, back_to: int | None = None) -> Doubted | None:
+def give_up(venue: Venue, lineage: Lineage, undone_from: int | None = None) -> Doubted | None:
     """Take back what was read over a connection that is given up; return what was final and is not any more.
 
     Args:
         venue, lineage: Go back to the newest slot that is final, or begin anew.
-        back_to: The slot from which on the chain uses its numbers again; None: it does not.
+        undone_from: The first slot that was final and is not any more; None: there is none.
     """
     root = lineage.root
-    if back_to is None or back_to > root:
+    if undone_from is None:
         venue.undo(root)
         return None
     venue.begin_anew()
     lineage.begin_anew()
-    return Doubted(back_to - 1, root, "the chain went back to before what was final")
+    return Doubted(undone_from - 1, max(undone_from, root), "the chain went back to before what was final")
 
 
 class Follow:
@@ -171,7 +171,7 @@ class Follow:
         except ValueError as error:
             raise Broken(Cause.UNREADABLE, f"the node sends what can't be read: {error}") from None
         except WentBack as error:
-            raise Broken(Cause.WENT_BACK, str(error), error.slot) from None
+            raise Broken(Cause.WENT_BACK, str(error), error.undone_from) from None
 
     def read(self, snapshot: Snapshot) -> None:
         """Take in the accounts as they were read."""
@@ -239,11 +239,11 @@ class Follow:
         except (ValueError, Malformed) as error:
             raise Broken(Cause.UNREADABLE, f"slot {frame.slot}: {error}") from None
         self.venue.forget(self.lineage.root)
-        if missed is not None:
-            self._words.append(words.Doubted(missed.after, missed.until, "a notification was lost"))
-            if missed.book:
-                self.frames.distrust(self.slot)
-                return
+        doubted = [] if missed is None else [Doubted(missed.after, missed.until, "a notification was lost")]
+        if missed is not None and missed.book:
+            self._words += doubted
+            self.frames.distrust(self.slot)
+            return
         if bids and asks and bids[0][0] >= asks[0][0]:
             why = f"slot {frame.slot}: bids at {bids[0][0]} and asks at {asks[0][0]} can't both stand"
             raise Broken(Cause.UNREADABLE, why)
@@ -259,3 +259,4 @@ class Follow:
                 traded=traded._replace(prints=()) if frame.fresh else traded,
             )
         )
+        self._words += doubted

@@ -6,8 +6,10 @@ and the log of one that was seen on the heap is passed over. Logs may be lost or
 what was traded (`maker_volume`, and what still lies on the heap) says so.
 """
 
+from base64 import b64decode
+from binascii import Error as BinasciiError
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from typing import NamedTuple
 
@@ -25,10 +27,13 @@ from bmv.adapters.openbook.v2.bookside import FIXED, ORACLE_PEGGED, BookSide
 from bmv.adapters.openbook.v2.heap import EventHeap, FillEvent
 from bmv.adapters.openbook.v2.logs import FillLog, Log, read_lines
 from bmv.adapters.openbook.v2.market import Market
+from bmv.adapters.openbook.v2.returned import read_order_id, read_order_ids
 from bmv.adapters.solana.pubsub import Logs
 from bmv.ports.market import PRICE_TICKS_MAX, SIZE_LOTS_MAX
 
 NEVER = 2**62  # The second at which an order expires that does not.
+NO_ID_BYTES, ONE_ID_BYTES = 1, 17  # Returned by placing one order.
+NUMBERS = 1 << 64
 LOG_PATIENCE_S = 60  # How long after it was traded, by the chain's clock, a fill's log may still come.
 
 
@@ -75,8 +80,9 @@ class MarketV2:
         self._bids = _Side(market.bids, Side.BID)
         self._asks = _Side(market.asks, Side.ASK)
         self._heap = Decoded(market.event_heap, self._fills)
-        self._orders = OrderSequence()
+        self._orders = OrderSequence(market.quote_lot_size)
         self._seen: dict[int, _Seen] = {}  # By slot, those that may be gone back to.
+        self._placed = 0  # Number of the newest order that was logged as placed since the frame before.
         self._lost = 0 if since is None else since.lost  # How often the chain took back what was final.
 
     def book(self, accounts: Mapping[Pubkey, Account | None], now: int) -> tuple[Levels, Levels]:
@@ -90,6 +96,8 @@ class MarketV2:
         quote = self._market.of(accounts).maker_volume + waiting
         before = self._seen[max(self._seen)] if self._seen else _Seen(heap, heap.copy())
         unlogged = before.unlogged.copy()
+        logs = list(logs)
+        self._placed = max((number for one in logs for number in self._numbers(one)), default=0)
         logged = [fill for one in logs for fill in self._logged(one) if not _pass_over(unlogged, fill)]
         new = heap - before.heap
         self._seen[slot] = _Seen(heap, heap.copy() if fresh else unlogged + new)
@@ -112,7 +120,11 @@ class MarketV2:
         """Return the slots of which something was not told."""
         bids, asks = self._bids.sequences(accounts), self._asks.sequences(accounts)
         market = self._market.of(accounts)
-        return self._orders.missed(slot, bids, asks, market.seq_num, market.fees_accrued, traded, fresh)
+        newest = max(market.seq_num, self._placed)
+        found = self._orders.missed(slot, bids, asks, newest, market.fees_accrued, traded, fresh)
+        if found is None and self._placed > market.seq_num and not fresh:
+            return Missed(slot - 1, slot, book=True)  # Of the market's own account nothing was told, and perhaps more.
+        return found
 
     def undo(self, after: int) -> None:
         """Go back to what was seen at the end of slot `after`."""
@@ -121,7 +133,7 @@ class MarketV2:
 
     def begin_anew(self) -> None:
         """Forget all that was seen; how much was traded in what the chain took back, nobody can say."""
-        self._orders, self._seen = OrderSequence(), {}
+        self._orders, self._seen = OrderSequence(self._quote_lot), {}
         self._lost += 1
 
     def forget(self, before: int) -> None:
@@ -143,6 +155,14 @@ class MarketV2:
     def _fills(self, data: bytes) -> Counter[_Fill]:
         events = (event for _, event in EventHeap.decode(data).events())
         return Counter(_fill(event.market_seq_num, event) for event in events if isinstance(event, FillEvent))
+
+    def _numbers(self, logs: Logs) -> Iterator[int]:
+        """Yield the numbers of the orders that a transaction placed and that rest, as the program returned them."""
+        start = f"Program return: {self._program} "
+        for line in () if logs.failed else logs.lines:
+            if line.startswith(start):
+                with suppress(Malformed, BinasciiError):  # Another instruction's.
+                    yield from map(_number, _order_ids(b64decode(line.removeprefix(start), validate=True)))
 
     def _logged(self, logs: Logs) -> list[_Fill]:
         """Return the market's fills that a transaction logged; where its logs are cut off, those before that."""
@@ -189,6 +209,18 @@ def _matchable(rows: NDArray[np.void], now: int) -> tuple[int, Levels]:
     begins = np.flatnonzero(np.concatenate(([True], prices[1:] != prices[:-1])))
     levels = zip(prices[begins].tolist(), np.add.reduceat(sizes, begins).tolist(), strict=True)
     return int(ends[alive].min()), tuple(levels)
+
+
+def _order_ids(returned: bytes) -> list[int]:
+    """Return the ids in what placing one order or several returned."""
+    read = read_order_ids if len(returned) not in (ONE_ID_BYTES, NO_ID_BYTES) else lambda data: (read_order_id(data),)
+    return [order_id for order_id in read(returned) if order_id is not None]
+
+
+def _number(order_id: int) -> int:
+    """Return the number of an order, which the ids of bids have upside down."""
+    low = order_id & NUMBERS - 1
+    return min(low, low ^ NUMBERS - 1)
 
 
 def _decode_side(data: bytes, side: Side) -> BookSide:
