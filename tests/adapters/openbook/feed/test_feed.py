@@ -236,7 +236,7 @@ def test_an_account_that_is_no_market_is_an_error_and_no_feed() -> None:
     asyncio.run(play())
 
 
-def test_a_program_that_is_deployed_anew_is_told_by_name() -> None:
+def test_a_program_that_is_deployed_anew_is_told_by_name_and_nothing_else_that_happens_to_its_account() -> None:
     """The sandbox's double is of a loader that deploys nothing anew, so it is looked at as of the other."""
     code = Pubkey([8] * 32)
 
@@ -256,6 +256,10 @@ def test_a_program_that_is_deployed_anew_is_told_by_name() -> None:
             feed, heard = Feed(box.world.market.address, ends, LIMITS, dice=Random(1)), Listener()
             running = asyncio.create_task(feed.run(heard))
             await heard.up()
+            box.chain.put(code, Account(2 * 10**9, program_data(5), UPGRADEABLE))  # Somebody gave it some SOL.
+            box.chain.put(LAST_RESTART, Account(2 * 10**9, bytes(8), Pubkey.default()))
+            seen = heard.count(Update)
+            await heard.until(lambda heard: heard.count(Update) > seen + 10)
             box.chain.put(code, Account(10**9, program_data(9), UPGRADEABLE))
             await heard.up(times=2)
             running.cancel()

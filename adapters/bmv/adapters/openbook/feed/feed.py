@@ -27,13 +27,13 @@ from bmv.adapters.openbook.feed.v2 import MarketV2
 from bmv.adapters.openbook.feed.words import Cause, Traded, Word
 from bmv.adapters.openbook.inspection.inspect import Identity, identify
 from bmv.adapters.openbook.v1.accounts import Market as AccountV1
-from bmv.adapters.solana.clock import CLOCK, LAST_RESTART
+from bmv.adapters.solana.clock import CLOCK, LAST_RESTART, read_restart_slot
 from bmv.adapters.solana.consensus import Consensus, read_consensus
 from bmv.adapters.solana.endpoints import Endpoint, Endpoints
 from bmv.adapters.solana.errors import EndpointError, Lagging
 from bmv.adapters.solana.genesis import read_genesis
 from bmv.adapters.solana.lineage import Lineage
-from bmv.adapters.solana.programs import code_address, read_deployment_slot
+from bmv.adapters.solana.programs import code_address, deployment_slot, read_deployment_slot
 from bmv.adapters.solana.pubsub import account_subscribe, logs_subscribe, slot_subscribe
 from bmv.adapters.solana.rpc import FINALIZED, PROCESSED, Rpc, make_client
 from bmv.ports.errors import DataError
@@ -175,16 +175,21 @@ class Feed:
                 raise
             raise Broken(Cause.UNREADABLE, str(error)) from None  # It was a market before.
         beside = await rpc.accounts([identity.program, LAST_RESTART], least_slot=first.slot)
-        watched: dict[Pubkey, Watched] = {LAST_RESTART: _Change(Cause.RESTARTED, "the cluster restarted")}
+        restart = beside.accounts[LAST_RESTART]
+        restarted = None if restart is None else read_restart_slot(restart.data)
+        watched: dict[Pubkey, Watched] = {
+            LAST_RESTART: _Change(restarted, read_restart_slot, Cause.RESTARTED, "the cluster restarted")
+        }
         program = beside.accounts[identity.program]
         code = None if program is None else code_address(program)
         if code is not None:
-            watched[code] = _Change(Cause.PROGRAM, f"program {identity.program} was deployed anew")
             deployed = await read_deployment_slot(rpc, code)
             if None not in (deployed, self._deployed) and deployed != self._deployed:
                 text = f"program {identity.program} was deployed anew at slot {deployed}"
                 tell(words.Notice(Cause.PROGRAM, text))
             self._deployed = self._deployed if deployed is None else deployed  # A node may not say.
+            why = f"program {identity.program} was deployed anew"
+            watched[code] = _Change(self._deployed, deployment_slot, Cause.PROGRAM, why)
         return identity, watched
 
     async def second_slot(self, client_rpc: Rpc | None, tell: Callable[[Word], None]) -> int | None:
@@ -202,13 +207,22 @@ class Feed:
 
 
 class _Change:
-    """Breaks the connection at the first change of an account."""
+    """Breaks the connection when an account says another slot than before; whatever else of it changes does not.
 
-    def __init__(self, cause: Cause, why: str) -> None:
+    Args:
+        last: What it said; None: nobody knows, so that whatever it says may be new.
+        read: Returns what it says.
+        cause, why: Why the connection is given up then.
+    """
+
+    def __init__(self, last: int | None, read: Callable[[bytes], int | None], cause: Cause, why: str) -> None:
+        self._last, self._read = last, read
         self._cause, self._why = cause, why
 
     def __call__(self, account: Account | None) -> None:
-        raise Broken(self._cause, self._why)
+        slot = None if account is None else self._read(account.data)
+        if slot is None or slot != self._last:
+            raise Broken(self._cause, self._why)
 
 
 class _Session:
