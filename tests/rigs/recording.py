@@ -35,7 +35,7 @@ from bmv.adapters.solana.endpoints import Endpoint, Endpoints
 from bmv.adapters.solana.pubsub import Logs
 from bmv.adapters.spool.spool import Spool
 from bmv.live.record.keeper import Keeper
-from bmv.live.record.recorder import Recorder
+from bmv.live.record.recorder import Copy, Recorder
 from bmv.live.record.rows import rows_of
 from bmv.live.record.times import SlotTimes
 from bmv.live.record.writer import Writer
@@ -223,7 +223,7 @@ async def run(settings: Settings, slots: int, seed: int, faulty: bool, folder: P
         async with Spool(store, folder / "spool") as spool:  # type: ignore[arg-type]
             native = Fraction(1, 10**lots.quote_decimals) / units.quantum
             writer = Writer(spool, "openbook/SOL-USDC", units, native, "rig", 1, folder / "kept.json")
-            recorder = Recorder(feed, keeper, [writer], None)
+            recorder = Recorder(feed, [Copy(keeper, writer)])
             hear = recorder._hear
 
             def listen(word: Word) -> None:

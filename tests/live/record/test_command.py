@@ -1,5 +1,6 @@
 """`bmv record` as a process: it stops cleanly, goes on where it was, also after kill -9, and a backtest takes it."""
 
+import asyncio
 import json
 import os
 import signal
@@ -7,21 +8,27 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from decimal import Decimal
 from pathlib import Path
 
 import polars as pl
 import pytest
 
+from bmv.adapters.lake.ticks import LakeTicks
+from bmv.ports.market import Market
+from bmv.ports.storage import Gap
+
 BMV = [sys.executable, "-m", "bmv.adapters.cli"]
 WAIT_S = 90.0
+QUANTA_PER_TICK_LOT = 10  # Of 0.01 by 0.001: a quantum is 0.000001.
 
 
 @contextmanager
-def started(folder: Path) -> Iterator[dict[str, str]]:
+def started(folder: Path, *more: str) -> Iterator[dict[str, str]]:
     """Give the first line of a sandbox that lives in a process of its own."""
-    command = [*BMV, "sandbox", "--speed", "10", "--port", "0", "--out", str(folder / "sandbox"), "--json"]
+    command = [*BMV, "sandbox", "--speed", "10", "--port", "0", "--out", str(folder / "sandbox"), "--json", *more]
     process = subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None
@@ -150,6 +157,35 @@ def test_a_sandbox_started_anew_is_another_chain_though_it_ran_longer(tmp_path: 
 
     assert process.returncode == 4
     assert "it is another chain, such as a sandbox started anew. Give another lake: --to FOLDER" in errors
+
+
+def test_each_of_several_stores_goes_on_from_where_it_was(tmp_path: Path) -> None:
+    with started(tmp_path, "--venue", "openbook-v1") as facts:
+        config = tmp_path / facts["config"]
+        one, other = (("--to", str(tmp_path / name)) for name in ("one", "other"))
+        ended(record(config, *one, *other, "--for", "4s"))
+        ended(record(config, *one, "--for", "4s"))
+        ended(record(config, *other, *one, "--for", "4s"))
+
+    gaps = {}
+    for name, expected in (("one", 2), ("other", 1)):
+        found = pl.read_parquet(sorted((tmp_path / name / "openbook-v1").rglob("*.parquet")))
+        gaps[name] = noted(tmp_path / name)
+        times = found["ts_ns"]
+        assert len(gaps[name]) == expected
+        assert times.is_sorted()
+        assert found.group_by("slot").agg(pl.col("received_ns").n_unique())["received_ns"].max() == 1
+        assert not any(times.is_between(gap.from_ns, gap.to_ns, closed="none").any() for gap in gaps[name])
+        trades = found.filter(pl.col("kind") == 1)
+        missed = sum(gap.quanta or 0 for gap in gaps[name])
+        gaps[name + " in all"] = int((trades["price"] * trades["size"]).sum()) * QUANTA_PER_TICK_LOT + missed
+    assert gaps["one in all"] == gaps["other in all"]
+
+
+def noted(lake: Path) -> Sequence[Gap]:
+    """Return the gaps of a lake's market."""
+    market = Market("SOL/USDC", Decimal("0.01"), Decimal("0.001"))
+    return asyncio.run(LakeTicks(lake, lambda _: market).gaps("openbook-v1/SOL-USDC", 0, 2**62))
 
 
 def test_a_database_is_recorded_into_like_a_lake(sandbox: Path, postgres: str) -> None:

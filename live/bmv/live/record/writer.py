@@ -47,6 +47,7 @@ class Writer:
         source: Name of this recorder.
         epoch: Higher than those of earlier starts.
         note: File that says how far everything is kept; beside the spool.
+        begun: Epoch of the start that began to count what was traded, where the venue does not; kept through restarts.
         chain: Genesis hash of the chain that the market is on; None: of none, or of one that nobody could name.
     """
 
@@ -57,6 +58,7 @@ class Writer:
     source: str
     epoch: int
     note: Path
+    begun: int = 0
     chain: str | None = None
     count: Count = field(default_factory=Count)
     _seq: int = 0
@@ -82,7 +84,7 @@ class Writer:
             return
         await self.spool.flush()
         with whole_file(self.note) as half_done:
-            half_done.write_text(json.dumps(_note(mark) | {"chain": self.chain}), encoding="utf-8")
+            half_done.write_text(json.dumps(_note(mark) | {"begun": self.begun, "chain": self.chain}), encoding="utf-8")
 
     async def _flush(self, rows: Sequence[Rows]) -> None:
         events = [event for one in rows for event in one.events]
@@ -121,11 +123,13 @@ class Resumed(NamedTuple):
     """How far a market was kept by an earlier start: with what was kept after the note, and by the note alone.
 
     Events of the venue are numbered in the note alone, so that whoever reads them goes on from there. `chain` is the
-    genesis hash of the chain that it was on, None where nobody knew it.
+    genesis hash of the chain that it was on, None where nobody knew it. Amounts of those whose count was `begun` by one
+    start may be compared.
     """
 
     mark: Mark
     noted: Traded
+    begun: int = 0
     chain: str | None = None
 
 
@@ -149,7 +153,7 @@ async def read_mark(
             missed = sum(gap.quanta or 0 for gap in gaps if mark.ts_ns <= gap.from_ns and gap.to_ns <= last_ns)
             quote += int(missed / quanta_per_native)
         whole = mark._replace(ts_ns=last_ns, traded=mark.traded._replace(quote=quote))
-        return Resumed(whole, mark.traded, chain)
+        return Resumed(whole, mark.traded, int(written.get("begun", 0)), chain)
     return None
 
 
