@@ -209,6 +209,17 @@ def test_it_ends_while_the_store_is_away_and_what_it_recorded_waits(sandbox: Pat
     assert list(waiting.rglob("*.segment"))
 
 
+def test_started_again_while_the_database_is_away_it_records_into_the_spool(sandbox: Path, postgres: str) -> None:
+    waiting = sandbox.parent / "waiting"
+    ended(record(sandbox, "--for", "4s", "--to", postgres, "--spool", str(waiting)))
+
+    told = ended(record(sandbox, "--for", "8s", "--to", "postgresql://me@127.0.0.1:1/bmv", "--spool", str(waiting)))
+
+    assert int(str(told["rows"])) > 0
+    assert told["gaps"] == 1
+    assert list(waiting.rglob("*.segment"))
+
+
 @pytest.mark.parametrize(
     ("to", "told"),
     [(["s3://bucket/ticks"], "expected a lake on a local disk"), (["lake", "./lake/"], "is named twice")],

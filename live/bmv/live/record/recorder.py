@@ -80,6 +80,7 @@ class Recorder:
         copies: What is made of it, one for each store.
         lakes: Those whose days are settled as they end.
         prices: The reference price, and what writes it; None: the configuration names no sources.
+        settle_s: How often it looks whether a day is over.
     """
 
     def __init__(
@@ -88,9 +89,11 @@ class Recorder:
         copies: Sequence[Copy],
         lakes: Sequence[LakeTicks] = (),
         prices: PriceRecord | None = None,
+        settle_s: float = SETTLE_S,
     ) -> None:
         self.feed, self.copies, self.lakes, self.prices = feed, tuple(copies), tuple(lakes), prices
         self.seen = Seen()
+        self._settle_s = settle_s
 
     @property
     def writers(self) -> list[Writer]:
@@ -143,7 +146,7 @@ class Recorder:
         """Move each day of the lake into its file when the next has begun."""
         day = None
         while True:
-            await asyncio.sleep(SETTLE_S)
+            await asyncio.sleep(self._settle_s)
             newest_ns = max((mark.ts_ns for copy in self.copies if (mark := copy.keeper.mark)), default=None)
             today = None if newest_ns is None else datetime.fromtimestamp(newest_ns // SECOND_NS, UTC).date()
             if today != day and today is not None:

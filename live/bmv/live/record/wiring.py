@@ -29,7 +29,7 @@ from bmv.live.clock import SystemClock
 from bmv.live.record.keeper import Keeper, Mark
 from bmv.live.record.prices import PriceRecord
 from bmv.live.record.recorder import Copy, Recorder
-from bmv.live.record.writer import Resumed, Writer, read_mark
+from bmv.live.record.writer import UNCOUNTED, Resumed, Writer, read_mark
 from bmv.ports.errors import ConfigError, DataError, StorageError
 from bmv.ports.market import Market
 
@@ -38,7 +38,6 @@ if TYPE_CHECKING:
 
 SOURCE = "bmv record"
 FOLDER = ".recording"  # In a lake: what waits to be kept, and how far everything is.
-UNCOUNTED = -1  # Of no count: what was traded since is unknown.
 STOP_S = 5.0  # For the stores to take the rest at the end.
 
 
@@ -120,7 +119,7 @@ async def _writers(
             async with asyncio.timeout(STOP_S):
                 await waiting.flush()
         note = beside / "kept.json"
-        if (resumed := await read_mark(note, store, name, quote_lot, native)) is not None:
+        if (resumed := await read_mark(note, waiting, name, quote_lot, native)) is not None:
             _refuse_another_chain(note, name, resumed.chain, chain)
         made.append((Writer(waiting, name, market, native, SOURCE, epoch, note, chain=chain), resumed))
     return made

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -14,12 +13,14 @@ from bmv.adapters.openbook.feed.words import Traded
 from bmv.adapters.spool.spool import Spool
 from bmv.data.files.writing import whole_file
 from bmv.live.record.keeper import Hole, Mark, Rows
+from bmv.ports.errors import StorageError
 from bmv.ports.market import Market
 from bmv.ports.market_data import Columns, Stamps
 from bmv.ports.messages import Event, Kind
 from bmv.ports.storage import Gap, Ticks, TickStore
 
 FAR_NS = 2**62  # Later than any row.
+UNCOUNTED = -1  # Of no count: what was traded since is unknown.
 
 
 @dataclass(slots=True)
@@ -133,28 +134,39 @@ class Resumed(NamedTuple):
     chain: str | None = None
 
 
-async def read_mark(
-    note: Path, store: TickStore, name: str, quote_lot: int, quanta_per_native: Fraction
-) -> Resumed | None:
+async def read_mark(note: Path, spool: Spool, name: str, quote_lot: int, quanta_per_native: Fraction) -> Resumed | None:
     """Return how far a market was kept by an earlier start; None where there is no note of it.
 
-    Rows and gaps that came after the note was written, and were kept, are reckoned in.
+    Rows and gaps that came after the note was written, and were kept, are reckoned in. A store that is away can't tell
+    them: then what waits for it counts, and what was traded is unknown.
     """
-    with suppress(OSError, ValueError, KeyError, TypeError):
+    try:
         written = json.loads(note.read_text(encoding="utf-8"))
-        mark, chain = _mark(written), written.get("chain")
-        last_ns, quote = mark.ts_ns, mark.traded.quote
-        async for columns in store.read(name, mark.ts_ns + 1, FAR_NS):
-            trades = columns.kind == Kind.TRADE
-            quote += sum(map(int, columns.price[trades] * columns.size[trades])) * quote_lot
-            last_ns = int(columns.ts_ns[-1])
-        if quanta_per_native:
-            gaps = await store.gaps(name, mark.ts_ns, FAR_NS)
-            missed = sum(gap.quanta or 0 for gap in gaps if mark.ts_ns <= gap.from_ns and gap.to_ns <= last_ns)
-            quote += int(missed / quanta_per_native)
-        whole = mark._replace(ts_ns=last_ns, traded=mark.traded._replace(quote=quote))
-        return Resumed(whole, mark.traded, int(written.get("begun", 0)), chain)
-    return None
+        mark, begun, chain = _mark(written), int(written.get("begun", 0)), written.get("chain")
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    try:
+        whole = await _with_what_came_after(mark, spool.store, name, quote_lot, quanta_per_native)
+    except StorageError:
+        newest_ns = max(mark.ts_ns, await spool.newest_ns(name) or 0)
+        whole = mark._replace(ts_ns=newest_ns, traded=mark.traded._replace(lost=UNCOUNTED))
+    return Resumed(whole, mark.traded, begun, chain)
+
+
+async def _with_what_came_after(
+    mark: Mark, store: TickStore, name: str, quote_lot: int, quanta_per_native: Fraction
+) -> Mark:
+    """Return a mark with the rows and gaps that a store has of later times."""
+    last_ns, quote = mark.ts_ns, mark.traded.quote
+    async for columns in store.read(name, mark.ts_ns + 1, FAR_NS):
+        trades = columns.kind == Kind.TRADE
+        quote += sum(map(int, columns.price[trades] * columns.size[trades])) * quote_lot
+        last_ns = int(columns.ts_ns[-1])
+    if quanta_per_native:
+        gaps = await store.gaps(name, mark.ts_ns, FAR_NS)
+        missed = sum(gap.quanta or 0 for gap in gaps if mark.ts_ns <= gap.from_ns and gap.to_ns <= last_ns)
+        quote += int(missed / quanta_per_native)
+    return mark._replace(ts_ns=last_ns, traded=mark.traded._replace(quote=quote))
 
 
 def _note(mark: Mark) -> dict[str, int]:
