@@ -40,6 +40,7 @@ class Line:
     lineage: Lineage = field(default_factory=Lineage)
     downs: int = 0
     without_logs: bool = False  # They are lost on the way.
+    forged_logs: bool = False  # They come twice, the second time as another transaction's.
     hostile: float = 0.0  # Share of the notifications that are changed on the way.
     mutations: int = 0
     pairs: float = 0.0  # Share of the slots of which all that is told of two accounts, or of one and the logs, is lost.
@@ -82,6 +83,11 @@ class Line:
         if self.hostile and "Notification" in text and self.dice.random() < self.hostile:
             text = mutated(text, self.dice)
             self.mutations += 1
+        if self.forged_logs and "logsNotification" in text:
+            self._take(text.replace('"signature": "', '"signature": "1'))
+        self._take(text)
+
+    def _take(self, text: str) -> None:
         try:
             self.follow.hear(text, self.world.chain.slot * SLOT_NS)
             self.told += self.follow.take()

@@ -127,6 +127,20 @@ def test_messages_that_are_changed_on_the_way_never_make_a_wrong_book(venue: str
     assert found > 30
 
 
+def test_a_fill_that_the_market_does_not_count_is_doubted() -> None:
+    line = feed.make_line("openbook-v2", 4)
+    line.forged_logs = True
+    for _ in range(120):
+        line.step()
+
+    happened = {update.slot: update.traded.prints for update in line.truth.updates}
+    kept = feed.believed(line.told)
+    assert sum(len(prints) for prints in happened.values()) > 10
+    assert len(kept) > 60
+    assert not [slot for slot, update in kept.items() if set(update.traded.prints) - set(happened[slot])]
+    assert all(len(update.traded.prints) <= len(happened[slot]) for slot, update in kept.items())
+
+
 @pytest.mark.parametrize("venue", ["openbook-v1", "openbook-v2"])
 def test_two_notifications_of_one_slot_that_are_lost_together_do_not_hide_one_another(venue: str) -> None:
     lost, right = (sum(found) for found in zip(*(feed.run_pairs(venue, seed) for seed in range(4)), strict=True))

@@ -90,9 +90,11 @@ class OrderSequence:
         return found
 
     def _is_untold(self, before: _Seen, sides: tuple[Sequences, Sequences], fees: int, traded: Traded) -> bool:
-        """Say whether there was a trade that was not told, on a side that may not have been told either."""
+        """Say whether a trade was told that the market does not count, or counted that was not told, on a side that may
+        not have been told either.
+        """
         untold = traded.quote - before.quote - sum(one.price * one.size for one in traded.prints) * self._quote_lot
-        if fees > before.fees and not traded.prints and untold <= 0:
+        if untold < 0 or (fees > before.fees and not traded.prints and not untold):
             return True
         return untold > 0 and any(now is then for now, then in zip(sides, before.orders, strict=True))
 
