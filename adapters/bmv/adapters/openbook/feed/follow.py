@@ -48,6 +48,7 @@ class Venue(Protocol):
     """What a version of OpenBook reads from a market's accounts and logs."""
 
     keys: list[Pubkey]
+    left_out: str  # Why orders that can be matched are not in the book, as a clause; "": none are left out.
 
     def book(self, accounts: Mapping[Pubkey, Account | None], now: int) -> tuple[Levels, Levels]:
         """Return bids and asks that can be matched at second `now` of the chain; Malformed where there is no book."""
@@ -121,6 +122,7 @@ class Follow:
         self._words: deque[Word] = deque()
         self._requests: dict[int, Pubkey | str] = {}  # By number of the request: what was subscribed to.
         self._subscribed: dict[int, Pubkey | str] = {}
+        self._left_out = False
         self._second: int | None = None  # What the chain's clock said last.
         self._heard_ns: int | None = None  # When the clock was last told of a new slot.
         self._slot_times: deque[float] = deque(maxlen=SLOT_TIMES)
@@ -260,3 +262,11 @@ class Follow:
             )
         )
         self._words += doubted
+        self._note_left_out()
+
+    def _note_left_out(self) -> None:
+        """Say, when it begins, that orders are missing in the book."""
+        why, before = self.venue.left_out, self._left_out
+        self._left_out = bool(why)
+        if why and not before:
+            self._words.append(words.Notice(Cause.PEGGED, f"pegged orders are not in the book: {why}"))

@@ -33,6 +33,7 @@ class MarketV1:
 
     def __init__(self, address: Pubkey, market: Market, since: Traded | None = None) -> None:
         self.keys = [address, market.bids, market.asks, market.event_q, market.req_q]
+        self.left_out = ""  # Version 1 knows no orders that are pegged.
         self._market = market
         self._account = Decoded(address, lambda data: Market.decode(data, address))
         self._requests = Decoded(market.req_q, RequestQueue.decode)

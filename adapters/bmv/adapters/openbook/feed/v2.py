@@ -21,13 +21,16 @@ from solders.pubkey import Pubkey
 from bmv.adapters.openbook.book import Side
 from bmv.adapters.openbook.errors import CutOff, Malformed
 from bmv.adapters.openbook.feed.decoding import Decoded
+from bmv.adapters.openbook.feed.pegged import join, pegged_levels
 from bmv.adapters.openbook.feed.sequence import Missed, OrderSequence, Sequences
 from bmv.adapters.openbook.feed.words import Levels, Print, Traded
+from bmv.adapters.openbook.inspection import oracle
 from bmv.adapters.openbook.v2.bookside import FIXED, ORACLE_PEGGED, BookSide
 from bmv.adapters.openbook.v2.heap import EventHeap, FillEvent
 from bmv.adapters.openbook.v2.logs import FillLog, Log, read_lines
 from bmv.adapters.openbook.v2.market import Market
 from bmv.adapters.openbook.v2.returned import read_order_id, read_order_ids
+from bmv.adapters.solana.clock import CLOCK, read_slot
 from bmv.adapters.solana.pubsub import Logs
 from bmv.ports.market import PRICE_TICKS_MAX, SIZE_LOTS_MAX
 
@@ -74,7 +77,8 @@ class MarketV2:
     """
 
     def __init__(self, address: Pubkey, market: Market, program: Pubkey, since: Traded | None = None) -> None:
-        self.keys = [address, market.bids, market.asks, market.event_heap]
+        self.keys = [address, market.bids, market.asks, market.event_heap, *oracle.keys(market)]
+        self.left_out = ""  # Why pegged orders that can be matched are not in the book.
         self._address, self._program, self._quote_lot = address, program, market.quote_lot_size
         self._market = Decoded(address, Market.decode)
         self._bids = _Side(market.bids, Side.BID)
@@ -86,8 +90,19 @@ class MarketV2:
         self._lost = 0 if since is None else since.lost  # How often the chain took back what was final.
 
     def book(self, accounts: Mapping[Pubkey, Account | None], now: int) -> tuple[Levels, Levels]:
-        """Return bids and asks that can be matched at second `now` of the chain; pegged orders are not among them."""
-        return self._bids.levels(accounts, now), self._asks.levels(accounts, now)
+        """Return bids and asks that can be matched at second `now` of the chain, pegged ones if their price is read."""
+        fixed = self._bids.levels(accounts, now), self._asks.levels(accounts, now)
+        books = self._bids.of(accounts), self._asks.of(accounts)
+        if not any(len(book.rows(ORACLE_PEGGED)) for book in books):
+            self.left_out = ""
+            return fixed
+        market, clock = self._market.of(accounts), accounts[CLOCK]
+        self.left_out = oracle.unread(accounts, market)
+        price = oracle.price_of(accounts, 0 if clock is None else read_slot(clock), market)
+        if isinstance(price, str):
+            return fixed  # The program has none either, unless it is of an oracle that only the program reads.
+        bids, asks = (pegged_levels(book, now, price) for book in books)
+        return join(fixed, (bids, asks))
 
     def traded(self, slot: int, accounts: Mapping[Pubkey, Account | None], logs: Iterable[Logs], fresh: bool) -> Traded:
         """Return what was traded since the last frame that was read, as far as it was told, and the market's count."""
@@ -182,6 +197,10 @@ class _Side:
         self._levels: tuple[BookSide, int, int, Levels] | None = None  # With the seconds between which they hold.
         self._orders: tuple[BookSide, Sequences] | None = None
 
+    def of(self, accounts: Mapping[Pubkey, Account | None]) -> BookSide:
+        """Return the side's account."""
+        return self._book.of(accounts)
+
     def sequences(self, accounts: Mapping[Pubkey, Account | None]) -> Sequences:
         """Return the numbers of all orders that stand in the account."""
         book = self._book.of(accounts)
@@ -191,7 +210,7 @@ class _Side:
         return self._orders[1]
 
     def levels(self, accounts: Mapping[Pubkey, Account | None], now: int) -> Levels:
-        """Return what can be matched at second `now` of the chain."""
+        """Return what of a fixed price can be matched at second `now` of the chain."""
         book = self._book.of(accounts)
         if self._levels is None or self._levels[0] is not book or not self._levels[1] <= now < self._levels[2]:
             self._levels = (book, now, *_matchable(book.rows(FIXED), now))

@@ -56,6 +56,7 @@ class Cause(StrEnum):
     ANOTHER_CHAIN = "another chain"  # The endpoint is of another chain than the one that was followed.
     RESTARTED = "restarted"  # The cluster restarted.
     PROGRAM = "program"  # The program was deployed anew.
+    PEGGED = "pegged"  # Orders follow a price that can't be read; the feed goes on without them.
     UNREADABLE = "unreadable"  # What came in is no account, log or notification that can be.
 
 
