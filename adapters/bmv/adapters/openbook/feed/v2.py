@@ -92,10 +92,10 @@ class MarketV2:
     def book(self, accounts: Mapping[Pubkey, Account | None], now: int) -> tuple[Levels, Levels]:
         """Return bids and asks that can be matched at second `now` of the chain, pegged ones if their price is read."""
         fixed = self._bids.levels(accounts, now), self._asks.levels(accounts, now)
-        books = self._bids.of(accounts), self._asks.of(accounts)
-        if not any(len(book.rows(ORACLE_PEGGED)) for book in books):
+        if not (self._bids.is_pegged(accounts) or self._asks.is_pegged(accounts)):
             self.left_out = ""
             return fixed
+        books = self._bids.of(accounts), self._asks.of(accounts)
         market, clock = self._market.of(accounts), accounts[CLOCK]
         self.left_out = oracle.unread(accounts, market)
         price = oracle.price_of(accounts, 0 if clock is None else read_slot(clock), market)
@@ -200,6 +200,10 @@ class _Side:
     def of(self, accounts: Mapping[Pubkey, Account | None]) -> BookSide:
         """Return the side's account."""
         return self._book.of(accounts)
+
+    def is_pegged(self, accounts: Mapping[Pubkey, Account | None]) -> bool:
+        """Say whether any order stands in the account that follows an oracle."""
+        return len(self._book.of(accounts).leaves[ORACLE_PEGGED]) > 0
 
     def sequences(self, accounts: Mapping[Pubkey, Account | None]) -> Sequences:
         """Return the numbers of all orders that stand in the account."""
