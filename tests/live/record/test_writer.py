@@ -7,9 +7,13 @@ from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
+import pytest
 
+from bmv.adapters.openbook.feed.words import Traded
 from bmv.adapters.spool import segment
 from bmv.adapters.spool.spool import Spool
+from bmv.live.record import wiring
+from bmv.live.record.keeper import Mark
 from bmv.live.record.writer import UNCOUNTED, Resumed, read_mark
 from bmv.ports.errors import StorageError
 from bmv.ports.market_data import Columns
@@ -76,3 +80,15 @@ def test_a_store_that_is_away_keeps_nobody_from_going_on_after_what_waits_for_it
     assert found.mark.ts_ns == 3_000
     assert found.mark.traded.lost == UNCOUNTED
     assert found.noted.events == 77
+
+
+@pytest.mark.parametrize(("events", "lost"), [(77, UNCOUNTED), (0, 0)])
+def test_amounts_of_another_count_are_unknown_where_the_venue_counts_none(events: int, lost: int) -> None:
+    ahead = Resumed(Mark(9_000, 9, Traded((), 100, 0, events)), Traded((), 100, 0, events), begun=2)
+    behind = Resumed(Mark(1_000, 5, Traded((), 5_000, 0, events)), Traded((), 5_000, 0, events), begun=1)
+
+    assert wiring._farthest_behind([ahead, None, behind]) is behind
+    assert wiring._mark(behind, behind) == behind.mark
+    mark = wiring._mark(ahead, behind)
+    assert mark is not None
+    assert (mark.ts_ns, mark.traded.lost) == (9_000, lost)

@@ -132,8 +132,11 @@ def _farthest_behind(kept: Iterable[Resumed | None]) -> Resumed | None:
 
 
 def _mark(resumed: Resumed | None, since: Resumed | None) -> Mark | None:
-    """Return how far a store has a market, its amounts as they are counted by those that `since` was."""
-    if resumed is None or since is None or resumed.begun == since.begun:
+    """Return how far a store has a market; of amounts that another count made than that of `since`, nothing is known.
+
+    Where the venue does not number events it counts what was traded itself, and there is one count only.
+    """
+    if resumed is None or since is None or resumed.begun == since.begun or not resumed.noted.events:
         return resumed and resumed.mark
     return resumed.mark._replace(traded=resumed.mark.traded._replace(lost=UNCOUNTED))
 
