@@ -160,12 +160,12 @@ def test_a_sandbox_started_anew_is_another_chain_though_it_ran_longer(tmp_path: 
 
 
 def test_each_of_several_stores_goes_on_from_where_it_was(tmp_path: Path) -> None:
-    with started(tmp_path, "--venue", "openbook-v1") as facts:
+    with started(tmp_path, "--venue", "openbook-v1", "--speed", "2") as facts:  # Slowly, for the ring's sake.
         config = tmp_path / facts["config"]
         one, other = (("--to", str(tmp_path / name)) for name in ("one", "other"))
-        ended(record(config, *one, *other, "--for", "4s"))
-        ended(record(config, *one, "--for", "4s"))
-        ended(record(config, *other, *one, "--for", "4s"))
+        ended(record(config, *one, *other, "--for", "6s"))
+        ended(record(config, *one, "--for", "6s"))
+        ended(record(config, *other, *one, "--for", "6s"))
 
     gaps = {}
     for name, expected in (("one", 2), ("other", 1)):
@@ -173,6 +173,7 @@ def test_each_of_several_stores_goes_on_from_where_it_was(tmp_path: Path) -> Non
         gaps[name] = noted(tmp_path / name)
         times = found["ts_ns"]
         assert len(gaps[name]) == expected
+        assert None not in [gap.quanta for gap in gaps[name]]
         assert times.is_sorted()
         assert found.group_by("slot").agg(pl.col("received_ns").n_unique())["received_ns"].max() == 1
         assert not any(times.is_between(gap.from_ns, gap.to_ns, closed="none").any() for gap in gaps[name])
