@@ -40,6 +40,7 @@ from bmv.ports.errors import DataError
 
 FRAME_BYTES_MAX = 16 << 20
 OPEN_S = 10.0  # For a connection to open, and for all subscriptions to be confirmed.
+CLOSE_S = 2.0  # For a farewell.
 TICK_S = 0.05
 
 
@@ -154,8 +155,12 @@ class Feed:
         try:
             await session.run()
         finally:
-            with suppress(Exception):
-                await asyncio.shield(socket.close())
+            try:
+                with suppress(Exception):
+                    async with asyncio.timeout(CLOSE_S):
+                        await asyncio.shield(socket.close())
+            finally:
+                socket.transport.abort()  # A farewell that is never answered must hold up no new connection.
 
     async def _refuse_another_chain(self, rpc: Rpc) -> None:
         genesis = await read_genesis(rpc)
