@@ -35,7 +35,7 @@ from bmv.adapters.solana.endpoints import Endpoint, Endpoints
 from bmv.adapters.solana.pubsub import Logs
 from bmv.adapters.spool.spool import Spool
 from bmv.live.record.keeper import Keeper
-from bmv.live.record.recorder import Recorder
+from bmv.live.record.recorder import Copy, Recorder
 from bmv.live.record.rows import rows_of
 from bmv.live.record.times import SlotTimes
 from bmv.live.record.writer import Writer
@@ -45,6 +45,8 @@ from bmv.ports.messages import Kind
 from bmv.ports.storage import Gap, Ticks
 
 Row = tuple[int, ...]
+UNKEPT_MAX = 60  # Slots at the end that were not final in time.
+QUIET_SLOTS_MAX = 600  # Without a trade; a made-up market has one every six slots.
 
 
 class Truth:
@@ -223,7 +225,7 @@ async def run(settings: Settings, slots: int, seed: int, faulty: bool, folder: P
         async with Spool(store, folder / "spool") as spool:  # type: ignore[arg-type]
             native = Fraction(1, 10**lots.quote_decimals) / units.quantum
             writer = Writer(spool, "openbook/SOL-USDC", units, native, "rig", 1, folder / "kept.json")
-            recorder = Recorder(feed, keeper, [writer], None)
+            recorder = Recorder(feed, [Copy(keeper, writer)])
             hear = recorder._hear
 
             def listen(word: Word) -> None:
@@ -258,6 +260,12 @@ def judged(
         wrong.append("nothing was recorded")
         return result
     wrong += [f"slot {slot} was recorded, and is not on the chain" for slot in kept if slot not in final]
+    unkept = [slot for slot, (_, rows, _) in final.items() if rows and slot > kept[-1]]
+    if len(unkept) > UNKEPT_MAX:
+        wrong.append(f"nothing was recorded after slot {kept[-1]}, and {len(unkept)} slots with rows came after it")
+    traded = [slot for slot, (_, _, traded) in final.items() if traded.prints]
+    if not traded or max(final) - traded[-1] > QUIET_SLOTS_MAX:
+        wrong.append("the market of the sandbox stands still")
     first = kept[0]
     gaps = sorted((gap.from_ns, gap.to_ns) for gap in store.gaps)
     for slot, (ts_ns, rows, _) in final.items():

@@ -11,18 +11,18 @@ import argparse
 import asyncio
 import sys
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from random import Random
 
 from solders.pubkey import Pubkey
+from tests.rigs.trader import LEVELS, LIFE_S, LOTS, Trader, habits_of, open_trader
 
 from bmv.adapters.openbook.book import Side
 from bmv.adapters.openbook.execution.executor import Manners
 from bmv.adapters.openbook.v1.accounts import OpenOrders
 from bmv.adapters.openbook.v1.slab import Slab
-from bmv.adapters.openbook.v2.bookside import BookSide
 from bmv.adapters.openbook.v2.open_orders import OpenOrdersAccount
 from bmv.adapters.sandbox.faults import Fault
 from bmv.adapters.sandbox.ledger import Block
@@ -34,10 +34,8 @@ from bmv.adapters.solana.rpc import Rpc, make_client
 from bmv.adapters.solana.sending.courier import Courier
 from bmv.adapters.solana.tokens import read_token_account
 from bmv.data.journal.attempts import ATTEMPT, FATE, attempts_of, read_attempt, read_fate
-from bmv.ports.messages import Kind
-from bmv.ports.storage import Head, Note, Word
 from bmv.data.journal.chain import beginning
-from tests.rigs.trader import LEVELS, LIFE_S, LOTS, Trader, habits_of, open_trader
+from bmv.ports.storage import Head, Note, Word
 
 FAULTS = (
     Fault("drop_transaction", 0.6),
@@ -83,7 +81,7 @@ class Witness:
     wrong: list[str] = field(default_factory=list)
     placed: dict[int, set[int]] = field(default_factory=lambda: defaultdict(set))  # Venue's ids by client id.
     most: Counter[Side] = field(default_factory=Counter)
-    kept: "set[str] | None" = None  # Signatures that are kept; None: not looked at.
+    kept: Callable[[], Collection[str]] | None = None  # Signatures that are kept; None: not looked at.
 
     def __post_init__(self) -> None:
         self.box.chain.on_freeze.append(self._freeze)
@@ -98,9 +96,9 @@ class Witness:
         numbers = Counter(order.client_order_id for order in own if order.client_order_id >= 1 << 32)
         self.wrong += [f"slot {block.slot}: order {n} rests {count} times" for n, count in numbers.items() if count > 1]
         for landed in block.landed:
-            if self.kept is not None and landed.keys[0] == self.box.world.user.address:
-                if landed.signature not in self.kept:
-                    self.wrong.append(f"slot {block.slot}: {landed.signature} landed and was not kept")
+            ours = landed.keys[0] == self.box.world.user.address
+            if ours and self.kept is not None and landed.signature not in self.kept():
+                self.wrong.append(f"slot {block.slot}: {landed.signature} landed and was not kept")
 
     def resting(self):
         """Return our orders in the book as it is now."""
@@ -178,6 +176,8 @@ async def stage(settings: Settings, manners: Manners, lags: Sequence[int] = (LAG
                 endpoints, rpc, courier, box.world.market.address, account, box.world.user.key, store, dice, manners
             )
             trader.grid.middle = lambda: middle_of(box)
+            words = store.words[trader.journal.session]
+            witness.kept = lambda: attempts_of(words).attempts
             running = asyncio.create_task(trader.executor.run())
             running.add_done_callback(lambda task: None if task.cancelled() else print("ended:", task.exception()))
             try:
@@ -264,9 +264,8 @@ def check_words(words: Sequence[Word]) -> list[str]:
                 if number in placed:
                     wrong.append(f"order {number} was placed by {placed[number]} and by {attempt.signature}")
                 placed[number] = attempt.signature
-            for other in alive.values():
-                if both := set(other.cancels) & set(attempt.cancels):
-                    wrong.append(f"orders {sorted(both)[:3]} were cancelled by two attempts at once")
+            twice = [set(other.cancels) & set(attempt.cancels) for other in alive.values()]
+            wrong += [f"orders {sorted(both)[:3]} were cancelled by two attempts at once" for both in twice if both]
             alive[attempt.signature] = attempt
         elif word.topic == FATE:
             fate = read_fate(word)

@@ -125,6 +125,25 @@ def test_an_empty_lake_has_nothing_to_list(tmp_path: Path, capsys: Said) -> None
     assert "no days in this lake" in err
 
 
+def test_the_lake_of_a_configuration_is_listed(tmp_path: Path, capsys: Said, monkeypatch: pytest.MonkeyPatch) -> None:
+    synth(tmp_path / "ticks", seed=3, rows=500)
+    config = tmp_path / "my.toml"
+    assert main(["init", str(config)]) == 0
+    config.write_text(config.read_text() + '[storage]\nticks = "ticks"\n')
+    for fee in ("MAKER", "TAKER"):
+        monkeypatch.setenv(f"BMV__MARKET__{fee}_FEE_BPS", "1")
+    capsys.readouterr()
+
+    code, out, _ = called(capsys, "list", config, "--json")
+
+    assert code == 0
+    assert [market["rows"] for market in json.loads(out)["markets"]] == [500]
+    monkeypatch.chdir(tmp_path)
+    code, _, err = called(capsys, "list")
+    assert code == 4
+    assert "lake: no days in this lake; another is named by --lake FOLDER, or by a configuration" in err
+
+
 def test_a_check_finds_the_steps_of_a_file_that_does_not_say_them(floats: Path, capsys: Said) -> None:
     code, out, _ = called(capsys, "check", floats, "--json")
 

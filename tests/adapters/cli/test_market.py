@@ -195,3 +195,12 @@ def test_no_line_is_wider_than_the_terminal(
     _, out, _ = shown(capsys, live.config)
 
     assert max(map(len, out.splitlines())) <= width
+
+
+def test_a_word_that_is_neither_file_nor_address_is_told_what_was_expected(capsys: pytest.CaptureFixture[str]) -> None:
+    code = main(["market", "abc"])
+
+    found = capsys.readouterr().err
+    assert code == 2
+    assert "expected the file of a configuration, such as sandbox/bmv.toml, or a market's address, 32 bytes" in found
+    assert "init" not in found

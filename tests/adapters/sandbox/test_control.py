@@ -7,6 +7,7 @@ import httpx
 import pytest
 
 from bmv.adapters.sandbox.wiring import Sandbox, Settings, make_sandbox
+from bmv.adapters.solana.endpoints import websocket_of
 
 FAST = Settings(venue="openbook-v1", speed=4)
 
@@ -70,6 +71,7 @@ def test_a_second_node_lags() -> None:
         ]
 
         assert slots[0] - slots[1] == 5
+        assert all(one.websocket_url == websocket_of(one.rpc_url) for one in box.nodes)
         await http.post("/faults", json={"kind": "drop", "node": 1})
         assert [len(one["faults"]) for one in (await http.get("/")).json()["nodes"]] == [0, 1]
 

@@ -79,6 +79,29 @@ def test_the_same_seed_makes_the_same_accounts_and_another_others(venue: str) ->
 
 
 @pytest.mark.parametrize("venue", VENUES)
+def test_each_start_is_another_chain_with_the_same_market(venue: str) -> None:
+    settings = Settings(venue=venue, seed=7, start="first")
+
+    first, second = make_world(settings), make_world(replace(settings, start="second"))
+
+    assert accounts(first) == accounts(second)
+    every = [first, second, make_world(replace(settings, seed=8))]
+    assert len({str(world.chain.genesis) for world in every}) == 3
+
+
+@pytest.mark.parametrize("venue", VENUES)
+def test_a_market_lives_on_after_its_whole_book_was_taken(venue: str) -> None:
+    world = make_world(Settings(venue=venue))
+    for _ in range(4):
+        world.flow._take(Take(0, Side.BID, 10**6, 20_000))
+
+    lived(world, 20)
+
+    assert world.flow.failed == Counter()
+    assert len(world.market.book(Side.ASK)) > 5
+
+
+@pytest.mark.parametrize("venue", VENUES)
 def test_the_genuine_program_makes_the_same_accounts(venue: str, monkeypatch: pytest.MonkeyPatch) -> None:
     file = os.environ.get(VARIABLES[venue])
     if not file:

@@ -1,32 +1,48 @@
 """`bmv record` as a process: it stops cleanly, goes on where it was, also after kill -9, and a backtest takes it."""
 
+import asyncio
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+import urllib.request
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from decimal import Decimal
 from pathlib import Path
 
 import polars as pl
 import pytest
 
+from bmv.adapters.lake.ticks import LakeTicks
+from bmv.ports.market import Market
+from bmv.ports.storage import Gap
+
 BMV = [sys.executable, "-m", "bmv.adapters.cli"]
 WAIT_S = 90.0
+QUANTA_PER_TICK_LOT = 10  # Of 0.01 by 0.001: a quantum is 0.000001.
+
+
+@contextmanager
+def started(folder: Path, *more: str) -> Iterator[dict[str, str]]:
+    """Give the first line of a sandbox that lives in a process of its own."""
+    command = [*BMV, "sandbox", "--speed", "10", "--port", "0", "--out", str(folder / "sandbox"), "--json", *more]
+    process = subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        yield json.loads(process.stdout.readline())
+    finally:
+        process.kill()
+        process.communicate()
 
 
 @pytest.fixture
 def sandbox(tmp_path: Path) -> Iterator[Path]:
-    """Give the configuration of a sandbox that lives in a process of its own."""
-    command = [*BMV, "sandbox", "--speed", "10", "--port", "0", "--out", str(tmp_path / "sandbox"), "--json"]
-    process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True)
-    try:
-        assert process.stdout is not None
-        yield tmp_path / json.loads(process.stdout.readline())["config"]
-    finally:
-        process.kill()
-        process.communicate()
+    """Give the configuration of a sandbox that lives."""
+    with started(tmp_path) as facts:
+        yield tmp_path / facts["config"]
 
 
 def record(config: Path, *more: str) -> "subprocess.Popen[str]":
@@ -128,6 +144,51 @@ def test_another_chain_is_not_recorded_into_the_same_lake(sandbox: Path) -> None
     assert "--to FOLDER" in errors
 
 
+def test_a_sandbox_started_anew_is_another_chain_though_it_ran_longer(tmp_path: Path) -> None:
+    with started(tmp_path) as facts:
+        ended(record(tmp_path / facts["config"], "--for", "4s"))
+
+    with started(tmp_path) as facts:
+        asked = urllib.request.Request(f"{facts['control']}/advance", b'{"blocks": 1500}')
+        with urllib.request.urlopen(asked, timeout=WAIT_S):
+            pass
+        process = record(tmp_path / facts["config"], "--for", "8s")
+        _, errors = process.communicate(timeout=WAIT_S)
+
+    assert process.returncode == 4
+    assert "it is another chain, such as a sandbox started anew. Give another lake: --to FOLDER" in errors
+
+
+def test_each_of_several_stores_goes_on_from_where_it_was(tmp_path: Path) -> None:
+    with started(tmp_path, "--venue", "openbook-v1", "--speed", "2") as facts:  # Slowly, for the ring's sake.
+        config = tmp_path / facts["config"]
+        one, other = (("--to", str(tmp_path / name)) for name in ("one", "other"))
+        ended(record(config, *one, *other, "--for", "6s"))
+        ended(record(config, *one, "--for", "6s"))
+        ended(record(config, *other, *one, "--for", "6s"))
+
+    gaps = {}
+    for name, expected in (("one", 2), ("other", 1)):
+        found = pl.read_parquet(sorted((tmp_path / name / "openbook-v1").rglob("*.parquet")))
+        gaps[name] = noted(tmp_path / name)
+        times = found["ts_ns"]
+        assert len(gaps[name]) == expected
+        assert None not in [gap.quanta for gap in gaps[name]]
+        assert times.is_sorted()
+        assert found.group_by("slot").agg(pl.col("received_ns").n_unique())["received_ns"].max() == 1
+        assert not any(times.is_between(gap.from_ns, gap.to_ns, closed="none").any() for gap in gaps[name])
+        trades = found.filter(pl.col("kind") == 1)
+        missed = sum(gap.quanta or 0 for gap in gaps[name])
+        gaps[name + " in all"] = int((trades["price"] * trades["size"]).sum()) * QUANTA_PER_TICK_LOT + missed
+    assert gaps["one in all"] == gaps["other in all"]
+
+
+def noted(lake: Path) -> Sequence[Gap]:
+    """Return the gaps of a lake's market."""
+    market = Market("SOL/USDC", Decimal("0.01"), Decimal("0.001"))
+    return asyncio.run(LakeTicks(lake, lambda _: market).gaps("openbook-v1/SOL-USDC", 0, 2**62))
+
+
 def test_a_database_is_recorded_into_like_a_lake(sandbox: Path, postgres: str) -> None:
     told = ended(record(sandbox, "--for", "4s", "--to", postgres, "--spool", str(sandbox.parent / "waiting")))
 
@@ -146,6 +207,17 @@ def test_it_ends_while_the_store_is_away_and_what_it_recorded_waits(sandbox: Pat
 
     ended(record(sandbox, "--for", "6s", "--to", "postgresql://me@127.0.0.1:1/bmv", "--spool", str(waiting)))
 
+    assert list(waiting.rglob("*.segment"))
+
+
+def test_started_again_while_the_database_is_away_it_records_into_the_spool(sandbox: Path, postgres: str) -> None:
+    waiting = sandbox.parent / "waiting"
+    ended(record(sandbox, "--for", "4s", "--to", postgres, "--spool", str(waiting)))
+
+    told = ended(record(sandbox, "--for", "8s", "--to", "postgresql://me@127.0.0.1:1/bmv", "--spool", str(waiting)))
+
+    assert int(str(told["rows"])) > 0
+    assert told["gaps"] == 1
     assert list(waiting.rglob("*.segment"))
 
 

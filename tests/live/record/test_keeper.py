@@ -23,7 +23,7 @@ class Tape:
         self.lineage = Lineage()
         self.keeper = Keeper(self.lineage, QUOTE_LOT, since)
         self.made: list[Rows | Hole] = []
-        self.traded = 0
+        self.traded = self.lost = 0
 
     def hear(self, word: Word) -> None:
         self.made += self.keeper.hear(word)
@@ -53,7 +53,7 @@ class Tape:
                 received_ns=slot,
                 bids=((bid, 5),),
                 asks=((bid + 2, 5),),
-                traded=Traded(prints, self.traded),
+                traded=Traded(prints, self.traded, self.lost),
             )
         )
 
@@ -178,6 +178,18 @@ def test_a_count_that_is_too_old_is_waited_with() -> None:
 
     (hole,) = tape.holes
     assert hole.quote == 102 * 3 * QUOTE_LOT
+
+
+def test_what_the_chain_took_back_though_it_was_final_lies_in_a_hole_of_unknown_amount() -> None:
+    tape = begun()
+    tape.hear(Down(Cause.WENT_BACK, "the chain went back"))
+    tape.traded, tape.lost = 0, 1  # A count that began again.
+    tape.slot(60, fresh=True)
+    tape.run(61, 90)
+
+    (hole,) = tape.holes
+    assert (hole.why, hole.quote) == ("feed down: went back", None)
+    assert tape.kept[-1] > 70
 
 
 def test_what_an_earlier_start_kept_is_gone_on_from() -> None:

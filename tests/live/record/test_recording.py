@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.rigs import recording
+from tests.rigs import hostile, recording
 
 from bmv.adapters.sandbox.wiring import Settings
 from bmv.backtest.api import Backtest
@@ -59,3 +59,15 @@ def test_with_every_fault_on_what_is_not_recorded_lies_in_a_gap(venue: str, cons
     assert result.wrong == []
     assert result.faults
     assert result.rows > 100
+
+
+@pytest.mark.parametrize("venue", ["openbook-v1", "openbook-v2"])
+def test_whatever_a_node_sends_the_feed_goes_down_by_name_and_no_wrong_row_is_recorded(
+    venue: str, tmp_path: Path
+) -> None:
+    result, changed = asyncio.run(hostile.run(venue, 60, 7, tmp_path))
+
+    assert result.wrong == []
+    assert changed >= 60
+    assert result.rows > 50
+    assert result.downs["unreadable"] > 10

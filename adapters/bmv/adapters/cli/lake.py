@@ -229,18 +229,24 @@ def _told_what_is_kept(market: str) -> Iterator[None]:
 
 
 @click.command("list")
-@click.option("--lake", "root", type=PLACE, default="lake", show_default=True, help="Folder of the lake, or its URL.")
+@click.argument("config", type=FILE, required=False)
+@click.option(
+    "--lake", "root", type=PLACE, help="Folder of the lake, or its URL; else storage.ticks of CONFIG, or lake."
+)
 @click.option("--venue", help="Only this venue.")
 @click.option("--symbol", help="Only this market.")
 @click.option(
     "--show-timerange", is_flag=True, help="First and last time of each market, and its holes, also between days."
 )
 @JSON
-def show(root: Path, venue: str | None, symbol: str | None, show_timerange: bool, as_json: bool) -> None:
+def show(
+    config: Path | None, root: Path | None, venue: str | None, symbol: str | None, show_timerange: bool, as_json: bool
+) -> None:
     """Say which markets and days the lake holds, and, where rows say it, how late they reached their recorder.
 
     \b
     Examples:
+      bmv data list sandbox/bmv.toml
       bmv data list --lake lake
       bmv data list --show-timerange --json
     """
@@ -250,10 +256,13 @@ def show(root: Path, venue: str | None, symbol: str | None, show_timerange: bool
     from bmv.data.ticks.lake.lake import Lake
     from bmv.data.ticks.quality import utc
 
+    named = root or config
+    root = root or (Path("lake") if config is None else _lake_of(config))
     lake = Lake(root)
     days = [(day, lake.manifest(day)) for day in lake.days(venue, symbol)]
     if not days:
-        raise DataError(f"{root}: no days{f' of {symbol or venue}' if symbol or venue else ''} in this lake")
+        elsewhere = "" if named else "; another is named by --lake FOLDER, or by a configuration: bmv data list CONFIG"
+        raise DataError(f"{root}: no days{f' of {symbol or venue}' if symbol or venue else ''} in this lake{elsewhere}")
     markets = []
     holes: dict[str, list[Gap]] = {}
     for (place, name), pairs in groupby(days, lambda pair: (pair[0].venue, pair[0].symbol)):
@@ -287,6 +296,17 @@ def show(root: Path, venue: str | None, symbol: str | None, show_timerange: bool
     if show_timerange:
         for name, nights in holes.items():
             _tell_nights(name, nights)
+
+
+def _lake_of(config: Path) -> Path:
+    """Return where a configuration has its ticks."""
+    from bmv.adapters.config import load
+    from bmv.ports.errors import ConfigError
+
+    ticks = load(config).storage.ticks
+    if not ticks:
+        raise ConfigError(f"{config}: storage.ticks: expected where ticks are, found nothing; or give --lake FOLDER")
+    return PLACE.convert(ticks, None, None)
 
 
 @click.command("check")

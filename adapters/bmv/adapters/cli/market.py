@@ -20,6 +20,11 @@ if TYPE_CHECKING:
     from bmv.adapters.openbook.snapshot import MarketSnapshot
 
 ENDPOINT = "the URL of an endpoint, such as https://rpc.example.com or a sandbox's http://127.0.0.1:8899"
+EXPECTED = (
+    "expected the file of a configuration, such as sandbox/bmv.toml, or a market's address, 32 bytes in base58 such as "
+    "8BnEgHoWFysVcuFFX7QztDmzuH8r5ZFvyP3sYwn1XTh6"
+)
+WORD = re.compile(r"[\w-]+")  # Neither a path nor a file's name.
 NO_URL = f"--rpc: expected {ENDPOINT}, found no URL"
 
 
@@ -89,6 +94,8 @@ def _target(which: str, rpc: str | None, sets: tuple[str, ...]) -> Target:
         return Target(_address(which), rpc, UsageError(NO_URL))
     from bmv.adapters.config import load
 
+    if WORD.fullmatch(which) and not Path(which).exists():
+        raise UsageError(f"CONFIG|ADDRESS: {EXPECTED}; found a word that is neither")
     config = load(which, sets)
     address = address_of(which, config)
     endpoint = rpc or next(iter(config.live.endpoints), None)

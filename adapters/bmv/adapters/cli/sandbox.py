@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
+from secrets import token_hex
 from typing import TYPE_CHECKING
 
 import click
@@ -119,6 +120,7 @@ def sandbox(
         start_ticks=price or wiring.START_TICKS,
         start_ns=clock.START_NS if start is None else start,
         rows=rows,
+        start=token_hex(16),
     )
     asyncio.run(_run(settings, out, as_json))
 

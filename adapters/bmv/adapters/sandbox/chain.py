@@ -35,6 +35,7 @@ class Chain:
         slot_ns: Length of a slot in the chain's own time.
         start_ns: Time at which the first block's parent ended, ns UTC.
         first_slot: Slot of the first block.
+        name: What tells this chain from every other; its genesis hash is made of it.
     """
 
     def __init__(
@@ -44,6 +45,7 @@ class Chain:
         slot_ns: int = clock.SLOT_NS,
         start_ns: int = clock.START_NS,
         first_slot: int = FIRST_SLOT,
+        name: bytes = b"bmv sandbox",
     ) -> None:
         self.runtime, self.consensus, self.slot_ns, self.start_ns = runtime, consensus, slot_ns, start_ns
         self.leader_ns: Callable[[int], int] = self.even_ns
@@ -51,7 +53,7 @@ class Chain:
         self.dark = False  # While it is, nothing lands and nothing becomes final.
         self._safe_height = FIRST_HEIGHT  # Of the block that it will come back to from the dark.
         self.final_height = FIRST_HEIGHT  # Of the newest block that can't vanish; it never goes back.
-        first = Block(first_slot, first_slot - 1, FIRST_HEIGHT, Hash.hash(b"bmv sandbox"), start_ns)
+        first = Block(first_slot, first_slot - 1, FIRST_HEIGHT, Hash.hash(name), start_ns)
         self.first_slot = first_slot
         self.genesis = first.newest_hash
         self.faucet = FAUCET

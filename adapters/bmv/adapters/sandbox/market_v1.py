@@ -27,7 +27,7 @@ from bmv.adapters.sandbox.wallets import Token, Trader, new_account, seeded_key,
 
 SIZES = {"market": MARKET_BYTES, "req_q": 5_132, "event_q": 262_156, "bids": 65_548, "asks": 65_548}  # The usual ones.
 DUST = 100
-EVENTS_EACH, CRANKS = 20, 3  # A crank takes 20 events; more of fill, out, fill would use up its memory.
+EVENTS_EACH, CRANKS = 12, 5  # A crank takes 12 events; 13 fills in one would use up its memory, for good.
 OWNERS_MAX = 16  # Accounts that one crank names.
 NO_LIMIT = 2**63  # Of an ask, which costs no quote.
 

@@ -22,6 +22,7 @@ from bmv.adapters.sandbox.web import Request, Response, WebServer, json_response
 HOST = "127.0.0.1"
 MESSAGE_BYTES_MAX = 4096  # A longer message of a client ends its websocket, as on a validator.
 OUTBOX_MAX = 10_000  # A client that is that many notifications behind is cut off.
+ATTEMPTS = 50  # To find two ports side by side.
 CALLS_KEPT = 1_000
 JITO = "/api/v1/"
 TOO_MANY = {"code": 429, "message": "Too many requests for a specific RPC call"}
@@ -54,19 +55,23 @@ class Node:
         )
 
     async def start(self, port: int = 0) -> None:
-        """Listen on `port`, and for websockets on the one after; the system chooses both for 0."""
-        self.rpc_url = f"http://{HOST}:{await self._web.start(HOST, port)}"
-        self._websocket = await serve(
-            self._serve,
-            HOST,
-            port + 1 if port else 0,
-            ping_interval=self._ping_s,
-            max_size=MESSAGE_BYTES_MAX,
-            compression=None,
-        )
-        listening = next(iter(self._websocket.sockets)).getsockname()[1]
-        self.websocket_url = f"ws://{HOST}:{listening}"
+        """Listen on `port`, and for websockets on the one after, as clients expect; the system chooses for 0."""
+        for attempt in range(ATTEMPTS):
+            chosen = await self._web.start(HOST, port)
+            try:
+                self._websocket = await self._listen(chosen + 1)
+                break
+            except (OSError, OverflowError):  # That port is another's, or there is none.
+                await self._web.stop()
+                if port or attempt == ATTEMPTS - 1:
+                    raise
+        self.rpc_url, self.websocket_url = f"http://{HOST}:{chosen}", f"ws://{HOST}:{chosen + 1}"
         self.view.chain.on_freeze.append(self._pubsub.tell)
+
+    async def _listen(self, port: int) -> Server:
+        return await serve(
+            self._serve, HOST, port, ping_interval=self._ping_s, max_size=MESSAGE_BYTES_MAX, compression=None
+        )
 
     async def stop(self) -> None:
         """Stop listening and break what is open."""

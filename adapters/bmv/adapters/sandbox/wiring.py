@@ -51,6 +51,7 @@ class Settings:
         start_ns: The chain's time at its beginning, ns UTC.
         build: Of version 2, where a double plays it.
         rows: A tape to trade along, made anew each time it is called; None: a made-up market.
+        start: What tells this start from others of the same settings; it makes another chain of each.
     """
 
     venue: str = "openbook-v2"
@@ -65,6 +66,12 @@ class Settings:
     start_ns: int = clock.START_NS
     build: Build = Build.V1_7
     rows: Callable[[], Iterable[Row]] | None = None
+    start: str = ""
+
+    @property
+    def name(self) -> bytes:
+        """What the chain of these settings is told from others by."""
+        return f"bmv sandbox {self.venue} {self.seed} {self.start_ns} {self.start}".encode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +96,8 @@ def make_world(settings: Settings) -> World:
     """Make the chain, two tokens, the market, its traders, and let them trade until the book stands."""
     runtime = Doubles(make_runtime(settings.lamports_per_byte))
     genuine = install(runtime, settings.venue, settings.build)
-    chain = Chain(runtime, CONSENSUS[settings.consensus], settings.slot_ms * 1_000_000, settings.start_ns)
+    slot_ns = settings.slot_ms * 1_000_000
+    chain = Chain(runtime, CONSENSUS[settings.consensus], slot_ns, settings.start_ns, name=settings.name)
     base = make_token(chain, seeded_key(settings.seed, "base"), BASE_DECIMALS)
     quote = make_token(chain, seeded_key(settings.seed, "quote"), QUOTE_DECIMALS)
     make = market_v1.make_market if settings.venue == "openbook-v1" else market_v2.make_market

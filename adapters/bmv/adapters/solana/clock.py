@@ -15,3 +15,13 @@ def read_unix_timestamp(account: Account) -> int:
     if account.owner != SYSVARS or len(account.data) < CLOCK_BYTES:
         raise ValueError(f"is no clock: {len(account.data)} bytes of program {account.owner}")
     return int.from_bytes(account.data[TIMESTAMP_AT:CLOCK_BYTES], "little", signed=True)
+
+
+def read_slot(account: Account) -> int:
+    """Return the slot that the chain's clock is of."""
+    return int.from_bytes(account.data[:8], "little")
+
+
+def read_restart_slot(data: bytes) -> int:
+    """Return the slot at which the cluster restarted last, from the bytes of `LAST_RESTART`; 0: never."""
+    return int.from_bytes(data[:8], "little")

@@ -77,7 +77,16 @@ Made = Frame | Undone | Doubted | LateLogs
 
 
 class WentBack(EndpointError):
-    """Slot numbers that were used before are used again."""
+    """Slot numbers that were used before are used again.
+
+    Args:
+        why: In words.
+        undone_from: The first of them, where that slot was final; None: what was final stays.
+    """
+
+    def __init__(self, why: str, undone_from: int | None) -> None:
+        super().__init__(why)
+        self.undone_from = undone_from
 
 
 class _State(NamedTuple):
@@ -111,6 +120,7 @@ class Frames:
         self._unchecked: list[int] = []  # Slots of snapshots that may yet disagree.
         self._undone: deque[tuple[int, int]] = deque(maxlen=64)  # After which slot, before which.
         self._lower: list[int] = []
+        self._root = 0  # The newest final slot when the open one began; of a chain that went back it rises again.
         self._received_ns = 0
 
     def take(self) -> Iterator[Made]:
@@ -191,7 +201,7 @@ class Frames:
         self._lower.clear()
         if self.open is not None:
             self._finish(self.open, slot)
-        self.open = slot
+        self.open, self._root = slot, self.lineage.root
         self._put(CLOCK, _State(slot, account, read=False))
 
     def _look_back(self, slot: int) -> None:
@@ -201,7 +211,9 @@ class Frames:
         if slot != self.open:
             self._lower.append(slot)
         if len(self._lower) >= LOWER_SLOTS:
-            raise WentBack(f"the chain went back: from slot {self.open} to {self._lower[0]}")
+            first = self._lower[0]
+            why = f"the chain went back: from slot {self.open} to {first}"
+            raise WentBack(why, first if first <= self._root else None)
 
     def _finish(self, slot: int, following: int) -> None:
         """End a slot, since `following` has begun."""

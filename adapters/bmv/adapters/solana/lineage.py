@@ -29,8 +29,13 @@ class Lineage:
             del self._parents[next(iter(self._parents))]
 
     def note_root(self, root: int) -> None:
-        """Keep that `root` is final; a root never goes back."""
+        """Keep that `root` is final; a root never goes back but with `begin_anew`."""
         self.root = max(self.root, root)
+
+    def begin_anew(self) -> None:
+        """Forget all: the chain went back to before what was final, and uses its numbers again."""
+        self.root = 0
+        self._parents.clear()
 
     def parent(self, slot: int) -> int | None:
         """Return the slot that `slot` follows, None if it was not told."""

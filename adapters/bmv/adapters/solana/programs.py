@@ -67,7 +67,7 @@ def read_deployment(program: Account | None, code: Account | None) -> Deployment
     authority = Pubkey(data[13:CODE_AT]) if data[12] == 1 else None
     digest, size = _hash(data[CODE_AT:])
     return Deployment(
-        slot=int.from_bytes(data[4:12], "little"),
+        slot=deployment_slot(data),
         upgradeable=authority is not None,
         authority=authority,
         code_sha256=digest,
@@ -83,7 +83,12 @@ async def read_deployment_slot(rpc: Rpc, code: Pubkey) -> int | None:
         data = b64decode(value["data"][0], validate=True)
     except (EndpointError, KeyError, TypeError, ValueError):
         return None
-    return int.from_bytes(data[4:12], "little") if len(data) == CODE_AT and _tag(data) == PROGRAM_DATA else None
+    return deployment_slot(data)
+
+
+def deployment_slot(data: bytes) -> int | None:
+    """Return when a program was last deployed, from the beginning of its ProgramData account; None where it is none."""
+    return int.from_bytes(data[4:12], "little") if len(data) >= CODE_AT and _tag(data) == PROGRAM_DATA else None
 
 
 def _tag(data: bytes) -> int:

@@ -193,6 +193,18 @@ class Spool:
         else:
             self._lose(gap)
 
+    async def newest_ns(self, market: str) -> int | None:
+        """Return the time of the newest rows of a market that wait on the disk; None where none do."""
+        for number in sorted(self._segments, reverse=True):
+            with suppress(FileNotFoundError):  # The store took it meanwhile.
+                entries, _ = await self._on_disk(_read, segment.path_of(self.folder, number))
+                times = [
+                    int(one.columns.ts_ns[-1]) for one in entries if isinstance(one, Ticks) and one.market == market
+                ]
+                if times:
+                    return max(times)
+        return None
+
     async def flush(self) -> None:
         """Return when the store has everything that was put; while the store is away that is never."""
         while not self.empty:

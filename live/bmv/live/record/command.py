@@ -114,9 +114,9 @@ async def _show(recorder: "Recorder", as_json: bool) -> None:
     try:
         while True:
             await asyncio.sleep(STATUS_S)
-            for text in recorder.seen.notices[told:]:
+            for text in recorder.seen.notices_since(told):
                 click.echo(f"{chr(13) + chr(27) + '[K' if on_terminal else ''}note      {text}", err=True)
-            told = len(recorder.seen.notices)
+            told = recorder.seen.noticed
             if on_terminal and not as_json:
                 click.echo(f"\r\033[K{_status(recorder)}", err=True, nl=False)
     finally:

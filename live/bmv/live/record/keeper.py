@@ -169,7 +169,8 @@ class Keeper:
             update = replace(update, traded=update.traded._replace(prints=()))
         if mark is not None:
             unseen = self._unseen(mark, update)
-            if unseen < 0 and update.slot - mark.slot < COUNT_SLOTS:
+            same = update.traded.lost == mark.traded.lost
+            if same and unseen < 0 and update.slot - mark.slot < COUNT_SLOTS:
                 self._note("the market's count was not told")
                 return
             if not whole or unseen or update.traded.lost > mark.traded.lost:

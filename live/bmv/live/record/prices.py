@@ -15,31 +15,50 @@ class PriceRecord:
 
     Args:
         prices: Says what it is; open.
-        writers: Write it, each into a store of its own.
-        since: How far an earlier process came; None: there was none.
+        copies: For each store what writes it there, and how far an earlier process came; None: there was none.
     """
 
-    def __init__(self, prices: Prices, writers: Sequence[Writer], since: Mark | None) -> None:
-        self.prices, self.writers = prices, tuple(writers)
-        self._since, self._mark = since, since
-        self._made: list[Rows | Hole] = []
+    def __init__(self, prices: Prices, copies: Sequence[tuple[Writer, Mark | None]]) -> None:
+        self.prices = prices
+        self._copies = [_Copy(writer, since) for writer, since in copies]
+
+    @property
+    def writers(self) -> list[Writer]:
+        """What writes it, one for each store."""
+        return [copy.writer for copy in self._copies]
 
     async def run(self) -> None:
         """Take in every row, until cancelled."""
         async for quote in self.prices.quotes():
-            if self._mark is not None and quote.ts_ns < self._mark.ts_ns:
-                continue  # Kept by an earlier process whose clock was ahead.
-            if self._since is not None and quote.ts_ns > self._since.ts_ns:
-                self._made.append(Hole(self._since.ts_ns, quote.ts_ns, "nobody recorded", None))
-            self._since = None
-            self._made.append(Rows(UNSTAMPED, quote.received_ns, [_row(quote)]))
-            self._mark = Mark(quote.ts_ns, UNSTAMPED, Traded((), 0))
+            for copy in self._copies:
+                copy.take(quote)
 
     async def write(self) -> None:
         """Hand over what came since the last call."""
+        for copy in self._copies:
+            await copy.write()
+
+
+class _Copy:
+    """The record of the reference price in one store."""
+
+    def __init__(self, writer: Writer, since: Mark | None) -> None:
+        self.writer = writer
+        self._since, self._mark = since, since
+        self._made: list[Rows | Hole] = []
+
+    def take(self, quote: ReferenceQuote) -> None:
+        if self._mark is not None and quote.ts_ns < self._mark.ts_ns:
+            return  # Kept by an earlier process whose clock was ahead.
+        if self._since is not None and quote.ts_ns > self._since.ts_ns:
+            self._made.append(Hole(self._since.ts_ns, quote.ts_ns, "nobody recorded", None))
+        self._since = None
+        self._made.append(Rows(UNSTAMPED, quote.received_ns, [_row(quote)]))
+        self._mark = Mark(quote.ts_ns, UNSTAMPED, Traded((), 0))
+
+    async def write(self) -> None:
         made, self._made = self._made, []
-        for writer in self.writers:
-            await writer.write(made, self._mark)
+        await self.writer.write(made, self._mark)
 
 
 def _row(quote: ReferenceQuote) -> Event:

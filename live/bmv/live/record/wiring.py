@@ -3,7 +3,7 @@
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from fractions import Fraction
 from pathlib import Path
@@ -21,15 +21,16 @@ from bmv.adapters.openbook.inspection.records import Inspection
 from bmv.adapters.postgres.dsn import is_database
 from bmv.adapters.prices.keys import read_keys
 from bmv.adapters.prices.reference import VENUE, Prices
+from bmv.adapters.solana.genesis import genesis_of
 from bmv.adapters.solana.rpc import make_client
 from bmv.adapters.spool.spool import Spool
 from bmv.data.files.path import is_url
 from bmv.live.clock import SystemClock
-from bmv.live.record.keeper import Keeper
+from bmv.live.record.keeper import Keeper, Mark
 from bmv.live.record.prices import PriceRecord
-from bmv.live.record.recorder import Recorder
-from bmv.live.record.writer import Resumed, Writer, read_mark
-from bmv.ports.errors import ConfigError, StorageError
+from bmv.live.record.recorder import Copy, Recorder
+from bmv.live.record.writer import UNCOUNTED, Resumed, Writer, read_mark
+from bmv.ports.errors import ConfigError, DataError, StorageError
 from bmv.ports.market import Market
 
 if TYPE_CHECKING:
@@ -64,19 +65,24 @@ async def open_recorder(
         stores = [_store(place, markets, spool, number) for number, place in enumerate(to)]
         for store, _ in stores:
             opened.push_async_callback(store.close)
-        writers, since = await _writers(stores, name_of(config), units, native, lots.quote_lot, opened)
+        endpoints = endpoints_of(config)
+        chain = await genesis_of(endpoints.readers)
+        kept = await _writers(stores, name_of(config), units, native, lots.quote_lot, opened, chain)
         beside = None
         if prices is not None:
-            into, earlier = await _writers(stores, _name(prices), prices.market, Fraction(0), 0, opened)
-            beside = PriceRecord(prices, into, earlier and earlier.mark)
-        feed = Feed(market, endpoints_of(config), since=since and since.noted)
+            of_prices = await _writers(stores, _name(prices), prices.market, Fraction(0), 0, opened, None)
+            beside = PriceRecord(prices, [(writer, resumed and resumed.mark) for writer, resumed in of_prices])
+        since = _farthest_behind(resumed for _, resumed in kept)
+        feed = Feed(market, endpoints, since=since and since.noted, genesis=chain)
+        copies = [Copy(Keeper(feed.lineage, lots.quote_lot, _mark(resumed, since)), writer) for writer, resumed in kept]
+        for writer, _ in kept:
+            writer.begun = since.begun if since else writer.epoch
         lakes = [store for store, _ in stores if isinstance(store, LakeTicks)]
-        keeper = Keeper(feed.lineage, lots.quote_lot, since and since.mark)
-        yield Recorder(feed, keeper, writers, lakes[0] if lakes else None, beside)
+        recorder = Recorder(feed, copies, lakes, beside)
+        yield recorder
         with suppress(TimeoutError):  # Of a store that is away the rows stay in the spool, for the next start.
             async with asyncio.timeout(STOP_S):
-                every = (*writers, *(beside.writers if beside else ()))
-                await asyncio.gather(*(writer.keep_note() for writer in every))
+                await asyncio.gather(*(writer.keep_note() for writer in recorder.writers))
         for lake in lakes:
             await lake.settle()
 
@@ -98,9 +104,10 @@ async def _writers(
     native: Fraction,
     quote_lot: int,
     opened: AsyncExitStack,
-) -> tuple[list[Writer], Resumed | None]:
-    """Return what writes a market into each store, and how far the one that is farthest behind has it."""
-    writers, found = list[Writer](), list[Resumed]()
+    chain: str | None,
+) -> list[tuple[Writer, Resumed | None]]:
+    """Return what writes a market into each store, and how far that has it."""
+    epoch, made = time.time_ns(), list[tuple[Writer, Resumed | None]]()
     for store, folder in stores:
         beside = folder / name.replace("/", "-")
         try:
@@ -112,10 +119,35 @@ async def _writers(
             async with asyncio.timeout(STOP_S):
                 await waiting.flush()
         note = beside / "kept.json"
-        if (resumed := await read_mark(note, store, name, quote_lot, native)) is not None:
-            found.append(resumed)
-        writers.append(Writer(waiting, name, market, native, SOURCE, time.time_ns(), note))
-    return writers, min(found, key=lambda resumed: resumed.mark.ts_ns, default=None)
+        if (resumed := await read_mark(note, waiting, name, quote_lot, native)) is not None:
+            _refuse_another_chain(note, name, resumed.chain, chain)
+        made.append((Writer(waiting, name, market, native, SOURCE, epoch, note, chain=chain), resumed))
+    return made
+
+
+def _farthest_behind(kept: Iterable[Resumed | None]) -> Resumed | None:
+    """Return the store's whose events have to be read from the earliest on."""
+    found = [resumed for resumed in kept if resumed is not None]
+    return min(found, key=lambda resumed: (resumed.noted.events, resumed.mark.ts_ns), default=None)
+
+
+def _mark(resumed: Resumed | None, since: Resumed | None) -> Mark | None:
+    """Return how far a store has a market; of amounts that another count made than that of `since`, nothing is known.
+
+    Where the venue does not number events it counts what was traded itself, and there is one count only.
+    """
+    if resumed is None or since is None or resumed.begun == since.begun or not resumed.noted.events:
+        return resumed and resumed.mark
+    return resumed.mark._replace(traded=resumed.mark.traded._replace(lost=UNCOUNTED))
+
+
+def _refuse_another_chain(note: Path, name: str, kept: str | None, chain: str | None) -> None:
+    """Raise `DataError` where what was kept of a market is of another chain: the two are never mixed."""
+    if None not in (kept, chain) and kept != chain:
+        raise DataError(
+            f"{note}: ticks of {name} are kept of the chain whose genesis hash is {kept}, and this one's is {chain}: "
+            "it is another chain, such as a sandbox started anew. Give another lake: --to FOLDER"
+        )
 
 
 def _name(prices: Prices) -> str:

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -14,12 +13,14 @@ from bmv.adapters.openbook.feed.words import Traded
 from bmv.adapters.spool.spool import Spool
 from bmv.data.files.writing import whole_file
 from bmv.live.record.keeper import Hole, Mark, Rows
+from bmv.ports.errors import StorageError
 from bmv.ports.market import Market
 from bmv.ports.market_data import Columns, Stamps
 from bmv.ports.messages import Event, Kind
 from bmv.ports.storage import Gap, Ticks, TickStore
 
 FAR_NS = 2**62  # Later than any row.
+UNCOUNTED = -1  # Of no count: what was traded since is unknown.
 
 
 @dataclass(slots=True)
@@ -47,6 +48,8 @@ class Writer:
         source: Name of this recorder.
         epoch: Higher than those of earlier starts.
         note: File that says how far everything is kept; beside the spool.
+        begun: Epoch of the start that began to count what was traded, where the venue does not; kept through restarts.
+        chain: Genesis hash of the chain that the market is on; None: of none, or of one that nobody could name.
     """
 
     spool: Spool
@@ -56,6 +59,8 @@ class Writer:
     source: str
     epoch: int
     note: Path
+    begun: int = 0
+    chain: str | None = None
     count: Count = field(default_factory=Count)
     _seq: int = 0
     _mark: Mark | None = None
@@ -80,7 +85,7 @@ class Writer:
             return
         await self.spool.flush()
         with whole_file(self.note) as half_done:
-            half_done.write_text(json.dumps(_note(mark)), encoding="utf-8")
+            half_done.write_text(json.dumps(_note(mark) | {"begun": self.begun, "chain": self.chain}), encoding="utf-8")
 
     async def _flush(self, rows: Sequence[Rows]) -> None:
         events = [event for one in rows for event in one.events]
@@ -118,33 +123,50 @@ def columns_of(events: Sequence[Event]) -> Columns:
 class Resumed(NamedTuple):
     """How far a market was kept by an earlier start: with what was kept after the note, and by the note alone.
 
-    Events of the venue are numbered in the note alone, so that whoever reads them goes on from there.
+    Events of the venue are numbered in the note alone, so that whoever reads them goes on from there. `chain` is the
+    genesis hash of the chain that it was on, None where nobody knew it. Amounts of those whose count was `begun` by one
+    start may be compared.
     """
 
     mark: Mark
     noted: Traded
+    begun: int = 0
+    chain: str | None = None
 
 
-async def read_mark(
-    note: Path, store: TickStore, name: str, quote_lot: int, quanta_per_native: Fraction
-) -> Resumed | None:
+async def read_mark(note: Path, spool: Spool, name: str, quote_lot: int, quanta_per_native: Fraction) -> Resumed | None:
     """Return how far a market was kept by an earlier start; None where there is no note of it.
 
-    Rows and gaps that came after the note was written, and were kept, are reckoned in.
+    Rows and gaps that came after the note was written, and were kept, are reckoned in. A store that is away can't tell
+    them: then what waits for it counts, and what was traded is unknown.
     """
-    with suppress(OSError, ValueError, KeyError, TypeError):
-        mark = _mark(json.loads(note.read_text(encoding="utf-8")))
-        last_ns, quote = mark.ts_ns, mark.traded.quote
-        async for columns in store.read(name, mark.ts_ns + 1, FAR_NS):
-            trades = columns.kind == Kind.TRADE
-            quote += sum(map(int, columns.price[trades] * columns.size[trades])) * quote_lot
-            last_ns = int(columns.ts_ns[-1])
-        if quanta_per_native:
-            gaps = await store.gaps(name, mark.ts_ns, FAR_NS)
-            missed = sum(gap.quanta or 0 for gap in gaps if mark.ts_ns <= gap.from_ns and gap.to_ns <= last_ns)
-            quote += int(missed / quanta_per_native)
-        return Resumed(mark._replace(ts_ns=last_ns, traded=mark.traded._replace(quote=quote)), mark.traded)
-    return None
+    try:
+        written = json.loads(note.read_text(encoding="utf-8"))
+        mark, begun, chain = _mark(written), int(written.get("begun", 0)), written.get("chain")
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    try:
+        whole = await _with_what_came_after(mark, spool.store, name, quote_lot, quanta_per_native)
+    except StorageError:
+        newest_ns = max(mark.ts_ns, await spool.newest_ns(name) or 0)
+        whole = mark._replace(ts_ns=newest_ns, traded=mark.traded._replace(lost=UNCOUNTED))
+    return Resumed(whole, mark.traded, begun, chain)
+
+
+async def _with_what_came_after(
+    mark: Mark, store: TickStore, name: str, quote_lot: int, quanta_per_native: Fraction
+) -> Mark:
+    """Return a mark with the rows and gaps that a store has of later times."""
+    last_ns, quote = mark.ts_ns, mark.traded.quote
+    async for columns in store.read(name, mark.ts_ns + 1, FAR_NS):
+        trades = columns.kind == Kind.TRADE
+        quote += sum(map(int, columns.price[trades] * columns.size[trades])) * quote_lot
+        last_ns = int(columns.ts_ns[-1])
+    if quanta_per_native:
+        gaps = await store.gaps(name, mark.ts_ns, FAR_NS)
+        missed = sum(gap.quanta or 0 for gap in gaps if mark.ts_ns <= gap.from_ns and gap.to_ns <= last_ns)
+        quote += int(missed / quanta_per_native)
+    return mark._replace(ts_ns=last_ns, traded=mark.traded._replace(quote=quote))
 
 
 def _note(mark: Mark) -> dict[str, int]:

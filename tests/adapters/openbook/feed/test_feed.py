@@ -3,14 +3,16 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from dataclasses import replace
 from random import Random
 
 import pytest
 from solders.account import Account
 from solders.pubkey import Pubkey
+from tests.rigs.feed import go_back
 
 from bmv.adapters.openbook.feed.feed import Feed, Limits
-from bmv.adapters.openbook.feed.words import Cause, Down, Notice, Up, Update, Word
+from bmv.adapters.openbook.feed.words import Cause, Doubted, Down, Notice, Up, Update, Word
 from bmv.adapters.openbook.v2.market import PROGRAM_ID as V2_PROGRAM_ID
 from bmv.adapters.sandbox.faults import Fault
 from bmv.adapters.sandbox.wiring import Sandbox, Settings, make_sandbox
@@ -155,6 +157,25 @@ def test_a_cut_connection_comes_up_again() -> None:
     follow(play)
 
 
+def test_an_endpoint_of_another_chain_is_told_by_name_and_left_for_one_of_ours() -> None:
+    async def play() -> list[Word]:
+        async with make_sandbox(FAST) as box, make_sandbox(replace(FAST, start="anew")) as other:
+            ends = [Endpoint(node.rpc_url, node.websocket_url) for node in (other.node, box.node)]
+            genesis = str(box.chain.genesis)
+            feed = Feed(box.world.market.address, Endpoints(ends), LIMITS, dice=Random(1), genesis=genesis)
+            heard = Listener()
+            running = asyncio.create_task(feed.run(heard))
+            await heard.up()
+            running.cancel()
+            with suppress(asyncio.CancelledError):
+                await running
+            assert next(word.endpoint for word in heard.words if isinstance(word, Up)) == box.node.rpc_url
+            assert str(other.chain.genesis) in next(word.why for word in heard.words if isinstance(word, Down))
+            return heard.words
+
+    assert {word.cause for word in asyncio.run(play()) if isinstance(word, Down)} == {Cause.ANOTHER_CHAIN}
+
+
 def test_a_restart_of_the_cluster_is_told_by_name() -> None:
     async def play(box: Sandbox, heard: Listener) -> None:
         box.chain.put(LAST_RESTART, Account(1, (7).to_bytes(8, "little"), Pubkey.default()))
@@ -180,6 +201,20 @@ def test_a_chain_that_goes_back_forty_slots_is_told_and_nothing_is_published_in_
     assert not [word for word in after_down(words) if isinstance(word, Update)]
 
 
+def test_a_chain_that_goes_back_to_before_what_was_final_is_followed_again_and_what_was_final_is_doubted() -> None:
+    async def play(box: Sandbox, heard: Listener) -> None:
+        await heard.until(lambda heard: heard.count(Update) > 40)
+        go_back(box.chain, 20)
+        assert (await heard.down()).cause is Cause.WENT_BACK
+        await heard.up(times=2)
+
+    words = follow(play, replace(FAST, venue="openbook-v1"))
+
+    (doubted,) = [word for word in words if isinstance(word, Doubted) and "went back" in word.why]
+    ups = [word.slot for word in words if isinstance(word, Up)]
+    assert doubted.after < ups[-1] <= doubted.until
+
+
 def test_a_chain_that_changes_its_rule_of_finality_is_told_at_the_next_connection() -> None:
     async def play(box: Sandbox, heard: Listener) -> None:
         box.node.view.faults.switch_on(Fault("null_certificate", count=1))
@@ -201,7 +236,7 @@ def test_an_account_that_is_no_market_is_an_error_and_no_feed() -> None:
     asyncio.run(play())
 
 
-def test_a_program_that_is_deployed_anew_is_told_by_name() -> None:
+def test_a_program_that_is_deployed_anew_is_told_by_name_and_nothing_else_that_happens_to_its_account() -> None:
     """The sandbox's double is of a loader that deploys nothing anew, so it is looked at as of the other."""
     code = Pubkey([8] * 32)
 
@@ -221,6 +256,10 @@ def test_a_program_that_is_deployed_anew_is_told_by_name() -> None:
             feed, heard = Feed(box.world.market.address, ends, LIMITS, dice=Random(1)), Listener()
             running = asyncio.create_task(feed.run(heard))
             await heard.up()
+            box.chain.put(code, Account(2 * 10**9, program_data(5), UPGRADEABLE))  # Somebody gave it some SOL.
+            box.chain.put(LAST_RESTART, Account(2 * 10**9, bytes(8), Pubkey.default()))
+            seen = heard.count(Update)
+            await heard.until(lambda heard: heard.count(Update) > seen + 10)
             box.chain.put(code, Account(10**9, program_data(9), UPGRADEABLE))
             await heard.up(times=2)
             running.cancel()

@@ -65,6 +65,42 @@ def test_a_chain_that_uses_its_slot_numbers_again_breaks_the_connection() -> Non
     assert line.downs == before + 1
 
 
+@pytest.mark.parametrize("venue", ["openbook-v1", "openbook-v2"])
+def test_a_chain_that_went_back_to_before_what_was_final_is_followed_again_at_once(venue: str) -> None:
+    line = feed.make_line(venue, 1)
+    for _ in range(40):
+        line.step()
+    root = line.lineage.root
+
+    feed.go_back(line.world.chain, 20)
+    for _ in range(12):
+        line.step()
+
+    assert line.downs == 1
+    assert line.lineage.root < root
+    updates = [word for word in line.told if isinstance(word, Update)]
+    assert updates[-1].slot >= line.world.chain.slot - 2
+    assert updates[-1].slot < root
+    assert updates[-1].traded.lost > updates[0].traded.lost
+    assert feed.check(line, venue) > 5
+
+
+def test_events_that_went_back_while_nobody_looked_are_lost_and_the_feed_goes_on() -> None:
+    line = feed.make_line("openbook-v1", 1)
+    for _ in range(40):
+        line.step()
+    before = next(word.traded for word in reversed(line.told) if isinstance(word, Update))
+
+    feed.go_back(line.world.chain, 30)
+    line.give_up()
+    for _ in range(12):
+        line.step()
+
+    after = next(word.traded for word in reversed(line.told) if isinstance(word, Update))
+    assert after.events < before.events
+    assert after.lost > before.lost
+
+
 def test_fills_whose_logs_are_taken_away_are_missing_to_the_unit() -> None:
     line = feed.make_line("openbook-v2", 4)
     line.without_logs = True
@@ -89,6 +125,28 @@ def test_messages_that_are_changed_on_the_way_never_make_a_wrong_book(venue: str
 
     assert changed >= 150
     assert found > 30
+
+
+def test_a_fill_that_the_market_does_not_count_is_doubted() -> None:
+    line = feed.make_line("openbook-v2", 4)
+    line.forged_logs = True
+    for _ in range(120):
+        line.step()
+
+    happened = {update.slot: update.traded.prints for update in line.truth.updates}
+    kept = feed.believed(line.told)
+    assert sum(len(prints) for prints in happened.values()) > 10
+    assert len(kept) > 60
+    assert not [slot for slot, update in kept.items() if set(update.traded.prints) - set(happened[slot])]
+    assert all(len(update.traded.prints) <= len(happened[slot]) for slot, update in kept.items())
+
+
+@pytest.mark.parametrize("venue", ["openbook-v1", "openbook-v2"])
+def test_two_notifications_of_one_slot_that_are_lost_together_do_not_hide_one_another(venue: str) -> None:
+    lost, right = (sum(found) for found in zip(*(feed.run_pairs(venue, seed) for seed in range(4)), strict=True))
+
+    assert lost > 30
+    assert right > 2 * feed.SLOTS
 
 
 def test_faults_are_seeded() -> None:

@@ -35,6 +35,8 @@ def error_words(attempt: Attempt, error: Json) -> str:
     if not isinstance(where, list) or len(where) != 2:
         return str(error)
     number, what = where
+    if not isinstance(number, int):
+        return str(error)
     custom = what.get("Custom") if isinstance(what, dict) else None
     if not isinstance(custom, int):
         return f"instruction {number}: {what}"
@@ -51,6 +53,6 @@ def exceeds_budget(error: Json) -> bool:
 
 
 def _program_of(message: Message | MessageV0 | MessageV1, number: int) -> Pubkey | None:
-    if not isinstance(number, int) or not 0 <= number < len(message.instructions):
+    if not 0 <= number < len(message.instructions):
         return None
     return message.account_keys[message.instructions[number].program_id_index]

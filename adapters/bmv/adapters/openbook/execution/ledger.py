@@ -1,6 +1,5 @@
 """Where attempts are kept before they are sent: the journal, as far as the execution writes to it."""
 
-from collections.abc import Sequence
 from typing import Protocol
 
 from bmv.ports.storage import Note

@@ -1,6 +1,6 @@
 """Our orders, and what is known of each: pure, from what was asked, what was sent and what the final chain shows.
 
-An order is asked for, then in an attempt, then in the book, then at its end; and each step is taken for one reason only:
+An order is asked for, then in an attempt, then in the book, then at its end. Each step is taken for one reason only:
 
 * it is **in the book** if a final bank shows it there;
 * it is **filled** if the venue's own record of fills says so, never because it is gone;

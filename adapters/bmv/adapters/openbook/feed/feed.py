@@ -21,24 +21,26 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import WebSocketException
 
 from bmv.adapters.openbook.feed import words
-from bmv.adapters.openbook.feed.follow import Broken, Follow, Venue, Watched
+from bmv.adapters.openbook.feed.follow import Broken, Follow, Venue, Watched, give_up
 from bmv.adapters.openbook.feed.v1 import MarketV1
 from bmv.adapters.openbook.feed.v2 import MarketV2
 from bmv.adapters.openbook.feed.words import Cause, Traded, Word
 from bmv.adapters.openbook.inspection.inspect import Identity, identify
 from bmv.adapters.openbook.v1.accounts import Market as AccountV1
-from bmv.adapters.solana.clock import CLOCK, LAST_RESTART
+from bmv.adapters.solana.clock import CLOCK, LAST_RESTART, read_restart_slot
 from bmv.adapters.solana.consensus import Consensus, read_consensus
 from bmv.adapters.solana.endpoints import Endpoint, Endpoints
 from bmv.adapters.solana.errors import EndpointError, Lagging
+from bmv.adapters.solana.genesis import read_genesis
 from bmv.adapters.solana.lineage import Lineage
-from bmv.adapters.solana.programs import code_address, read_deployment_slot
+from bmv.adapters.solana.programs import code_address, deployment_slot, read_deployment_slot
 from bmv.adapters.solana.pubsub import account_subscribe, logs_subscribe, slot_subscribe
 from bmv.adapters.solana.rpc import FINALIZED, PROCESSED, Rpc, make_client
 from bmv.ports.errors import DataError
 
 FRAME_BYTES_MAX = 16 << 20
 OPEN_S = 10.0  # For a connection to open, and for all subscriptions to be confirmed.
+CLOSE_S = 2.0  # For a farewell.
 TICK_S = 0.05
 
 
@@ -73,6 +75,7 @@ class Feed:
         limits: When to give one up.
         since: How far the market's events were read by an earlier process.
         dice: For the pauses between connections.
+        genesis: Hash of the chain that the market is on; None: that of the first node that says one.
     """
 
     def __init__(
@@ -82,12 +85,14 @@ class Feed:
         limits: Limits | None = None,
         since: Traded | None = None,
         dice: Random | None = None,
+        genesis: str | None = None,
     ) -> None:
         self.market, self.endpoints = market, endpoints
         self.limits = limits or Limits()
         self.lineage = Lineage()
         self.follow: Follow | None = None  # Of the connection that is open.
         self.connections = 0
+        self.genesis = genesis
         self._since = since
         self._dice = dice or Random()
         self._venue: Venue | None = None
@@ -114,27 +119,28 @@ class Feed:
                     await self._session(client, endpoint, tell)
                 except Broken as error:
                     endpoint.health.note_broken(time.monotonic())
-                    self._give_up(tell, error.cause, f"{endpoint.name}: {error}")
+                    self._give_up(tell, error.cause, f"{endpoint.name}: {error}", error.undone_from)
                 except Lagging:
-                    why = (
-                        f"{endpoint.name}: has not reached slot {before}, which was final: it lags, or is another chain"
-                    )
+                    why = f"{endpoint.name}: has not reached slot {before}, which was final: it lags, or went back"
                     self._give_up(tell, Cause.LAGGING, why)
                 except EndpointError as error:
                     self._give_up(tell, Cause.CONNECTION, str(error))
-                pause_s = self.limits.backoff_s if self.lineage.root > before else pause_s * 2
+                pause_s = self.limits.backoff_s if self.lineage.root != before else pause_s * 2
                 pause_s = min(pause_s, self.limits.backoff_max_s)
                 await asyncio.sleep(self._dice.uniform(0, pause_s))
 
-    def _give_up(self, tell: Callable[[Word], None], cause: Cause, why: str) -> None:
+    def _give_up(self, tell: Callable[[Word], None], cause: Cause, why: str, undone_from: int | None = None) -> None:
         self.follow = None
         if self._venue is not None:
-            self._venue.undo(self.lineage.root)
+            doubted = give_up(self._venue, self.lineage, undone_from)
+            if doubted is not None:
+                tell(doubted)
         tell(words.Down(cause, why))
 
     async def _session(self, client: httpx.AsyncClient, endpoint: Endpoint, tell: Callable[[Word], None]) -> None:
         """Follow the market at one endpoint until that breaks: `EndpointError` says how."""
         rpc = Rpc(client, endpoint.url, health=endpoint.health)
+        await self._refuse_another_chain(rpc)
         consensus = await read_consensus(rpc)
         identity, watched = await self._look(rpc, tell)
         self._venue = venue = self._venue or _venue_of(identity, self._since)
@@ -149,8 +155,19 @@ class Feed:
         try:
             await session.run()
         finally:
-            with suppress(Exception):
-                await asyncio.shield(socket.close())
+            try:
+                with suppress(Exception):
+                    async with asyncio.timeout(CLOSE_S):
+                        await asyncio.shield(socket.close())
+            finally:
+                socket.transport.abort()  # A farewell that is never answered must hold up no new connection.
+
+    async def _refuse_another_chain(self, rpc: Rpc) -> None:
+        genesis = await read_genesis(rpc)
+        self.genesis = self.genesis or genesis
+        if genesis not in (None, self.genesis):
+            why = f"is of another chain, whose genesis hash is {genesis}; the one that is followed has {self.genesis}"
+            raise Broken(Cause.ANOTHER_CHAIN, why)
 
     async def _look(self, rpc: Rpc, tell: Callable[[Word], None]) -> tuple[Identity, dict[Pubkey, Watched]]:
         """Read what the market is, and what is watched beside it."""
@@ -163,16 +180,21 @@ class Feed:
                 raise
             raise Broken(Cause.UNREADABLE, str(error)) from None  # It was a market before.
         beside = await rpc.accounts([identity.program, LAST_RESTART], least_slot=first.slot)
-        watched: dict[Pubkey, Watched] = {LAST_RESTART: _Change(Cause.RESTARTED, "the cluster restarted")}
+        restart = beside.accounts[LAST_RESTART]
+        restarted = None if restart is None else read_restart_slot(restart.data)
+        watched: dict[Pubkey, Watched] = {
+            LAST_RESTART: _Change(restarted, read_restart_slot, Cause.RESTARTED, "the cluster restarted")
+        }
         program = beside.accounts[identity.program]
         code = None if program is None else code_address(program)
         if code is not None:
-            watched[code] = _Change(Cause.PROGRAM, f"program {identity.program} was deployed anew")
             deployed = await read_deployment_slot(rpc, code)
             if None not in (deployed, self._deployed) and deployed != self._deployed:
                 text = f"program {identity.program} was deployed anew at slot {deployed}"
                 tell(words.Notice(Cause.PROGRAM, text))
             self._deployed = self._deployed if deployed is None else deployed  # A node may not say.
+            why = f"program {identity.program} was deployed anew"
+            watched[code] = _Change(self._deployed, deployment_slot, Cause.PROGRAM, why)
         return identity, watched
 
     async def second_slot(self, client_rpc: Rpc | None, tell: Callable[[Word], None]) -> int | None:
@@ -190,13 +212,22 @@ class Feed:
 
 
 class _Change:
-    """Breaks the connection at the first change of an account."""
+    """Breaks the connection when an account says another slot than before; whatever else of it changes does not.
 
-    def __init__(self, cause: Cause, why: str) -> None:
+    Args:
+        last: What it said; None: nobody knows, so that whatever it says may be new.
+        read: Returns what it says.
+        cause, why: Why the connection is given up then.
+    """
+
+    def __init__(self, last: int | None, read: Callable[[bytes], int | None], cause: Cause, why: str) -> None:
+        self._last, self._read = last, read
         self._cause, self._why = cause, why
 
     def __call__(self, account: Account | None) -> None:
-        raise Broken(self._cause, self._why)
+        slot = None if account is None else self._read(account.data)
+        if slot is None or slot != self._last:
+            raise Broken(self._cause, self._why)
 
 
 class _Session:
@@ -356,4 +387,4 @@ def _account(key: Pubkey) -> Callable[[int], str]:
 def _venue_of(identity: Identity, since: Traded | None) -> Venue:
     if isinstance(identity.market, AccountV1):
         return MarketV1(identity.address, identity.market, since)
-    return MarketV2(identity.address, identity.market, identity.program)
+    return MarketV2(identity.address, identity.market, identity.program, since)

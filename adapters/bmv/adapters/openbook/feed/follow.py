@@ -16,7 +16,7 @@ from solders.pubkey import Pubkey
 from bmv.adapters.openbook.errors import Malformed
 from bmv.adapters.openbook.feed import words
 from bmv.adapters.openbook.feed.sequence import Missed
-from bmv.adapters.openbook.feed.words import Cause, Levels, Print, Traded, Word
+from bmv.adapters.openbook.feed.words import Cause, Doubted, Levels, Print, Traded, Word
 from bmv.adapters.solana import frames
 from bmv.adapters.solana.accounts import Snapshot, read_account
 from bmv.adapters.solana.clock import CLOCK, SLOWEST_SLOT_NS, read_unix_timestamp
@@ -31,17 +31,24 @@ CLOCK_BACK_S, CLOCK_AHEAD_S = 60, 600  # How far the chain's clock may go betwee
 
 
 class Broken(EndpointError):
-    """A connection can't be relied on any more."""
+    """A connection can't be relied on any more.
 
-    def __init__(self, cause: Cause, why: str) -> None:
+    Args:
+        cause: By name.
+        why: In words.
+        undone_from: The first slot that was final and is not any more, where that is why.
+    """
+
+    def __init__(self, cause: Cause, why: str, undone_from: int | None = None) -> None:
         super().__init__(why)
-        self.cause = cause
+        self.cause, self.undone_from = cause, undone_from
 
 
 class Venue(Protocol):
     """What a version of OpenBook reads from a market's accounts and logs."""
 
     keys: list[Pubkey]
+    left_out: str  # Why orders that can be matched are not in the book, as a clause; "": none are left out.
 
     def book(self, accounts: Mapping[Pubkey, Account | None], now: int) -> tuple[Levels, Levels]:
         """Return bids and asks that can be matched at second `now` of the chain; Malformed where there is no book."""
@@ -69,6 +76,10 @@ class Venue(Protocol):
         """Forget what no fork can go back to."""
         ...
 
+    def begin_anew(self) -> None:
+        """Forget all: what was read, final or not, is not of this chain any more; what was lost can't be said."""
+        ...
+
 
 class Watched(Protocol):
     """An account of which nothing is read but that it changes."""
@@ -76,6 +87,22 @@ class Watched(Protocol):
     def __call__(self, account: Account | None) -> None:
         """Raise Broken where the change means that nothing read before may be relied on."""
         ...
+
+
+def give_up(venue: Venue, lineage: Lineage, undone_from: int | None = None) -> Doubted | None:
+    """Take back what was read over a connection that is given up; return what was final and is not any more.
+
+    Args:
+        venue, lineage: Go back to the newest slot that is final, or begin anew.
+        undone_from: The first slot that was final and is not any more; None: there is none.
+    """
+    root = lineage.root
+    if undone_from is None:
+        venue.undo(root)
+        return None
+    venue.begin_anew()
+    lineage.begin_anew()
+    return Doubted(undone_from - 1, max(undone_from, root), "the chain went back to before what was final")
 
 
 class Follow:
@@ -95,6 +122,7 @@ class Follow:
         self._words: deque[Word] = deque()
         self._requests: dict[int, Pubkey | str] = {}  # By number of the request: what was subscribed to.
         self._subscribed: dict[int, Pubkey | str] = {}
+        self._left_out = False
         self._second: int | None = None  # What the chain's clock said last.
         self._heard_ns: int | None = None  # When the clock was last told of a new slot.
         self._slot_times: deque[float] = deque(maxlen=SLOT_TIMES)
@@ -145,7 +173,7 @@ class Follow:
         except ValueError as error:
             raise Broken(Cause.UNREADABLE, f"the node sends what can't be read: {error}") from None
         except WentBack as error:
-            raise Broken(Cause.WENT_BACK, str(error)) from None
+            raise Broken(Cause.WENT_BACK, str(error), error.undone_from) from None
 
     def read(self, snapshot: Snapshot) -> None:
         """Take in the accounts as they were read."""
@@ -213,11 +241,11 @@ class Follow:
         except (ValueError, Malformed) as error:
             raise Broken(Cause.UNREADABLE, f"slot {frame.slot}: {error}") from None
         self.venue.forget(self.lineage.root)
-        if missed is not None:
-            self._words.append(words.Doubted(missed.after, missed.until, "a notification was lost"))
-            if missed.book:
-                self.frames.distrust(self.slot)
-                return
+        doubted = [] if missed is None else [Doubted(missed.after, missed.until, "a notification was lost")]
+        if missed is not None and missed.book:
+            self._words += doubted
+            self.frames.distrust(self.slot)
+            return
         if bids and asks and bids[0][0] >= asks[0][0]:
             why = f"slot {frame.slot}: bids at {bids[0][0]} and asks at {asks[0][0]} can't both stand"
             raise Broken(Cause.UNREADABLE, why)
@@ -233,3 +261,12 @@ class Follow:
                 traded=traded._replace(prints=()) if frame.fresh else traded,
             )
         )
+        self._words += doubted
+        self._note_left_out()
+
+    def _note_left_out(self) -> None:
+        """Say, when it begins, that orders are missing in the book."""
+        why, before = self.venue.left_out, self._left_out
+        self._left_out = bool(why)
+        if why and not before:
+            self._words.append(words.Notice(Cause.PEGGED, f"pegged orders are not in the book: {why}"))

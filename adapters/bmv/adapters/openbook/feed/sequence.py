@@ -2,7 +2,7 @@
 
 Orders are numbered as they are placed. One that shows up with a lower number than others had by the slot before was
 there already, on a side whose notification was lost and whose next one hid it. A trade changes the side that it was
-made on, in its own slot; and where the market took a fee, there was a trade.
+made on, in its own slot; and where the market took a fee or counts more than was told, there was a trade.
 """
 
 from typing import NamedTuple
@@ -41,9 +41,14 @@ class _Seen(NamedTuple):
 
 
 class OrderSequence:
-    """Follows the numbers of the orders of a book, slot by slot."""
+    """Follows the numbers of the orders of a book, slot by slot.
 
-    def __init__(self) -> None:
+    Args:
+        quote_lot: Native quote in a tick of one lot.
+    """
+
+    def __init__(self, quote_lot: int) -> None:
+        self._quote_lot = quote_lot
         self._seen: dict[int, _Seen] = {}  # By slot, those that may be gone back to.
 
     def missed(
@@ -71,8 +76,8 @@ class OrderSequence:
         found = None
         if before is not None:
             found = _missed(before, (bids, asks), traded.prints, last, slot)
-            if found is None and fees > before.fees and not traded.prints and traded.quote <= before.quote:
-                found = Missed(last, slot)
+            if found is None and self._is_untold(before, (bids, asks), fees, traded):
+                found = Missed(last, slot, book=True)
         told = last if fresh else slot  # Of which slot a change may be, at the earliest.
         changed = tuple(
             told if before is None or orders is not before.orders[side] else before.changed[side]
@@ -83,6 +88,15 @@ class OrderSequence:
             highest = max(highest, before.newest)
         self._seen[slot] = _Seen(highest, fees, traded.quote, (bids, asks), (changed[0], changed[1]))
         return found
+
+    def _is_untold(self, before: _Seen, sides: tuple[Sequences, Sequences], fees: int, traded: Traded) -> bool:
+        """Say whether a trade was told that the market does not count, or counted that was not told, on a side that may
+        not have been told either.
+        """
+        untold = traded.quote - before.quote - sum(one.price * one.size for one in traded.prints) * self._quote_lot
+        if untold < 0 or (fees > before.fees and not traded.prints and not untold):
+            return True
+        return untold > 0 and any(now is then for now, then in zip(sides, before.orders, strict=True))
 
     def undo(self, after: int) -> None:
         """Go back to slot `after`."""

@@ -11,11 +11,13 @@ from solders.pubkey import Pubkey
 
 from bmv.adapters.openbook.book import Side
 from bmv.adapters.openbook.errors import Malformed
+from bmv.adapters.openbook.feed import ring
 from bmv.adapters.openbook.feed.decoding import Decoded
+from bmv.adapters.openbook.feed.ring import Sizes
 from bmv.adapters.openbook.feed.sequence import Missed, OrderSequence
 from bmv.adapters.openbook.feed.words import Levels, Print, Traded, is_sane
 from bmv.adapters.openbook.v1.accounts import Market, RequestQueue
-from bmv.adapters.openbook.v1.events import EventQueue, Fill
+from bmv.adapters.openbook.v1.events import Event, EventQueue, Fill
 from bmv.adapters.openbook.v1.slab import Slab
 from bmv.adapters.solana.pubsub import Logs
 
@@ -31,14 +33,18 @@ class MarketV1:
 
     def __init__(self, address: Pubkey, market: Market, since: Traded | None = None) -> None:
         self.keys = [address, market.bids, market.asks, market.event_q, market.req_q]
+        self.left_out = ""  # Version 1 knows no orders that are pegged.
         self._market = market
         self._account = Decoded(address, lambda data: Market.decode(data, address))
         self._requests = Decoded(market.req_q, RequestQueue.decode)
         self._bids = Decoded(market.bids, lambda data: _Side(data, Side.BID))
         self._asks = Decoded(market.asks, lambda data: _Side(data, Side.ASK))
-        self._orders = OrderSequence()
+        self._orders = OrderSequence(market.pc_lot_size)
         self._queue = Decoded(market.event_q, EventQueue.decode)
         self._read: dict[int, Traded] = {} if since is None else {0: since}  # By slot, as far as a fork may go back.
+        self._events: list[Event] | None = []  # Of the slot that was read last; None: some were overwritten.
+        self._books: dict[int, ring.Book] = {}  # By slot, as far as a fork may go back.
+        self._before = Traded((), 0)  # What counts as traded where nothing was read yet.
 
     def book(self, accounts: Mapping[Pubkey, Account | None], now: int) -> tuple[Levels, Levels]:
         """Return bids and asks; version 1 knows no expiry."""
@@ -47,8 +53,9 @@ class MarketV1:
     def traded(self, slot: int, accounts: Mapping[Pubkey, Account | None], logs: Iterable[Logs], fresh: bool) -> Traded:
         """Return what was traded since the frame before."""
         queue = self._queue.of(accounts)
-        last = self._last(queue)
+        last = self._last(queue, fresh)
         events, overwritten = queue.since(last.events)
+        self._events = None if overwritten else events
         fills = [event for event in events if isinstance(event, Fill) and event.maker]
         prints = tuple(self._print(fill) for fill in fills)
         quote = last.quote + sum(fill.native_pc for fill in fills)
@@ -56,10 +63,12 @@ class MarketV1:
         self._read[slot] = traded
         return traded
 
-    def _last(self, queue: EventQueue) -> Traded:
-        """Return how far the events were read; another process may have read those of another chain."""
-        last = self._read[max(self._read)] if self._read else Traded((), 0, 0, queue.seq_num)
-        if set(self._read) == {0} and last.events > queue.seq_num:
+    def _last(self, queue: EventQueue, fresh: bool) -> Traded:
+        """Return how far the events were read; what went back while nobody looked is lost."""
+        if not self._read:
+            return self._before._replace(events=queue.seq_num)
+        last = self._read[max(self._read)]
+        if fresh and last.events > queue.seq_num:
             return Traded((), last.quote, last.lost + 1, queue.seq_num)
         return last
 
@@ -71,22 +80,38 @@ class MarketV1:
         self, slot: int, accounts: Mapping[Pubkey, Account | None], traded: Traded, fresh: bool
     ) -> Missed | None:
         """Return the slots of which something was not told."""
-        bids, asks = self._bids.of(accounts).sequences, self._asks.of(accounts).sequences
+        bids, asks = self._bids.of(accounts), self._asks.of(accounts)
         newest = self._requests.of(accounts).next_seq_num - 1
         fees = self._account.of(accounts).referrer_rebates_accrued
-        return self._orders.missed(slot, bids, asks, newest, fees, traded, fresh)
+        found = self._orders.missed(slot, bids.sequences, asks.sequences, newest, fees, traded, fresh)
+        last, book = max(self._books, default=slot), ring.Book(bids.sizes, asks.sizes, newest)
+        before, self._books[slot] = self._books.get(last), book
+        if fresh or before is None or self._fits(before, book):
+            return found
+        return Missed(last if found is None else found.after, slot, book=True)
+
+    def _fits(self, before: ring.Book, book: ring.Book) -> bool:
+        lots = self._market.coin_lot_size, self._market.pc_lot_size
+        return self._events is None or ring.fits(before, book, self._events, *lots)
 
     def undo(self, after: int) -> None:
         """Go back to what was read of slot `after`."""
         self._orders.undo(after)
+        self._books = {slot: book for slot, book in self._books.items() if slot <= after}
         self._read = {slot: read for slot, read in self._read.items() if slot <= after} or self._oldest()
+
+    def begin_anew(self) -> None:
+        """Forget all that was read; how much was traded in what the chain took back, nobody can say."""
+        self._orders, self._books = OrderSequence(self._market.pc_lot_size), {}
+        last = self._read[max(self._read)] if self._read else self._before
+        self._before, self._read = last._replace(prints=(), lost=last.lost + 1), {}
 
     def forget(self, before: int) -> None:
         """Drop what no fork can go back to, a slot before `before`, but the newest of it."""
         self._orders.forget(before)
-        older = sorted(slot for slot in self._read if slot <= before)
-        for slot in older[:-1]:
-            del self._read[slot]
+        for by_slot in (self._read, self._books):
+            for slot in sorted(slot for slot in by_slot if slot <= before)[:-1]:
+                del by_slot[slot]
 
     def _oldest(self) -> dict[int, Traded]:
         """Return what is left where all was undone: what was read first, of no slot that can be undone again."""
@@ -99,7 +124,7 @@ class MarketV1:
 
 
 class _Side:
-    """A side of the book: its levels, and the numbers of its orders."""
+    """A side of the book: its levels, and the numbers and sizes of its orders."""
 
     def __init__(self, data: bytes, side: Side) -> None:
         slab = Slab.decode(data)
@@ -109,3 +134,4 @@ class _Side:
         self.levels: Levels = tuple((price, size) for price, size in levels if is_sane(price, size))
         low = slab.leaves["key_low"]
         self.sequences = ~low if side is Side.BID else low.copy()
+        self.sizes: Sizes = dict(zip(self.sequences.tolist(), slab.leaves["quantity"].tolist(), strict=True))

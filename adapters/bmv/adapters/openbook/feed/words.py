@@ -32,7 +32,8 @@ class Traded(NamedTuple):
     Args:
         prints: Since the slot before, in order.
         quote: Native quote ever traded; only differences mean something.
-        lost: Events that the venue overwrote before anybody read them; `quote` is too little then.
+        lost: Rises where something was lost for good: events that the venue overwrote before anybody read them, or what
+            the chain took back though it was final. What was traded between two of different `lost` is unknown.
         events: Number of the next event, where the venue numbers them; else 0.
     """
 
@@ -52,8 +53,10 @@ class Cause(StrEnum):
     STALE = "stale"  # Nothing is told, and no other endpoint could be asked.
     LAGGING = "lagging"  # It tells a past that another endpoint has left behind.
     WENT_BACK = "went back"  # Slot numbers were used again.
+    ANOTHER_CHAIN = "another chain"  # The endpoint is of another chain than the one that was followed.
     RESTARTED = "restarted"  # The cluster restarted.
     PROGRAM = "program"  # The program was deployed anew.
+    PEGGED = "pegged"  # Orders follow a price that can't be read; the feed goes on without them.
     UNREADABLE = "unreadable"  # What came in is no account, log or notification that can be.
 
 

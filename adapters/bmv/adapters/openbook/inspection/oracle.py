@@ -1,7 +1,8 @@
 """The price that a market's pegged orders follow, where its oracles say one that the program would take."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+from solders.account import Account
 from solders.pubkey import Pubkey
 
 from bmv.adapters.openbook.errors import Malformed
@@ -18,19 +19,32 @@ from bmv.adapters.openbook.v2.oracle import (
     ratio,
 )
 
+Accounts = Mapping[Pubkey, Account | None]
+
 
 def oracle_price(reading: Reading, market: Market) -> int | str:
-    """Return the price of a market's oracles in lots, or why it has none, as a clause.
+    """Return the price of a market's oracles in lots, or why it has none, as a clause."""
+    return price_of(reading.snapshot.accounts, reading.snapshot.slot, market)
+
+
+def price_of(accounts: Accounts, slot: int, market: Market) -> int | str:
+    """Return the price of a market's oracles in lots in `slot`, or why it has none, as a clause.
 
     Only OpenBook's own stub oracles are read. Those of Pyth, Switchboard and Raydium are named and left alone.
     """
     oracles = []
     for key in keys(market):
-        oracle = _oracle(reading, market, key)
+        oracle = _oracle(accounts, slot, market, key)
         if isinstance(oracle, str):
             return oracle
         oracles.append(oracle)
     return _in_lots(market, oracles) if oracles else "the market names no oracle"
+
+
+def unread(accounts: Accounts, market: Market) -> str:
+    """Return which oracle of a market the program can read and nobody here can, as a clause; "": none."""
+    foreign = ((key, account) for key in keys(market) if (account := accounts.get(key)) is not None)
+    return next((_foreign(key, account) for key, account in foreign if account.data[:8] != DISCRIMINATOR), "")
 
 
 def keys(market: Market) -> list[Pubkey]:
@@ -39,17 +53,21 @@ def keys(market: Market) -> list[Pubkey]:
     return [] if market.oracle_a is None else [key for key in named if key is not None]
 
 
-def _oracle(reading: Reading, market: Market, key: Pubkey) -> StubOracle | str:
-    account = reading.snapshot.accounts.get(key)
+def _foreign(key: Pubkey, account: Account) -> str:
+    return f"the oracle {key} is of program {account.owner}, whose prices are not read here"
+
+
+def _oracle(accounts: Accounts, slot: int, market: Market, key: Pubkey) -> StubOracle | str:
+    account = accounts.get(key)
     if account is None:
         return f"there is no oracle {key}"
     if account.data[:8] != DISCRIMINATOR:
-        return f"the oracle {key} is of program {account.owner}, whose prices are not read here"
+        return _foreign(key, account)
     try:
         oracle = StubOracle.decode(account.data)
     except Malformed as error:
         return f"the oracle {key} is damaged: {error}"
-    if not is_fresh(market, oracle, reading.snapshot.slot):
+    if not is_fresh(market, oracle, slot):
         most = market.oracle_config.max_staleness_slots
         return f"the oracle {key} is stale: its price is of slot {last_update_slot(oracle)}, and may be {most} old"
     return oracle

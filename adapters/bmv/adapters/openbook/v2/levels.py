@@ -51,13 +51,8 @@ def matchable(
         own: Our OpenOrdersAccounts.
     """
     fixed = (_resting(book.side, leaf, leaf.price_data, own) for leaf in live(book, FIXED, now))
-    pegged = (_resting(book.side, *priced, own, pegged=True) for priced in _priced(book, now, oracle_price_lots))
+    pegged = (_resting(book.side, *priced, own, pegged=True) for priced in priced(book, now, oracle_price_lots))
     return list(merge(fixed, pegged, key=_rank))
-
-
-def levels(book: BookSide, now: int, oracle_price_lots: int | None = None, own: Collection[Pubkey] = ()) -> list[Level]:
-    """Return what can be matched at second `now`, price by price, best first (level 2)."""
-    return to_levels(matchable(book, now, oracle_price_lots, own))
 
 
 def standing(book: BookSide, own: Collection[Pubkey] = ()) -> Iterator[RestingOrder]:
@@ -71,14 +66,19 @@ def standing(book: BookSide, own: Collection[Pubkey] = ()) -> Iterator[RestingOr
         yield _resting(book.side, leaf, 0, own, pegged=True)
 
 
-def _priced(book: BookSide, now: int, oracle_price_lots: int | None) -> Iterator[tuple[LeafNode, int]]:
-    """Yield the pegged orders that can be matched, each with its price."""
+def priced(book: BookSide, now: int, oracle_price_lots: int | None) -> Iterator[tuple[LeafNode, int]]:
+    """Yield the pegged orders that can be matched at second `now`, each with its price; best first."""
     if oracle_price_lots is None:
         return
     for leaf in live(book, ORACLE_PEGGED, now):
         price = pegged_price(leaf, oracle_price_lots)
         if 1 <= price < _I64_MAX and not is_beyond_limit(leaf, book.side, price):
             yield leaf, price
+
+
+def levels(book: BookSide, now: int, oracle_price_lots: int | None = None, own: Collection[Pubkey] = ()) -> list[Level]:
+    """Return what can be matched at second `now`, price by price, best first (level 2)."""
+    return to_levels(matchable(book, now, oracle_price_lots, own))
 
 
 def _rank(order: RestingOrder) -> int:
