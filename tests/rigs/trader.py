@@ -134,7 +134,7 @@ class Trader:
                 while not done():
                     await asyncio.sleep(0.01)
         except TimeoutError:
-            raise TimeoutError(f"{self.executor!r}, desk {self.executor.desk and self.executor.desk.slot}") from None
+            raise TimeoutError(state_of(self)) from None
 
 
 async def open_trader(
@@ -212,3 +212,16 @@ async def _desk(rpc: Rpc, seat, account):
 
 
 __all__ = ["LEVELS", "LIFE_S", "LOTS", "Fee", "Grid", "Side", "Trader", "habits_of", "make_client", "open_trader"]
+
+
+def state_of(trader: Trader) -> str:
+    """Return how a trader stands, for whoever waits in vain."""
+    executor = trader.executor
+    return "\n".join(
+        [
+            f"{executor!r}; {trader.courier!r}; {trader.courier.failed()}",
+            f"desk at {executor.desk and executor.desk.slot}, floor {executor.carrier.floor}, round {executor._round}",
+            f"fills read to {executor.house.fills.slot}; cancelling {executor._cancelling}",
+            *(f"  {order}" for order in executor.orders.open.values()),
+        ]
+    )

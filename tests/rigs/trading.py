@@ -47,6 +47,7 @@ FAULTS = (
     Fault("fork", 0.05),
     Fault("skip", 0.05),
 )
+TROUBLE_EVERY = 12  # Changes.
 LAG = 5  # Blocks by which the second endpoint is late.
 
 
@@ -196,14 +197,40 @@ def middle_of(box: Sandbox) -> int:
     return (bids[0].price_lots + asks[0].price_lots) // 2
 
 
+async def trouble(play: Stage, number: int) -> None:
+    """Make something large go wrong for a while, another thing each time."""
+    box, chain = play.box, play.box.chain
+    slot_s = play.box.settings.slot_ms / 1000 / play.box.settings.speed
+    match number % 4:
+        case 0:  # Nothing lands until blockhashes are over.
+            box.node.view.faults.switch_on(lost := Fault("drop_transaction"))
+            box.nodes[-1].view.faults.switch_on(lost)
+            await asyncio.sleep(170 * slot_s)
+            for node in box.nodes:
+                node.view.faults.switch_off(["drop_transaction"])
+                node.view.faults.switch_on(FAULTS[0])
+        case 1:  # The chain stands still, and goes back.
+            chain.go_dark()
+            await asyncio.sleep(40 * slot_s)
+            chain.go_on()
+        case 2:  # One endpoint does not know version 1 any more.
+            box.nodes[-1].view.faults.switch_on(Fault("refuse_version_1"))
+        case _:  # Every endpoint has enough of what we send.
+            for node in box.nodes:
+                node.view.faults.switch_on(Fault("refuse", count=40, methods=["sendTransaction"], seconds=0.2))
+
+
 async def trade(settings: Settings, manners: Manners, changes: int, faults: Sequence[Fault]) -> list[str]:
     """Move a grid so many times, clear it, settle, and return what is wrong."""
     async with stage(settings, manners) as play:
         box, trader, grid, witness = play.box, play.trader, play.trader.grid, play.witness
+        troubles = list[asyncio.Task[None]]()
         held, lamports = witness.held(), box.chain.account(box.world.user.address).lamports
         for node in box.nodes:
             node.view.faults.switch_on(*faults)
         for number in range(changes):
+            if faults and number % TROUBLE_EVERY == TROUBLE_EVERY - 1:
+                troubles.append(asyncio.create_task(trouble(play, number // TROUBLE_EVERY)))
             await play.change()
             if play.dice.random() < 0.7:
                 await trader.until(lambda: trader.executor.idle or play.running.done(), 120)
@@ -213,6 +240,7 @@ async def trade(settings: Settings, manners: Manners, changes: int, faults: Sequ
                 break
             if number % 25 == 24:
                 print(f"  {number + 1} changes, {dict(grid.told)}", flush=True)
+        await asyncio.gather(*troubles)
         for node in box.nodes:
             node.view.faults.switch_off()
         trader.submit(grid.nothing(trader.clock.now_ns()))

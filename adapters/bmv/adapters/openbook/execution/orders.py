@@ -253,11 +253,11 @@ class Orders:
             self._drop(order)
 
     def _traded(self, fill: OwnFill) -> Order | None:
+        """Return the order that a fill is of: by the venue's number, or by what we sent where the source lacks that."""
         for order in self.open.values():
             if fill.order_id and order.venue_id == fill.order_id:
                 return order
-        fits = (order for order in self.open.values() if order.client_id and order.client_id == fill.client_id)
-        return next((order for order in fits if order.side is fill.side and order.alive), None)
+        return next((order for order in self.open.values() if _may_be_of(fill, order)), None)
 
     def _miss(self, order: Order, seen: Seen) -> None:
         """Decide what it means that a final bank does not show an order."""
@@ -304,6 +304,12 @@ def _is(order: Order, client_id: int, side: Side, price: int) -> bool:
         and bool(order.attempt)
         and (order.client_id, order.side, order.intent.price) == (client_id, side, price)
     )
+
+
+def _may_be_of(fill: OwnFill, order: Order) -> bool:
+    """Whether a fill may be of an order: a maker's trades at its price, a taker's at that or a better one."""
+    same = order.alive and order.client_id == fill.client_id and order.side is fill.side
+    return same and bool(order.attempt) and (not fill.maker or order.intent.price == fill.price)
 
 
 def exposure(orders: Collection[Order]) -> tuple[int, int]:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from bmv.adapters.openbook.book import Lots
-from bmv.adapters.openbook.fills.fill import OwnFill
+from bmv.adapters.openbook.fills.fill import Logged, OwnFill
 from bmv.adapters.openbook.fills.history import read_history
 from bmv.adapters.openbook.fills.v1 import MarkV1, OwnFillsV1, held
 from bmv.adapters.openbook.fills.v2 import MarkV2, OwnFillsV2
@@ -42,6 +42,7 @@ class FillsV1:
 
     def __init__(self, seat: Seat, reader: OwnFillsV1) -> None:
         self._seat, self._reader = seat, reader
+        self._known: dict[str, Logged] = {}
 
     @property
     def slot(self) -> int:
@@ -59,7 +60,7 @@ class FillsV1:
         have = held(account, desk.base_wallet or 0, desk.quote_wallet or 0)
         if self._reader.read(desk.slot, desk.queue).missed:
             self._reader.undo(before)
-            logs = await read_history(rpc, self._seat.open_orders, before)
+            logs = await read_history(rpc, self._seat.open_orders, before, known=self._known)
             self._reader.read(desk.slot, desk.queue, logs)
             if self._reader.check(have) is not None:
                 self._reader.undo(before)
@@ -72,6 +73,7 @@ class FillsV2:
 
     def __init__(self, seat: Seat, reader: OwnFillsV2) -> None:
         self._seat, self._reader = seat, reader
+        self._known: dict[str, Logged] = {}
 
     @property
     def slot(self) -> int:
@@ -89,10 +91,11 @@ class FillsV2:
         self._reader.read(desk.slot, desk.queue, account, ())
         if self._reader.check(account) is not None:
             self._reader.undo(before)
-            logs = await read_history(rpc, self._seat.market, before)
+            logs = await read_history(rpc, self._seat.market, before, known=self._known)
             self._reader.read(desk.slot, desk.queue, account, logs)
             if self._reader.check(account) is not None:
                 self._reader.undo(before)
+                self._known.clear()
                 return None
         return self._reader.settle(desk.slot).fills
 

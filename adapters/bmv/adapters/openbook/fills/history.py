@@ -17,7 +17,12 @@ CUT_OFF = ("Log truncated",)
 
 
 async def read_history(
-    rpc: Rpc, address: Pubkey, after: int, commitment: str = FINALIZED, page: int = PAGE
+    rpc: Rpc,
+    address: Pubkey,
+    after: int,
+    commitment: str = FINALIZED,
+    page: int = PAGE,
+    known: dict[str, Logged] | None = None,
 ) -> list[Logged]:
     """Return what succeeded and named an account in slots after `after`, oldest first.
 
@@ -29,9 +34,18 @@ async def read_history(
         after: The slot of a mark; what came in it was read.
         commitment: At `finalized` what is read never vanishes.
         page: Signatures to ask for at once.
+        known: What was read before, by signature; it is brought up to date, also where the node fails halfway, so that
+            asking again goes on from there. Only for a commitment of which nothing vanishes.
     """
+    read: dict[str, Logged] = {} if known is None else known
     rows = await _signatures(rpc, address, after, commitment, page)
-    return [await _logged(rpc, signature, slot, commitment) for signature, slot in reversed(rows)]
+    wanted = {signature: slot for signature, slot in reversed(rows)}
+    for signature in read.keys() - wanted.keys():
+        del read[signature]
+    for signature, slot in wanted.items():
+        if signature not in read:
+            read[signature] = await _logged(rpc, signature, slot, commitment)
+    return [read[signature] for signature in wanted]
 
 
 async def _signatures(rpc: Rpc, address: Pubkey, after: int, commitment: str, page: int) -> list[tuple[str, int]]:
