@@ -2,27 +2,26 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from random import Random
 
+from solders.account import Account
 from solders.keypair import Keypair
 from solders.pubkey import Pubkey
 
-from bmv.adapters.openbook.book import Side
 from bmv.adapters.openbook.execution.executor import Executor, House, Manners
 from bmv.adapters.openbook.execution.purse import Purse
 from bmv.adapters.openbook.execution.reading import open_fills
 from bmv.adapters.openbook.execution.recovery import carried, read_left
 from bmv.adapters.openbook.inspection.inspect import identify
-from bmv.adapters.openbook.planning.budget import Fee
+from bmv.adapters.openbook.planning.seat import Seat
 from bmv.adapters.openbook.policy.guard import GuardedSigner
 from bmv.adapters.openbook.policy.mandate import Limits
-from bmv.adapters.openbook.seat.desk import read_desk
+from bmv.adapters.openbook.seat.desk import AnyMarket, DeskSnapshot, read_desk
 from bmv.adapters.openbook.seat.rights import make_policy, make_seat
-from bmv.adapters.solana.endpoints import Endpoints
 from bmv.adapters.solana.errors import EndpointError
-from bmv.adapters.solana.rpc import FINALIZED, Rpc, make_client
+from bmv.adapters.solana.rpc import FINALIZED, Rpc
 from bmv.adapters.solana.sending.courier import Courier, Habits
 from bmv.adapters.solana.wallet.key import LocalKey
 from bmv.live.clock import SystemClock
@@ -68,9 +67,8 @@ class Grid:
     left: dict[int, int] = field(default_factory=dict)  # Lots of open orders.
     told: Counter[Kind] = field(default_factory=Counter)
     position: int = 0  # Lots, from fills.
-    money: int = 0  # Native quote lots × quote lot is not known here: ticks × lots.
+    money: int = 0  # Ticks × lots.
     fees: int = 0  # Native quote.
-    shares: int = 0
     _numbers: int = 0
 
     def hear(self, event: Event) -> None:
@@ -138,7 +136,6 @@ class Trader:
 
 
 async def open_trader(
-    endpoints: Endpoints,
     rpc: Rpc,
     courier: Courier,
     market: Pubkey,
@@ -193,7 +190,7 @@ async def open_trader(
     return Trader(executor, begun.journal, grid, courier, clock)
 
 
-async def _accounts(rpc: Rpc, *keys: Pubkey):
+async def _accounts(rpc: Rpc, *keys: Pubkey) -> Mapping[Pubkey, Account | None]:
     for _ in range(50):
         try:
             return (await rpc.accounts(list(keys))).accounts
@@ -202,16 +199,13 @@ async def _accounts(rpc: Rpc, *keys: Pubkey):
     raise EndpointError("the market can't be read")
 
 
-async def _desk(rpc: Rpc, seat, account):
+async def _desk(rpc: Rpc, seat: Seat, account: AnyMarket) -> DeskSnapshot:
     for _ in range(50):
         try:
             return await read_desk(rpc, seat, account, least_slot=0, commitment=FINALIZED)
         except EndpointError:
             await asyncio.sleep(0.02)
     raise EndpointError("our accounts can't be read")
-
-
-__all__ = ["LEVELS", "LIFE_S", "LOTS", "Fee", "Grid", "Side", "Trader", "habits_of", "make_client", "open_trader"]
 
 
 def state_of(trader: Trader) -> str:

@@ -174,7 +174,7 @@ async def stage(settings: Settings, manners: Manners, lags: Sequence[int] = (LAG
         witness, store, dice = Witness(box, account), Sessions(), Random(settings.seed)
         async with Courier(endpoints, rpc, habits_of(settings.speed)).open() as courier:
             trader = await open_trader(
-                endpoints, rpc, courier, box.world.market.address, account, box.world.user.key, store, dice, manners
+                rpc, courier, box.world.market.address, account, box.world.user.key, store, dice, manners
             )
             trader.grid.middle = lambda: middle_of(box)
             words = store.words[trader.journal.session]

@@ -1,7 +1,7 @@
 """Carries out what is asked for, turn by turn: look at the final chain, cancel, place; and tell what was.
 
-One round at a time places: it begins by a final bank in which every earlier attempt has ended, and ends when all its own
-have. What is to be cancelled meanwhile does not wait for that: it goes by itself, by what the newest bank shows.
+One round at a time places: it begins by a final bank in which every earlier attempt has ended, and ends when all its
+own have. What is to be cancelled meanwhile does not wait for that: it goes by itself, by what the newest bank shows.
 """
 
 import asyncio
@@ -40,6 +40,7 @@ MARK = "fills"  # Topic of the note that says how far fills were read.
 WIDER = (3, 2)  # By so much limits grow when a transaction had too little.
 CANT_READ = "(-32602)"  # What a node says of bytes of a version that it does not know.
 EPOCH_BITS = 32
+NO_FEE = Fee()
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,7 @@ class Manners:
     look_s: float = 1.0
     crank_s: float = 3.0
     settle_above: tuple[int, int] | None = None
-    fee: Fee = Fee()
+    fee: Fee = NO_FEE
     version: int = 1
 
 
