@@ -39,7 +39,7 @@ async def read_history(
     """
     read: dict[str, Logged] = {} if known is None else known
     rows = await _signatures(rpc, address, after, commitment, page)
-    wanted = {signature: slot for signature, slot in reversed(rows)}
+    wanted = dict(reversed(rows))
     for signature in read.keys() - wanted.keys():
         del read[signature]
     for signature, slot in wanted.items():
