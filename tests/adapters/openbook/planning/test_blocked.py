@@ -83,6 +83,18 @@ def test_24_orders_of_version_2_are_moved_though_a_fill_of_ours_waits_behind_tho
     assert not plan.refused
 
 
+def test_a_filled_order_that_waits_for_its_crank_makes_cancelling_all_dearer() -> None:
+    stage = staged("openbook-v2")
+    stage.do(bids(1, 3))
+    alone = stage.plan([CANCEL_ALL]).units
+    stage.do([CANCEL_ALL, *bids(11, 7)])
+    for _ in range(4):
+        stage.take(Side.ASK, 14_980, 3)
+    assert (len(stage.own().resting), stage.own().slots_waiting) == (3, 4)
+
+    assert stage.plan([CANCEL_ALL]).units > alone
+
+
 def test_24_orders_of_version_2_are_moved_though_one_of_ours_is_filled_on_the_way() -> None:
     stage = staged("openbook-v2")
     stage.do(bids(1, 24))

@@ -25,12 +25,13 @@ from bmv.adapters.openbook.planning.routes import LARGE_BYTES, PACKET_BYTES, For
 from bmv.adapters.openbook.planning.seat import Seat, Terms
 from bmv.adapters.openbook.policy.guard import GuardedSigner
 from bmv.adapters.openbook.policy.mandate import Moment
-from bmv.adapters.openbook.seat.desk import AnyMarket, DeskSnapshot, plan, read_desk, shape_of
+from bmv.adapters.openbook.seat.desk import AnyMarket, DeskSnapshot, locks_of, plan, read_desk, shape_of
 from bmv.adapters.openbook.v1.accounts import Market as MarketV1
 from bmv.adapters.solana.errors import EndpointError
-from bmv.adapters.solana.rpc import FINALIZED, PROCESSED
+from bmv.adapters.solana.rpc import FINALIZED, PROCESSED, Rpc
 from bmv.adapters.solana.sending.attempt import Attempt, Fate, State
 from bmv.adapters.solana.sending.courier import Courier
+from bmv.adapters.solana.sending.fees import read_price
 from bmv.data.journal.attempts import Attempted
 from bmv.ports.errors import StorageError
 from bmv.ports.messages import Event, Intent, Verb
@@ -52,7 +53,8 @@ class Manners:
         look_s: Between two looks at the final chain, while nothing is under way.
         crank_s: Events of ours wait no longer for somebody else's crank.
         settle_above: Native base and quote, free at the venue, above which they are paid out; None: never.
-        fee: For priority.
+        fee: For priority: the least a unit, and the most in all. What others pay is asked for in between.
+        price_s: Between two questions what they pay.
         version: Of transactions, to begin with.
     """
 
@@ -61,6 +63,7 @@ class Manners:
     crank_s: float = 3.0
     settle_above: tuple[int, int] | None = None
     fee: Fee = NO_FEE
+    price_s: float = 10.0
     version: int = 1
 
 
@@ -118,6 +121,8 @@ class Executor:
         self._looked_s = float("-inf")
         self._waiting_s: float | None = None  # Since when events of ours wait for a crank.
         self._settling = False
+        self._fee = manners.fee
+        self._priced_s = float("-inf")
 
     def __repr__(self) -> str:
         return f"<Executor epoch {self.epoch}: {self.orders!r}, {len(self.carrier.alive)} attempts alive>"
@@ -225,6 +230,7 @@ class Executor:
     async def _look(self) -> None:
         """Read a final bank, with every fill up to it; nothing is concluded from less."""
         house, rpc = self.house, self.house.courier.reader()
+        await self._price(rpc)
         least = max(self.carrier.floor, house.fills.slot)
         desk = await read_desk(rpc, house.seat, house.market, least_slot=least, commitment=FINALIZED)
         if desk.slot <= house.fills.slot:
@@ -240,6 +246,15 @@ class Executor:
             self._waiting_s = None
         elif self._waiting_s is None:
             self._waiting_s = time.monotonic()
+
+    async def _price(self, rpc: Rpc) -> None:
+        """Ask what others pay for the market's accounts; where a node does not say, it stays as it was."""
+        if time.monotonic() - self._priced_s < self.manners.price_s:
+            return
+        self._priced_s = time.monotonic()
+        with suppress(EndpointError):
+            price = await read_price(rpc, locks_of(self.house.market))
+            self._fee = replace(self.manners.fee, micro=max(price, self.manners.fee.micro))
 
     def _tell(self) -> None:
         """Tell what is new, and keep with it how far fills were read: both survive, or neither."""
@@ -292,7 +307,7 @@ class Executor:
 
     def _plan(self, batch: Sequence[Intent], desk: DeskSnapshot, terms: Terms) -> Plan:
         form = Form(1, LARGE_BYTES) if self.version else Form(0, PACKET_BYTES)
-        frame = Frame(form, self.house.seat.owner, self.manners.fee, self._shape)
+        frame = Frame(form, self.house.seat.owner, self._fee, self._shape)
         return plan(batch, desk, self.house.seat, terms, frame, self._order_ids())
 
     def _terms(self, desk: DeskSnapshot) -> Terms:

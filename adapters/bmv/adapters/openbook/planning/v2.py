@@ -113,7 +113,7 @@ class PlannerV2:
         single = [*steps.cancels(wanted.cancels, own), *(steps.place(place, terms) for place in places)]
         ways = [[*before, *single, *after]]
         if places and not wanted.kept and all(place.tif is Tif.POST_ONLY for place in places):
-            ways.append([*before, steps.batch(wanted.cancels, places, terms), *after])
+            ways.append([*before, steps.batch(wanted.cancels, places, own, terms), *after])
         return Plan(tuple(_best(ways, frame, terms.save_units)), refused)
 
 

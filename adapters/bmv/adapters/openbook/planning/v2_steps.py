@@ -71,16 +71,16 @@ class StepsV2:
     def cancels(self, cancels: Sequence[Cancel], own: Own) -> Iterator[Step]:
         """Yield cancels: of all, of a side, or of one order; only the last can fail, if the order is gone."""
         if cancels and len(cancels) == len(own.resting):
-            yield self._cancel_side(None, cancels)
+            yield self._cancel_side(None, cancels, own)
             return
         for side in Side:
             wanted = [cancel for cancel in cancels if cancel.order is not None and cancel.order.side is side]
             if len(wanted) > 1 and len(wanted) == sum(order.side is side for order in own.resting):
-                yield self._cancel_side(side, wanted)
+                yield self._cancel_side(side, wanted, own)
             else:
                 yield from (self._cancel_one(cancel) for cancel in wanted)
 
-    def _cancel_side(self, side: Side | None, cancels: Sequence[Cancel]) -> Step:
+    def _cancel_side(self, side: Side | None, cancels: Sequence[Cancel], own: Own) -> Step:
         every = orders.CancelAllOrders(
             side_option=side,
             limit=OPENBOOK_V2.order_slots,
@@ -90,7 +90,8 @@ class StepsV2:
             bids=self.market.bids,
             asks=self.market.asks,
         )
-        return self._step(every, self.shape.cancel + self.shape.cancel_each * len(cancels), cancels=tuple(cancels))
+        looked_at = len(cancels) + own.slots_waiting  # It looks for what was filled too, as long as that has a slot.
+        return self._step(every, self.shape.cancel + self.shape.cancel_each * looked_at, cancels=tuple(cancels))
 
     def _cancel_one(self, cancel: Cancel) -> Step:
         assert cancel.order is not None, "version 2 cancels nothing blind"
@@ -132,7 +133,7 @@ class StepsV2:
         units = self.shape.place + self.shape.place_each + (0 if place.tif is Tif.POST_ONLY else self.shape.take)
         return self._step(order, units, calls=1, places=((place, place.number),))
 
-    def batch(self, cancels: Sequence[Cancel], places: Sequence[Place], terms: Terms) -> Step:
+    def batch(self, cancels: Sequence[Cancel], places: Sequence[Place], own: Own, terms: Terms) -> Step:
         """Return what cancels all and places all; ids count from 0, bids first."""
         seat, market = self.seat, self.market
         sides = [[place for place in places if place.side is side] for side in Side]
@@ -161,7 +162,8 @@ class StepsV2:
             oracle_b=market.oracle_b,
         )
         named = tuple((place, at) for at, place in enumerate([*sides[Side.BID], *sides[Side.ASK]]))
-        units = self.shape.place + self.shape.place_each * len(places) + self.shape.cancel_each * len(cancels)
+        looked_at = len(cancels) + own.slots_waiting
+        units = self.shape.place + self.shape.place_each * len(places) + self.shape.cancel_each * looked_at
         return self._step(whole, units, calls=2, cancels=tuple(cancels), places=named)
 
     def _money(self, place: Place) -> int:

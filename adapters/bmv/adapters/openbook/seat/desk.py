@@ -151,6 +151,11 @@ def shape_of(market: AnyMarket) -> Shape:
     return v1_planning.SHAPE if isinstance(market, MarketV1) else v2_planning.SHAPE
 
 
+def locks_of(market: AnyMarket) -> tuple[Pubkey, Pubkey, Pubkey]:
+    """Return the market's accounts that every order writes to: for them one comes before others, by its fee."""
+    return market.bids, market.asks, _events(market)
+
+
 def mints_of(market: AnyMarket) -> tuple[Pubkey, Pubkey]:
     """Return the mints of base and quote."""
     if isinstance(market, MarketV1):
