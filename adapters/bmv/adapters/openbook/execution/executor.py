@@ -82,6 +82,7 @@ class House:
         band: Between which prices orders may lie, ticks; None: none may be placed.
         now_ns: The time at which something is told, ns UTC.
         tell: Hears what became of orders; it is journalled there.
+        native: Quanta of the market in a native unit of quote, in which the venue books fees.
     """
 
     market: AnyMarket
@@ -94,6 +95,7 @@ class House:
     band: Callable[[], tuple[int, int] | None]
     now_ns: Callable[[], int]
     tell: Callable[[Event], None]
+    native: int = 1
 
 
 class Executor:
@@ -262,7 +264,8 @@ class Executor:
         for event in events:
             if event.order >> EPOCH_BITS == self.epoch:
                 own = event.order - self.number(0)
-                self.house.tell(event._replace(ts_ns=self.house.now_ns(), order=own))
+                fee = event.fee * self.house.native
+                self.house.tell(event._replace(ts_ns=self.house.now_ns(), order=own, fee=fee))
         if events:
             self.house.ledger.note(Note(self.house.now_ns(), MARK, self.house.fills.mark()))
 
