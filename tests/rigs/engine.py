@@ -9,6 +9,7 @@ what it thinks it holds must be what the chain says.
 import argparse
 import asyncio
 import sys
+from base64 import b64encode
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
@@ -16,6 +17,10 @@ from fractions import Fraction
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
+
+from solders.keypair import Keypair
+from tests.rigs.trader import habits_of
+from tests.rigs.trading import FAULTS, Witness, user_account
 
 from bmv.adapters.cli.sandbox import _configuration
 from bmv.adapters.config import Config, compile, load
@@ -42,8 +47,6 @@ from bmv.live.loop import Loop
 from bmv.live.market_data import MarketEvents
 from bmv.live.replay import replay
 from bmv.ports.messages import Event, Intent, Kind, Verb
-from tests.rigs.trader import habits_of
-from tests.rigs.trading import FAULTS, Witness, user_account
 
 SETS = (
     "inventory.start_base=1000",
@@ -69,6 +72,14 @@ def configured(box: Sandbox, folder: Path) -> Config:
 def engine_of(config: Config) -> Engine:
     """Return a fresh engine."""
     return Engine(compile.params(config, compile.market(config)))
+
+
+def leaks(key: Keypair, folder: Path) -> Path | None:
+    """Return a file in which the key stands, in any of the forms that keys are written in."""
+    raw = bytes(key)
+    forms = (raw, raw[:32], str(key).encode(), raw.hex().encode(), b64encode(raw), str(list(raw)).encode())
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    return next((path for path in files if any(form in path.read_bytes() for form in forms)), None)
 
 
 async def session(settings: Settings, seconds: float, faults: bool, folder: Path) -> list[str]:
@@ -151,6 +162,8 @@ async def session(settings: Settings, seconds: float, faults: bool, folder: Path
         again = replay(engine_of(config), words)
         if not again.equal or again.digest != engine.digest:
             wrong.append(f"heard again it says otherwise at word {again.first_difference} of {len(words)}")
+        if (shown := leaks(world.user.key, folder)) is not None:
+            wrong.append(f"{shown} holds the key")
         print(f"{loop!r}; {again.decisions} intents, told {dict(told)}; digest {engine.digest[:12]}")
         await store.close()
         return wrong
