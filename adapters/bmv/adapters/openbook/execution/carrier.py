@@ -64,6 +64,7 @@ class Carrier:
         alive: Attempts whose end is not known, by signature.
         refusals: What our own policy refused: something is wrong with us.
         ended: Attempts that have ended and were not looked at, with their fates.
+        serial: Of the next message; no two are the same.
     """
 
     orders: Orders
@@ -78,6 +79,7 @@ class Carrier:
     alive: dict[str, Attempt] = field(default_factory=dict)
     refusals: list[Refusal] = field(default_factory=list)
     ended: list[tuple[Attempt, Fate]] = field(default_factory=list)
+    serial: int = 0
 
     async def carry(self, load: Load) -> None:
         """Send parts, each when the one before has landed well; return when all have ended.
@@ -106,7 +108,8 @@ class Carrier:
         young = await self.courier.blockhash()
         if any(self.orders.open[load.named[at]].dying for at in part.places):
             return None  # Somebody wants it gone before it was sent.
-        message = to_bytes_versioned(part.message(young.hash))
+        self.serial += 1
+        message = to_bytes_versioned(part.message(young.hash, self.serial))
         verdict = self.guard.judge(message, load.moment._replace(blockhash=young.hash))
         if isinstance(verdict, Refusal):
             self.refusals.append(verdict)

@@ -41,6 +41,7 @@ MARK = "fills"  # Topic of the note that says how far fills were read.
 WIDER = (3, 2)  # By so much limits grow when a transaction had too little.
 CANT_READ = "(-32602)"  # What a node says of bytes of a version that it does not know.
 EPOCH_BITS = 32
+SERIALS_APART = 101  # Between processes that may name the same blockhash.
 NO_FEE = Fee()
 
 
@@ -113,6 +114,7 @@ class Executor:
         self.carrier = Carrier(
             self.orders, house.courier, house.guard, house.ledger, house.purse, epoch, house.now_ns, time.monotonic
         )
+        self.carrier.serial = epoch * SERIALS_APART
         self.desk: DeskSnapshot | None = None  # The newest final one with every fill up to it.
         self.version = manners.version
         self._shape = shape_of(house.market)

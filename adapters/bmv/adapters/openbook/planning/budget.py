@@ -18,6 +18,7 @@ MICRO = 1_000_000
 PAGE = 32 * 1024  # The chain counts loaded bytes in pages of this.
 SIGNATURE_BYTES = 64
 LIMITING = {0: 2, 1: 0}  # Instructions of the compute budget in each version.
+SERIALS = 1_000  # Limits are whole thousands of units; what is taken off tells messages apart, and is a tenth at most.
 OVER = (5, 4)  # A limit is this much of what was measured: books are deeper and bump seeds worse than those measured.
 
 
@@ -105,12 +106,20 @@ class Head:
     price: int
     lamports: int
 
-    def message(self, instructions: list[Instruction], blockhash: Hash) -> MessageV0 | MessageV1:
-        """Return the message to sign."""
+    def message(self, instructions: list[Instruction], blockhash: Hash, serial: int = 0) -> MessageV0 | MessageV1:
+        """Return the message to sign.
+
+        Args:
+            instructions: In order.
+            blockhash: A young one.
+            serial: Makes it another message than those of other numbers, of which each thousand follow one another: two
+                that are the same to the last byte are one transaction, and land once.
+        """
+        units = self.units - serial % SERIALS
         if self.version == 1:
-            config = TransactionConfig(self.lamports, self.units, self.loaded)
+            config = TransactionConfig(self.lamports, units, self.loaded)
             return MessageV1.try_compile(self.payer, instructions, blockhash, config)
-        limits = [set_compute_unit_limit(self.units), set_compute_unit_price(self.price)]
+        limits = [set_compute_unit_limit(units), set_compute_unit_price(self.price)]
         return MessageV0.try_compile(self.payer, [*limits, *instructions], [], blockhash)
 
 

@@ -34,9 +34,9 @@ class Part:
     cranks: int
     settles: bool
 
-    def message(self, blockhash: Hash) -> MessageV0 | MessageV1:
-        """Return the message to sign."""
-        return self.head.message(list(self.instructions), blockhash)
+    def message(self, blockhash: Hash, serial: int = 0) -> MessageV0 | MessageV1:
+        """Return the message to sign; arguments as of :meth:`Head.message`."""
+        return self.head.message(list(self.instructions), blockhash, serial)
 
     def __repr__(self) -> str:
         does = f"{self.cranks} cranked, {len(self.cancels)} cancelled, {len(self.places)} placed"
