@@ -213,7 +213,7 @@ def state_of(trader: Trader) -> str:
     executor = trader.executor
     return "\n".join(
         [
-            f"{executor!r}; {trader.courier!r}; {trader.courier.failed()}",
+            f"{executor!r}; {trader.courier!r}; {trader.courier.failed()}; {executor.trouble}",
             f"desk at {executor.desk and executor.desk.slot}, floor {executor.carrier.floor}, round {executor._round}",
             f"fills read to {executor.house.fills.slot}; cancelling {executor._cancelling}",
             *(f"  {order}" for order in executor.orders.open.values()),

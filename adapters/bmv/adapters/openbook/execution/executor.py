@@ -116,6 +116,7 @@ class Executor:
         )
         self.carrier.serial = epoch * SERIALS_APART
         self.desk: DeskSnapshot | None = None  # The newest final one with every fill up to it.
+        self.trouble = ""  # Why the last turn could not look, or could not cancel.
         self.version = manners.version
         self._shape = shape_of(house.market)
         self._tasks = set[asyncio.Task[None]]()
@@ -203,8 +204,9 @@ class Executor:
             elif self._round is not None or self.carrier.alive:
                 await self._cancel_at_once()
             self._tell()
-        except EndpointError:
-            pass  # Another turn looks again, perhaps at another endpoint; the courier says if none answers.
+            self.trouble = ""
+        except EndpointError as error:
+            self.trouble = str(error)  # Another turn looks again, perhaps at another endpoint.
         with suppress(StorageError):  # Nothing is sent without it, and what is kept later is not lost.
             await self.house.ledger.commit()
 
@@ -241,7 +243,7 @@ class Executor:
             return  # Nothing new is final yet.
         fills = await house.fills.read(rpc, desk)
         if fills is None:
-            return
+            raise EndpointError(f"{rpc.endpoint}: does not show all of our fills up to slot {desk.slot}")
         self._looked_s = time.monotonic()
         self.desk = desk
         own = desk.own(house.seat.open_orders, {})

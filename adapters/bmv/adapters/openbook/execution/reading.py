@@ -4,6 +4,8 @@ import json
 from collections.abc import Sequence
 from typing import Protocol
 
+from solders.pubkey import Pubkey
+
 from bmv.adapters.openbook.book import Lots
 from bmv.adapters.openbook.fills.fill import Logged, OwnFill
 from bmv.adapters.openbook.fills.history import read_history
@@ -69,11 +71,16 @@ class FillsV1:
 
 
 class FillsV2:
-    """Of version 2: heap and logs; logs are asked for only where the account counts more than the heap shows."""
+    """Of version 2: heap and logs; logs are asked for only where the account counts more than the heap shows.
+
+    What fills us as makers names our account, so its transactions are asked for first: they are few. Where we took,
+    somebody may crank the fill without naming us; only then those of the whole market are.
+    """
 
     def __init__(self, seat: Seat, reader: OwnFillsV2) -> None:
-        self._seat, self._reader = seat, reader
-        self._known: dict[str, Logged] = {}
+        self._places = (seat.open_orders, seat.market)
+        self._reader = reader
+        self._known: dict[Pubkey, dict[str, Logged]] = {place: {} for place in self._places}
 
     @property
     def slot(self) -> int:
@@ -86,18 +93,25 @@ class FillsV2:
 
     async def read(self, rpc: Rpc, desk: DeskSnapshot) -> Sequence[OwnFill] | None:
         """Return new fills; what the account counts and the heap does not show is asked for by logs."""
-        assert isinstance(desk.queue, EventHeap)
-        before, account = self.slot, _account_v2(desk)
-        self._reader.read(desk.slot, desk.queue, account, ())
-        if self._reader.check(account) is not None:
+        before = self.slot
+        if self._fits(desk, ()):
+            return self._reader.settle(desk.slot).fills
+        for place in self._places:
             self._reader.undo(before)
-            logs = await read_history(rpc, self._seat.market, before, known=self._known)
-            self._reader.read(desk.slot, desk.queue, account, logs)
-            if self._reader.check(account) is not None:
-                self._reader.undo(before)
-                self._known.clear()
-                return None
-        return self._reader.settle(desk.slot).fills
+            logs = await read_history(rpc, place, before, known=self._known[place])
+            if self._fits(desk, logs):
+                return self._reader.settle(desk.slot).fills
+        self._reader.undo(before)
+        for known in self._known.values():
+            known.clear()  # Another node may have logs whole that this one cuts off.
+        return None
+
+    def _fits(self, desk: DeskSnapshot, logs: Sequence[Logged]) -> bool:
+        """Read a desk with some logs, and say whether that is all that the account counts."""
+        assert isinstance(desk.queue, EventHeap)
+        account = _account_v2(desk)
+        self._reader.read(desk.slot, desk.queue, account, logs)
+        return self._reader.check(account) is None
 
 
 def open_fills(seat: Seat, market: AnyMarket, desk: DeskSnapshot, mark: str | None = None) -> Fills:
