@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bmv.data.journal.attempts import ATTEMPT, ENDS, FATE, Attempted, Fated, attempts_of, read_attempt, read_fate
@@ -48,6 +48,9 @@ def test_a_fate_is_read_back_as_it_was_kept(signature: str, state: str, more: di
 
 
 @given(st.text() | JSON.map(json.dumps))
+@example("[" * 100_000)
+@example('{"signature":["x"],"state":"sent"}')
+@example('{"signature":"x","state":null}')
 def test_what_is_no_attempt_and_no_fate_is_told_as_the_datas_fault(text: str) -> None:
     with pytest.raises(DataError, match="no attempt of a journal"):
         read_attempt(Note(0, ATTEMPT, text))
@@ -56,6 +59,10 @@ def test_what_is_no_attempt_and_no_fate_is_told_as_the_datas_fault(text: str) ->
 
 
 @given(st.sampled_from(sorted(json.loads(SOME.note(0).text))), JSON)
+@example("last_height", float("inf"))
+@example("lamports", float("nan"))
+@example("signature", ["x"])
+@example("ways", [None])
 def test_an_attempt_with_one_field_replaced_is_read_or_told_as_the_datas_fault(name: str, value: object) -> None:
     row = json.loads(SOME.note(0).text) | {name: value}
 
@@ -65,6 +72,7 @@ def test_an_attempt_with_one_field_replaced_is_read_or_told_as_the_datas_fault(n
         return
 
     assert read_attempt(read.note(0)) == read
+    assert attempts_of([read.note(0)]).alive == [read]
 
 
 @pytest.mark.parametrize("name", sorted(json.loads(SOME.note(0).text)))
