@@ -162,8 +162,13 @@ def user_account(box: Sandbox) -> Pubkey:
     return world.market.account_of(world.user)
 
 
+Alter = Callable[[Trader], None]  # Puts another part in place of one of a trader's, before he works.
+
+
 @asynccontextmanager
-async def stage(settings: Settings, manners: Manners, lags: Sequence[int] = (LAG,)) -> AsyncIterator[Stage]:
+async def stage(
+    settings: Settings, manners: Manners, lags: Sequence[int] = (LAG,), alter: Alter = lambda trader: None
+) -> AsyncIterator[Stage]:
     """Open a chain and somebody who trades on it."""
     box = make_sandbox(settings)
     account = user_account(box)
@@ -179,6 +184,7 @@ async def stage(settings: Settings, manners: Manners, lags: Sequence[int] = (LAG
             trader.grid.middle = lambda: middle_of(box)
             words = store.words[trader.journal.session]
             witness.kept = lambda: attempts_of(words).attempts
+            alter(trader)
             running = asyncio.create_task(trader.executor.run())
             running.add_done_callback(lambda task: None if task.cancelled() else print("ended:", task.exception()))
             try:
@@ -220,9 +226,11 @@ async def trouble(play: Stage, number: int) -> None:
                 node.view.faults.switch_on(Fault("refuse", count=40, methods=["sendTransaction"], seconds=0.2))
 
 
-async def trade(settings: Settings, manners: Manners, changes: int, faults: Sequence[Fault]) -> list[str]:
+async def trade(
+    settings: Settings, manners: Manners, changes: int, faults: Sequence[Fault], alter: Alter = lambda trader: None
+) -> list[str]:
     """Move a grid so many times, clear it, settle, and return what is wrong."""
-    async with stage(settings, manners) as play:
+    async with stage(settings, manners, alter=alter) as play:
         box, trader, grid, witness = play.box, play.trader, play.trader.grid, play.witness
         troubles = list[asyncio.Task[None]]()
         held, lamports = witness.held(), box.chain.account(box.world.user.address).lamports

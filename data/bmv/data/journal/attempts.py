@@ -14,6 +14,14 @@ from bmv.ports.storage import Note, Word
 
 ATTEMPT, FATE = "attempt", "fate"  # Topics.
 ENDS = frozenset({"finalized", "failed", "expired"})
+UNREADABLE = (
+    KeyError,
+    TypeError,
+    ValueError,
+    AttributeError,
+    OverflowError,
+    RecursionError,
+)  # Of JSON that is not ours.
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,17 +80,17 @@ def read_attempt(note: Note) -> Attempted:
     try:
         row = json.loads(note.text)
         return Attempted(
-            signature=row["signature"],
+            signature=_text(row["signature"]),
             transaction=b64decode(row["transaction"], validate=True),
             last_height=int(row["last_height"]),
-            ways=tuple(row["ways"]),
+            ways=tuple(_text(way) for way in row["ways"]),
             epoch=int(row["epoch"]),
             urgent=bool(row["urgent"]),
             places=tuple((int(number), int(client_id)) for number, client_id in row["places"]),
             cancels=tuple(int(number) for number in row["cancels"]),
             lamports=int(row["lamports"]),
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except UNREADABLE as error:
         raise DataError(f"no attempt of a journal: {note.text[:80]} ({error})") from None
 
 
@@ -90,9 +98,15 @@ def read_fate(note: Note) -> Fated:
     """Return the fate of a note; `DataError` where it is none."""
     try:
         row = json.loads(note.text)
-        return Fated(row.pop("signature"), row.pop("state"), row)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        return Fated(_text(row.pop("signature")), _text(row.pop("state")), row)
+    except UNREADABLE as error:
         raise DataError(f"no fate of a journal: {note.text[:80]} ({error})") from None
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"expected text, found {value!r:.40}")
+    return value
 
 
 class Told(NamedTuple):

@@ -93,7 +93,9 @@ class Carrier:
                 attempt = await self._prepare(part, load) if good else None
                 if attempt is None:
                     good = False
-                    self.orders.refuse(load.named[at] for at in part.places)
+                    # Orders of an attempt that could not be kept have ended with it.
+                    numbers = [load.named[at] for at in part.places]
+                    self.orders.refuse(number for number in numbers if number in self.orders.open)
                     continue
                 landed: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
                 followed.append(asyncio.create_task(self.follow(attempt, landed=landed)))
@@ -141,6 +143,8 @@ class Carrier:
         try:
             await self.ledger.commit()
         except StorageError:
+            # Its word may be kept now or by the next commit, and so is this one behind it: it was never sent.
+            self.ledger.note(fated(attempt, Fate(State.EXPIRED)).note(self.now_ns()))
             self.orders.lose(attempt.signature)
             return False
         self.purse.spend(self.clock(), kept.lamports)

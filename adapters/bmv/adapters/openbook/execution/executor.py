@@ -150,9 +150,9 @@ class Executor:
 
     @property
     def idle(self) -> bool:
-        """Whether nothing is asked for, under way, or to be cancelled, by the newest final bank."""
+        """Whether nothing is asked for, under way, to be cancelled or to be told, by the newest final bank."""
         busy = self.carrier.alive or self._round is not None or self._settling or self._has_news()
-        return not busy and not self._wanted()
+        return not busy and not self._wanted() and not self.orders.untold
 
     def resume(self, orders: Iterable[Order], attempts: Iterable[Attempted]) -> None:
         """Take over from an earlier process: see its attempts to their ends, and cancel what is left of its orders.

@@ -6,12 +6,14 @@ from solders.message import Message, MessageV0, MessageV1
 from solders.pubkey import Pubkey
 
 from bmv.adapters.openbook.v1.codes import describe
+from bmv.adapters.openbook.v1.instructions import DEVNET_PROGRAM_ID, PROGRAM_ID
 from bmv.adapters.openbook.v2.codes import error_name
 from bmv.adapters.openbook.v2.market import PROGRAM_ID as VERSION_2
 from bmv.adapters.solana.errors import Json
 from bmv.adapters.solana.sending.attempt import Attempt, Fate
 from bmv.data.journal.attempts import Fated
 
+VERSION_1 = frozenset({PROGRAM_ID, DEVNET_PROGRAM_ID})
 BUDGET_ERRORS = frozenset(
     {"ComputationalBudgetExceeded", "MaxLoadedAccountsDataSizeExceeded", "ProgramFailedToComplete"}
 )
@@ -40,9 +42,8 @@ def error_words(attempt: Attempt, error: Json) -> str:
     custom = what.get("Custom") if isinstance(what, dict) else None
     if not isinstance(custom, int):
         return f"instruction {number}: {what}"
-    program = _program_of(attempt.message, number)
-    name = error_name(custom) if program == VERSION_2 else describe(custom)
-    return f"instruction {number}: {name or custom} ({custom})"
+    name = _name(_program_of(attempt.message, number), custom)
+    return f"instruction {number}: {name} ({custom})"
 
 
 def exceeds_budget(error: Json) -> bool:
@@ -50,6 +51,14 @@ def exceeds_budget(error: Json) -> bool:
     where = error.get("InstructionError") if isinstance(error, dict) else None
     what = where[1] if isinstance(where, list) and len(where) == 2 else error
     return isinstance(what, str) and what in BUDGET_ERRORS
+
+
+def _name(program: Pubkey | None, code: int) -> str:
+    """Return what a program calls an error of its own; of other programs only the number is known."""
+    if program in VERSION_1:
+        return describe(code)
+    name = error_name(code) if program == VERSION_2 else None
+    return name or f"error of {program}"
 
 
 def _program_of(message: Message | MessageV0 | MessageV1, number: int) -> Pubkey | None:

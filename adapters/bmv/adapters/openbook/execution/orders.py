@@ -110,6 +110,11 @@ class Orders:
         told = ", ".join(f"{count} {stage.value}" for stage, count in counts.items() if count)
         return f"<Orders {told or 'none'}, {len(self.strangers)} strangers>"
 
+    @property
+    def untold(self) -> bool:
+        """Whether there is something to tell."""
+        return bool(self._events)
+
     def take(self) -> list[Event]:
         """Return what there is to tell since the last call; times are those of the chain, or 0."""
         events, self._events = self._events, []

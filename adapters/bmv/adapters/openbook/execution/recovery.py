@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from bmv.adapters.openbook.execution.executor import EPOCH_BITS, MARK
 from bmv.adapters.openbook.execution.orders import Order, Stage
-from bmv.data.journal.attempts import ATTEMPT, FATE, Attempted, read_attempt, read_fate
+from bmv.data.journal.attempts import ATTEMPT, FATE, UNREADABLE, Attempted, read_attempt, read_fate
 from bmv.ports.errors import DataError
 from bmv.ports.messages import Event, Intent, Kind, Verb
 from bmv.ports.storage import Note, Word
@@ -49,7 +49,7 @@ class _Reading:
 
     def _note(self, note: Note) -> None:
         if note.topic == EPOCH:
-            self.epoch = int(note.text)
+            self.epoch = _read_number(note.text)
         elif note.topic == MARK:
             self.mark = note.text
         elif note.topic == CARRIED:
@@ -60,14 +60,15 @@ class _Reading:
         elif note.topic == FATE:
             fate = read_fate(note)
             if fate.state == "finalized":
-                self._land(fate.signature, int(fate.more["slot"]))
+                self._land(fate.signature, _read_number(fate.more.get("slot")))
             elif fate.state in ("failed", "expired"):
                 self._lose(fate.signature)
 
     def _send(self, attempt: Attempted) -> None:
         self.attempts[attempt.signature] = attempt
         for number, client_id in attempt.places:
-            if (order := self.orders.get(number)) is not None:
+            # An order that was seen in the book before its attempt was known to be final stays there.
+            if (order := self.orders.get(number)) is not None and order.stage is Stage.ASKED:
                 order.stage, order.client_id, order.attempt = Stage.FLYING, client_id, attempt.signature
         for number in attempt.cancels:
             if (order := self.orders.get(number)) is not None:
@@ -119,6 +120,17 @@ def carried(left: Left, epoch: int, ts_ns: int) -> list[Note]:
     return notes if left.mark is None else [*notes, Note(ts_ns, MARK, left.mark)]
 
 
+def _read_number(value: object) -> int:
+    """Return a whole number of a note, 0 or more."""
+    try:
+        number = int(str(value))
+    except ValueError:
+        number = -1
+    if number < 0:
+        raise DataError(f"no number of a journal: {value!r:.80}")
+    return number
+
+
 def _order_text(order: Order) -> str:
     row = {
         "intent": list(map(int, order.intent)),
@@ -135,16 +147,16 @@ def _order_text(order: Order) -> str:
 def _read_order(text: str) -> Order:
     try:
         row = json.loads(text)
-        intent = Intent(*row["intent"])
+        intent = Intent(*map(int, row["intent"]))
         return Order(
             number=intent.order,
             intent=intent,
             stage=Stage(row["stage"]),
-            client_id=row["client_id"],
-            filled=row["filled"],
-            attempt=row["attempt"],
-            landed_slot=row["landed_slot"],
-            cancelled=row["cancelled"],
+            client_id=int(row["client_id"]),
+            filled=int(row["filled"]),
+            attempt=str(row["attempt"]),
+            landed_slot=None if row["landed_slot"] is None else int(row["landed_slot"]),
+            cancelled=bool(row["cancelled"]),
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except UNREADABLE as error:
         raise DataError(f"no order of a journal: {text[:80]} ({error})") from None

@@ -1,0 +1,298 @@
+"""The execution port over real connections to a chain: what is asked for, sent, and told."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+
+import pytest
+from tests.rigs.trader import LIFE_S, LOTS
+from tests.rigs.trading import Sessions, Stage, middle_of, stage
+
+from bmv.adapters.openbook.execution.executor import Manners
+from bmv.adapters.sandbox.faults import Fault
+from bmv.adapters.sandbox.wiring import Settings
+from bmv.data.journal.attempts import Told, attempts_of
+from bmv.ports.errors import Refused, StorageError
+from bmv.ports.messages import Event, Intent, Kind, Verb
+from bmv.ports.storage import Head, Word
+
+SPEED = 20
+VENUES = ("openbook-v1", "openbook-v2")
+FAR = 14_000  # A bid that nobody meets.
+both = pytest.mark.parametrize("venue", VENUES)
+
+
+def run(venue: str, play: Callable[[Stage], Awaitable[None]], speed: float = SPEED) -> None:
+    async def whole() -> None:
+        manners = Manners(life_s=LIFE_S, look_s=0.4 / speed, crank_s=3 / speed)
+        async with asyncio.timeout(30), stage(Settings(venue=venue, speed=speed), manners, lags=(0,)) as on:
+            await play(on)
+
+    asyncio.run(whole())
+
+
+def place(on: Stage, order: int, price: int = FAR, side: int = 1) -> None:
+    intent = Intent(Verb.PLACE, 0, order, side, price, LOTS)
+    on.trader.grid.open[order], on.trader.grid.left[order] = intent, LOTS
+    on.trader.submit([intent])
+
+
+def cancel(on: Stage, order: int) -> None:
+    on.trader.submit([Intent(Verb.CANCEL, 0, order=order)])
+
+
+async def until(on: Stage, done: Callable[[], bool]) -> None:
+    await on.trader.until(lambda: done() or on.running.done(), 15)
+    if on.running.done():
+        await on.running
+
+
+async def rest(on: Stage) -> None:
+    """Wait until nothing is under way, and what is told is kept."""
+    await until(on, lambda: on.trader.executor.idle)
+    await on.trader.journal.commit()
+
+
+def told(on: Stage, order: int) -> list[Kind]:
+    words = on.store.words[on.trader.journal.session]
+    return [Kind(word.kind) for word in words if isinstance(word, Event) and word.order == order]
+
+
+def attempts(on: Stage) -> Told:
+    return attempts_of(on.store.words[on.trader.journal.session])
+
+
+def sendings(on: Stage) -> int:
+    return sum(method == "sendTransaction" for node in on.box.nodes for method, _ in node.calls)
+
+
+@both
+def test_an_order_is_placed_and_told_then_cancelled_and_told(venue: str) -> None:
+    async def play(on: Stage) -> None:
+        place(on, 1)
+        await rest(on)
+        assert told(on, 1) == [Kind.ACCEPTED]
+        assert [(order.price_lots, order.size_lots) for order in on.witness.resting()] == [(FAR, LOTS)]
+
+        cancel(on, 1)
+        await rest(on)
+
+        assert told(on, 1) == [Kind.ACCEPTED, Kind.CANCELLED]
+        assert on.witness.resting() == []
+        assert attempts(on).alive == []
+
+    run(venue, play)
+
+
+@both
+def test_an_order_inside_the_spread_is_filled_and_told_to_its_last_lot(venue: str) -> None:
+    async def play(on: Stage) -> None:
+        place(on, 1, middle_of(on.box))
+
+        await until(on, lambda: 1 not in on.trader.grid.open)
+        await rest(on)
+
+        kinds = told(on, 1)
+        if kinds == [Kind.REJECTED]:
+            return  # The market came to its price before it landed.
+        assert (kinds[0], kinds[-1]) == (Kind.ACCEPTED, Kind.FILLED)
+        assert on.trader.grid.position == LOTS
+        assert on.trader.executor.orders.stray == []
+
+    run(venue, play)
+
+
+@both
+def test_a_cancel_while_its_placement_is_under_way_leaves_nothing_in_the_book(venue: str) -> None:
+    async def play(on: Stage) -> None:
+        for node in on.box.nodes:
+            node.view.faults.switch_on(Fault("late_transaction", blocks=12))
+        place(on, 1)
+        await until(on, lambda: bool(on.trader.executor.carrier.alive))
+
+        cancel(on, 1)
+        await rest(on)
+
+        assert told(on, 1)[-1] in (Kind.CANCELLED, Kind.REJECTED)
+        assert on.witness.resting() == []
+        assert on.witness.wrong == []
+
+    run(venue, play)
+
+
+@both
+def test_a_spent_budget_refuses_placements_and_never_a_cancel(venue: str) -> None:
+    async def play(on: Stage) -> None:
+        place(on, 1)
+        await rest(on)
+        on.trader.executor.house.purse.day_max = 0
+
+        place(on, 2)
+        cancel(on, 1)
+        await rest(on)
+
+        assert told(on, 2) == [Kind.REJECTED]
+        assert told(on, 1) == [Kind.ACCEPTED, Kind.CANCELLED]
+        assert on.witness.resting() == []
+
+    run(venue, play)
+
+
+@both
+def test_a_wallet_that_is_nearly_empty_places_nothing_and_cancels(venue: str) -> None:
+    async def play(on: Stage) -> None:
+        place(on, 1)
+        await rest(on)
+        on.trader.executor.house.purse.floor = 10**18
+
+        place(on, 2)
+        cancel(on, 1)
+        await rest(on)
+
+        assert (told(on, 2), told(on, 1)[-1]) == ([Kind.REJECTED], Kind.CANCELLED)
+
+    run(venue, play)
+
+
+@both
+def test_what_the_policy_refuses_is_told_as_rejected_and_never_sent(venue: str) -> None:
+    async def play(on: Stage) -> None:
+        executor = on.trader.executor
+        executor.house = replace(executor.house, band=lambda: None)
+
+        place(on, 1)
+        await rest(on)
+
+        assert told(on, 1) == [Kind.REJECTED]
+        assert len(executor.carrier.refusals) == 1
+        assert sendings(on) == 0
+        assert attempts(on).attempts == {}
+
+    run(venue, play)
+
+
+class Failing(Sessions):
+    """A store that does as it is told."""
+
+    def __init__(self, kept: Sessions) -> None:
+        self.words = kept.words
+        self.error: Exception | None = None
+
+    async def append(self, session: str, first: int, words: Sequence[Word]) -> Head:
+        if self.error is not None:
+            raise self.error
+        return await super().append(session, first, words)
+
+
+@both
+def test_what_is_not_known_to_be_kept_is_never_sent_and_has_an_end_in_the_journal_when_that_is_back(venue: str) -> None:
+    async def play(on: Stage) -> None:
+        on.trader.journal.store = store = Failing(on.store)
+        store.error = StorageError("the store can't be reached")
+        place(on, 1)
+        await until(on, lambda: 1 not in on.trader.grid.open)
+        assert sendings(on) == 0
+
+        store.error = None
+        place(on, 2)
+        await rest(on)
+
+        assert (told(on, 1), told(on, 2)) == ([Kind.REJECTED], [Kind.ACCEPTED])
+        assert [order.client_order_id for order in on.witness.resting()] == [on.trader.executor.number(2)]
+        assert attempts(on).alive == []
+        assert sorted(fate.state for fate in attempts(on).fates.values()) == ["expired", "finalized"]
+
+    run(venue, play)
+
+
+def test_another_writer_stops_the_executor_before_it_sends() -> None:
+    sent = list[int]()
+
+    async def play(on: Stage) -> None:
+        on.trader.journal.store = store = Failing(on.store)
+        store.error = Refused("session: somebody else writes")
+        place(on, 1)
+        try:
+            await until(on, lambda: False)
+        finally:
+            sent.append(sendings(on))
+
+    with pytest.raises(Refused, match="somebody else writes"):
+        run("openbook-v2", play)
+
+    assert sent == [0]
+
+
+@both
+def test_a_limit_that_was_too_low_is_widened_until_orders_land(venue: str) -> None:
+    async def play(on: Stage) -> None:
+        executor = on.trader.executor
+        executor._shape = replace(executor._shape, base=1, place=10_000, place_each=5_000)
+
+        for order in range(1, 9):
+            place(on, order)
+            await rest(on)
+            if told(on, order) == [Kind.ACCEPTED]:
+                break
+
+        assert told(on, 1) == [Kind.REJECTED]
+        assert told(on, order) == [Kind.ACCEPTED]
+        failed = [fate for fate in attempts(on).fates.values() if fate.state == "failed"]
+        assert len(failed) == order - 1
+        assert executor._shape.place > 10_000
+
+    run(venue, play)
+
+
+@both
+def test_version_1_refused_by_every_endpoint_makes_the_next_version_0_and_never_both_of_one_order(venue: str) -> None:
+    async def play(on: Stage) -> None:
+        for node in on.box.nodes:
+            node.view.faults.switch_on(Fault("refuse_version_1"))
+
+        place(on, 1)
+        await until(on, lambda: bool(attempts(on).attempts))
+        await rest(on)
+        place(on, 2)
+        await rest(on)
+
+        first, second = attempts(on).attempts.values()
+        assert (first.transaction[0], second.transaction[0] == 0x81) == (0x81, False)
+        assert [place[0] for place in first.places] == [on.trader.executor.number(1)]
+        assert [place[0] for place in second.places] == [on.trader.executor.number(2)]
+        assert attempts(on).fates[first.signature].state == "expired"
+        assert (told(on, 1), told(on, 2)) == ([Kind.REJECTED], [Kind.ACCEPTED])
+
+    run(venue, play, speed=40)
+
+
+def test_bytes_that_one_endpoint_refuses_and_another_takes_are_not_built_anew() -> None:
+    async def play(on: Stage) -> None:
+        on.box.nodes[1].view.faults.switch_on(Fault("refuse_version_1"))
+
+        place(on, 1)
+        await rest(on)
+
+        assert told(on, 1) == [Kind.ACCEPTED]
+        assert len(attempts(on).attempts) == 1
+
+    run("openbook-v2", play)
+
+
+def test_what_is_sent_was_kept_before_and_so_was_what_asked_for_it() -> None:
+    async def play(on: Stage) -> None:
+        before = list[tuple[bool, int]]()
+
+        class Watching(Failing):
+            async def append(self, session: str, first: int, words: Sequence[Word]) -> Head:
+                before.append((any(isinstance(word, Intent) for word in words), sendings(on)))
+                return await super().append(session, first, words)
+
+        on.trader.journal.store = Watching(on.store)
+        place(on, 1)
+        await rest(on)
+
+        asked = [sent for intent, sent in before if intent]
+        assert asked == [0], "the intent was kept once, and nothing was sent until then"
+
+    run("openbook-v2", play)
