@@ -32,8 +32,9 @@ from bmv.adapters.solana.rpc import FINALIZED, PROCESSED
 from bmv.adapters.solana.sending.attempt import Attempt, Fate, State
 from bmv.adapters.solana.sending.courier import Courier
 from bmv.data.journal.attempts import Attempted
+from bmv.data.journal.legacy import LegacyFill, end_note
 from bmv.ports.errors import StorageError
-from bmv.ports.messages import Event, Intent, Verb
+from bmv.ports.messages import Event, Intent, Kind, Verb
 from bmv.ports.storage import Note
 
 MARK = "fills"  # Topic of the note that says how far fills were read.
@@ -160,6 +161,7 @@ class Executor:
 
         What raises here is to stop the trading: `Refused` where another process writes, anything else is a bug.
         """
+        self._mark()  # Kept before anything is sent: whoever comes next reads fills from here on.
         try:
             while True:
                 await self._turn()
@@ -248,8 +250,21 @@ class Executor:
             if event.order >> EPOCH_BITS == self.epoch:
                 own = event.order - self.number(0)
                 self.house.tell(event._replace(ts_ns=self.house.now_ns(), order=own))
+            else:
+                self._keep_legacy(event)
         if events:
-            self.house.ledger.note(Note(self.house.now_ns(), MARK, self.house.fills.mark()))
+            self._mark()
+
+    def _keep_legacy(self, event: Event) -> None:
+        """Keep what became of an earlier writer's order: nobody is told of it, and the money is there all the same."""
+        now_ns, note = self.house.now_ns(), self.house.ledger.note
+        if event.kind == Kind.FILLED:
+            note(LegacyFill(event.order, event.side, event.price, event.size, event.fee).note(now_ns))
+        elif event.kind != Kind.ACCEPTED:
+            note(end_note(event.order, now_ns))
+
+    def _mark(self) -> None:
+        self.house.ledger.note(Note(self.house.now_ns(), MARK, self.house.fills.mark()))
 
     def _learn(self) -> None:
         """Learn from attempts that have ended: a version that nodes don't know, a limit that was too low."""
