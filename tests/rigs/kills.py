@@ -78,8 +78,9 @@ class Child:
 
     def signal(self, number: signal.Signals) -> None:
         """Send it a signal, if it is there."""
-        with suppress(ProcessLookupError):
-            self.process.send_signal(number)
+        if self.process.returncode is None:
+            with suppress(ProcessLookupError):
+                os.kill(self.process.pid, number)  # `send_signal` may take the exit code away from who waits for it.
 
     async def end(self) -> int:
         """Wait until it has ended, and return how."""
@@ -126,6 +127,7 @@ class Play:
     folder: Path
     dice: Random
     version: int
+    longest_s: float = 2.0
     wrong: list[str] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
     children: list[Child] = field(default_factory=list)
@@ -164,7 +166,7 @@ class Play:
 
     def errors(self, child: Child) -> str:
         """Return what a child wrote to its standard error, the end of it."""
-        return (self.folder / f"errors-{self.children.index(child)}").read_text()[-3000:]
+        return (self.folder / f"errors-{self.children.index(child)}").read_text()[-6000:]
 
     async def expect(self, child: Child, text: str) -> bool:
         """Wait until a child says something; what it does instead is wrong."""
@@ -189,7 +191,7 @@ class Play:
             trades = await child.until("trades", self.dice.random() ** 2 * 4)
             self.counts["while it trades" if trades else "while it takes over"] += 1
         elif await self.expect(child, "trades"):
-            await asyncio.sleep(self.dice.uniform(0.05, 2))
+            await asyncio.sleep(self.dice.uniform(0.05, self.longest_s))
             self.counts["while it trades"] += 1
         await self.kill(child)
 
@@ -199,7 +201,7 @@ class Play:
         if not await self.expect(first, "trades"):
             await self.kill(first)
             return
-        await asyncio.sleep(self.dice.uniform(0.05, 1))
+        await asyncio.sleep(self.dice.uniform(0.05, self.longest_s / 2))
         first.signal(signal.SIGSTOP)
         second = await self.start()
         if await self.expect(second, "trades"):
@@ -211,7 +213,7 @@ class Play:
         if (code := await first.end()) != FENCED:
             self.wrong.append(f"a child that was fenced ended with {code}: {self.errors(first)}")
         self.wrong += first.wrong
-        await asyncio.sleep(self.dice.uniform(0.05, 1))
+        await asyncio.sleep(self.dice.uniform(0.05, self.longest_s / 2))
         await self.kill(second)
 
     async def finish(self) -> None:
@@ -281,9 +283,12 @@ async def sessions_of(path: Path) -> dict[int, list[Word]]:
         await store.close()
 
 
-async def kill_often(settings: Settings, kills: int, faults: Sequence[Fault], version: int = 1) -> list[str]:
+async def kill_often(
+    settings: Settings, kills: int, faults: Sequence[Fault], version: int = 1, longest_s: float = 2.0
+) -> list[str]:
     """Kill a child so many times, let a last one clear all, and return what is wrong."""
     async with playing(settings, version) as play:
+        play.longest_s = longest_s
         held, started_s = play.witness.held(), time.monotonic()
         for node in play.box.nodes:
             node.view.faults.switch_on(*faults)

@@ -4,9 +4,11 @@ import json
 from typing import NamedTuple
 
 from bmv.ports.errors import DataError
+from bmv.ports.messages import Event, Kind
 from bmv.ports.storage import Note
 
 LEGACY_FILL, LEGACY_END = "legacy-fill", "legacy-end"  # Topics.
+ENDS = frozenset({Kind.CANCELLED, Kind.REJECTED, Kind.EXPIRED})  # One that was filled has its fills.
 
 
 class LegacyFill(NamedTuple):
@@ -17,7 +19,7 @@ class LegacyFill(NamedTuple):
         side: 1 bought, -1 sold.
         price: Ticks.
         size: Lots.
-        fee: Native quote, positive when we pay.
+        fee: As that of an event: quanta of quote, positive when we pay.
     """
 
     number: int
@@ -31,9 +33,11 @@ class LegacyFill(NamedTuple):
         return Note(ts_ns, LEGACY_FILL, json.dumps(self._asdict(), separators=(",", ":")))
 
 
-def end_note(number: int, ts_ns: int) -> Note:
-    """Return what is kept of the end of an order, by its number."""
-    return Note(ts_ns, LEGACY_END, str(number))
+def legacy_note(event: Event, ts_ns: int) -> Note | None:
+    """Return what is kept of an event of such an order, which goes by its whole number; None: nothing."""
+    if event.kind == Kind.FILLED:
+        return LegacyFill(event.order, event.side, event.price, event.size, event.fee).note(ts_ns)
+    return Note(ts_ns, LEGACY_END, str(event.order)) if event.kind in ENDS else None
 
 
 def read_legacy_fill(note: Note) -> LegacyFill:

@@ -32,9 +32,9 @@ from bmv.adapters.solana.rpc import FINALIZED, PROCESSED
 from bmv.adapters.solana.sending.attempt import Attempt, Fate, State
 from bmv.adapters.solana.sending.courier import Courier
 from bmv.data.journal.attempts import Attempted
-from bmv.data.journal.legacy import LegacyFill, end_note
+from bmv.data.journal.legacy import legacy_note
 from bmv.ports.errors import StorageError
-from bmv.ports.messages import Event, Intent, Kind, Verb
+from bmv.ports.messages import Event, Intent, Verb
 from bmv.ports.storage import Note
 
 MARK = "fills"  # Topic of the note that says how far fills were read.
@@ -250,18 +250,10 @@ class Executor:
             if event.order >> EPOCH_BITS == self.epoch:
                 own = event.order - self.number(0)
                 self.house.tell(event._replace(ts_ns=self.house.now_ns(), order=own))
-            else:
-                self._keep_legacy(event)
+            elif (note := legacy_note(event, self.house.now_ns())) is not None:
+                self.house.ledger.note(note)  # Nobody is told of it, and its money is there all the same.
         if events:
             self._mark()
-
-    def _keep_legacy(self, event: Event) -> None:
-        """Keep what became of an earlier writer's order: nobody is told of it, and the money is there all the same."""
-        now_ns, note = self.house.now_ns(), self.house.ledger.note
-        if event.kind == Kind.FILLED:
-            note(LegacyFill(event.order, event.side, event.price, event.size, event.fee).note(now_ns))
-        elif event.kind != Kind.ACCEPTED:
-            note(end_note(event.order, now_ns))
 
     def _mark(self) -> None:
         self.house.ledger.note(Note(self.house.now_ns(), MARK, self.house.fills.mark()))

@@ -4,6 +4,8 @@ import json
 from collections.abc import Sequence
 from typing import Protocol
 
+from solders.pubkey import Pubkey
+
 from bmv.adapters.openbook.book import Lots
 from bmv.adapters.openbook.fills.fill import Logged, OwnFill
 from bmv.adapters.openbook.fills.history import read_history
@@ -69,11 +71,16 @@ class FillsV1:
 
 
 class FillsV2:
-    """Of version 2: heap and logs; logs are asked for only where the account counts more than the heap shows."""
+    """Of version 2: heap and logs; logs are asked for only where the account counts more than the heap shows.
+
+    First those of what names our account: that is all where we make. Logs that are missing only lower the sums, so none
+    is where they fit. What we took may be cranked and logged without our name; only for that those of the whole market
+    are asked for, one by one, which on a busy market may take longer than it takes to fill a book.
+    """
 
     def __init__(self, seat: Seat, reader: OwnFillsV2) -> None:
-        self._seat, self._reader = seat, reader
-        self._known: dict[str, Logged] = {}
+        self._reader = reader
+        self._known: dict[Pubkey, dict[str, Logged]] = {seat.open_orders: {}, seat.market: {}}
 
     @property
     def slot(self) -> int:
@@ -89,14 +96,17 @@ class FillsV2:
         assert isinstance(desk.queue, EventHeap)
         before, account = self.slot, _account_v2(desk)
         self._reader.read(desk.slot, desk.queue, account, ())
+        for address, known in self._known.items():
+            if self._reader.check(account) is None:
+                break
+            self._reader.undo(before)
+            logs = await read_history(rpc, address, before, known=known)
+            self._reader.read(desk.slot, desk.queue, account, logs)
         if self._reader.check(account) is not None:
             self._reader.undo(before)
-            logs = await read_history(rpc, self._seat.market, before, known=self._known)
-            self._reader.read(desk.slot, desk.queue, account, logs)
-            if self._reader.check(account) is not None:
-                self._reader.undo(before)
-                self._known.clear()
-                return None
+            for known in self._known.values():
+                known.clear()
+            return None
         return self._reader.settle(desk.slot).fills
 
 

@@ -79,7 +79,8 @@ class _Reading:
     def _send(self, attempt: Attempted) -> None:
         self.attempts[attempt.signature] = attempt
         for number, client_id in attempt.places:
-            if (order := self.orders.get(number)) is not None:
+            order = self.orders.get(number)
+            if order is not None and order.stage is Stage.ASKED:  # One that was carried is that far already.
                 order.stage, order.client_id, order.attempt = Stage.FLYING, client_id, attempt.signature
         for number in attempt.cancels:
             if (order := self.orders.get(number)) is not None:
