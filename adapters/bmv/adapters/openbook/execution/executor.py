@@ -33,6 +33,7 @@ from bmv.adapters.solana.sending.attempt import Attempt, Fate, State
 from bmv.adapters.solana.sending.courier import Courier
 from bmv.adapters.solana.sending.fees import read_price
 from bmv.data.journal.attempts import Attempted
+from bmv.data.journal.legacy import legacy_note
 from bmv.ports.errors import StorageError
 from bmv.ports.messages import Event, Intent, Verb
 from bmv.ports.storage import Note
@@ -170,6 +171,7 @@ class Executor:
 
         What raises here is to stop the trading: `Refused` where another process writes, anything else is a bug.
         """
+        self._mark()  # Kept before anything is sent: whoever comes next reads fills from here on.
         try:
             while True:
                 await self._turn()
@@ -265,13 +267,18 @@ class Executor:
     def _tell(self) -> None:
         """Tell what is new, and keep with it how far fills were read: both survive, or neither."""
         events = self.orders.take()
-        for event in events:
+        for each in events:
+            event = each._replace(fee=each.fee * self.house.native)
             if event.order >> EPOCH_BITS == self.epoch:
                 own = event.order - self.number(0)
-                fee = event.fee * self.house.native
-                self.house.tell(event._replace(ts_ns=self.house.now_ns(), order=own, fee=fee))
+                self.house.tell(event._replace(ts_ns=self.house.now_ns(), order=own))
+            elif (note := legacy_note(event, self.house.now_ns())) is not None:
+                self.house.ledger.note(note)  # Nobody is told of it, and its money is there all the same.
         if events:
-            self.house.ledger.note(Note(self.house.now_ns(), MARK, self.house.fills.mark()))
+            self._mark()
+
+    def _mark(self) -> None:
+        self.house.ledger.note(Note(self.house.now_ns(), MARK, self.house.fills.mark()))
 
     def _learn(self) -> None:
         """Learn from attempts that have ended: a version that nodes don't know, a limit that was too low."""

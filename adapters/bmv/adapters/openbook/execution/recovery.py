@@ -8,6 +8,7 @@ from typing import NamedTuple
 from bmv.adapters.openbook.execution.executor import EPOCH_BITS, MARK
 from bmv.adapters.openbook.execution.orders import Order, Stage
 from bmv.data.journal.attempts import ATTEMPT, FATE, UNREADABLE, Attempted, read_attempt, read_fate
+from bmv.data.journal.legacy import LEGACY_END, LEGACY_FILL, LegacyFill, read_legacy_end, read_legacy_fill
 from bmv.ports.errors import DataError
 from bmv.ports.messages import Event, Intent, Kind, Verb
 from bmv.ports.storage import Note, Word
@@ -55,6 +56,10 @@ class _Reading:
         elif note.topic == CARRIED:
             order = _read_order(note.text)
             self.orders[order.number] = order
+        elif note.topic == LEGACY_FILL:
+            self._fill(read_legacy_fill(note))
+        elif note.topic == LEGACY_END:
+            self.orders.pop(read_legacy_end(note), None)
         elif note.topic == ATTEMPT:
             self._send(read_attempt(note))
         elif note.topic == FATE:
@@ -63,6 +68,13 @@ class _Reading:
                 self._land(fate.signature, _read_number(fate.more.get("slot")))
             elif fate.state in ("failed", "expired"):
                 self._lose(fate.signature)
+
+    def _fill(self, fill: LegacyFill) -> None:
+        if (order := self.orders.get(fill.number)) is not None:
+            order.stage = Stage.RESTING
+            order.filled += fill.size
+            if not order.left:
+                del self.orders[fill.number]
 
     def _send(self, attempt: Attempted) -> None:
         self.attempts[attempt.signature] = attempt

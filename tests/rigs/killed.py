@@ -1,0 +1,136 @@
+"""The process that the rig of kills kills: it takes over from its journal, and moves a grid until it is killed."""
+
+import asyncio
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from random import Random
+from typing import NamedTuple
+
+from solders.keypair import Keypair
+from solders.pubkey import Pubkey
+from tests.rigs.trader import LIFE_S, Trader, habits_of, open_trader
+
+from bmv.adapters.openbook.execution.executor import Manners
+from bmv.adapters.solana.endpoints import Endpoint, Endpoints
+from bmv.adapters.solana.rpc import Rpc, make_client
+from bmv.adapters.solana.sending.courier import Courier
+from bmv.adapters.sqlite.sessions import SqliteSessions
+from bmv.ports.errors import Refused
+
+FENCED = 5  # What a child ends with that finds another one in its place.
+PATIENCE_S = 75.0
+
+
+class Orders(NamedTuple):
+    """What a child is to do.
+
+    Args:
+        urls: Of nodes, those of RPC and of the websocket.
+        market: Its address.
+        account: Ours on it.
+        key: File of the key.
+        journal: File of the journal.
+        middle: File that says where the market is, ticks.
+        seed: Of how the grid moves.
+        speed: Of the chain.
+        version: Of transactions.
+        last: Whether to clear all, settle and end.
+    """
+
+    urls: list[tuple[str, str]]
+    market: str
+    account: str
+    key: str
+    journal: str
+    middle: str
+    seed: int
+    speed: float
+    version: int
+    last: bool
+
+
+def say(text: str) -> None:
+    """Tell the parent."""
+    print(text, flush=True)
+
+
+async def child(orders: Orders) -> int:
+    """Take over, trade until killed; return 0 when all is cleared, FENCED where another process trades."""
+    store = SqliteSessions(orders.journal)
+    key = Keypair.from_bytes(bytes(json.loads(Path(orders.key).read_text())))
+    manners = Manners(life_s=LIFE_S, look_s=0.4 / orders.speed, crank_s=3 / orders.speed, version=orders.version)
+    endpoints = Endpoints([Endpoint(*urls) for urls in orders.urls])
+    say("begins")
+    async with make_client() as client:
+        rpc = Rpc(client, orders.urls[0][0])
+        async with Courier(endpoints, rpc, habits_of(orders.speed)).open() as courier:
+            market, account = Pubkey.from_string(orders.market), Pubkey.from_string(orders.account)
+            with fenced() as ending:
+                trader = await open_trader(rpc, courier, market, account, key, store, Random(orders.seed), manners)
+                trader.grid.middle = lambda: int(Path(orders.middle).read_text())
+                work = clear if orders.last else trade
+                await beside(trader, asyncio.create_task(work(trader, orders)))
+    await store.close()
+    return FENCED if ending else 0
+
+
+@contextmanager
+def fenced() -> Iterator[list[Refused]]:
+    """Take a refusal of the journal for the end."""
+    found = list[Refused]()
+    try:
+        yield found
+    except Refused as error:
+        found.append(error)
+        say("fenced")
+
+
+async def beside(trader: Trader, work: "asyncio.Task[None]") -> None:
+    """Let the executor run while work is done; what it raises ends both."""
+    running = asyncio.create_task(trader.executor.run())
+    try:
+        await asyncio.wait({running, work}, return_when=asyncio.FIRST_COMPLETED)
+        for task in (running, work):
+            if task.done():
+                task.result()
+    finally:
+        for task in (running, work):
+            task.cancel()
+        await asyncio.gather(running, work, return_exceptions=True)
+
+
+async def trade(trader: Trader, orders: Orders) -> None:
+    """End what was left, then move the grid again and again."""
+    await trader.until(lambda: trader.executor.idle, PATIENCE_S)
+    report(trader)
+    say("trades")
+    dice = Random(orders.seed + 1)
+    while True:
+        trader.submit(trader.grid.moved(trader.clock.now_ns()))
+        if dice.random() < 0.5:
+            await trader.until(lambda: trader.executor.idle, PATIENCE_S)
+        else:
+            await asyncio.sleep(dice.random() * 2 / orders.speed)
+        report(trader)
+
+
+async def clear(trader: Trader, orders: Orders) -> None:
+    """End what was left, settle, and see that nothing is left."""
+    await trader.until(lambda: trader.executor.idle, PATIENCE_S)
+    trader.executor.settle()
+    await trader.until(lambda: trader.executor.idle, PATIENCE_S)
+    await trader.journal.commit()
+    report(trader)
+    if trader.executor.orders.open:
+        say(f"wrong: open at the end: {trader.executor.orders!r}")
+    say("done")
+
+
+def report(trader: Trader) -> None:
+    """Say what must never be."""
+    if stray := trader.executor.orders.stray:
+        say(f"wrong: fills of no order: {stray}")
+    if refusals := trader.executor.carrier.refusals:
+        say(f"wrong: the policy refused {refusals[:2]}")
