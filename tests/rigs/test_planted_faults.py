@@ -175,7 +175,7 @@ def test_new_bytes_for_what_an_endpoint_refused_are_caught() -> None:
 
 
 class GivesUp(Carrier):
-    """Takes what has not ended within thirty slots for rejected."""
+    """Takes what has not ended within six slots for rejected."""
 
     async def follow(
         self,
@@ -185,7 +185,7 @@ class GivesUp(Carrier):
         send: bool = True,
     ) -> None:
         try:
-            async with asyncio.timeout(30 * SLOT_S):
+            async with asyncio.timeout(6 * SLOT_S):
                 await super().follow(attempt, landed, fate, send)
         except TimeoutError:
             self.alive.pop(attempt.signature, None)
@@ -195,8 +195,13 @@ class GivesUp(Carrier):
                 landed.set_result(False)
 
 
+LATE = (Fault("drop_transaction", 0.3), Fault("late_transaction", blocks=60))
+
+
 def test_a_time_out_taken_for_a_rejection_is_caught() -> None:
-    wrong = caught(lambda seed: verdict(seed, FAULTS, put(GivesUp)))
+    assert verdict(1, LATE) == []
+
+    wrong = caught(lambda seed: verdict(seed, LATE, put(GivesUp)))
 
     assert any("is told expired, and landed" in words for words in wrong)
 
