@@ -167,17 +167,23 @@ Alter = Callable[[Trader], None]  # Puts another part in place of one of a trade
 
 @asynccontextmanager
 async def stage(
-    settings: Settings, manners: Manners, lags: Sequence[int] = (LAG,), alter: Alter = lambda trader: None
+    settings: Settings,
+    manners: Manners,
+    lags: Sequence[int] = (LAG,),
+    alter: Alter = lambda trader: None,
+    sends_by: type[Courier] = Courier,
+    slots_cranked: int = 1,
 ) -> AsyncIterator[Stage]:
-    """Open a chain and somebody who trades on it."""
+    """Open a chain, which somebody else cranks every so many slots, and somebody who trades on it."""
     box = make_sandbox(settings)
+    box.world.flow.slots_cranked = slots_cranked
     account = user_account(box)
     async with box, make_client() as client:
         nodes = [box.node, *[await box.add_node(lag) for lag in lags]]
         endpoints = Endpoints([Endpoint(node.rpc_url, node.websocket_url) for node in nodes])
         rpc = Rpc(client, box.node.rpc_url)
         witness, store, dice = Witness(box, account), Sessions(), Random(settings.seed)
-        async with Courier(endpoints, rpc, habits_of(settings.speed)).open() as courier:
+        async with sends_by(endpoints, rpc, habits_of(settings.speed)).open() as courier:
             trader = await open_trader(
                 rpc, courier, box.world.market.address, account, box.world.user.key, store, dice, manners
             )
@@ -227,10 +233,16 @@ async def trouble(play: Stage, number: int) -> None:
 
 
 async def trade(
-    settings: Settings, manners: Manners, changes: int, faults: Sequence[Fault], alter: Alter = lambda trader: None
+    settings: Settings,
+    manners: Manners,
+    changes: int,
+    faults: Sequence[Fault],
+    alter: Alter = lambda trader: None,
+    sends_by: type[Courier] = Courier,
+    slots_cranked: int = 1,
 ) -> list[str]:
     """Move a grid so many times, clear it, settle, and return what is wrong."""
-    async with stage(settings, manners, alter=alter) as play:
+    async with stage(settings, manners, alter=alter, sends_by=sends_by, slots_cranked=slots_cranked) as play:
         box, trader, grid, witness = play.box, play.trader, play.trader.grid, play.witness
         troubles = list[asyncio.Task[None]]()
         held, lamports = witness.held(), box.chain.account(box.world.user.address).lamports
@@ -249,6 +261,8 @@ async def trade(
             if number % 25 == 24:
                 print(f"  {number + 1} changes, {dict(grid.told)}", flush=True)
         await asyncio.gather(*troubles)
+        if play.running.done():
+            await play.running  # What it ended by.
         for node in box.nodes:
             node.view.faults.switch_off()
         trader.submit(grid.nothing(trader.clock.now_ns()))
@@ -267,6 +281,7 @@ async def trade(
             wrong.append(f"the policy refused {trader.executor.carrier.refusals[:2]}")
         words = play.store.words[trader.journal.session]
         wrong += check_words(words)
+        wrong += check_fates(box, words)
         wrong += check_money(box, grid, held, witness.held())
         told = attempts_of(words)
         ends = Counter(fate.state for fate in told.fates.values())
@@ -308,6 +323,19 @@ def check_words(words: Sequence[Word]) -> list[str]:
             if fate.state in ("finalized", "failed", "expired"):
                 alive.pop(fate.signature, None)
     return wrong + [f"attempt {signature} has no end" for signature in alive]
+
+
+def check_fates(box: Sandbox, words: Sequence[Word]) -> list[str]:
+    """Return where the journal tells of an attempt an end that is not what the chain shows at the end of all."""
+    wrong = []
+    for signature, fate in attempts_of(words).fates.items():
+        landed = box.chain.landed.get(signature)
+        if fate.state == "expired" and landed is not None:
+            wrong.append(f"{signature} is told expired, and landed in slot {landed.slot}")
+        if fate.state in ("finalized", "failed") and (landed is None or landed.slot != fate.more["slot"]):
+            where = "nowhere" if landed is None else f"in slot {landed.slot}"
+            wrong.append(f"{signature} is told {fate.state} in slot {fate.more['slot']}, and landed {where}")
+    return wrong
 
 
 def main() -> None:

@@ -79,6 +79,7 @@ class Flow:
         self._next: Row | None = next(script, None)
         self._mid2 = 0
         self._slots = self._numbers = 0
+        self.slots_cranked = 1  # The crank comes every so many slots.
         self._takes: Counter[str] = Counter()
         self.sent: Counter[str] = Counter()  # What was sent, by kind, and
         self.failed: Counter[str] = Counter()  # what failed, by reason.
@@ -95,7 +96,8 @@ class Flow:
         for maker in self._makers:
             if (self._slots + maker.number) % SLOTS_QUOTED == 0:
                 self._quote(maker)
-        self._send("crank", [self._chain.faucet], self._market.crank())
+        if self._slots % self.slots_cranked == 0:
+            self._send("crank", [self._chain.faucet], self._market.crank())
         self._slots += 1
 
     def _quote(self, maker: Maker) -> None:

@@ -1,6 +1,7 @@
 """Parts of a plan become attempts: signed if the policy allows, kept before they are sent, followed to their end."""
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -21,6 +22,7 @@ from bmv.ports.errors import StorageError
 from bmv.ports.signer import SignerError
 
 SIGNATURE_LAMPORTS = 5_000
+RECENT = 256  # More attempts than are made by one blockhash.
 
 
 def lamports_of(part: Part) -> int:
@@ -64,7 +66,11 @@ class Carrier:
         alive: Attempts whose end is not known, by signature.
         refusals: What our own policy refused: something is wrong with us.
         ended: Attempts that have ended and were not looked at, with their fates.
+<<<<<<< HEAD
         serial: Of the next message; no two are the same.
+=======
+        recent: Signatures of the newest attempts: bytes that are built alike are the same attempt.
+>>>>>>> h-e
     """
 
     orders: Orders
@@ -79,7 +85,11 @@ class Carrier:
     alive: dict[str, Attempt] = field(default_factory=dict)
     refusals: list[Refusal] = field(default_factory=list)
     ended: list[tuple[Attempt, Fate]] = field(default_factory=list)
+<<<<<<< HEAD
     serial: int = 0
+=======
+    recent: deque[str] = field(default_factory=lambda: deque(maxlen=RECENT))
+>>>>>>> h-e
 
     async def carry(self, load: Load) -> None:
         """Send parts, each when the one before has landed well; return when all have ended.
@@ -108,10 +118,14 @@ class Carrier:
     async def _prepare(self, part: Part, load: Load) -> Attempt | None:
         """Return an attempt that is signed and kept, so that it may be sent; None: it never will be."""
         young = await self.courier.blockhash()
+<<<<<<< HEAD
         if any(self.orders.open[load.named[at]].dying for at in part.places):
             return None  # Somebody wants it gone before it was sent.
         self.serial += 1
         message = to_bytes_versioned(part.message(young.hash, self.serial))
+=======
+        message = to_bytes_versioned(part.message(young.hash))
+>>>>>>> h-e
         verdict = self.guard.judge(message, load.moment._replace(blockhash=young.hash))
         if isinstance(verdict, Refusal):
             self.refusals.append(verdict)
@@ -121,7 +135,19 @@ class Carrier:
         except SignerError:
             return None
         attempt = make_attempt(message, signature, young.last_height, load.urgent or not part.places)
+        if attempt.signature in self.recent:
+            await asyncio.sleep(self.courier.habits.look_s)
+            return None  # Those bytes had their end; the same wish needs a younger blockhash.
+        if self._is_moot(part, load):
+            return None
+        self.recent.append(attempt.signature)
         return attempt if await self._keep(attempt, part, load) else None
+
+    def _is_moot(self, part: Part, load: Load) -> bool:
+        """Whether somebody wants gone what a part places, or another attempt under way cancels what it cancels."""
+        cancels = [self.orders.open.get(load.named[at]) for at, _ in part.cancels]
+        cancelled = any(order is not None and order.cancels for order in cancels)
+        return cancelled or any(self.orders.open[load.named[at]].dying for at in part.places)
 
     async def _keep(self, attempt: Attempt, part: Part, load: Load) -> bool:
         """Keep an attempt; False: it is not known to be kept, and is never sent."""

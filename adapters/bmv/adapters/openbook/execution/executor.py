@@ -41,6 +41,7 @@ from bmv.ports.storage import Note
 MARK = "fills"  # Topic of the note that says how far fills were read.
 WIDER = (3, 2)  # By so much limits grow when a transaction had too little.
 CANT_READ = "(-32602)"  # What a node says of bytes of a version that it does not know.
+ROUND_S = 2.0  # What a round is to cancel and has not got to by then goes by itself.
 EPOCH_BITS = 32
 SERIALS_APART = 101  # Between processes that may name the same blockhash.
 NO_FEE = Fee()
@@ -124,6 +125,8 @@ class Executor:
         self._round: asyncio.Task[None] | None = None
         self._cancelling = set[int]()  # Orders in a transaction that goes beside the round.
         self._wake = asyncio.Event()
+        self._round_s = float("-inf")  # When it began, and
+        self._round_cancels = set[int]()  # what it cancels, sooner or later.
         self._looked_s = float("-inf")
         self._waiting_s: float | None = None  # Since when events of ours wait for a crank.
         self._settling = False
@@ -304,6 +307,8 @@ class Executor:
         self._settling = False
         parts = self._affordable(made, desk, named)
         self.orders.plan(named[at] for part in parts for at in part.places)
+        self._round_s = time.monotonic()
+        self._round_cancels = {named[at] for part in parts for at, _ in part.cancels}
         if parts:
             over_s = None if isinstance(self.house.market, MarketV1) else terms.deadline
             self._round = self._spawn(self.carrier.carry(Load(parts, named, self._moment(desk), over_s)))
@@ -347,13 +352,12 @@ class Executor:
 
     async def _cancel_at_once(self) -> None:
         """Cancel by what the newest bank shows: that may vanish, and then the wish is still there."""
-        dying = [order for order in self.orders.dying() if order.number not in self._cancelling]
-        if not dying:
+        if not self._alone():
             return
         house = self.house
         rpc = house.courier.reader()
         desk = await read_desk(rpc, house.seat, house.market, least_slot=0, commitment=PROCESSED)
-        batch = _cancels(dying)
+        batch = _cancels(self._alone())  # Once more: the round may have got to some meanwhile.
         parts = self._plan(batch, desk, Terms(now=desk.unix_timestamp)).parts
         if not parts:
             return  # Version 2 cancels nothing that it does not show.
@@ -362,6 +366,12 @@ class Executor:
         self._cancelling |= numbers
         going = self._spawn(self.carrier.carry(Load(parts, named, self._moment(desk), urgent=True)))
         going.add_done_callback(lambda _: self._cancelling.difference_update(numbers))
+
+    def _alone(self) -> list[Order]:
+        """Return orders to be cancelled that neither a cancel beside the round is about, nor a young round."""
+        young = self._round is not None and time.monotonic() - self._round_s < ROUND_S
+        busy = self._cancelling | (self._round_cancels if young else set())
+        return [order for order in self.orders.dying() if order.number not in busy]
 
 
 def _cancels(orders: Iterable[Order]) -> list[Intent]:
