@@ -71,13 +71,16 @@ def check_sessions(sessions: Mapping[int, Sequence[Word]]) -> list[str]:
     """Return where attempts have no end, an order was placed twice, or a writer wrote after it was ended."""
     wrong, alive, placed = [], dict[str, int](), dict[int, str]()
     for epoch, words in sorted(sessions.items()):
-        before, alive = alive, {}
+        before, alive, made = alive, {}, set[str]()
         wrong += _after_the_end(epoch, words)
         for word in words:
             if not isinstance(word, Note):
                 continue
             if word.topic == ATTEMPT:
                 attempt = read_attempt(word)
+                if attempt.signature in made:
+                    wrong.append(f"session {epoch} makes attempt {attempt.signature} twice")
+                made.add(attempt.signature)
                 alive[attempt.signature] = epoch
                 before.pop(attempt.signature, None)
                 for number, _ in attempt.places:

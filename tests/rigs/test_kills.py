@@ -43,16 +43,17 @@ async def two_writers(settings: Settings):
         play.running.cancel()
         with suppress(asyncio.CancelledError):
             await play.running
-        asked = sum(intent.size for intent in trader.grid.open.values())
-        await trader.until(lambda: sum(order.size_lots for order in witness.resting()) < asked, 30)
+        rested = sum(order.size_lots for order in witness.resting())
+        await trader.until(lambda: sum(order.size_lots for order in witness.resting()) < rested, 30)
         next_one = await open_trader(
             trader.courier._rpc, trader.courier, play.box.world.market.address, witness.open_orders,
             play.box.world.user.key, play.store, Random(1), manners,
         )  # fmt: skip
         running = asyncio.create_task(next_one.executor.run())
-        await next_one.until(lambda: next_one.executor.idle, 60)
+        await next_one.until(lambda: next_one.executor.idle or running.done(), 60)
         next_one.executor.settle()
-        await next_one.until(lambda: next_one.executor.idle, 60)
+        await next_one.until(lambda: next_one.executor.idle or running.done(), 60)
+        assert not running.done(), running.exception()
         play.box.pace.paused = True
         running.cancel()
         with suppress(asyncio.CancelledError):

@@ -1,9 +1,12 @@
 """Parts of a plan become attempts: signed if the policy allows, kept before they are sent, followed to their end."""
 
 import asyncio
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections import deque
+from collections.abc import Callable, Container, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import count
 
+from solders.hash import Hash
 from solders.message import to_bytes_versioned
 
 from bmv.adapters.openbook.execution.fate import fated
@@ -21,11 +24,26 @@ from bmv.ports.errors import StorageError
 from bmv.ports.signer import SignerError
 
 SIGNATURE_LAMPORTS = 5_000
+SIGNED_MAX = 512  # Messages that are remembered: more than are made in the life of a blockhash.
 
 
 def lamports_of(part: Part) -> int:
     """Return the most that a part can cost in fees."""
     return SIGNATURE_LAMPORTS + part.head.lamports
+
+
+def fresh_message(part: Part, blockhash: Hash, signed: Container[bytes]) -> bytes:
+    """Return the message of a part, unlike all that were signed.
+
+    Two cancels of the same orders that name one blockhash would be the same bytes. The second could not land any more,
+    and the landing of the first would be taken for its own. So its compute limit is higher by one.
+    """
+    for more in count():
+        head = replace(part.head, units=part.head.units + more)
+        message = to_bytes_versioned(replace(part, head=head).message(blockhash))
+        if message not in signed:
+            return message
+    raise AssertionError("there is always another limit")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +82,7 @@ class Carrier:
         alive: Attempts whose end is not known, by signature.
         refusals: What our own policy refused: something is wrong with us.
         ended: Attempts that have ended and were not looked at, with their fates.
+        signed: Messages of attempts, the newest.
     """
 
     orders: Orders
@@ -78,6 +97,7 @@ class Carrier:
     alive: dict[str, Attempt] = field(default_factory=dict)
     refusals: list[Refusal] = field(default_factory=list)
     ended: list[tuple[Attempt, Fate]] = field(default_factory=list)
+    signed: deque[bytes] = field(default_factory=lambda: deque(maxlen=SIGNED_MAX))
 
     async def carry(self, load: Load) -> None:
         """Send parts, each when the one before has landed well; return when all have ended.
@@ -106,11 +126,12 @@ class Carrier:
         young = await self.courier.blockhash()
         if any(self.orders.open[load.named[at]].dying for at in part.places):
             return None  # Somebody wants it gone before it was sent.
-        message = to_bytes_versioned(part.message(young.hash))
+        message = fresh_message(part, young.hash, self.signed)
         verdict = self.guard.judge(message, load.moment._replace(blockhash=young.hash))
         if isinstance(verdict, Refusal):
             self.refusals.append(verdict)
             return None
+        self.signed.append(message)
         try:
             signature = await self.guard.sign(verdict)
         except SignerError:
@@ -159,6 +180,8 @@ class Carrier:
             send: Whether to send it, or only to see what becomes of it.
         """
         self.alive[attempt.signature] = attempt
+        if fate is not None:
+            self.signed.append(to_bytes_versioned(attempt.message))
 
         def hear(fate: Fate) -> None:
             self.ledger.note(fated(attempt, fate).note(self.now_ns()))
