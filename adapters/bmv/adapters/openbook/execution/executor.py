@@ -41,6 +41,7 @@ MARK = "fills"  # Topic of the note that says how far fills were read.
 WIDER = (3, 2)  # By so much limits grow when a transaction had too little.
 CANT_READ = "(-32602)"  # What a node says of bytes of a version that it does not know.
 EPOCH_BITS = 32
+BLIND_LOOKS = 5  # Without as many looks, cancels go by themselves.
 NO_FEE = Fee()
 
 
@@ -188,6 +189,8 @@ class Executor:
             self._round = None
         self._learn()
         try:
+            if self._is_blind():  # The look may take long, or fail for long; cancels need none of it.
+                await self._cancel_at_once()
             if time.monotonic() - self._looked_s >= self.manners.look_s or self._has_news():
                 await self._look()
             self._tell()
@@ -206,6 +209,10 @@ class Executor:
 
     def _has_news(self) -> bool:
         return self.desk is None or self.desk.slot < self.carrier.floor
+
+    def _is_blind(self) -> bool:
+        """Whether no final bank could be read for a while, or yet, with every fill up to it."""
+        return time.monotonic() - self._looked_s > BLIND_LOOKS * self.manners.look_s
 
     def _is_free(self) -> bool:
         """Whether a round may begin, and has something to do."""
