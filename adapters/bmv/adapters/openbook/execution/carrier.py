@@ -126,6 +126,8 @@ class Carrier:
         young = await self.courier.blockhash()
         if any(self.orders.open[load.named[at]].dying for at in part.places):
             return None  # Somebody wants it gone before it was sent.
+        if load.urgent and any(self._is_cancelled(load.named[at]) for at, _ in part.cancels):
+            return None  # A round was quicker; what it leaves is planned anew.
         message = fresh_message(part, young.hash, self.signed)
         verdict = self.guard.judge(message, load.moment._replace(blockhash=young.hash))
         if isinstance(verdict, Refusal):
@@ -138,6 +140,11 @@ class Carrier:
             return None
         attempt = make_attempt(message, signature, young.last_height, load.urgent or not part.places)
         return attempt if await self._keep(attempt, part, load) else None
+
+    def _is_cancelled(self, number: int) -> bool:
+        """Whether an attempt under way cancels an order."""
+        order = self.orders.open.get(number)
+        return order is not None and bool(order.cancels)
 
     async def _keep(self, attempt: Attempt, part: Part, load: Load) -> bool:
         """Keep an attempt; False: it is not known to be kept, and is never sent."""
