@@ -112,6 +112,17 @@ class Kept:
                     self.known.add(read_attempt(each).signature)
 
 
+def is_locked(path: Path) -> bool:
+    """Whether somebody is in the middle of writing to a file of SQLite."""
+    with closing(sqlite3.connect(path, timeout=0.1, isolation_level=None)) as file:
+        try:
+            file.execute("begin immediate")
+        except sqlite3.OperationalError:
+            return True
+        file.execute("rollback")
+        return False
+
+
 def connected(path: Path) -> sqlite3.Connection:
     """Open a file of SQLite to read it only."""
     return sqlite3.connect(f"file:{path}?mode=ro", uri=True)
@@ -195,6 +206,15 @@ class Play:
             self.counts["while it trades"] += 1
         await self.kill(child)
 
+    async def stop(self, child: Child) -> None:
+        """Stop a child where it does not hold the lock of the file: for that another would wait in vain, and end."""
+        child.signal(signal.SIGSTOP)
+        while is_locked(self.journal):
+            self.counts["stopped while it wrote"] += 1
+            child.signal(signal.SIGCONT)
+            await asyncio.sleep(0.02)
+            child.signal(signal.SIGSTOP)
+
     async def one_fence(self) -> None:
         """Stop a child, let another take over, and let the first go on: it must end, and have written nothing."""
         first = await self.start()
@@ -202,7 +222,7 @@ class Play:
             await self.kill(first)
             return
         await asyncio.sleep(self.dice.uniform(0.05, self.longest_s / 2))
-        first.signal(signal.SIGSTOP)
+        await self.stop(first)
         second = await self.start()
         if await self.expect(second, "trades"):
             first.signal(signal.SIGCONT)

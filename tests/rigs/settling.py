@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from bmv.adapters.openbook.book import Lots
 from bmv.adapters.openbook.execution.executor import EPOCH_BITS
 from bmv.adapters.openbook.execution.recovery import read_left
-from bmv.data.journal.attempts import ATTEMPT, ENDS, FATE, read_attempt, read_fate
+from bmv.data.journal.attempts import ATTEMPT, ENDS, FATE, Attempted, read_attempt, read_fate
 from bmv.data.journal.legacy import LEGACY_FILL, read_legacy_fill
 from bmv.live.journal import ENDED
 from bmv.ports.messages import Event, Intent, Kind, Verb
@@ -69,16 +69,21 @@ def account_of(sessions: Mapping[int, Sequence[Word]]) -> Account:
 
 def check_sessions(sessions: Mapping[int, Sequence[Word]]) -> list[str]:
     """Return where attempts have no end, an order was placed twice, or a writer wrote after it was ended."""
-    wrong, alive, placed = [], dict[str, int](), dict[int, str]()
+    wrong, alive, placed = [], dict[str, Attempted](), dict[int, str]()
     for epoch, words in sorted(sessions.items()):
-        before, alive = alive, {}
+        before, alive, made = alive, {}, set[str]()
         wrong += _after_the_end(epoch, words)
         for word in words:
             if not isinstance(word, Note):
                 continue
             if word.topic == ATTEMPT:
                 attempt = read_attempt(word)
-                alive[attempt.signature] = epoch
+                if attempt.signature in made:
+                    wrong.append(f"session {epoch} makes attempt {attempt.signature} twice")
+                made.add(attempt.signature)
+                twice = [set(other.cancels) & set(attempt.cancels) for other in alive.values()]
+                wrong += [f"orders {sorted(both)[:3]} were cancelled by two attempts at once" for both in twice if both]
+                alive[attempt.signature] = attempt
                 before.pop(attempt.signature, None)
                 for number, _ in attempt.places:
                     if placed.setdefault(number, attempt.signature) != attempt.signature:

@@ -1,7 +1,6 @@
 """Parts of a plan become attempts: signed if the policy allows, kept before they are sent, followed to their end."""
 
 import asyncio
-from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -15,6 +14,7 @@ from bmv.adapters.openbook.planning.plan import Part
 from bmv.adapters.openbook.policy.guard import GuardedSigner
 from bmv.adapters.openbook.policy.mandate import Moment
 from bmv.adapters.openbook.policy.verdict import Refusal
+from bmv.adapters.solana.rpc import CONFIRMED
 from bmv.adapters.solana.sending.attempt import Attempt, Fate, State, make_attempt
 from bmv.adapters.solana.sending.courier import Courier
 from bmv.data.journal.attempts import Attempted
@@ -22,7 +22,7 @@ from bmv.ports.errors import StorageError
 from bmv.ports.signer import SignerError
 
 SIGNATURE_LAMPORTS = 5_000
-RECENT = 256  # More attempts than are made by one blockhash.
+REFUSALS_KEPT = 100
 
 
 def lamports_of(part: Part) -> int:
@@ -66,11 +66,8 @@ class Carrier:
         alive: Attempts whose end is not known, by signature.
         refusals: What our own policy refused: something is wrong with us.
         ended: Attempts that have ended and were not looked at, with their fates.
-<<<<<<< HEAD
         serial: Of the next message; no two are the same.
-=======
-        recent: Signatures of the newest attempts: bytes that are built alike are the same attempt.
->>>>>>> h-e
+        trouble: Why something of ours could not be signed last; "": nothing is wrong with us.
     """
 
     orders: Orders
@@ -85,11 +82,8 @@ class Carrier:
     alive: dict[str, Attempt] = field(default_factory=dict)
     refusals: list[Refusal] = field(default_factory=list)
     ended: list[tuple[Attempt, Fate]] = field(default_factory=list)
-<<<<<<< HEAD
     serial: int = 0
-=======
-    recent: deque[str] = field(default_factory=lambda: deque(maxlen=RECENT))
->>>>>>> h-e
+    trouble: str = ""
 
     async def carry(self, load: Load) -> None:
         """Send parts, each when the one before has landed well; return when all have ended.
@@ -118,29 +112,22 @@ class Carrier:
     async def _prepare(self, part: Part, load: Load) -> Attempt | None:
         """Return an attempt that is signed and kept, so that it may be sent; None: it never will be."""
         young = await self.courier.blockhash()
-<<<<<<< HEAD
-        if any(self.orders.open[load.named[at]].dying for at in part.places):
-            return None  # Somebody wants it gone before it was sent.
         self.serial += 1
         message = to_bytes_versioned(part.message(young.hash, self.serial))
-=======
-        message = to_bytes_versioned(part.message(young.hash))
->>>>>>> h-e
         verdict = self.guard.judge(message, load.moment._replace(blockhash=young.hash))
         if isinstance(verdict, Refusal):
-            self.refusals.append(verdict)
+            self.refusals[REFUSALS_KEPT - 1 :] = [verdict]
+            self.trouble = str(verdict)
             return None
         try:
             signature = await self.guard.sign(verdict)
-        except SignerError:
+        except SignerError as error:
+            self.trouble = str(error)
             return None
+        self.trouble = ""
         attempt = make_attempt(message, signature, young.last_height, load.urgent or not part.places)
-        if attempt.signature in self.recent:
-            await asyncio.sleep(self.courier.habits.look_s)
-            return None  # Those bytes had their end; the same wish needs a younger blockhash.
         if self._is_moot(part, load):
             return None
-        self.recent.append(attempt.signature)
         return attempt if await self._keep(attempt, part, load) else None
 
     def _is_moot(self, part: Part, load: Load) -> bool:
@@ -168,8 +155,12 @@ class Carrier:
         self.ledger.note(kept.note(self.now_ns()))
         try:
             await self.ledger.commit()
+            kept_well = not any(self.orders.open[number].dying for number, _ in places)
         except StorageError:
-            # Its word may be kept now or by the next commit, and so is this one behind it: it was never sent.
+            kept_well = False
+        if (
+            not kept_well
+        ):  # Or somebody wanted an order gone meanwhile. Its word may be kept, and then this one behind it.
             self.ledger.note(fated(attempt, Fate(State.EXPIRED)).note(self.now_ns()))
             self.orders.lose(attempt.signature)
             return False
@@ -187,7 +178,7 @@ class Carrier:
 
         Args:
             attempt: The bytes.
-            landed: Told once whether it has landed well, in a block that may yet vanish.
+            landed: Told once whether it has landed well, in a block that was confirmed at least.
             fate: What was known of it, for one of an earlier process.
             send: Whether to send it, or only to see what becomes of it.
         """
@@ -195,7 +186,10 @@ class Carrier:
 
         def hear(fate: Fate) -> None:
             self.ledger.note(fated(attempt, fate).note(self.now_ns()))
-            if landed is not None and not landed.done() and (fate.ended or fate.state is State.LANDED):
+            if fate.state is State.LANDED and fate.error is not None:
+                self.orders.release(attempt.signature)  # What it was to cancel need not wait until that is final.
+            firm = fate.ended or fate.commitment == CONFIRMED
+            if landed is not None and not landed.done() and firm:
                 landed.set_result(fate.error is None and fate.state is not State.EXPIRED)
 
         ended = await self.courier.carry(attempt, hear, fate, send)

@@ -19,7 +19,7 @@ from bmv.adapters.openbook.execution.orders import Order, Orders, Seen
 from bmv.adapters.openbook.execution.purse import Purse
 from bmv.adapters.openbook.execution.reading import Fills
 from bmv.adapters.openbook.planning.budget import Fee, Shape
-from bmv.adapters.openbook.planning.packing import Frame
+from bmv.adapters.openbook.planning.packing import Frame, TooLarge
 from bmv.adapters.openbook.planning.plan import Part, Plan
 from bmv.adapters.openbook.planning.routes import LARGE_BYTES, PACKET_BYTES, Form
 from bmv.adapters.openbook.planning.seat import Seat, Terms
@@ -34,12 +34,13 @@ from bmv.adapters.solana.sending.courier import Courier
 from bmv.adapters.solana.sending.fees import read_price
 from bmv.data.journal.attempts import Attempted
 from bmv.data.journal.legacy import legacy_note
-from bmv.ports.errors import StorageError
+from bmv.ports.errors import DataError, StorageError
 from bmv.ports.messages import Event, Intent, Verb
 from bmv.ports.storage import Note
 
 MARK = "fills"  # Topic of the note that says how far fills were read.
-WIDER = (3, 2)  # By so much limits grow when a transaction had too little.
+WIDER = (3, 2)  # By so much limits grow when a transaction had too little,
+WIDENED_MAX = 2  # and so often: beyond that something else is wrong, and larger limits would stop cancels too.
 CANT_READ = "(-32602)"  # What a node says of bytes of a version that it does not know.
 ROUND_S = 2.0  # What a round is to cancel and has not got to by then goes by itself.
 EPOCH_BITS = 32
@@ -120,7 +121,7 @@ class Executor:
         self.desk: DeskSnapshot | None = None  # The newest final one with every fill up to it.
         self.trouble = ""  # Why the last turn could not look, or could not cancel.
         self.version = manners.version
-        self._shape = shape_of(house.market)
+        self._shape, self._widened = shape_of(house.market), 0
         self._tasks = set[asyncio.Task[None]]()
         self._round: asyncio.Task[None] | None = None
         self._cancelling = set[int]()  # Orders in a transaction that goes beside the round.
@@ -200,20 +201,26 @@ class Executor:
         if self._round is not None and self._round.done():
             self._round = None
         self._learn()
-        try:
-            if time.monotonic() - self._looked_s >= self.manners.look_s or self._has_news():
-                await self._look()
-            self._tell()
-            if self._is_free():
-                self._begin_round()
-            elif self._round is not None or self.carrier.alive:
-                await self._cancel_at_once()
-            self._tell()
-            self.trouble = ""
-        except EndpointError as error:
-            self.trouble = str(error)  # Another turn looks again, perhaps at another endpoint.
+        troubles = [self.carrier.trouble]
+        if not self._is_free():  # First, for a look may take long, or fail for long.
+            troubles.append(await self._try(self._cancel_at_once))
+        if time.monotonic() - self._looked_s >= self.manners.look_s or self._has_news():
+            troubles.append(await self._try(self._look))
+        self._tell()
+        if self._is_free():
+            troubles.append(await self._try(self._begin_round))
+        self._tell()
+        self.trouble = "; ".join(filter(None, troubles))
         with suppress(StorageError):  # Nothing is sent without it, and what is kept later is not lost.
             await self.house.ledger.commit()
+
+    async def _try(self, work: Callable[[], Coroutine[None, None, None]]) -> str:
+        """Do something that a node may spoil, and return how it did: another turn tries again, perhaps elsewhere."""
+        try:
+            await work()
+        except (EndpointError, DataError, TooLarge) as error:
+            return str(error)
+        return ""
 
     def _wanted(self) -> bool:
         return bool(self.orders.asked() or self.orders.dying() or self.orders.strangers)
@@ -288,21 +295,23 @@ class Executor:
         for attempt, fate in self.carrier.ended:
             if _version(attempt) and any(CANT_READ in words for _, words in fate.refused):
                 self.version = 0
-            if exceeds_budget(fate.error):
+            if exceeds_budget(fate.error) and self._widened < WIDENED_MAX:
+                self._widened += 1
                 self._shape = _wider(self._shape)
         self.carrier.ended.clear()
 
     # Placing.
 
-    def _begin_round(self) -> None:
+    async def _begin_round(self) -> None:
         """Plan all that is asked for by the last final bank, and send it."""
         desk, asked = self.desk, self.orders.asked()
         assert desk is not None, "a round begins by a bank"
         batch = [*_cancels(self.orders.dying()), *(order.intent for order in asked)]
-        batch += [Intent(Verb.CANCEL, 0, order=stranger.client_id) for stranger in self.orders.strangers]
+        strangers = {-number: one.order_id for number, one in enumerate(self.orders.strangers, 1)}
+        batch += [Intent(Verb.CANCEL, 0, order=number) for number in strangers]
         named = [intent.order for intent in batch]
         terms = self._terms(desk)
-        made = self._plan(batch, desk, terms)
+        made = self._plan(batch, desk, terms, strangers)
         self.orders.refuse(named[at] for at in made.refused if batch[at].verb == Verb.PLACE)
         self._settling = False
         parts = self._affordable(made, desk, named)
@@ -324,10 +333,10 @@ class Executor:
                 parts.append(part)
         return parts
 
-    def _plan(self, batch: Sequence[Intent], desk: DeskSnapshot, terms: Terms) -> Plan:
+    def _plan(self, batch: Sequence[Intent], desk: DeskSnapshot, terms: Terms, ids: Mapping[int, int]) -> Plan:
         form = Form(1, LARGE_BYTES) if self.version else Form(0, PACKET_BYTES)
         frame = Frame(form, self.house.seat.owner, self._fee, self._shape)
-        return plan(batch, desk, self.house.seat, terms, frame, self._order_ids())
+        return plan(batch, desk, self.house.seat, terms, frame, {**self._order_ids(), **ids})
 
     def _terms(self, desk: DeskSnapshot) -> Terms:
         second = desk.unix_timestamp
@@ -358,7 +367,8 @@ class Executor:
         rpc = house.courier.reader()
         desk = await read_desk(rpc, house.seat, house.market, least_slot=0, commitment=PROCESSED)
         batch = _cancels(self._alone())  # Once more: the round may have got to some meanwhile.
-        parts = self._plan(batch, desk, Terms(now=desk.unix_timestamp)).parts
+        shown = self.orders.found(desk.own(house.seat.open_orders).resting)
+        parts = self._plan(batch, desk, Terms(now=desk.unix_timestamp), shown).parts
         if not parts:
             return  # Version 2 cancels nothing that it does not show.
         named = [intent.order for intent in batch]

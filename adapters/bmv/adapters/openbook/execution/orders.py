@@ -195,6 +195,18 @@ class Orders:
                 order.cancels.discard(signature)
                 order.cancelled = True
 
+    def release(self, signature: str) -> None:
+        """Note that an attempt failed in a block that may yet vanish: its cancels may be tried by another."""
+        for order in self.open.values():
+            order.cancels.discard(signature)
+
+    def found(self, resting: Iterable[OwnOrder]) -> dict[int, int]:
+        """Return the venue's ids of orders that a bank shows under ids that are not their numbers, ours first."""
+        seen = ((one, self._known(one)) for one in resting)
+        return {
+            order.number: one.order_id for one, order in seen if order is not None and order.client_id != order.number
+        }
+
     def lose(self, signature: str) -> None:
         """Note that an attempt has ended without effect: nothing of it rests, and what it was to cancel stays."""
         for order in list(self.open.values()):
@@ -258,11 +270,15 @@ class Orders:
             self._drop(order)
 
     def _traded(self, fill: OwnFill) -> Order | None:
-        """Return the order that a fill is of: by the venue's number, or by what we sent where the source lacks that."""
+        """Return the order that a fill is of: by the venue's number, or by what we sent where the source lacks that.
+
+        Of several that it may be of, one that no cancel has taken, then the newest: ids of a batch are used again.
+        """
         for order in self.open.values():
             if fill.order_id and order.venue_id == fill.order_id:
                 return order
-        return next((order for order in self.open.values() if _may_be_of(fill, order)), None)
+        fits = [order for order in self.open.values() if _may_be_of(fill, order)]
+        return max(fits, key=lambda order: (not order.cancelled, order.number), default=None)
 
     def _miss(self, order: Order, seen: Seen) -> None:
         """Decide what it means that a final bank does not show an order."""
@@ -313,8 +329,12 @@ def _is(order: Order, client_id: int, side: Side, price: int) -> bool:
 
 def _may_be_of(fill: OwnFill, order: Order) -> bool:
     """Whether a fill may be of an order: a maker's trades at its price, a taker's at that or a better one."""
-    same = order.alive and order.client_id == fill.client_id and order.side is fill.side
-    return same and bool(order.attempt) and (not fill.maker or order.intent.price == fill.price)
+    if not order.alive or not order.attempt or fill.size > order.left:
+        return False
+    if fill.order_id and order.venue_id not in (0, fill.order_id):
+        return False
+    same = (order.client_id, order.side) == (fill.client_id, fill.side)
+    return same and (not fill.maker or order.intent.price == fill.price)
 
 
 def exposure(orders: Collection[Order]) -> tuple[int, int]:

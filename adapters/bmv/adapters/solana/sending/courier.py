@@ -170,7 +170,7 @@ class Courier:
                 continue
             if self._takes(young):
                 self._young = young
-            self.height = max(self.height, young.last_height - LIFE_BLOCKS - self.consensus.final_slots)
+            self.height = young.last_height - LIFE_BLOCKS - self.consensus.final_slots
             self._renewed.set()
             await asyncio.sleep(self.habits.renew_s)
 
@@ -228,7 +228,7 @@ class Courier:
                 self._tell(track for track in tracks if track.lose_sight())
             return
         self._seen_s = self._clock()
-        self.height = max(self.height, look.final_height)
+        self.height = look.final_height  # As the newest look says: what one node told wrongly does not stay.
         self._tell(track for track, status in zip(tracks, statuses, strict=True) if track.hear(look, status))
 
     def _tell(self, tracks: Iterable[Track]) -> None:
