@@ -225,7 +225,8 @@ class ReadsBoth(FillsV2):
     async def read(self, rpc: Rpc, desk: DeskSnapshot) -> Sequence[OwnFill] | None:
         assert isinstance(desk.queue, EventHeap)
         assert isinstance(desk.account, OpenOrdersAccount)
-        logs = await read_history(rpc, self._seat.market, self.slot, known=self._known)
+        market = self._places[1]
+        logs = await read_history(rpc, market, self.slot, known=self._known[market])
         self._reader.read(desk.slot, desk.queue, desk.account, logs)
         return self._reader.settle(desk.slot).fills
 
