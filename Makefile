@@ -46,6 +46,8 @@ rigs: $(STAMP)  ## Kill what writes, fill its disk (as root), fork chains, run m
 	$(BIN)/python -m tests.rigs.forks 10000
 	$(BIN)/python -m tests.rigs.policy 100000
 	$(BIN)/python -m tests.rigs.fills 200
+	$(BIN)/python -m tests.rigs.trading 500 --venue openbook-v1
+	$(BIN)/python -m tests.rigs.trading 500 --venue openbook-v2
 	$(BIN)/python -m tests.rigs.kills 100 --venue openbook-v1
 	$(BIN)/python -m tests.rigs.kills 100 --venue openbook-v2
 	$(BIN)/python -m tests.rigs.soak 60 --free --venue openbook-v1

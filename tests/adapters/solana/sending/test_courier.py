@@ -207,6 +207,26 @@ def test_an_attempt_of_an_earlier_process_is_told_as_it_ended() -> None:
     run(play)
 
 
+def test_a_node_that_has_forgotten_when_an_attempt_may_have_landed_does_not_let_it_expire() -> None:
+    async def play(box: Sandbox, courier: Courier) -> None:
+        attempt = await built(box, courier)
+        landed = await courier.carry(attempt)
+        box.pace.paused = True
+        for _ in range(1_800):  # More blocks than the chain remembers.
+            box.chain.advance()
+        box.pace.paused = False
+        assert attempt.signature not in box.chain.landed
+
+        carried = asyncio.create_task(courier.carry(attempt, fate=Fate(State.UNKNOWN), send=False))
+        await asyncio.sleep(0.5)
+
+        assert landed.state is State.FINALIZED
+        assert not carried.done()
+        carried.cancel()
+
+    run(play)
+
+
 def test_a_chain_that_stands_still_and_goes_back_lets_an_attempt_land_once() -> None:
     async def play(box: Sandbox, courier: Courier) -> None:
         box.chain.go_dark()

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from bmv.adapters.solana.errors import EndpointError, Json, NodeError
 from bmv.adapters.solana.rpc import FINALIZED, Rpc
+from bmv.adapters.solana.sending.blockhash import LIFE_BLOCKS
 from bmv.adapters.solana.sending.track import Look, Status, Track
 
 STATUSES_MAX = 256  # In one call.
@@ -15,8 +16,9 @@ async def look_at(rpc: Rpc, tracks: Sequence[Track]) -> tuple[Look, list[Status 
     assert len(tracks) <= STATUSES_MAX, f"{len(tracks)} attempts in one call"
     info = await rpc.call("getEpochInfo", {"commitment": FINALIZED})
     height, slot = _number(rpc, info, "blockHeight"), _number(rpc, info, "absoluteSlot")
-    wants_history = any(height > track.attempt.last_height for track in tracks)
-    answer, searched = await _statuses(rpc, [track.attempt.signature for track in tracks], wants_history)
+    over = max((height - track.attempt.last_height for track in tracks), default=0)
+    answer, searched = await _statuses(rpc, [track.attempt.signature for track in tracks], over > 0)
+    searched = searched and await _remembers(rpc, slot, over + LIFE_BLOCKS)
     try:
         look = Look(height, slot, int(answer["context"]["slot"]), searched)
         statuses = [_status(value) for value in answer["value"]]
@@ -36,6 +38,18 @@ async def _statuses(rpc: Rpc, signatures: list[str], history: bool) -> tuple[Jso
         except NodeError:
             pass
     return await rpc.call("getSignatureStatuses", signatures), False
+
+
+async def _remembers(rpc: Rpc, slot: int, blocks: int) -> bool:
+    """Whether a node's history reaches so many blocks back; a pruned one looks through it and finds nothing.
+
+    Blocks are fewer than slots: it is taken for certain that no more than every second leader misses his.
+    """
+    try:
+        first = await rpc.call("getFirstAvailableBlock")
+    except NodeError:
+        return False
+    return type(first) is int and first <= max(slot - 2 * blocks, 0)
 
 
 def _number(rpc: Rpc, info: Json, name: str) -> int:
