@@ -70,6 +70,7 @@ def account_of(sessions: Mapping[int, Sequence[Word]]) -> Account:
 def check_sessions(sessions: Mapping[int, Sequence[Word]]) -> list[str]:
     """Return where attempts have no end, an order was placed twice, or a writer wrote after it was ended."""
     wrong, alive, placed = [], dict[str, Attempted](), dict[int, str]()
+    failed = set[str]()
     for epoch, words in sorted(sessions.items()):
         before, alive, made = alive, {}, set[str]()
         wrong += _after_the_end(epoch, words)
@@ -81,15 +82,20 @@ def check_sessions(sessions: Mapping[int, Sequence[Word]]) -> list[str]:
                 if attempt.signature in made:
                     wrong.append(f"session {epoch} makes attempt {attempt.signature} twice")
                 made.add(attempt.signature)
-                twice = [set(other.cancels) & set(attempt.cancels) for other in alive.values()]
+                others = [other for signature, other in alive.items() if signature not in failed]
+                twice = [set(other.cancels) & set(attempt.cancels) for other in others]
                 wrong += [f"orders {sorted(both)[:3]} were cancelled by two attempts at once" for both in twice if both]
                 alive[attempt.signature] = attempt
                 before.pop(attempt.signature, None)
                 for number, _ in attempt.places:
                     if placed.setdefault(number, attempt.signature) != attempt.signature:
                         wrong.append(f"order {number} was placed by {placed[number]} and {attempt.signature}")
-            elif word.topic == FATE and (fate := read_fate(word)).state in ENDS:
-                alive.pop(fate.signature, None)
+            elif word.topic == FATE:
+                fate = read_fate(word)
+                if fate.failed:
+                    failed.add(fate.signature)
+                if fate.state in ENDS:
+                    alive.pop(fate.signature, None)
         wrong += [f"session {epoch} says nothing of attempt {signature}" for signature in before]
     wrong += [f"attempt {signature} has no end" for signature in alive]
     left = read_left(sessions[max(sessions)])

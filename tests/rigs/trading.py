@@ -305,7 +305,7 @@ def check_money(box: Sandbox, grid, before: tuple[int, int], after: tuple[int, i
 
 def check_words(words: Sequence[Word]) -> list[str]:
     """Return where a journal tells of two attempts of one intent that lived at once, or of one without an end."""
-    wrong, alive, placed = [], {}, {}
+    wrong, alive, placed, failed = [], {}, {}, set()
     for word in words:
         if not isinstance(word, Note):
             continue
@@ -315,11 +315,14 @@ def check_words(words: Sequence[Word]) -> list[str]:
                 if number in placed:
                     wrong.append(f"order {number} was placed by {placed[number]} and by {attempt.signature}")
                 placed[number] = attempt.signature
-            twice = [set(other.cancels) & set(attempt.cancels) for other in alive.values()]
+            others = [other for signature, other in alive.items() if signature not in failed]
+            twice = [set(other.cancels) & set(attempt.cancels) for other in others]
             wrong += [f"orders {sorted(both)[:3]} were cancelled by two attempts at once" for both in twice if both]
             alive[attempt.signature] = attempt
         elif word.topic == FATE:
             fate = read_fate(word)
+            if fate.failed:
+                failed.add(fate.signature)
             if fate.state in ("finalized", "failed", "expired"):
                 alive.pop(fate.signature, None)
     return wrong + [f"attempt {signature} has no end" for signature in alive]

@@ -69,6 +69,11 @@ class Fated(NamedTuple):
     state: str
     more: dict[str, Any]  # Any: JSON.
 
+    @property
+    def failed(self) -> bool:
+        """Whether it did nothing, in a block that was confirmed at least."""
+        return "error" in self.more and self.more.get("commitment") != "processed"
+
     def note(self, ts_ns: int) -> Note:
         """Return it as it is kept."""
         row = {"signature": self.signature, "state": self.state, **self.more}

@@ -186,7 +186,7 @@ class Carrier:
 
         def hear(fate: Fate) -> None:
             self.ledger.note(fated(attempt, fate).note(self.now_ns()))
-            if fate.state is State.LANDED and fate.error is not None:
+            if fate.commitment == CONFIRMED and fate.error is not None:
                 self.orders.release(attempt.signature)  # What it was to cancel need not wait until that is final.
             firm = fate.ended or fate.commitment == CONFIRMED
             if landed is not None and not landed.done() and firm:

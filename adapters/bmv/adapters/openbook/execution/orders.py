@@ -196,7 +196,7 @@ class Orders:
                 order.cancelled = True
 
     def release(self, signature: str) -> None:
-        """Note that an attempt failed in a block that may yet vanish: its cancels may be tried by another."""
+        """Note that an attempt failed in a block that is confirmed: its cancels may be tried by another."""
         for order in self.open.values():
             order.cancels.discard(signature)
 
