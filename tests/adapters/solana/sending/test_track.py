@@ -11,7 +11,7 @@ AT = Look(final_height=900, final_slot=1_900, slot=1_901)
 OVER = Look(final_height=LAST + 1, final_slot=2_001, slot=2_001)
 NOT_OVER = Look(final_height=LAST, final_slot=2_000, slot=2_031)
 LAGS = Look(final_height=LAST + 1, final_slot=2_001, slot=2_000)
-LONG_OVER = Look(final_height=LAST + 101, final_slot=2_101, slot=2_101, searched=False)
+LONG_OVER = Look(final_height=LAST + 101, final_slot=2_101, slot=2_101, first=None)
 
 
 def track(state: State = State.SENT, sent: int = 1) -> Track:
@@ -32,7 +32,9 @@ def track(state: State = State.SENT, sent: int = 1) -> Track:
         (LAGS, None, State.SENT),  # Its statuses are older than the height.
         (LONG_OVER, None, State.SENT),  # It has forgotten by now what landed.
         (LONG_OVER._replace(final_height=LAST + 100), None, State.EXPIRED),
-        (LONG_OVER._replace(searched=True), None, State.EXPIRED),
+        (LONG_OVER._replace(first=0), None, State.EXPIRED),
+        (LONG_OVER._replace(first=2_101 - 2 * 251), None, State.EXPIRED),
+        (LONG_OVER._replace(first=2_101 - 2 * 251 + 1), None, State.SENT),  # It may have landed before that.
         (OVER, Status(1_999, "processed", None), State.LANDED),
     ],
 )

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from bmv.adapters.solana.errors import Json
 from bmv.adapters.solana.sending.attempt import Attempt, Fate, State
+from bmv.adapters.solana.sending.blockhash import LIFE_BLOCKS
 
 FINALIZED = "finalized"
 REMEMBERED = 100  # Blocks behind the last valid height for which a node without history still knows what landed.
@@ -37,13 +38,13 @@ class Look(NamedTuple):
         final_height: Height of the newest final block.
         final_slot: Its slot.
         slot: The newest slot of the bank by which statuses were answered, after that.
-        searched: Whether it looked through its whole history, and not only through the newest blocks.
+        first: The oldest slot of the history that it looked through; None: it looked through the newest blocks only.
     """
 
     final_height: int
     final_slot: int
     slot: int
-    searched: bool = True
+    first: int | None = 0
 
     @property
     def lags(self) -> bool:
@@ -59,11 +60,13 @@ class Track:
         attempt: The bytes.
         fate: What is known; an attempt of an earlier process begins as UNKNOWN.
         send: Whether to send it, or only to see what becomes of it.
+        since: The oldest slot in which it may have landed; None: nobody was asked yet.
     """
 
     attempt: Attempt
     fate: Fate
     send: bool = True
+    since: int | None = None
 
     def __repr__(self) -> str:
         return f"<Track {self.fate.state} {self.attempt!r}>"
@@ -88,7 +91,10 @@ class Track:
 
     def _missing(self, look: Look) -> Fate:
         over = look.final_height - self.attempt.last_height
-        if over > 0 and (look.searched or over <= REMEMBERED):
+        if self.since is None:  # Of every two slots, one at least has a block.
+            self.since = look.final_slot - 2 * max(over + LIFE_BLOCKS, 0)
+        reaches = look.first is not None and look.first <= max(self.since, 0)
+        if over > 0 and (reaches or over <= REMEMBERED):
             state = State.EXPIRED
         else:
             state = State.SENT if self.fate.sent or self.fate.state is State.UNKNOWN else self.fate.state

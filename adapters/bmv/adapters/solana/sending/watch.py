@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 from bmv.adapters.solana.errors import EndpointError, Json, NodeError
 from bmv.adapters.solana.rpc import FINALIZED, Rpc
-from bmv.adapters.solana.sending.blockhash import LIFE_BLOCKS
 from bmv.adapters.solana.sending.track import Look, Status, Track
 
 STATUSES_MAX = 256  # In one call.
@@ -18,9 +17,9 @@ async def look_at(rpc: Rpc, tracks: Sequence[Track]) -> tuple[Look, list[Status 
     height, slot = _number(rpc, info, "blockHeight"), _number(rpc, info, "absoluteSlot")
     over = max((height - track.attempt.last_height for track in tracks), default=0)
     answer, searched = await _statuses(rpc, [track.attempt.signature for track in tracks], over > 0)
-    searched = searched and await _remembers(rpc, slot, over + LIFE_BLOCKS)
+    first = await _first_slot(rpc) if searched else None
     try:
-        look = Look(height, slot, int(answer["context"]["slot"]), searched)
+        look = Look(height, slot, int(answer["context"]["slot"]), first)
         statuses = [_status(value) for value in answer["value"]]
     except (KeyError, TypeError, ValueError):
         raise EndpointError(f"{rpc.endpoint}: answers getSignatureStatuses with what can't be used") from None
@@ -40,16 +39,13 @@ async def _statuses(rpc: Rpc, signatures: list[str], history: bool) -> tuple[Jso
     return await rpc.call("getSignatureStatuses", signatures), False
 
 
-async def _remembers(rpc: Rpc, slot: int, blocks: int) -> bool:
-    """Whether a node's history reaches so many blocks back; a pruned one looks through it and finds nothing.
-
-    Blocks are fewer than slots: it is taken for certain that no more than every second leader misses his.
-    """
+async def _first_slot(rpc: Rpc) -> int | None:
+    """Return how far back a node's history reaches: a pruned one looks through what it has, and finds nothing."""
     try:
         first = await rpc.call("getFirstAvailableBlock")
     except NodeError:
-        return False
-    return type(first) is int and first <= max(slot - 2 * blocks, 0)
+        return None
+    return first if type(first) is int else None
 
 
 def _number(rpc: Rpc, info: Json, name: str) -> int:
