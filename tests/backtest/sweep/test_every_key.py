@@ -59,6 +59,7 @@ SWEPT = {
     "risk.stale_after_s": ("0.3", "2"),
     "risk.stale_after_slots": ("1", "2"),
     "risk.min_sol": ("1", "2"),
+    "risk.max_fees_sol_per_day": ("1", "2"),
     "risk.breaker.warn_pct": ("0.01", "0.02"),
     "risk.breaker.reduce_pct": ("0.03", "0.15"),
     "risk.breaker.halt_pct": ("0.06", "0.1"),
@@ -73,7 +74,12 @@ SWEPT = {
     "simulation.fill_on_quotes": ("true", "false"),
     "simulation.seed": ("2", "3"),
 }  # Two valid values of each, neither of them the one below.
-ALIKE = {"risk.stale_after_slots", "risk.min_sol", "risk.breaker.warn_pct"}  # A backtest does not go by these.
+ALIKE = {
+    "risk.stale_after_slots",
+    "risk.min_sol",
+    "risk.max_fees_sol_per_day",
+    "risk.breaker.warn_pct",
+}  # A backtest does not go by these.
 REFERENCE = {"pivot.reference_weight": "0,0.5", "pivot.max_deviation_bps": "5,9", "risk.max_reference_bps": "5,9"}
 COUNTED_IN = ("market.tick_size", "market.lot_size", "market.quote_step")
 SIDE = {"levels": 3, "first_bps": 4, "step_bps": 4, "total_size": 2}
