@@ -36,8 +36,10 @@ def test_a_trader_that_is_killed_and_one_that_is_fenced_leave_no_order_and_no_mo
 
 @pytest.mark.parametrize("venue", VENUES)
 def test_a_fill_after_the_first_writers_death_is_told_by_the_second_once(venue: str) -> None:
-    account = asyncio.run(two_writers(Settings(venue=venue, seed=7, speed=SPEED)))
+    tried = (asyncio.run(two_writers(Settings(venue=venue, seed=seed, speed=SPEED))) for seed in range(7, 17))
+    account = next((each for each in tried if each is not None), None)
 
+    assert account is not None, "nobody traded with the first writer's orders while they lived"
     assert account.legacy > 0
 
 
@@ -96,13 +98,18 @@ async def cancel_unread(settings: Settings) -> None:
         await stopped(running)
 
 
-async def two_writers(settings: Settings) -> Account:
-    """Let a first writer place a grid, and a second clear up when something has traded; return what they tell."""
+async def two_writers(settings: Settings) -> Account | None:
+    """Let a first writer place a grid, and a second clear up when something has traded; return what they tell.
+
+    None: nothing traded as long as the orders lived.
+    """
     async with stage(settings, MANNERS) as play:
         witness, held = play.witness, play.witness.held()
         await one_writer(play)
-        rested = sum(order.size_lots for order in witness.resting())
-        await play.trader.until(lambda: sum(order.size_lots for order in witness.resting()) < rested, 30)
+        try:
+            await play.trader.until(lambda: witness.held()[0] != held[0], LIFE_S / SPEED)
+        except TimeoutError:
+            return None
         trader = await next_writer(play)
         running = asyncio.create_task(trader.executor.run())
         await trader.until(lambda: trader.executor.idle or running.done(), 60)
