@@ -78,6 +78,14 @@ class Order:
         """Whether it may be in the book, or come to be: it counts against every limit."""
         return self.stage in (Stage.FLYING, Stage.RESTING)
 
+    def land(self, signature: str, slot: int) -> None:
+        """Note that an attempt was carried out, finally, if it is one that places or cancels this order."""
+        if self.attempt == signature:
+            self.landed_slot = slot
+        if signature in self.cancels:
+            self.cancels.discard(signature)
+            self.cancelled = True
+
 
 @dataclass(frozen=True, slots=True)
 class Seen:
@@ -189,11 +197,7 @@ class Orders:
     def land(self, signature: str, slot: int) -> None:
         """Note that an attempt was carried out, finally."""
         for order in self.open.values():
-            if order.attempt == signature:
-                order.landed_slot = slot
-            if signature in order.cancels:
-                order.cancels.discard(signature)
-                order.cancelled = True
+            order.land(signature, slot)
 
     def release(self, signature: str) -> None:
         """Note that an attempt failed in a block that is confirmed: its cancels may be tried by another."""

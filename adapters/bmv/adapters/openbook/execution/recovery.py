@@ -89,11 +89,7 @@ class _Reading:
     def _land(self, signature: str, slot: int) -> None:
         self.ended.add(signature)
         for order in self.orders.values():
-            if order.attempt == signature:
-                order.landed_slot = slot
-            if signature in order.cancels:
-                order.cancels.discard(signature)
-                order.cancelled = True
+            order.land(signature, slot)
 
     def _lose(self, signature: str) -> None:
         self.ended.add(signature)

@@ -74,7 +74,6 @@ class Fate:
         commitment: How firm that block is; "": it is in none.
         sent: How often it was handed to a node.
         refused: What nodes said instead of taking it, the last words of each, by the node as it may be shown.
-        first_height: The newest final height when it was first sent; 0: it was not.
     """
 
     state: State
@@ -83,7 +82,6 @@ class Fate:
     commitment: str = ""
     sent: int = 0
     refused: tuple[tuple[str, str], ...] = ()
-    first_height: int = 0
 
     @property
     def ended(self) -> bool:

@@ -206,7 +206,7 @@ class Courier:
         track, tell, _ = self._tracks[signature]
         before = track.fate
         if handed is None:
-            track.note_sent(self.height)
+            track.note_sent()
         else:
             track.fate = track.fate.refusing(handed.node, handed.refused)
         if before.state != track.fate.state or before.refused != track.fate.refused:

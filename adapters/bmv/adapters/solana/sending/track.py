@@ -112,8 +112,7 @@ class Track:
         waits = self.fate.state in (State.COMMITTED, State.SENT, State.UNKNOWN)
         return self.send and waits and height <= self.attempt.last_height
 
-    def note_sent(self, height: int) -> None:
+    def note_sent(self) -> None:
         """Note that it was handed to a node."""
-        first = self.fate.first_height or height
         state = State.SENT if self.fate.state is State.COMMITTED else self.fate.state
-        self.fate = replace(self.fate, state=state, sent=self.fate.sent + 1, first_height=first)
+        self.fate = replace(self.fate, state=state, sent=self.fate.sent + 1)
