@@ -61,6 +61,7 @@ class Reason(IntEnum):
 
     NONE = 0
     WOULD_CROSS = 1  # Post-only, and the other side was at or through its price.
+    GUARDED = 2  # Our own guard in front of the wire did not let it out: the venue never heard of it.
 
 
 class Command(IntEnum):
@@ -70,6 +71,7 @@ class Command(IntEnum):
     PAUSE = 2  # Cancel everything and quote nothing.
     RESUME = 3
     HALT = 4  # As if the breaker had tripped.
+    FLATTEN = 5  # Pause, and trade back to the target at the touch, within the breaker's `flatten_bps`.
 
 
 class Event(NamedTuple):
