@@ -61,16 +61,6 @@ def code_hash() -> str:
     return digest.hexdigest()
 
 
-def product_hash() -> str:
-    """Return the hash of all our code: whatever may have had a part in a run."""
-    rooms = sorted(Path(room) for room in bmv.__path__)
-    digest = hashlib.sha256()
-    files = sorted((path.relative_to(room).as_posix(), path) for room in rooms for path in room.rglob("*.py"))
-    for name, path in files:
-        digest.update(name.encode() + b"\0" + path.read_bytes())
-    return digest.hexdigest()
-
-
 def fingerprint() -> str:
     """Return the name of the folder: 16 hexadecimal digits."""
     # Machine code remembers the names of its modules: imported under another name, it is other code.

@@ -206,7 +206,7 @@ def heed(params: Params, state: State, event: Event) -> None:
 @kernel
 def obey(params: Params, state: State, command: int) -> None:
     """Do what the operator asks. Re-arming starts the peak, the day and the loss again from the present equity."""
-    if command == _PAUSE or command == _FLATTEN:
+    if command in (_PAUSE, _FLATTEN):
         state.paused = 1
         state.flattening = int(command == _FLATTEN)
     elif command == _RESUME:

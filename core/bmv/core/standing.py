@@ -32,9 +32,7 @@ def standing_of(state: State) -> Standing | None:
     if state.valued == 0:
         return None
     s = state
-    return Standing(
-        int(s.tier), int(s.peak), int(s.start_equity), int(s.day_equity), int(s.day_end_ns), int(s.paused)
-    )
+    return Standing(int(s.tier), int(s.peak), int(s.start_equity), int(s.day_equity), int(s.day_end_ns), int(s.paused))
 
 
 def take_up(params: Params, state: State, standing: Standing) -> None:
