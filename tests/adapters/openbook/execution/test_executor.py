@@ -8,7 +8,7 @@ import pytest
 from tests.rigs.trader import LIFE_S, LOTS
 from tests.rigs.trading import Sessions, Stage, middle_of, stage
 
-from bmv.adapters.openbook.execution.executor import Executor, Manners
+from bmv.adapters.openbook.execution.executor import SURPRISE, Executor, Manners
 from bmv.adapters.openbook.execution.purse import Purse
 from bmv.adapters.openbook.execution.recovery import read_left
 from bmv.adapters.sandbox.faults import Fault
@@ -16,7 +16,7 @@ from bmv.adapters.sandbox.wiring import Settings
 from bmv.data.journal.attempts import Told, attempts_of
 from bmv.ports.errors import Refused, StorageError
 from bmv.ports.messages import Event, Intent, Kind, Verb
-from bmv.ports.storage import Head, Word
+from bmv.ports.storage import Head, Note, Word
 
 SPEED = 20
 VENUES = ("openbook-v1", "openbook-v2")
@@ -24,10 +24,10 @@ FAR = 14_000  # A bid that nobody meets.
 both = pytest.mark.parametrize("venue", VENUES)
 
 
-def run(venue: str, play: Callable[[Stage], Awaitable[None]], speed: float = SPEED) -> None:
+def run(venue: str, play: Callable[[Stage], Awaitable[None]], speed: float = SPEED, **chain: int) -> None:
     async def whole() -> None:
         manners = Manners(life_s=LIFE_S, look_s=0.4 / speed, crank_s=3 / speed)
-        async with asyncio.timeout(30), stage(Settings(venue=venue, speed=speed), manners, lags=(0,)) as on:
+        async with asyncio.timeout(30), stage(Settings(venue, speed=speed, **chain), manners, lags=(0,)) as on:
             await play(on)
 
     asyncio.run(whole())
@@ -163,6 +163,49 @@ def test_what_a_killed_process_spent_is_what_left_the_wallet_and_counts_against_
         assert not budget.allows(now_ns, 5_000, held=10**9)
 
     run(venue, play)
+
+
+@both
+def test_a_chain_on_which_a_signature_costs_more_is_believed_from_the_first_transaction_on(venue: str) -> None:
+    async def play(on: Stage) -> None:
+        held = on.box.chain.account(on.box.world.user.address).lamports
+        place(on, 1)
+        await rest(on)
+
+        (kept,) = attempts(on).attempts.values()
+        assert kept.lamports == held - on.box.chain.account(on.box.world.user.address).lamports == 7_000
+        words = on.store.words[on.trader.journal.session]
+        assert [word.text for word in words if isinstance(word, Note) and word.topic == SURPRISE] == [
+            "a signature costs 7000 lamports, and 5000 were reckoned with"
+        ]
+
+    run(venue, play, signature_lamports=7_000)
+
+
+def test_what_a_signature_costs_is_asked_once_and_again_after_a_transaction_that_failed() -> None:
+    def asked(on: Stage) -> int:
+        return sum(method == "getFeeForMessage" for node in on.box.nodes for method, _ in node.calls)
+
+    async def play(on: Stage) -> None:
+        executor = on.trader.executor
+        place(on, 1)
+        await rest(on)
+        assert asked(on) == 1
+
+        executor._priced_s = float("-inf")
+        place(on, 2)
+        await rest(on)
+        assert asked(on) == 1
+
+        executor._shape, kept = replace(executor._shape, base=1, place=1_000, place_each=1_000), executor._shape
+        place(on, 3)
+        await rest(on)
+        executor._shape, executor._priced_s = kept, float("-inf")
+        place(on, 4)
+        await rest(on)
+        assert (told(on, 3), asked(on)) == ([Kind.REJECTED], 2)
+
+    run("openbook-v2", play)
 
 
 @both

@@ -10,6 +10,7 @@ from bmv.adapters.openbook.execution.fate import fated
 from bmv.adapters.openbook.execution.ledger import Ledger
 from bmv.adapters.openbook.execution.orders import Orders
 from bmv.adapters.openbook.execution.purse import Purse
+from bmv.adapters.openbook.execution.tariff import Tariff
 from bmv.adapters.openbook.planning.plan import Part
 from bmv.adapters.openbook.policy.guard import GuardedSigner
 from bmv.adapters.openbook.policy.mandate import Moment
@@ -21,13 +22,7 @@ from bmv.data.journal.attempts import Attempted
 from bmv.ports.errors import StorageError
 from bmv.ports.signer import SignerError
 
-SIGNATURE_LAMPORTS = 5_000
 REFUSALS_KEPT = 100
-
-
-def lamports_of(part: Part) -> int:
-    """Return the most that a part can cost in fees."""
-    return SIGNATURE_LAMPORTS + part.head.lamports
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +56,7 @@ class Carrier:
         purse: Learns what may be spent.
         epoch: Of the writer.
         now_ns: The time, ns UTC; it never goes back.
+        tariff: Says what transactions cost.
         floor: Slot of the newest final block in which an attempt of ours has ended.
         alive: Attempts whose end is not known, by signature.
         refusals: What our own policy refused: something is wrong with us.
@@ -76,6 +72,7 @@ class Carrier:
     purse: Purse
     epoch: int
     now_ns: Callable[[], int]
+    tariff: Tariff = field(default_factory=Tariff)
     floor: int = 0
     alive: dict[str, Attempt] = field(default_factory=dict)
     refusals: list[Refusal] = field(default_factory=list)
@@ -147,7 +144,7 @@ class Carrier:
             urgent=attempt.urgent,
             places=places,
             cancels=cancels,
-            lamports=lamports_of(part),
+            lamports=self.tariff.cost(part),
         )
         self.orders.send(attempt.signature, places, cancels, load.over_s)
         self.ledger.note(kept.note(self.now_ns()))

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from solders.hash import Hash
 
-from bmv.adapters.openbook.execution.carrier import Carrier, Load, lamports_of
+from bmv.adapters.openbook.execution.carrier import Carrier, Load
 from bmv.adapters.openbook.execution.fate import exceeds_budget
 from bmv.adapters.openbook.execution.ledger import Ledger
 from bmv.adapters.openbook.execution.orders import Order, Orders, Seen
@@ -40,6 +40,7 @@ from bmv.ports.messages import Event, Intent, Verb
 from bmv.ports.storage import Note
 
 MARK = "fills"  # Topic of the note that says how far fills were read.
+SURPRISE = "surprise"  # Topic of a note of what the chain does otherwise than was reckoned with.
 WIDER = (3, 2)  # By so much limits grow when a transaction had too little,
 WIDENED_MAX = 2  # and so often: beyond that something else is wrong, and larger limits would stop cancels too.
 CANT_READ = "(-32602)"  # What a node says of bytes of a version that it does not know.
@@ -267,13 +268,22 @@ class Executor:
             self._waiting_s = time.monotonic()
 
     async def _price(self, rpc: Rpc) -> None:
-        """Ask what others pay for the market's accounts; where a node does not say, it stays as it was."""
+        """Ask what transactions cost; where a node does not say, it stays as it was, and is asked again."""
         if time.monotonic() - self._priced_s < self.manners.price_s:
             return
         self._priced_s = time.monotonic()
         with suppress(EndpointError):
             price = await read_price(rpc, locks_of(self.house.market))
             self._fee = replace(self.manners.fee, micro=max(price, self.manners.fee.micro))
+        tariff = self.carrier.tariff
+        if not tariff.sure:
+            with suppress(EndpointError):
+                self._note(await tariff.ask(rpc, self.house.seat.owner, self.version))
+
+    def _note(self, surprise: str) -> None:
+        """Keep something that is otherwise than was reckoned with; "": nothing is."""
+        if surprise:
+            self.house.ledger.note(Note(self.house.now_ns(), SURPRISE, surprise))
 
     def _tell(self) -> None:
         """Tell what is new, and keep with it how far fills were read: both survive, or neither."""
@@ -294,8 +304,10 @@ class Executor:
     def _learn(self) -> None:
         """Learn from attempts that have ended: a version that nodes don't know, a limit that was too low."""
         for attempt, fate in self.carrier.ended:
+            if fate.error is not None:
+                self.carrier.tariff.sure = False
             if _version(attempt) and any(CANT_READ in words for _, words in fate.refused):
-                self.version = 0
+                self.version, self.carrier.tariff.sure = 0, False
             if exceeds_budget(fate.error) and self._widened < WIDENED_MAX:
                 self._widened += 1
                 self._shape = _wider(self._shape)
@@ -327,7 +339,7 @@ class Executor:
         """Return the parts that may be paid for; orders of the others are refused. What places nothing always may."""
         parts = list[Part]()
         for part in made.parts:
-            lamports = sum(map(lamports_of, (*parts, part)))
+            lamports = sum(map(self.carrier.tariff.cost, (*parts, part)))
             if part.places and not self.house.purse.allows(self.house.now_ns(), lamports, desk.owner_lamports):
                 self.orders.refuse(named[at] for at in part.places)
             else:
