@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from solders.message import to_bytes_versioned
 
@@ -44,6 +45,20 @@ class Load:
     urgent: bool = False
 
 
+class Ended(NamedTuple):
+    """An attempt at its end.
+
+    Args:
+        attempt: The bytes.
+        fate: What became of them.
+        part: What they were made of; None: an earlier process made them.
+    """
+
+    attempt: Attempt
+    fate: Fate
+    part: Part | None
+
+
 @dataclass(slots=True)
 class Carrier:
     """Signs, keeps, sends and follows.
@@ -60,7 +75,7 @@ class Carrier:
         floor: Slot of the newest final block in which an attempt of ours has ended.
         alive: Attempts whose end is not known, by signature.
         refusals: What our own policy refused: something is wrong with us.
-        ended: Attempts that have ended and were not looked at, with their fates.
+        ended: Attempts that have ended and were not looked at.
         serial: Of the next message; no two are the same.
         trouble: Why something of ours could not be signed last; "": nothing is wrong with us.
     """
@@ -76,7 +91,7 @@ class Carrier:
     floor: int = 0
     alive: dict[str, Attempt] = field(default_factory=dict)
     refusals: list[Refusal] = field(default_factory=list)
-    ended: list[tuple[Attempt, Fate]] = field(default_factory=list)
+    ended: list[Ended] = field(default_factory=list)
     serial: int = 0
     trouble: str = ""
 
@@ -97,7 +112,7 @@ class Carrier:
                     self.orders.refuse(number for number in numbers if number in self.orders.open)
                     continue
                 landed: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-                followed.append(asyncio.create_task(self.follow(attempt, landed=landed)))
+                followed.append(asyncio.create_task(self.follow(attempt, part, landed)))
                 good = part is load.parts[-1] or await landed
             await asyncio.gather(*followed)
         finally:
@@ -165,6 +180,7 @@ class Carrier:
     async def follow(
         self,
         attempt: Attempt,
+        part: Part | None = None,
         landed: "asyncio.Future[bool] | None" = None,
         fate: Fate | None = None,
         send: bool = True,
@@ -173,6 +189,7 @@ class Carrier:
 
         Args:
             attempt: The bytes.
+            part: What they were made of.
             landed: Told once whether it has landed well, in a block that was confirmed at least.
             fate: What was known of it, for one of an earlier process.
             send: Whether to send it, or only to see what becomes of it.
@@ -196,4 +213,4 @@ class Carrier:
             self.orders.land(attempt.signature, ended.slot)
         else:
             self.orders.lose(attempt.signature)
-        self.ended.append((attempt, ended))
+        self.ended.append(Ended(attempt, ended, part))

@@ -12,13 +12,14 @@ from dataclasses import dataclass, replace
 
 from solders.hash import Hash
 
+from bmv.adapters.openbook.execution.allowance import Allowance, simulate
 from bmv.adapters.openbook.execution.carrier import Carrier, Load
 from bmv.adapters.openbook.execution.fate import exceeds_budget
 from bmv.adapters.openbook.execution.ledger import Ledger
 from bmv.adapters.openbook.execution.orders import Order, Orders, Seen
 from bmv.adapters.openbook.execution.purse import Purse
 from bmv.adapters.openbook.execution.reading import Fills
-from bmv.adapters.openbook.planning.budget import Fee, Shape
+from bmv.adapters.openbook.planning.budget import Fee
 from bmv.adapters.openbook.planning.packing import Frame, TooLarge
 from bmv.adapters.openbook.planning.plan import Part, Plan
 from bmv.adapters.openbook.planning.routes import LARGE_BYTES, PACKET_BYTES, Form
@@ -41,8 +42,6 @@ from bmv.ports.storage import Note
 
 MARK = "fills"  # Topic of the note that says how far fills were read.
 SURPRISE = "surprise"  # Topic of a note of what the chain does otherwise than was reckoned with.
-WIDER = (3, 2)  # By so much limits grow when a transaction had too little,
-WIDENED_MAX = 2  # and so often: beyond that something else is wrong, and larger limits would stop cancels too.
 CANT_READ = "(-32602)"  # What a node says of bytes of a version that it does not know.
 ROUND_S = 2.0  # What a round is to cancel and has not got to by then goes by itself.
 EPOCH_BITS = 32
@@ -121,7 +120,8 @@ class Executor:
         self.desk: DeskSnapshot | None = None  # The newest final one with every fill up to it.
         self.trouble = ""  # Why the last turn could not look, or could not cancel.
         self.version = manners.version
-        self._shape, self._widened = shape_of(house.market), 0
+        self.allowance = Allowance(shape_of(house.market), shape_of(house.market))
+        self._measuring: asyncio.Task[None] | None = None  # What a transaction takes that had too little.
         self._tasks = set[asyncio.Task[None]]()
         self._round: asyncio.Task[None] | None = None
         self._cancelling = set[int]()  # Orders in a transaction that goes beside the round.
@@ -202,6 +202,8 @@ class Executor:
     async def _turn(self) -> None:
         if self._round is not None and self._round.done():
             self._round = None
+        if self._measuring is not None and self._measuring.done():
+            self._measuring = None
         self._learn()
         troubles = [self.carrier.trouble]
         if not self._is_free():  # First, for a look may take long, or fail for long.
@@ -232,7 +234,7 @@ class Executor:
 
     def _is_free(self) -> bool:
         """Whether a round may begin, and has something to do."""
-        busy = self._round is not None or self.carrier.alive or self._cancelling or self._has_news()
+        busy = self._round or self._measuring or self.carrier.alive or self._cancelling or self._has_news()
         return not busy and (self._wanted() or self._settling or self._cranks())
 
     def _cranks(self) -> bool:
@@ -303,15 +305,19 @@ class Executor:
 
     def _learn(self) -> None:
         """Learn from attempts that have ended: a version that nodes don't know, a limit that was too low."""
-        for attempt, fate in self.carrier.ended:
+        for attempt, fate, part in self.carrier.ended:
             if fate.error is not None:
                 self.carrier.tariff.sure = False
             if _version(attempt) and any(CANT_READ in words for _, words in fate.refused):
                 self.version, self.carrier.tariff.sure = 0, False
-            if exceeds_budget(fate.error) and self._widened < WIDENED_MAX:
-                self._widened += 1
-                self._shape = _wider(self._shape)
+            if part is not None and exceeds_budget(fate.error) and self._measuring is None:
+                self._measuring = self._spawn(self._measure(part))
         self.carrier.ended.clear()
+
+    async def _measure(self, part: Part) -> None:
+        """Find out how much a part takes that had too little; nothing is placed until then."""
+        used = await simulate(self.house.courier.reader(), part)
+        self._note(self.allowance.learn(part.head, used))
 
     # Placing.
 
@@ -348,7 +354,7 @@ class Executor:
 
     def _plan(self, batch: Sequence[Intent], desk: DeskSnapshot, terms: Terms, ids: Mapping[int, int]) -> Plan:
         form = Form(1, LARGE_BYTES) if self.version else Form(0, PACKET_BYTES)
-        frame = Frame(form, self.house.seat.owner, self._fee, self._shape)
+        frame = Frame(form, self.house.seat.owner, self._fee, self.allowance.shape)
         return plan(batch, desk, self.house.seat, terms, frame, {**self._order_ids(), **ids})
 
     def _terms(self, desk: DeskSnapshot) -> Terms:
@@ -404,9 +410,3 @@ def _cancels(orders: Iterable[Order]) -> list[Intent]:
 def _version(attempt: Attempt) -> int:
     """Return the version of an attempt's transaction."""
     return 1 if attempt.transaction[0] == 0x81 else 0
-
-
-def _wider(shape: Shape) -> Shape:
-    """Return a shape whose steps may take more."""
-    grown = {name: -(-getattr(shape, name) * WIDER[0] // WIDER[1]) for name in Shape.__slots__}
-    return replace(shape, **grown)
