@@ -12,13 +12,14 @@ from dataclasses import dataclass, replace
 
 from solders.hash import Hash
 
-from bmv.adapters.openbook.execution.carrier import Carrier, Load, lamports_of
+from bmv.adapters.openbook.execution.allowance import Allowance, simulate
+from bmv.adapters.openbook.execution.carrier import Carrier, Load
 from bmv.adapters.openbook.execution.fate import exceeds_budget
 from bmv.adapters.openbook.execution.ledger import Ledger
 from bmv.adapters.openbook.execution.orders import Order, Orders, Seen
 from bmv.adapters.openbook.execution.purse import Purse
 from bmv.adapters.openbook.execution.reading import Fills
-from bmv.adapters.openbook.planning.budget import Fee, Shape
+from bmv.adapters.openbook.planning.budget import Fee
 from bmv.adapters.openbook.planning.packing import Frame, TooLarge
 from bmv.adapters.openbook.planning.plan import Part, Plan
 from bmv.adapters.openbook.planning.routes import LARGE_BYTES, PACKET_BYTES, Form
@@ -34,13 +35,13 @@ from bmv.adapters.solana.sending.courier import Courier
 from bmv.adapters.solana.sending.fees import read_price
 from bmv.data.journal.attempts import Attempted
 from bmv.data.journal.legacy import legacy_note
+from bmv.data.journal.spending import Spending
 from bmv.ports.errors import DataError, StorageError
 from bmv.ports.messages import Event, Intent, Verb
 from bmv.ports.storage import Note
 
 MARK = "fills"  # Topic of the note that says how far fills were read.
-WIDER = (3, 2)  # By so much limits grow when a transaction had too little,
-WIDENED_MAX = 2  # and so often: beyond that something else is wrong, and larger limits would stop cancels too.
+SURPRISE = "surprise"  # Topic of a note of what the chain does otherwise than was reckoned with.
 CANT_READ = "(-32602)"  # What a node says of bytes of a version that it does not know.
 ROUND_S = 2.0  # What a round is to cancel and has not got to by then goes by itself.
 EPOCH_BITS = 32
@@ -84,7 +85,7 @@ class House:
         ledger: Keeps, before anything is sent.
         purse: Says what may be paid.
         band: Between which prices orders may lie, ticks; None: none may be placed.
-        now_ns: The time at which something is told, ns UTC.
+        now_ns: The time at which something is told or paid, ns UTC; it never goes back.
         tell: Hears what became of orders; it is journalled there.
         native: Quanta of the market in a native unit of quote, in which the venue books fees.
     """
@@ -114,14 +115,13 @@ class Executor:
     def __init__(self, house: House, manners: Manners, epoch: int) -> None:
         self.house, self.manners, self.epoch = house, manners, epoch
         self.orders = Orders()
-        self.carrier = Carrier(
-            self.orders, house.courier, house.guard, house.ledger, house.purse, epoch, house.now_ns, time.monotonic
-        )
+        self.carrier = Carrier(self.orders, house.courier, house.guard, house.ledger, house.purse, epoch, house.now_ns)
         self.carrier.serial = epoch * SERIALS_APART
         self.desk: DeskSnapshot | None = None  # The newest final one with every fill up to it.
         self.trouble = ""  # Why the last turn could not look, or could not cancel.
         self.version = manners.version
-        self._shape, self._widened = shape_of(house.market), 0
+        self.allowance = Allowance(shape_of(house.market), shape_of(house.market))
+        self._measuring: asyncio.Task[None] | None = None  # What a transaction takes that had too little.
         self._tasks = set[asyncio.Task[None]]()
         self._round: asyncio.Task[None] | None = None
         self._cancelling = set[int]()  # Orders in a transaction that goes beside the round.
@@ -159,11 +159,13 @@ class Executor:
         busy = self.carrier.alive or self._round is not None or self._settling or self._has_news()
         return not busy and not self._wanted() and not self.orders.untold
 
-    def resume(self, orders: Iterable[Order], attempts: Iterable[Attempted]) -> None:
+    def resume(self, orders: Iterable[Order], attempts: Iterable[Attempted], spending: Spending) -> None:
         """Take over from an earlier process: see its attempts to their ends, and cancel what is left of its orders.
 
-        Of its bytes only cancels are sent again; a placement that it sent may land, and is not helped to.
+        Of its bytes only cancels are sent again; a placement that it sent may land, and is not helped to. What it spent
+        counts as ours.
         """
+        self.house.purse.inherit(spending, self.house.now_ns())
         self.orders.restore(orders)
         for kept in attempts:
             attempt = Attempt(kept.signature, kept.transaction, kept.last_height, kept.urgent)
@@ -200,6 +202,8 @@ class Executor:
     async def _turn(self) -> None:
         if self._round is not None and self._round.done():
             self._round = None
+        if self._measuring is not None and self._measuring.done():
+            self._measuring = None
         self._learn()
         troubles = [self.carrier.trouble]
         if not self._is_free():  # First, for a look may take long, or fail for long.
@@ -230,7 +234,7 @@ class Executor:
 
     def _is_free(self) -> bool:
         """Whether a round may begin, and has something to do."""
-        busy = self._round is not None or self.carrier.alive or self._cancelling or self._has_news()
+        busy = self._round or self._measuring or self.carrier.alive or self._cancelling or self._has_news()
         return not busy and (self._wanted() or self._settling or self._cranks())
 
     def _cranks(self) -> bool:
@@ -266,13 +270,22 @@ class Executor:
             self._waiting_s = time.monotonic()
 
     async def _price(self, rpc: Rpc) -> None:
-        """Ask what others pay for the market's accounts; where a node does not say, it stays as it was."""
+        """Ask what transactions cost; where a node does not say, it stays as it was, and is asked again."""
         if time.monotonic() - self._priced_s < self.manners.price_s:
             return
         self._priced_s = time.monotonic()
         with suppress(EndpointError):
             price = await read_price(rpc, locks_of(self.house.market))
             self._fee = replace(self.manners.fee, micro=max(price, self.manners.fee.micro))
+        tariff = self.carrier.tariff
+        if not tariff.sure:
+            with suppress(EndpointError):
+                self._note(await tariff.ask(rpc, self.house.seat.owner, self.version))
+
+    def _note(self, surprise: str) -> None:
+        """Keep something that is otherwise than was reckoned with; "": nothing is."""
+        if surprise:
+            self.house.ledger.note(Note(self.house.now_ns(), SURPRISE, surprise))
 
     def _tell(self) -> None:
         """Tell what is new, and keep with it how far fills were read: both survive, or neither."""
@@ -292,13 +305,19 @@ class Executor:
 
     def _learn(self) -> None:
         """Learn from attempts that have ended: a version that nodes don't know, a limit that was too low."""
-        for attempt, fate in self.carrier.ended:
+        for attempt, fate, part in self.carrier.ended:
+            if fate.error is not None:
+                self.carrier.tariff.sure = False
             if _version(attempt) and any(CANT_READ in words for _, words in fate.refused):
-                self.version = 0
-            if exceeds_budget(fate.error) and self._widened < WIDENED_MAX:
-                self._widened += 1
-                self._shape = _wider(self._shape)
+                self.version, self.carrier.tariff.sure = 0, False
+            if part is not None and exceeds_budget(fate.error) and self._measuring is None:
+                self._measuring = self._spawn(self._measure(part))
         self.carrier.ended.clear()
+
+    async def _measure(self, part: Part) -> None:
+        """Find out how much a part takes that had too little; nothing is placed until then."""
+        used = await simulate(self.house.courier.reader(), part)
+        self._note(self.allowance.learn(part.head, used))
 
     # Placing.
 
@@ -326,8 +345,8 @@ class Executor:
         """Return the parts that may be paid for; orders of the others are refused. What places nothing always may."""
         parts = list[Part]()
         for part in made.parts:
-            lamports = sum(map(lamports_of, (*parts, part)))
-            if part.places and not self.house.purse.allows(time.monotonic(), lamports, desk.owner_lamports):
+            lamports = sum(map(self.carrier.tariff.cost, (*parts, part)))
+            if part.places and not self.house.purse.allows(self.house.now_ns(), lamports, desk.owner_lamports):
                 self.orders.refuse(named[at] for at in part.places)
             else:
                 parts.append(part)
@@ -335,7 +354,7 @@ class Executor:
 
     def _plan(self, batch: Sequence[Intent], desk: DeskSnapshot, terms: Terms, ids: Mapping[int, int]) -> Plan:
         form = Form(1, LARGE_BYTES) if self.version else Form(0, PACKET_BYTES)
-        frame = Frame(form, self.house.seat.owner, self._fee, self._shape)
+        frame = Frame(form, self.house.seat.owner, self._fee, self.allowance.shape)
         return plan(batch, desk, self.house.seat, terms, frame, {**self._order_ids(), **ids})
 
     def _terms(self, desk: DeskSnapshot) -> Terms:
@@ -391,9 +410,3 @@ def _cancels(orders: Iterable[Order]) -> list[Intent]:
 def _version(attempt: Attempt) -> int:
     """Return the version of an attempt's transaction."""
     return 1 if attempt.transaction[0] == 0x81 else 0
-
-
-def _wider(shape: Shape) -> Shape:
-    """Return a shape whose steps may take more."""
-    grown = {name: -(-getattr(shape, name) * WIDER[0] // WIDER[1]) for name in Shape.__slots__}
-    return replace(shape, **grown)
