@@ -109,6 +109,10 @@ class Loop:
             if event is not None:
                 self._say(event)
 
+    def hear(self, event: Event) -> None:
+        """Tell an event as it is, when nothing else happens any more."""
+        self._say(event)
+
     @property
     def due_ns(self) -> int:
         """When something happens next even if the market stands still."""

@@ -1,0 +1,169 @@
+"""`bmv paper` and `bmv replay`: sessions from the command line."""
+
+import asyncio
+import json
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from bmv.adapters.cli.options import JSON, SETS, Local
+from bmv.adapters.cli.places import ManyPaths, link_latest, new_folder, refuse_strange_folder
+from bmv.adapters.cli.timerange import span_ns
+from bmv.ports.errors import DataError, UsageError
+
+if TYPE_CHECKING:
+    from bmv.live.session import Session
+
+RUNS = {"paper": Path("runs/paper"), "live": Path("runs/live")}
+
+
+@contextmanager
+def stopped_by_signals(session: "Session") -> Iterator[None]:
+    """Let SIGINT and SIGTERM stop a session; a second one hurries it."""
+    loop = asyncio.get_running_loop()
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    for number in numbers:
+        loop.add_signal_handler(number, session.ask_stop, _default_mode(session), signal.Signals(number).name)
+    try:
+        yield
+    finally:
+        for number in numbers:
+            loop.remove_signal_handler(number)
+
+
+def _default_mode(session: "Session") -> Any:  # Any: a `Mode`, whose module is imported late.
+    from bmv.live.session import Mode
+
+    return Mode.CANCEL
+
+
+@click.command(cls=ManyPaths)
+@click.argument("config", type=Local())
+@click.option("--data", multiple=True, metavar="PATH...", help="Stored ticks in place of the live market.")
+@click.option("--speed", type=click.FloatRange(0), default=0.0, show_default=True, help="Of stored ticks; 0: at once.")
+@click.option("--timerange", metavar="A-B", help="Of stored ticks, UTC, end exclusive: 20250903-20250905.")
+@SETS
+@click.option("--out", type=Local(), help="Run folder; else runs/paper/<time>-<symbol>-<hash>.")
+@click.option("--no-report", is_flag=True, help="Do not write report.html.")
+@JSON
+@click.pass_context
+def paper(
+    ctx: click.Context,
+    config: Path,
+    data: tuple[str, ...],
+    speed: float,
+    timerange: str | None,
+    sets: tuple[str, ...],
+    out: Path | None,
+    no_report: bool,
+    as_json: bool,
+) -> None:
+    """Trade CONFIG on paper: the live market, and the backtest's simulated venue.
+
+    With --data stored ticks are the market, at a chosen speed; what comes of it is word for word what a backtest of
+    them makes. Every word is kept in the journal, and the session ends as a run folder.
+
+    \b
+    Examples:
+      bmv paper sandbox/bmv.toml
+      bmv paper my.toml --data ticks/*.parquet
+      bmv paper my.toml --data lake/binance/BTCUSDT --speed 20
+    """
+    from bmv.adapters.config import load
+
+    if (speed or timerange) and not data:
+        raise UsageError("--speed and --timerange go with --data: a live market has a time of its own")
+    if out is not None:
+        refuse_strange_folder(out)
+    loaded = load(config, sets)
+    folder = out or new_folder(loaded, RUNS["paper"])
+    start_ns, end_ns = span_ns(timerange)
+
+    from bmv.live.trading import Asked, trade_tape
+
+    asked = Asked(config, loaded, folder, not no_report)
+    page = asyncio.run(trade_tape(asked, list(data), speed, start_ns, end_ns, stopped_by_signals))
+    if out is None:
+        link_latest(folder)
+    _say_ended(page, folder, as_json, no_report)
+
+
+def _say_ended(page: dict[str, Any], folder: Path, as_json: bool, no_report: bool) -> None:  # Any: it is JSON.
+    """Say how a session ended: one line of JSON, or the summary of its run."""
+    if as_json:
+        click.echo(json.dumps(page))
+        return
+    from bmv.adapters.report import show as view
+    from bmv.data.runs.folder import REPORT
+
+    if page["run"] is not None:
+        view.show(folder, False)
+    click.echo(f"session {page['session']}")
+    receipt = page["receipt"]
+    click.echo(f"stopped {receipt['why']}: {'nothing of ours rests' if receipt['cleared'] else 'ORDERS MAY REST'}")
+    if page["run"] is not None:
+        click.echo(f"run     {folder}" + ("" if no_report else f"\nreport  {folder / REPORT}"))
+
+
+@click.command()
+@click.argument("session", required=False)
+@click.option("--config", type=Local(), help="Whose journal it is; else sessions.sqlite here.")
+@JSON
+@click.pass_context
+def replay(ctx: click.Context, session: str | None, config: Path | None, as_json: bool) -> None:
+    """Hear SESSION again, and prove that each decision comes out the same; the newest session if absent.
+
+    Exit code 0 if every word is equal, 1 if one differs, which is named. The journal's own chain is checked first.
+
+    \b
+    Examples:
+      bmv replay
+      bmv replay live/openbook-v2/SOL-USDC/00000007 --config live.toml --json
+    """
+    heard = asyncio.run(_replayed(session, config))
+    if as_json:
+        click.echo(json.dumps(heard))
+    else:
+        words = f"{heard['words']:,} words, {heard['decisions']:,} decisions"
+        how = "every one the same" if heard["equal"] else f"word {heard['first_difference']:,} differs"
+        click.echo(f"{heard['session']}: {words}, {how}\ndigest {heard['digest']}")
+    ctx.exit(0 if heard["equal"] else 1)
+
+
+async def _replayed(session: str | None, config: Path | None) -> dict[str, Any]:  # Any: it is JSON.
+    from bmv.live.decider import decider_of_text
+    from bmv.live.notes import read_opening
+    from bmv.live.replay import replay as hear
+    from bmv.live.stores import newest, open_sessions, words_of
+
+    place, folder = journal_place(config)
+    async with open_sessions(place, folder) as store:
+        name = await newest(store, session)
+        await store.verify(name)
+        words = await words_of(store, name)
+    opening = read_opening(words)
+    decider = decider_of_text(opening.config, opening.strategy)
+    return {"session": name, **hear(decider.engine(opening.standing), words, decider.change).to_json()}
+
+
+def journal_place(config: Path | None) -> tuple[str, Path]:
+    """Return where sessions are kept, and what a relative path of that is relative to; `DataError` if nothing is."""
+    from bmv.live.stores import BESIDE, journal_of
+
+    if config is not None:
+        from bmv.adapters.config import load
+
+        return journal_of(config, load(config)), config.parent
+    if not Path(BESIDE).is_file():
+        raise DataError(f"there is no {BESIDE} here; name the configuration whose journal it is: --config FILE")
+    return f"sqlite:{BESIDE}", Path()
+
+
+def quiet() -> bool:
+    """Whether nobody looks at a terminal."""
+    return not sys.stderr.isatty()
