@@ -182,10 +182,11 @@ class GivesUp(Carrier):
         landed: "asyncio.Future[bool] | None" = None,
         fate: Fate | None = None,
         send: bool = True,
+        part: Part | None = None,
     ) -> None:
         try:
             async with asyncio.timeout(6 * SLOT_S):
-                await super().follow(attempt, landed, fate, send)
+                await super().follow(attempt, landed, fate, send, part)
         except TimeoutError:
             self.alive.pop(attempt.signature, None)
             self.ledger.note(Fated(attempt.signature, "expired", {}).note(self.now_ns()))

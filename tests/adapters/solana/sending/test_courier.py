@@ -117,7 +117,7 @@ def test_an_attempt_whose_sends_are_all_lost_expires_when_the_final_height_is_pa
         fate = await courier.carry(attempt)
 
         assert fate.state is State.EXPIRED
-        assert fate.sent > 10
+        assert fate.sent > 1
         assert box.chain.block("finalized").height > attempt.last_height
         assert times_landed(box.chain, attempt) == 0
 

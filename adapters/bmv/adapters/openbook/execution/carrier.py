@@ -112,7 +112,7 @@ class Carrier:
                     self.orders.refuse(number for number in numbers if number in self.orders.open)
                     continue
                 landed: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-                followed.append(asyncio.create_task(self.follow(attempt, part, landed)))
+                followed.append(asyncio.create_task(self.follow(attempt, landed, part=part)))
                 good = part is load.parts[-1] or await landed
             await asyncio.gather(*followed)
         finally:
@@ -180,19 +180,19 @@ class Carrier:
     async def follow(
         self,
         attempt: Attempt,
-        part: Part | None = None,
         landed: "asyncio.Future[bool] | None" = None,
         fate: Fate | None = None,
         send: bool = True,
+        part: Part | None = None,
     ) -> None:
         """Let an attempt that is kept be sent, and note its end.
 
         Args:
             attempt: The bytes.
-            part: What they were made of.
             landed: Told once whether it has landed well, in a block that was confirmed at least.
             fate: What was known of it, for one of an earlier process.
             send: Whether to send it, or only to see what becomes of it.
+            part: What it was made of.
         """
         self.alive[attempt.signature] = attempt
 
