@@ -1,4 +1,4 @@
-"""`bmv paper` and `bmv replay`: sessions from the command line."""
+"""`bmv paper`, `bmv live` and `bmv replay`: sessions from the command line."""
 
 import asyncio
 import json
@@ -14,7 +14,8 @@ import click
 from bmv.adapters.cli.options import JSON, SETS, Local
 from bmv.adapters.cli.places import ManyPaths, link_latest, new_folder, refuse_strange_folder
 from bmv.adapters.cli.timerange import span_ns
-from bmv.ports.errors import DataError, UsageError
+from bmv.adapters.cli.wallet import PASSPHRASE
+from bmv.ports.errors import BmvError, DataError, UsageError
 
 if TYPE_CHECKING:
     from bmv.live.session import Session
@@ -105,7 +106,9 @@ def _say_ended(page: dict[str, Any], folder: Path, as_json: bool, no_report: boo
         view.show(folder, False)
     click.echo(f"session {page['session']}")
     receipt = page["receipt"]
-    click.echo(f"stopped {receipt['why']}: {'nothing of ours rests' if receipt['cleared'] else 'ORDERS MAY REST'}")
+    left = "no order of ours rests" if receipt["cleared"] else f"{receipt['resting']} orders were open"
+    where = f", by the finalized chain at slot {receipt['slot']:,}" if "slot" in receipt else ""
+    click.echo(f"ended   {receipt['why']}; {left}{where}")
     if page["run"] is not None:
         click.echo(f"run     {folder}" + ("" if no_report else f"\nreport  {folder / REPORT}"))
 
@@ -167,3 +170,72 @@ def journal_place(config: Path | None) -> tuple[str, Path]:
 def quiet() -> bool:
     """Whether nobody looks at a terminal."""
     return not sys.stderr.isatty()
+
+
+@click.command()
+@click.argument("config", type=Local())
+@SETS
+@click.option("--yes", is_flag=True, help="Begin without asking.")
+@click.option("--shadow", is_flag=True, help="Decide and sign, and send nothing.")
+@PASSPHRASE
+@click.option("--out", type=Local(), help="Run folder; else runs/live/<time>-<symbol>-<hash>.")
+@click.option("--no-report", is_flag=True, help="Do not write report.html.")
+@JSON
+def live(
+    config: Path,
+    sets: tuple[str, ...],
+    yes: bool,
+    shadow: bool,
+    passphrase_file: Path | None,
+    out: Path | None,
+    no_report: bool,
+    as_json: bool,
+) -> None:
+    """Trade CONFIG for real on its OpenBook market, until Ctrl-C, SIGTERM or `bmv stop`.
+
+    It begins by what an earlier process left: that is seen to its end, cancelled, and compared with the chain; where
+    journal and chain differ nothing is placed. It ends when the finalized chain shows no order of ours, with a receipt
+    and a run folder. Needs [risk], storage.journal, a funded wallet, `bmv chain setup`, and a doctor who finds nothing
+    wrong.
+
+    \b
+    Examples:
+      bmv live sandbox/bmv.toml --yes
+      bmv live live.toml --shadow
+    """
+    from bmv.adapters.config import load
+
+    if out is not None:
+        refuse_strange_folder(out)
+    loaded = load(config, sets)
+    folder = out or new_folder(loaded, RUNS["live"])
+
+    from bmv.live.trading import Asked, refuse_unguarded, trade_live
+
+    refuse_unguarded(loaded)
+    if not (yes or shadow):
+        _confirm(loaded.market.symbol)
+    asked = Asked(config, loaded, folder, not no_report)
+    page = asyncio.run(
+        trade_live(
+            asked,
+            passphrase_file,
+            stopped_by_signals,
+            lambda line: click.echo(line, err=True),
+            shadow=shadow,
+            accept=False,
+        )
+    )
+    if out is None and page["run"] is not None:
+        link_latest(folder)
+    _say_ended(page, folder, as_json, no_report)
+    if not page["receipt"]["cleared"]:
+        raise BmvError("orders of ours may still rest; `bmv chain cancel-all` clears the book")
+
+
+def _confirm(symbol: str) -> None:
+    """Let whoever sits at the terminal type the market's name; `UsageError` where that is not done."""
+    if not sys.stdin.isatty():
+        raise UsageError("there is no terminal to ask at; give --yes to begin without asking (nothing was sent)")
+    if click.prompt(f"this trades real money; type the market's name ({symbol}) to begin", err=True) != symbol:
+        raise UsageError("that is not the market's name: nothing was sent")

@@ -6,9 +6,10 @@ Together with the events they are all that the decisions came from: told again, 
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from bmv.core.standing import Standing
+from bmv.data.journal.legacy import LEGACY_FILL, LegacyFill, read_legacy_fill
 from bmv.ports.errors import DataError
 from bmv.ports.messages import Event
 from bmv.ports.storage import Note, Word
@@ -18,6 +19,7 @@ SEED = "seed"  # Trades from before it, which the pivot knows.
 SETTING = "set"  # A key of the configuration that changed.
 CLOSED = "closed"  # From here on nothing is asked for.
 STANDING = "standing"  # How the breaker stands: what the next session goes on from.
+HOLDING = "holding"  # What the engine knows that is held: what the chain must say.
 GUARD = "guard"  # What stood in front of the wire.
 COMMANDED = "commanded"  # Whose word a command was.
 RECEIPT = "receipt"  # How the session ended.
@@ -126,6 +128,42 @@ def read_standing(words: Iterable[Word]) -> Standing | None:
             except (TypeError, ValueError) as error:
                 raise DataError(f"the standing of a breaker can't be read: {error}") from None
     return standing
+
+
+class Holding(NamedTuple):
+    """What is held: lots of base, quanta of quote."""
+
+    position: int
+    cash: int
+
+    def note(self, ts_ns: int) -> Note:
+        """Return it as it is kept."""
+        return Note(ts_ns, HOLDING, _text(list(self)))
+
+    def after(self, fill: LegacyFill, half: int) -> "Holding":
+        """Return what is held after a fill of an order of an earlier session.
+
+        Args:
+            half: Quanta in half a tick times one lot.
+        """
+        paid = fill.side * 2 * half * fill.price * fill.size
+        return Holding(self.position + fill.side * fill.size, self.cash - paid - fill.fee)
+
+
+def read_holding(words: Iterable[Word], half: int) -> Holding | None:
+    """Return what was held last by the words of a session, fills of earlier orders included; None: it never says."""
+    holding: Holding | None = None
+    for word in words:
+        if not isinstance(word, Note):
+            continue
+        if word.topic == HOLDING:
+            try:
+                holding = Holding(*map(int, json.loads(word.text)))
+            except (TypeError, ValueError) as error:
+                raise DataError(f"what a session held can't be read: {error}") from None
+        elif word.topic == LEGACY_FILL and holding is not None:
+            holding = holding.after(read_legacy_fill(word), half)
+    return holding
 
 
 def said_note(ts_ns: int, topic: str, **what: object) -> Note:

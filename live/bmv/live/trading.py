@@ -1,23 +1,36 @@
 """A whole session, from its first word to its run folder."""
 
 from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from bmv.adapters.config import Config, compile
 from bmv.adapters.config.compile import refuse_without_reference
+from bmv.adapters.lake.ticks import LakeTicks
+from bmv.adapters.openbook.execution.recovery import carried, read_left
+from bmv.adapters.openbook.feed.feed import Feed
 from bmv.adapters.parquet.tape import ParquetTape
+from bmv.adapters.solana.rpc import make_client
 from bmv.core.engine import Engine
-from bmv.live.folder import PAPER, save_session
+from bmv.data.files.path import is_url
+from bmv.live.clock import SystemClock
+from bmv.live.doctor.check import State
+from bmv.live.doctor.command import examine
+from bmv.live.folder import LIVE, PAPER, save_session
 from bmv.live.journal import begin_session
-from bmv.live.opening import open_minutes
-from bmv.live.session import Session
+from bmv.live.market_data import MarketEvents
+from bmv.live.notes import Holding, read_holding
+from bmv.live.onchain import RECOVER_S, Seat, couriered, holding_of, refuse_left, refuse_unlike, take_place
+from bmv.live.opening import before_of, open_minutes
+from bmv.live.record.wiring import open_prices
+from bmv.live.session import Session, merged
 from bmv.live.stores import journal_of, open_sessions, words_of
 from bmv.live.tape import TapeClock, events_of, play, rows_of
-from bmv.live.wiring import SessionContainer, trade_on_paper
-from bmv.ports.errors import DataError
+from bmv.live.wiring import SessionContainer, trade_on_chain, trade_on_paper
+from bmv.ports.errors import DataError, Refused
+from bmv.ports.messages import Event, Kind
 from bmv.ports.storage import SessionStore
 
 Signals = Callable[[Session], AbstractContextManager[None]]
@@ -76,6 +89,123 @@ async def trade_tape(
         with signals(session):
             await session.trade(telling)
         return await ended(asked, session, store)
+
+
+async def trade_live(
+    asked: Asked,
+    passphrase_file: Path | None,
+    signals: Signals,
+    say: Callable[[str], None],
+    *,
+    shadow: bool,
+    accept: bool,
+) -> dict[str, Any]:  # Any: it is JSON.
+    """Trade on the chain until stopped, and return how it ended; see `bmv live`.
+
+    Args:
+        passphrase_file: Of the key.
+        say: Hears how the start goes on.
+        shadow: Whether to decide and sign, and send nothing.
+        accept: Whether the chain is right where the journal says otherwise.
+    """
+    config, clock = asked.config, SystemClock()
+    refuse_unguarded(config)
+    async with (
+        make_client() as client,
+        open_sessions(journal_of(asked.path, config), asked.path.parent) as store,
+        AsyncExitStack() as opened,
+    ):
+        await refuse_unwell(asked.path, config)
+        seat = await take_place(asked.path, config, client, passphrase_file)
+        begun = await begin_session(store, f"{LIVE}/{session_market(config)}", clock.now_ns())
+        say(f"session {begun.journal.session}")
+        before, left = before_of(begun.before), read_left(begun.before)
+        expected = read_holding(begun.before, compile.market(config).half)
+        for note in carried(left, begun.epoch, clock.now_ns()):
+            begun.journal.note(note)
+        c = SessionContainer(mode=LIVE, config=config, journal=begun.journal, standing=before.standing, clock=clock)
+        seed = await stored_trades(config, clock.now_ns(), int(c.engine().params.history_ns))
+        source = "shadow" if shadow else "feed"
+        open_minutes(begun, LIVE, session_market(config), config, before.standing, source, seed, clock.now_ns())
+        sow(c.engine(), seed)
+        minutes = c.minutes()
+        if expected is not None:
+            minutes.hold(expected)
+        courier = await opened.enter_async_context(couriered(seat, client, shadow))
+        own = None if shadow else seat.seated.seat.open_orders
+        feed = Feed(seat.seated.seat.market, seat.seated.readers.endpoints, own=own)
+        rows = MarketEvents(feed, clock.now_ns)
+        trade_on_chain(c, seat, courier, left, begun.epoch, rows)
+        await minutes.commit()
+        venue = c.venue()
+        venue.start()
+        await recover(c, seat, expected, say, accept=accept)
+        streams = [rows.events()]
+        if (prices := await open_prices(config, opened)) is not None:
+            streams.append(prices.events())
+        session = c.session()
+
+        async def telling() -> None:
+            await c.loop().run(merged(*streams))
+
+        with signals(session):
+            await session.trade(telling)
+        return await ended(asked, session, store)
+
+
+async def recover(
+    c: Any, seat: Seat, expected: Holding | None, say: Callable[[str], None], *, accept: bool
+) -> None:  # Any: a container's attributes are known to it alone.
+    """See what an earlier process left to its end, compare journal and chain, and tell the engine what is held."""
+    venue, minutes, market = c.venue(), c.minutes(), c.market()
+    if not venue.idle:
+        say("seeing what an earlier process left to its end")
+    if not await venue.until_idle(RECOVER_S):
+        refuse_left(venue)
+    owned = await venue.owned()
+    if owned is None:  # Events of ours wait for the crank.
+        await venue.settle()
+        owned = await venue.owned()
+    if owned is None:
+        raise DataError("events of ours wait for the crank, and what is held can't be told; try again")
+    for fill in minutes.legacy:
+        expected = None if expected is None else expected.after(fill, market.half)
+    found = holding_of(seat, owned)
+    refuse_unlike(expected, found, market, accept)
+    minutes.hold(found)
+    c.loop().tell(Event(Kind.BALANCE, c.clock().now_ns(), size=found.position, fee=found.cash))
+    await minutes.commit()
+
+
+def refuse_unguarded(config: Config) -> None:
+    """Raise `Refused` where a configuration has no limits, or nowhere to keep what was done."""
+    if not config.risk.model_fields_set:
+        raise Refused("[risk]: missing; nothing is traded for real without limits")
+    if config.storage.journal is None:
+        raise Refused("storage.journal: missing; nothing is traded for real that is not kept: sqlite:sessions.sqlite")
+
+
+async def refuse_unwell(path: Path, config: Config) -> None:
+    """Raise what the doctor finds wrong."""
+    checks = await examine(path, config)
+    wrong = [check for check in checks if check.state is State.WRONG]
+    if wrong:
+        raise wrong[0].error("\n".join(f"{check.name}: {check.found} {check.advice}".strip() for check in wrong))
+
+
+async def stored_trades(config: Config, now_ns: int, history_ns: int) -> list[tuple[int, int, int]]:
+    """Return the trades of the last history that a lake has kept of a market; none where there is no lake."""
+    place = config.storage.ticks
+    if place is None or is_url(place) or not Path(place).is_dir():
+        return []
+    market, found = compile.market(config), list[tuple[int, int, int]]()
+    lake = LakeTicks(place, lambda _: market)
+    try:
+        async for columns in lake.read(session_market(config), now_ns - history_ns, now_ns):
+            found += [(e.ts_ns, e.price, e.size) for e in events_of(columns) if e.kind == Kind.TRADE]
+    finally:
+        await lake.close()
+    return found
 
 
 def sow(engine: Engine, seed: Iterable[tuple[int, int, int]]) -> None:

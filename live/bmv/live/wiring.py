@@ -1,22 +1,30 @@
 """The container of the present: a session is a set of providers; modes differ by the way to a venue alone."""
 
+import asyncio
 from typing import Any
 
 from dependency_injector import containers, providers
 
 from bmv.adapters.bookkeeping.stage import Stage
 from bmv.adapters.config import Config, compile
+from bmv.adapters.openbook.execution.recovery import Left
 from bmv.adapters.sim.clock import SimClock
 from bmv.adapters.sim.exchange import SimExchange, open_venue
+from bmv.adapters.solana.sending.courier import Courier
 from bmv.core.engine import Engine
 from bmv.core.standing import Standing
 from bmv.live.clock import SystemClock
 from bmv.live.decider import Decider, decider_of
+from bmv.live.guard import Guard
 from bmv.live.journal import SessionJournal
+from bmv.live.limits import guard_limits
 from bmv.live.loop import Loop
+from bmv.live.market_data import MarketEvents
 from bmv.live.minutes import Minutes
+from bmv.live.onchain import ChainVenue, Seat, make_executor
 from bmv.live.paper import PaperVenue
 from bmv.live.session import Parts, Session
+from bmv.ports.messages import Event
 
 
 def _engine(decider: Decider, standing: Standing | None) -> Engine:
@@ -55,3 +63,26 @@ def trade_on_paper(c: Any) -> None:  # Any: a container's attributes are known t
     c.execution.override(stage)
     c.stage.override(stage)
     c.venue.override(providers.Singleton(PaperVenue, stage, c.engine, c.market, c.loop))
+
+
+def trade_on_chain(c: Any, seat: Seat, courier: Courier, left: Left, epoch: int, rows: MarketEvents) -> None:
+    """Let a session trade on the chain, with the guard in front of it; arguments as of `make_executor`."""
+
+    def tell(event: Event) -> None:
+        c.loop().tell(event)
+
+    def refuse(event: Event) -> None:
+        asyncio.get_running_loop().call_soon(tell, event)  # The engine is still speaking.
+
+    def band() -> tuple[int, int] | None:
+        found: tuple[int, int] | None = c.execution().band()
+        return found
+
+    now_ns = c.clock().now_ns
+    executor = providers.Singleton(make_executor, seat, courier, c.minutes, left, epoch, band, now_ns, tell)
+    note = c.minutes().note_guard
+    limits = providers.Singleton(guard_limits, c.config)
+    guard = providers.Singleton(Guard, executor, limits, now_ns, providers.Object(lambda: rows.heard_ns), refuse, note)
+    c.execution.override(guard)
+    c.venue.override(providers.Singleton(ChainVenue, seat, executor, c.market))
+    c.minutes().listeners.append(c.execution().hear)

@@ -194,6 +194,7 @@ def _configuration(box: "Sandbox", wallet: Path) -> str:
     """Return a starter for the market, with the way to it."""
     from bmv.adapters.cli.starter import Guess, text
     from bmv.adapters.sandbox.market import MAKER_FEE_BPS, TAKER_FEE_BPS
+    from bmv.adapters.sandbox.wiring import USER_BASE, USER_QUOTE
 
     lots = box.world.market.lots
     tick, lot = (Decimal(step.numerator) / Decimal(step.denominator) for step in (lots.tick, lots.lot))
@@ -201,7 +202,12 @@ def _configuration(box: "Sandbox", wallet: Path) -> str:
     fees = Decimal(MAKER_FEE_BPS), Decimal(TAKER_FEE_BPS)
     starter = text(Guess(SYMBOL, tick, lot, price, "the sandbox's market", *fees))
     venue = f'venue = "{box.settings.venue}"\naddress = "{box.world.market.address}"'
-    lines = [venue if line.startswith('venue = "sim"') else line for line in starter.splitlines()]
+    ours = {
+        'venue = "sim"': venue,
+        "start_base ": f'start_base = "{USER_BASE}"         # base; what the wallet holds, and the target',
+        "start_quote ": f'start_quote = "{USER_QUOTE}"      # quote; what the wallet holds',
+    }
+    lines = [next((ours[head] for head in ours if line.startswith(head)), line) for line in starter.splitlines()]
     return "\n".join([*lines, *_live(box, wallet)]) + "\n"
 
 
@@ -215,6 +221,7 @@ def _live(box: "Sandbox", wallet: Path) -> list[str]:
         "",
         "[storage]",
         f"ticks = {json.dumps(str(wallet.resolve().parent / 'ticks'))}",
+        'journal = "sqlite:sessions.sqlite"  # Beside this file; sessions on paper and live.',
     ]
 
 
