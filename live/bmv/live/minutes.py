@@ -30,6 +30,7 @@ class Minutes:
         self._held: Holding | None = None
         self.legacy: list[LegacyFill] = []  # Fills of orders of earlier sessions that this one has learnt of.
         self.listeners: list[Callable[[Event], None]] = []  # Hear each event before the engine does.
+        self.paused = bool(engine.state.paused)  # By an operator: that outlives the session, a stop's pause does not.
         self.heard = 0
         self.said = 0
 
@@ -70,6 +71,8 @@ class Minutes:
     async def commit(self) -> None:
         """Return when every word so far is kept, and with them how the breaker stands by them."""
         standing = self._engine.standing
+        if standing is not None:
+            standing = standing._replace(paused=int(self.paused))
         if standing is not None and standing != self._stood:
             self._stood = standing
             self.journal.note(standing_note(self._now_ns(), standing))

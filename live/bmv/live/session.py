@@ -116,13 +116,18 @@ class Session:
             return
         self.stopping, self.why = mode, why
         if mode is not Mode.KEEP:
-            self.command(Command.FLATTEN if mode is Mode.FLATTEN else Command.PAUSE, why)
+            self._tell(Command.FLATTEN if mode is Mode.FLATTEN else Command.PAUSE, why)
         else:
             self._close()
         self._stop.set()
 
     def command(self, command: Command, who: str) -> None:
-        """Tell the engine an operator's word, which is kept with whose it was."""
+        """Tell the engine an operator's word, which is kept with whose it was; a pause outlives the session."""
+        if command in (Command.PAUSE, Command.FLATTEN, Command.RESUME):
+            self.parts.minutes.paused = command is not Command.RESUME
+        self._tell(command, who)
+
+    def _tell(self, command: Command, who: str) -> None:
         self.parts.minutes.say(COMMANDED, command=command.name.lower(), by=who)
         self.parts.loop.tell(Event(Kind.COMMAND, self.parts.clock.now_ns(), code=command))
 

@@ -139,7 +139,11 @@ async def trade_live(
         await minutes.commit()
         venue = c.venue()
         venue.start()
-        await recover(c, seat, expected, say, accept=accept)
+        if left.orders or left.attempts:
+            say(
+                f"seeing to their end {len(left.orders)} orders and {len(left.attempts)} transactions of the one before"
+            )
+        await recover(c, seat, expected, accept=accept)
         streams = [rows.events()]
         if (prices := await open_prices(config, opened)) is not None:
             streams.append(prices.events())
@@ -154,12 +158,10 @@ async def trade_live(
 
 
 async def recover(
-    c: Any, seat: Seat, expected: Holding | None, say: Callable[[str], None], *, accept: bool
+    c: Any, seat: Seat, expected: Holding | None, *, accept: bool
 ) -> None:  # Any: a container's attributes are known to it alone.
     """See what an earlier process left to its end, compare journal and chain, and tell the engine what is held."""
     venue, minutes, market = c.venue(), c.minutes(), c.market()
-    if not venue.idle:
-        say("seeing what an earlier process left to its end")
     if not await venue.until_idle(RECOVER_S):
         refuse_left(venue)
     owned = await venue.owned()

@@ -205,6 +205,7 @@ def _configuration(box: "Sandbox", wallet: Path) -> str:
     ours = {
         'venue = "sim"': venue,
         "start_base ": f'start_base = "{USER_BASE}"         # base; what the wallet holds, and the target',
+        "# target =": f'# target = "{USER_BASE}"           # base wanted; start_base if absent',
         "start_quote ": f'start_quote = "{USER_QUOTE}"      # quote; what the wallet holds',
     }
     lines = [next((ours[head] for head in ours if line.startswith(head)), line) for line in starter.splitlines()]
