@@ -6,12 +6,13 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from bmv.adapters.cli.options import JSON, SETS, Local
+from bmv.adapters.cli.options import JSON, SETS, Duration, Local
 from bmv.adapters.cli.places import ManyPaths, link_latest, new_folder, refuse_strange_folder
 from bmv.adapters.cli.timerange import span_ns
 from bmv.adapters.cli.wallet import PASSPHRASE
@@ -20,13 +21,16 @@ from bmv.ports.errors import BmvError, DataError, UsageError
 if TYPE_CHECKING:
     from bmv.live.session import Session
 
+FOR = click.option("--for", "seconds", type=Duration(), help="How long; else until it is stopped: 90s, 10m, 1h, 2d.")
 RUNS = {"paper": Path("runs/paper"), "live": Path("runs/live")}
 
 
 @contextmanager
-def stopped_by_signals(session: "Session") -> Iterator[None]:
-    """Let SIGINT and SIGTERM stop a session; a second one hurries it."""
+def stopped_by_signals(session: "Session", seconds: float | None = None) -> Iterator[None]:
+    """Let SIGINT and SIGTERM stop a session, and its time, if it has one; a second signal hurries it."""
     loop = asyncio.get_running_loop()
+    if seconds is not None:
+        loop.call_later(seconds, session.ask_stop, _default_mode(session), "its time was over")
     numbers = (signal.SIGINT, signal.SIGTERM)
     for number in numbers:
         loop.add_signal_handler(number, session.ask_stop, _default_mode(session), signal.Signals(number).name)
@@ -48,6 +52,7 @@ def _default_mode(session: "Session") -> Any:  # Any: a `Mode`, whose module is 
 @click.option("--data", multiple=True, metavar="PATH...", help="Stored ticks in place of the live market.")
 @click.option("--speed", type=click.FloatRange(0), default=0.0, show_default=True, help="Of stored ticks; 0: at once.")
 @click.option("--timerange", metavar="A-B", help="Of stored ticks, UTC, end exclusive: 20250903-20250905.")
+@FOR
 @SETS
 @click.option("--out", type=Local(), help="Run folder; else runs/paper/<time>-<symbol>-<hash>.")
 @click.option("--no-report", is_flag=True, help="Do not write report.html.")
@@ -59,6 +64,7 @@ def paper(
     data: tuple[str, ...],
     speed: float,
     timerange: str | None,
+    seconds: float | None,
     sets: tuple[str, ...],
     out: Path | None,
     no_report: bool,
@@ -85,11 +91,16 @@ def paper(
     folder = out or new_folder(loaded, RUNS["paper"])
     start_ns, end_ns = span_ns(timerange)
 
-    from bmv.live.trading import Asked, trade_tape
+    from bmv.live.trading import Asked, trade_paper, trade_tape
 
     asked = Asked(config, loaded, folder, not no_report)
-    page = asyncio.run(trade_tape(asked, list(data), speed, start_ns, end_ns, stopped_by_signals))
-    if out is None:
+    ending = partial(stopped_by_signals, seconds=seconds)
+    if data:
+        work = trade_tape(asked, list(data), speed, start_ns, end_ns, ending)
+    else:
+        work = trade_paper(asked, ending, lambda line: click.echo(line, err=True))
+    page = asyncio.run(work)
+    if out is None and page["run"] is not None:
         link_latest(folder)
     _say_ended(page, folder, as_json, no_report)
 
@@ -177,6 +188,7 @@ def quiet() -> bool:
 @SETS
 @click.option("--yes", is_flag=True, help="Begin without asking.")
 @click.option("--shadow", is_flag=True, help="Decide and sign, and send nothing.")
+@FOR
 @PASSPHRASE
 @click.option("--out", type=Local(), help="Run folder; else runs/live/<time>-<symbol>-<hash>.")
 @click.option("--no-report", is_flag=True, help="Do not write report.html.")
@@ -186,6 +198,7 @@ def live(
     sets: tuple[str, ...],
     yes: bool,
     shadow: bool,
+    seconds: float | None,
     passphrase_file: Path | None,
     out: Path | None,
     no_report: bool,
@@ -201,7 +214,7 @@ def live(
     \b
     Examples:
       bmv live sandbox/bmv.toml --yes
-      bmv live live.toml --shadow
+      bmv live live.toml --shadow --for 10m
     """
     from bmv.adapters.config import load
 
@@ -220,7 +233,7 @@ def live(
         trade_live(
             asked,
             passphrase_file,
-            stopped_by_signals,
+            partial(stopped_by_signals, seconds=seconds),
             lambda line: click.echo(line, err=True),
             shadow=shadow,
             accept=False,

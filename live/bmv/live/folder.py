@@ -23,6 +23,7 @@ from bmv.data.runs.folder import VERSION, Run, RunFiles, save
 from bmv.data.runs.numbers import Json
 from bmv.data.runs.outcome import Outcome
 from bmv.data.runs.product import product_hash
+from bmv.data.runs.summary import LIVE as LIVE
 from bmv.data.runs.summary import Quality, summary_of
 from bmv.live.decider import Decider, decider_of_text
 from bmv.live.loop import Loop
@@ -32,7 +33,7 @@ from bmv.ports.errors import DataError
 from bmv.ports.messages import Event, Intent, Kind
 from bmv.ports.storage import Note, Word
 
-PAPER, LIVE = "paper", "live"
+PAPER = "paper"
 PACKAGES = ("bmv", "dependency-injector", "numba", "numpy", "polars", "pydantic")
 _DEPTH, _REFERENCE = Kind.DEPTH.value, Kind.REFERENCE.value
 DRAIN_ROWS = 4_096  # Events between two times at which rows are handed over.

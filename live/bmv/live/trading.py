@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bmv.adapters.cli.named_market import endpoints_of, look
 from bmv.adapters.config import Config, compile
 from bmv.adapters.config.compile import refuse_without_reference
 from bmv.adapters.lake.ticks import LakeTicks
 from bmv.adapters.openbook.execution.recovery import carried, read_left
 from bmv.adapters.openbook.feed.feed import Feed
+from bmv.adapters.openbook.inspection.records import worst
 from bmv.adapters.parquet.tape import ParquetTape
 from bmv.adapters.solana.rpc import make_client
 from bmv.core.engine import Engine
@@ -110,6 +112,7 @@ async def trade_live(
     """
     config, clock = asked.config, SystemClock()
     refuse_unguarded(config)
+    refuse_unpriced(config)
     async with (
         make_client() as client,
         open_sessions(journal_of(asked.path, config), asked.path.parent) as store,
@@ -144,17 +147,64 @@ async def trade_live(
                 f"seeing to their end {len(left.orders)} orders and {len(left.attempts)} transactions of the one before"
             )
         await recover(c, seat, expected, accept=accept)
-        streams = [rows.events()]
-        if (prices := await open_prices(config, opened)) is not None:
-            streams.append(prices.events())
-        session = c.session()
+        await hear_market(c, rows, config, opened, signals)
+        return await ended(asked, c.session(), store)
 
-        async def telling() -> None:
-            await c.loop().run(merged(*streams))
 
-        with signals(session):
-            await session.trade(telling)
-        return await ended(asked, session, store)
+async def trade_paper(asked: Asked, signals: Signals, say: Callable[[str], None]) -> dict[str, Any]:  # Any: it is JSON.
+    """Trade the live market on paper until stopped, and return how it ended; see `bmv paper`.
+
+    A session that was stopped is over, and the next begins with what the configuration gives it. One that was killed
+    goes on with what it had; its orders at the simulated venue died with it.
+    """
+    config, clock = asked.config, SystemClock()
+    refuse_unpriced(config)
+    endpoints = endpoints_of(config)
+    address, _, findings = await look(asked.path, config, endpoints)
+    if findings:
+        raise worst(findings)("\n".join(finding.text for finding in findings))
+    async with (
+        open_sessions(journal_of(asked.path, config), asked.path.parent) as store,
+        AsyncExitStack() as opened,
+    ):
+        begun = await begin_session(store, f"{PAPER}/{session_market(config)}", clock.now_ns())
+        say(f"session {begun.journal.session}")
+        before = before_of(begun.before)
+        standing = None if before.stopped else before.standing
+        held = None if before.stopped else read_holding(begun.before, compile.market(config).half)
+        c = SessionContainer(mode=PAPER, config=config, journal=begun.journal, standing=standing, clock=clock)
+        trade_on_paper(c)
+        seed = await stored_trades(config, clock.now_ns(), int(c.engine().params.history_ns))
+        open_minutes(begun, PAPER, session_market(config), config, standing, "feed", seed, clock.now_ns())
+        sow(c.engine(), seed)
+        if held is not None:
+            say("the session before was killed: going on with what it held")
+            c.minutes().hold(held)
+            c.loop().tell(Event(Kind.BALANCE, clock.now_ns(), size=held.position, fee=held.cash))
+        await c.minutes().commit()
+        rows = MarketEvents(Feed(address, endpoints), clock.now_ns)
+        await hear_market(c, rows, config, opened, signals)
+        return await ended(asked, c.session(), store)
+
+
+async def hear_market(c: Any, rows: MarketEvents, config: Config, opened: AsyncExitStack, signals: Signals) -> None:
+    """Trade on what a feed and outside prices tell, until stopped."""  # Any: as of `recover`.
+    streams = [rows.events()]
+    if (prices := await open_prices(config, opened)) is not None:
+        streams.append(prices.events())
+    session = c.session()
+
+    async def telling() -> None:
+        await c.loop().run(merged(*streams))
+
+    with signals(session):
+        await session.trade(telling)
+
+
+def refuse_unpriced(config: Config) -> None:
+    """Raise `ConfigError` for keys that need a reference price, where the configuration names no source of one."""
+    if not config.live.prices.sources:
+        refuse_without_reference(config, "live.prices.sources names none")
 
 
 async def recover(
