@@ -309,6 +309,31 @@ def surprises(on: Stage) -> list[str]:
     return [word.text for word in words if isinstance(word, Note) and word.topic == SURPRISE]
 
 
+def test_one_that_is_not_the_writer_any_more_learns_it_while_it_only_sends_again_and_stops() -> None:
+    sent = list[int]()
+
+    async def play(on: Stage) -> None:
+        for node in on.box.nodes:
+            node.view.faults.switch_on(Fault("drop_transaction"))
+        place(on, 1)
+        await until(on, lambda: sendings(on) > 0)
+        on.trader.journal.store = store = Failing(on.store)
+        store.error = Refused("session: somebody else writes")
+
+        try:
+            await until(on, lambda: not attempts(on).alive)
+        finally:
+            for node in on.box.nodes:
+                node.calls.clear()
+            await asyncio.sleep(0.5)
+            sent.append(sendings(on))
+
+    with pytest.raises(Refused, match="somebody else writes"):
+        run("openbook-v2", play, speed=1)
+
+    assert sent == [0]
+
+
 @both
 @pytest.mark.parametrize("version", [0, 1])
 def test_what_had_too_few_units_is_simulated_and_the_next_has_enough(venue: str, version: int) -> None:

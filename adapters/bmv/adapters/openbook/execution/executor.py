@@ -43,6 +43,8 @@ from bmv.ports.messages import Event, Intent, Verb
 from bmv.ports.storage import Note
 
 MARK = "fills"  # Topic of the note that says how far fills were read.
+BEAT = "beat"  # Topic of a word that says nothing: its writer is there.
+BEAT_S, IDLE_BEAT_S = 1.0, 30.0  # While bytes of ours are sent again, that is a few slots; else nothing hangs on it.
 STRAY = "stray"  # Topic of a fill of ours that is of no open order: its money is in no event.
 SURPRISE = "surprise"  # Topic of a note of what the chain does otherwise than was reckoned with.
 CANT_READ = "(-32602)"  # What a node says of bytes of a version that it does not know.
@@ -182,17 +184,35 @@ class Executor:
         What raises here is to stop the trading: `Refused` where another process writes, anything else is a bug.
         """
         self._mark()  # Kept before anything is sent: whoever comes next reads fills from here on.
+        working = [asyncio.create_task(work()) for work in (self._work, self._keep_beating)]
         try:
-            while True:
-                await self._turn()
-                for task in [task for task in self._tasks if task.done()]:
-                    self._tasks.discard(task)
-                    task.result()
-                await self._pause()
+            done, _ = await asyncio.wait(working, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
         finally:
-            for task in self._tasks:
+            for task in (*working, *self._tasks):
                 task.cancel()
-            await asyncio.gather(*self._tasks, return_exceptions=True)
+            await asyncio.gather(*working, *self._tasks, return_exceptions=True)
+
+    async def _work(self) -> None:
+        while True:
+            await self._turn()
+            for task in [task for task in self._tasks if task.done()]:
+                self._tasks.discard(task)
+                task.result()
+            await self._pause()
+
+    async def _keep_beating(self) -> None:
+        """Write a word now and then: one who is not the writer any more learns it, and sends no more."""
+        beaten_s = time.monotonic()
+        while True:
+            await asyncio.sleep(BEAT_S)
+            every_s = BEAT_S if self.carrier.alive else IDLE_BEAT_S
+            if time.monotonic() - beaten_s >= every_s:
+                beaten_s = time.monotonic()
+                self.house.ledger.note(Note(self.house.now_ns(), BEAT, ""))
+                with suppress(StorageError):
+                    await self.house.ledger.commit()
 
     async def _pause(self) -> None:
         """Wait until something is asked for, something has ended, or it is time to look."""
