@@ -1,6 +1,7 @@
 """The execution port over real connections to a chain: what is asked for, sent, and told."""
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 
@@ -8,12 +9,17 @@ import pytest
 from tests.rigs.trader import LIFE_S, LOTS
 from tests.rigs.trading import Sessions, Stage, middle_of, stage
 
+from bmv.adapters.openbook.book import Side
 from bmv.adapters.openbook.execution.allowance import GROWTHS_MAX
-from bmv.adapters.openbook.execution.executor import SURPRISE, Executor, Manners
+from bmv.adapters.openbook.execution.executor import MARK, STRAY, SURPRISE, Executor, Manners
 from bmv.adapters.openbook.execution.purse import Purse
+from bmv.adapters.openbook.execution.reading import Fills
 from bmv.adapters.openbook.execution.recovery import read_left
+from bmv.adapters.openbook.fills.fill import OwnFill
+from bmv.adapters.openbook.seat.desk import DeskSnapshot
 from bmv.adapters.sandbox.faults import Fault
 from bmv.adapters.sandbox.wiring import Settings
+from bmv.adapters.solana.rpc import Rpc
 from bmv.data.journal.attempts import Told, attempts_of
 from bmv.ports.errors import Refused, StorageError
 from bmv.ports.messages import Event, Intent, Kind, Verb
@@ -303,6 +309,31 @@ def surprises(on: Stage) -> list[str]:
     return [word.text for word in words if isinstance(word, Note) and word.topic == SURPRISE]
 
 
+def test_one_that_is_not_the_writer_any_more_learns_it_while_it_only_sends_again_and_stops() -> None:
+    sent = list[int]()
+
+    async def play(on: Stage) -> None:
+        for node in on.box.nodes:
+            node.view.faults.switch_on(Fault("drop_transaction"))
+        place(on, 1)
+        await until(on, lambda: sendings(on) > 0)
+        on.trader.journal.store = store = Failing(on.store)
+        store.error = Refused("session: somebody else writes")
+
+        try:
+            await until(on, lambda: not attempts(on).alive)
+        finally:
+            for node in on.box.nodes:
+                node.calls.clear()
+            await asyncio.sleep(0.5)
+            sent.append(sendings(on))
+
+    with pytest.raises(Refused, match="somebody else writes"):
+        run("openbook-v2", play, speed=1)
+
+    assert sent == [0]
+
+
 @both
 @pytest.mark.parametrize("version", [0, 1])
 def test_what_had_too_few_units_is_simulated_and_the_next_has_enough(venue: str, version: int) -> None:
@@ -439,3 +470,50 @@ def test_what_is_sent_was_kept_before_and_so_was_what_asked_for_it() -> None:
         assert asked == [0], "the intent was kept once, and nothing was sent until then"
 
     run("openbook-v2", play)
+
+
+class OneMore:
+    """Reads fills as another does, and one more that is of no order."""
+
+    def __init__(self, fills: Fills, more: OwnFill) -> None:
+        self.fills, self.more = fills, [more]
+
+    @property
+    def slot(self) -> int:
+        return self.fills.slot
+
+    def mark(self) -> str:
+        return self.fills.mark()
+
+    async def read(self, rpc: Rpc, desk: DeskSnapshot) -> Sequence[OwnFill] | None:
+        read = await self.fills.read(rpc, desk)
+        if read is None or not self.more:
+            return read
+        return [*read, self.more.pop()]
+
+
+@both
+def test_a_fill_of_no_order_is_kept_once_and_whoever_asks_is_told_that_the_position_is_off(venue: str) -> None:
+    fill = OwnFill(5, 6, 0, 7, 8, Side.ASK, 15_000, 30, -2, 0, maker=True, out=True)
+
+    async def play(on: Stage) -> None:
+        executor = on.trader.executor
+        place(on, 1)
+        await rest(on)
+        assert executor.trouble == ""
+        executor.house = replace(executor.house, fills=OneMore(executor.house.fills, fill))
+
+        await until(on, lambda: bool(executor.orders.stray) and bool(executor.trouble))
+        cancel(on, 1)
+        await rest(on)
+
+        assert executor.trouble == "1 fills of ours are of no open order: the position is -30 lots off what was told"
+        assert told(on, 1) == [Kind.ACCEPTED, Kind.CANCELLED]
+        words = on.store.words[on.trader.journal.session]
+        (at,) = [at for at, word in enumerate(words) if isinstance(word, Note) and word.topic == STRAY]
+        kept = json.loads(words[at].text)
+        assert (kept["order_id"], kept["side"], kept["price"], kept["size"]) == (7, Side.ASK, 15_000, 30)
+        marks = [later for later in words[at:] if isinstance(later, Note) and later.topic == MARK]
+        assert marks, "how far fills were read is kept with it, so that it is not read again"
+
+    run(venue, play)

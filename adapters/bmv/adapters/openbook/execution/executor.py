@@ -5,6 +5,7 @@ own have. What is to be cancelled meanwhile does not wait for that: it goes by i
 """
 
 import asyncio
+import json
 import time
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -12,6 +13,7 @@ from dataclasses import dataclass, replace
 
 from solders.hash import Hash
 
+from bmv.adapters.openbook.book import Side
 from bmv.adapters.openbook.execution.allowance import Allowance, simulate
 from bmv.adapters.openbook.execution.carrier import Carrier, Load
 from bmv.adapters.openbook.execution.fate import exceeds_budget
@@ -41,6 +43,9 @@ from bmv.ports.messages import Event, Intent, Verb
 from bmv.ports.storage import Note
 
 MARK = "fills"  # Topic of the note that says how far fills were read.
+BEAT = "beat"  # Topic of a word that says nothing: its writer is there.
+BEAT_S, IDLE_BEAT_S = 1.0, 30.0  # While bytes of ours are sent again, that is a few slots; else nothing hangs on it.
+STRAY = "stray"  # Topic of a fill of ours that is of no open order: its money is in no event.
 SURPRISE = "surprise"  # Topic of a note of what the chain does otherwise than was reckoned with.
 CANT_READ = "(-32602)"  # What a node says of bytes of a version that it does not know.
 ROUND_S = 2.0  # What a round is to cancel and has not got to by then goes by itself.
@@ -118,7 +123,7 @@ class Executor:
         self.carrier = Carrier(self.orders, house.courier, house.guard, house.ledger, house.purse, epoch, house.now_ns)
         self.carrier.serial = epoch * SERIALS_APART
         self.desk: DeskSnapshot | None = None  # The newest final one with every fill up to it.
-        self.trouble = ""  # Why the last turn could not look, or could not cancel.
+        self.trouble = ""  # Why the last turn could not look or cancel; or, from then on, that a fill is of no order.
         self.version = manners.version
         self.allowance = Allowance(shape_of(house.market), shape_of(house.market))
         self._measuring: asyncio.Task[None] | None = None  # What a transaction takes that had too little.
@@ -131,6 +136,7 @@ class Executor:
         self._looked_s = float("-inf")
         self._waiting_s: float | None = None  # Since when events of ours wait for a crank.
         self._settling = False
+        self._strays_kept = 0
         self._fee = manners.fee
         self._priced_s = float("-inf")
 
@@ -178,17 +184,35 @@ class Executor:
         What raises here is to stop the trading: `Refused` where another process writes, anything else is a bug.
         """
         self._mark()  # Kept before anything is sent: whoever comes next reads fills from here on.
+        working = [asyncio.create_task(work()) for work in (self._work, self._keep_beating)]
         try:
-            while True:
-                await self._turn()
-                for task in [task for task in self._tasks if task.done()]:
-                    self._tasks.discard(task)
-                    task.result()
-                await self._pause()
+            done, _ = await asyncio.wait(working, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
         finally:
-            for task in self._tasks:
+            for task in (*working, *self._tasks):
                 task.cancel()
-            await asyncio.gather(*self._tasks, return_exceptions=True)
+            await asyncio.gather(*working, *self._tasks, return_exceptions=True)
+
+    async def _work(self) -> None:
+        while True:
+            await self._turn()
+            for task in [task for task in self._tasks if task.done()]:
+                self._tasks.discard(task)
+                task.result()
+            await self._pause()
+
+    async def _keep_beating(self) -> None:
+        """Write a word now and then: one who is not the writer any more learns it, and sends no more."""
+        beaten_s = time.monotonic()
+        while True:
+            await asyncio.sleep(BEAT_S)
+            every_s = BEAT_S if self.carrier.alive else IDLE_BEAT_S
+            if time.monotonic() - beaten_s >= every_s:
+                beaten_s = time.monotonic()
+                self.house.ledger.note(Note(self.house.now_ns(), BEAT, ""))
+                with suppress(StorageError):
+                    await self.house.ledger.commit()
 
     async def _pause(self) -> None:
         """Wait until something is asked for, something has ended, or it is time to look."""
@@ -214,7 +238,7 @@ class Executor:
         if self._is_free():
             troubles.append(await self._try(self._begin_round))
         self._tell()
-        self.trouble = "; ".join(filter(None, troubles))
+        self.trouble = "; ".join(filter(None, [self._astray(), *troubles]))
         with suppress(StorageError):  # Nothing is sent without it, and what is kept later is not lost.
             await self.house.ledger.commit()
 
@@ -297,8 +321,24 @@ class Executor:
                 self.house.tell(event._replace(ts_ns=self.house.now_ns(), order=own))
             elif (note := legacy_note(event, self.house.now_ns())) is not None:
                 self.house.ledger.note(note)  # Nobody is told of it, and its money is there all the same.
-        if events:
+        if self._keep_strays() or events:
             self._mark()
+
+    def _keep_strays(self) -> bool:
+        """Keep fills of no open order, and return whether there are new ones."""
+        new, self._strays_kept = self.orders.stray[self._strays_kept :], len(self.orders.stray)
+        for fill in new:
+            row = fill._asdict() | {"fee": fill.fee * self.house.native}
+            self.house.ledger.note(Note(self.house.now_ns(), STRAY, json.dumps(row, separators=(",", ":"))))
+        return bool(new)
+
+    def _astray(self) -> str:
+        """Return what is wrong with the position that was told; "": nothing is known to be."""
+        if not self.orders.stray:
+            return ""
+        lots = sum(fill.size if fill.side is Side.BID else -fill.size for fill in self.orders.stray)
+        count = len(self.orders.stray)
+        return f"{count} fills of ours are of no open order: the position is {lots:+d} lots off what was told"
 
     def _mark(self) -> None:
         self.house.ledger.note(Note(self.house.now_ns(), MARK, self.house.fills.mark()))
