@@ -9,28 +9,14 @@ from solders.transaction import VersionedTransaction
 from bmv.adapters.sandbox import rules
 from bmv.adapters.sandbox.chain import Chain
 from bmv.adapters.sandbox.jsonrpc import Json
+from bmv.data.landing.accounts import JITO_LEAST_TIP, JITO_TIP_ACCOUNTS
 from bmv.data.landing.model import Bid, Engine, Verdict, World
 from bmv.data.landing.tips import per_unit
 
 BUNDLES_KEPT = 1_000
 TRANSFER, TRANSFER_BYTES = 2, 12  # A kind of the system program, and the bytes of its data.
-LEAST_TIP = 1_000
 ASTRAY_BLOCKS = 3  # Transactions of a bundle that was pulled apart come along within so many blocks.
-TIP_ACCOUNTS = tuple(
-    map(
-        Pubkey.from_string,
-        (
-            "96gYZGLnJYVFmbjzopPSU6QiEV5fGqZNyN9nmNhvrZU5",
-            "HFqU5x63VTqvQss8hp11i4wVV8bD44PvwucfZ2bU7gRe",
-            "Cw8CFyM9FkoMi7K7Crf6HNQqf4uEMzpKw6QNghXLvLkY",
-            "ADaUMid9yfUytqMBgopwjb2DTLSokTSzL1zt6iGPaS49",
-            "DfXygSm4jCyNCybVYYK6DwvWqjKee8pbDmJGcLWNDXjh",
-            "ADuUkR4vqLUMWXxW9gh6D6L8pMSawimctcNZ5pGwDcEt",
-            "DttWaMuVvTiduZRnguLF7jNxTgiMBZ1hyAumKUiL2KRL",
-            "3AVi9Tg9Uo68tJfuvoKvqKNWKkC5wPdSSdeBnizKZ6jT",
-        ),
-    )
-)
+TIP_ACCOUNTS = tuple(map(Pubkey.from_string, JITO_TIP_ACCOUNTS))
 PENDING = "pending"
 
 
@@ -78,7 +64,7 @@ class Auction:
         self.bundles[number] = bundle
         while len(self.bundles) > BUNDLES_KEPT:
             del self.bundles[next(iter(self.bundles))]
-        if dropped or tip_of(bundle.transactions) < LEAST_TIP:
+        if dropped or tip_of(bundle.transactions) < JITO_LEAST_TIP:
             bundle.failure = "dropped"
         else:
             self._engine.take(self._bid(number, bundle, late))

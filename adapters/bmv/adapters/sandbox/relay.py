@@ -2,18 +2,27 @@
 
 from hashlib import sha256
 
+from solders.account import Account
 from solders.pubkey import Pubkey
 
+from bmv.adapters.sandbox.auction import TIP_ACCOUNTS as JITO_ACCOUNTS
 from bmv.adapters.sandbox.auction import tip_of
+from bmv.adapters.sandbox.chain import Chain
 from bmv.adapters.sandbox.jsonrpc import INVALID_PARAMS, METHOD_NOT_FOUND, Json, RpcError
 from bmv.adapters.sandbox.params import check_arguments
 from bmv.adapters.sandbox.rpc_transactions import read_transaction
-from bmv.adapters.sandbox.rules import LARGE_BYTES
+from bmv.adapters.sandbox.rules import LARGE_BYTES, SYSTEM
 from bmv.adapters.sandbox.view import View
 from bmv.data.landing.dice import draw
 
 LEAST_TIP = 5_000  # As the cheapest service of one provider asks; that of its dearest is 1,000,000.
 TIP_ACCOUNTS = tuple(Pubkey(sha256(f"bmv sandbox relay {at}".encode()).digest()) for at in range(4))
+
+
+def found_accounts(chain: Chain) -> None:
+    """Give each account that takes tips what it needs to exist: a tip is too little for that."""
+    for key in (*JITO_ACCOUNTS, *TIP_ACCOUNTS):
+        chain.put(key, Account(chain.runtime.svm.minimum_balance_for_rent_exemption(0), b"", SYSTEM))
 
 
 class Relay:

@@ -20,6 +20,7 @@ from bmv.adapters.sandbox.node import Node
 from bmv.adapters.sandbox.pace import Pace
 from bmv.adapters.sandbox.parts import Doubles
 from bmv.adapters.sandbox.programs import install
+from bmv.adapters.sandbox.relay import found_accounts
 from bmv.adapters.sandbox.runtime import LAMPORTS_PER_BYTE, make_runtime
 from bmv.adapters.sandbox.script import Row, made_up, repeated
 from bmv.adapters.sandbox.view import View
@@ -105,6 +106,7 @@ def make_world(settings: Settings) -> World:
     genuine = install(runtime, settings.venue, settings.build)
     slot_ns = settings.slot_ms * 1_000_000
     chain = Chain(runtime, CONSENSUS[settings.consensus], slot_ns, settings.start_ns, name=settings.name)
+    found_accounts(chain)
     base = make_token(chain, seeded_key(settings.seed, "base"), BASE_DECIMALS)
     quote = make_token(chain, seeded_key(settings.seed, "quote"), QUOTE_DECIMALS)
     make = market_v1.make_market if settings.venue == "openbook-v1" else market_v2.make_market
