@@ -26,7 +26,7 @@ from random import Random
 
 from solders.pubkey import Pubkey
 from tests.rigs.killed import FENCED, Orders
-from tests.rigs.settling import account_of, check_sessions
+from tests.rigs.settling import account_of, check_sessions, check_spending
 from tests.rigs.trader import NAME
 from tests.rigs.trading import FAULTS, LAG, Witness, middle_of, user_account
 
@@ -147,6 +147,10 @@ class Play:
     def journal(self) -> Path:
         """Where the journal is."""
         return self.folder / "journal.sqlite"
+
+    def lamports(self) -> int:
+        """Return what the user's wallet holds."""
+        return self.box.chain.account(self.box.world.user.address).lamports
 
     async def start(self, last: bool = False) -> Child:
         """Start a process that trades, or that clears all and settles."""
@@ -309,7 +313,7 @@ async def kill_often(
     """Kill a child so many times, let a last one clear all, and return what is wrong."""
     async with playing(settings, version) as play:
         play.longest_s = longest_s
-        held, started_s = play.witness.held(), time.monotonic()
+        held, lamports, started_s = play.witness.held(), play.lamports(), time.monotonic()
         for node in play.box.nodes:
             node.view.faults.switch_on(*faults)
         for number in range(kills):
@@ -336,6 +340,7 @@ async def kill_often(
         if not sessions:
             return wrong
         wrong += check_sessions(sessions)
+        wrong += check_spending(sessions, lamports - play.lamports())
         wrong += account_of(sessions).check(play.box.world.market.lots, held, play.witness.held())
         print(f"{len(play.children)} processes, {len(sessions)} sessions; killed {dict(play.counts)}")
         print(f"{account_of(sessions)}; most rested {dict(play.witness.most)}; {len(wrong)} things wrong")

@@ -186,7 +186,7 @@ async def open_trader(
         tell=tell,
     )
     executor = Executor(house, manners, begun.epoch)
-    executor.resume(left.orders, left.attempts)
+    executor.resume(left.orders, left.attempts, left.spending)
     return Trader(executor, begun.journal, grid, courier, clock)
 
 

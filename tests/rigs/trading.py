@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from random import Random
 
 from solders.pubkey import Pubkey
+from tests.rigs.settling import check_spending
 from tests.rigs.trader import LEVELS, LIFE_S, LOTS, Trader, habits_of, open_trader
 
 from bmv.adapters.openbook.book import Side
@@ -287,6 +288,7 @@ async def trade(
         ends = Counter(fate.state for fate in told.fates.values())
         print(f"{len(told.attempts)} attempts: {dict(ends)}; told {dict(grid.told)}; most rested {dict(witness.most)}")
         spent = lamports - box.chain.account(box.world.user.address).lamports
+        wrong += check_spending({1: words}, spent)
         print(f"{spent} lamports of fees; refused {len(trader.executor.carrier.refusals)}")
         return wrong
 

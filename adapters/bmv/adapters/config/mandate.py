@@ -60,7 +60,7 @@ def limits_of(config: Config, price_ticks: int | None = None, extra: Extra = NOT
 
 
 def fees_lamports_per_day(config: Config) -> int | None:
-    """Return the most that may be paid to the chain in a UTC day, None where nothing limits it."""
+    """Return the most that may be paid to the chain in 24 hours, None where nothing limits it."""
     most = config.risk.max_fees_sol_per_day
     return None if most is None else int(most * LAMPORTS)
 

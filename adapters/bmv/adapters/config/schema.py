@@ -191,7 +191,7 @@ class Risk(Section):
     )
     min_sol: Amount | None = key("Least SOL kept for fees (live).", None, unit="SOL", gt=0)
     max_fees_sol_per_day: Amount | None = key(
-        "Most paid to the chain in a UTC day: base fees, priority and tips together (live).", None, unit="SOL", gt=0
+        "Most paid to the chain in any 24 hours: base fees, priority and tips together (live).", None, unit="SOL", gt=0
     )
     breaker: Breaker = key("The circuit breaker.", Breaker())
 

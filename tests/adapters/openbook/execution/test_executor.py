@@ -8,7 +8,9 @@ import pytest
 from tests.rigs.trader import LIFE_S, LOTS
 from tests.rigs.trading import Sessions, Stage, middle_of, stage
 
-from bmv.adapters.openbook.execution.executor import Manners
+from bmv.adapters.openbook.execution.executor import Executor, Manners
+from bmv.adapters.openbook.execution.purse import Purse
+from bmv.adapters.openbook.execution.recovery import read_left
 from bmv.adapters.sandbox.faults import Fault
 from bmv.adapters.sandbox.wiring import Settings
 from bmv.data.journal.attempts import Told, attempts_of
@@ -134,6 +136,31 @@ def test_a_spent_budget_refuses_placements_and_never_a_cancel(venue: str) -> Non
         assert told(on, 2) == [Kind.REJECTED]
         assert told(on, 1) == [Kind.ACCEPTED, Kind.CANCELLED]
         assert on.witness.resting() == []
+
+    run(venue, play)
+
+
+@both
+def test_what_a_killed_process_spent_is_what_left_the_wallet_and_counts_against_the_next_ones_budget(
+    venue: str,
+) -> None:
+    async def play(on: Stage) -> None:
+        executor, user = on.trader.executor, on.box.world.user.address
+        held = on.box.chain.account(user).lamports
+        for order in (1, 2):
+            place(on, order)
+            await rest(on)
+        spent = held - on.box.chain.account(user).lamports
+        assert spent > 0
+        left = read_left(on.store.words[on.trader.journal.session])
+        budget = Purse(day_max=spent + 4_999)
+        heir = Executor(replace(executor.house, purse=budget), executor.manners, epoch=2)
+
+        heir.resume(left.orders, left.attempts, left.spending)
+
+        now_ns = on.trader.clock.now_ns()
+        assert budget.spent(now_ns) == executor.house.purse.spent(now_ns) == spent
+        assert not budget.allows(now_ns, 5_000, held=10**9)
 
     run(venue, play)
 

@@ -60,8 +60,7 @@ class Carrier:
         ledger: Keeps.
         purse: Learns what may be spent.
         epoch: Of the writer.
-        now_ns: The time, ns UTC.
-        clock: Seconds that never go back.
+        now_ns: The time, ns UTC; it never goes back.
         floor: Slot of the newest final block in which an attempt of ours has ended.
         alive: Attempts whose end is not known, by signature.
         refusals: What our own policy refused: something is wrong with us.
@@ -77,7 +76,6 @@ class Carrier:
     purse: Purse
     epoch: int
     now_ns: Callable[[], int]
-    clock: Callable[[], float]
     floor: int = 0
     alive: dict[str, Attempt] = field(default_factory=dict)
     refusals: list[Refusal] = field(default_factory=list)
@@ -164,7 +162,7 @@ class Carrier:
             self.ledger.note(fated(attempt, Fate(State.EXPIRED)).note(self.now_ns()))
             self.orders.lose(attempt.signature)
             return False
-        self.purse.spend(self.clock(), kept.lamports)
+        self.purse.spend(attempt.signature, self.now_ns(), kept.lamports)
         return True
 
     async def follow(
@@ -194,6 +192,7 @@ class Carrier:
 
         ended = await self.courier.carry(attempt, hear, fate, send)
         del self.alive[attempt.signature]
+        self.purse.end(attempt.signature, landed=ended.state is not State.EXPIRED)
         self.floor = max(self.floor, ended.slot or 0)
         if ended.state is State.FINALIZED:
             assert ended.slot is not None, "what is final lies in a block"

@@ -34,6 +34,7 @@ from bmv.adapters.solana.sending.courier import Courier
 from bmv.adapters.solana.sending.fees import read_price
 from bmv.data.journal.attempts import Attempted
 from bmv.data.journal.legacy import legacy_note
+from bmv.data.journal.spending import Spending
 from bmv.ports.errors import DataError, StorageError
 from bmv.ports.messages import Event, Intent, Verb
 from bmv.ports.storage import Note
@@ -84,7 +85,7 @@ class House:
         ledger: Keeps, before anything is sent.
         purse: Says what may be paid.
         band: Between which prices orders may lie, ticks; None: none may be placed.
-        now_ns: The time at which something is told, ns UTC.
+        now_ns: The time at which something is told or paid, ns UTC; it never goes back.
         tell: Hears what became of orders; it is journalled there.
         native: Quanta of the market in a native unit of quote, in which the venue books fees.
     """
@@ -114,9 +115,7 @@ class Executor:
     def __init__(self, house: House, manners: Manners, epoch: int) -> None:
         self.house, self.manners, self.epoch = house, manners, epoch
         self.orders = Orders()
-        self.carrier = Carrier(
-            self.orders, house.courier, house.guard, house.ledger, house.purse, epoch, house.now_ns, time.monotonic
-        )
+        self.carrier = Carrier(self.orders, house.courier, house.guard, house.ledger, house.purse, epoch, house.now_ns)
         self.carrier.serial = epoch * SERIALS_APART
         self.desk: DeskSnapshot | None = None  # The newest final one with every fill up to it.
         self.trouble = ""  # Why the last turn could not look, or could not cancel.
@@ -159,11 +158,13 @@ class Executor:
         busy = self.carrier.alive or self._round is not None or self._settling or self._has_news()
         return not busy and not self._wanted() and not self.orders.untold
 
-    def resume(self, orders: Iterable[Order], attempts: Iterable[Attempted]) -> None:
+    def resume(self, orders: Iterable[Order], attempts: Iterable[Attempted], spending: Spending) -> None:
         """Take over from an earlier process: see its attempts to their ends, and cancel what is left of its orders.
 
-        Of its bytes only cancels are sent again; a placement that it sent may land, and is not helped to.
+        Of its bytes only cancels are sent again; a placement that it sent may land, and is not helped to. What it spent
+        counts as ours.
         """
+        self.house.purse.inherit(spending, self.house.now_ns())
         self.orders.restore(orders)
         for kept in attempts:
             attempt = Attempt(kept.signature, kept.transaction, kept.last_height, kept.urgent)
@@ -327,7 +328,7 @@ class Executor:
         parts = list[Part]()
         for part in made.parts:
             lamports = sum(map(lamports_of, (*parts, part)))
-            if part.places and not self.house.purse.allows(time.monotonic(), lamports, desk.owner_lamports):
+            if part.places and not self.house.purse.allows(self.house.now_ns(), lamports, desk.owner_lamports):
                 self.orders.refuse(named[at] for at in part.places)
             else:
                 parts.append(part)
