@@ -38,7 +38,9 @@ async def _listen(url: str, hear: Callable[[ToldFloor], None]) -> None:
     """Tell what a stream says, until it is silent or breaks."""
     here = urlsplit(url).hostname in LOOPBACK
     try:
-        async with connect(url, max_size=MESSAGE_BYTES_MAX, open_timeout=SILENT_S, proxy=None if here else True) as stream:
+        async with connect(
+            url, max_size=MESSAGE_BYTES_MAX, open_timeout=SILENT_S, proxy=None if here else True
+        ) as stream:
             while True:
                 async with asyncio.timeout(SILENT_S):
                     text = await stream.recv()

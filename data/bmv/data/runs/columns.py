@@ -23,7 +23,7 @@ DONE = {
     DONE_EXPIRED: "expired",
 }
 
-REASON = {Reason.NONE.value: "", Reason.WOULD_CROSS.value: "would_cross"}
+REASON = {Reason.NONE.value: "", Reason.WOULD_CROSS.value: "would_cross", Reason.FEE_CAP.value: "fee_cap"}
 
 LIQUIDITY = {
     Liquidity.MAKER.value: "maker",
