@@ -21,6 +21,7 @@ from bmv.adapters.sandbox.pace import Pace
 from bmv.adapters.sandbox.parts import Doubles
 from bmv.adapters.sandbox.programs import install
 from bmv.adapters.sandbox.relay import found_accounts
+from bmv.adapters.sandbox.rules import SIGNATURE_LAMPORTS
 from bmv.adapters.sandbox.runtime import LAMPORTS_PER_BYTE, make_runtime
 from bmv.adapters.sandbox.script import Row, made_up, repeated
 from bmv.adapters.sandbox.view import View
@@ -50,6 +51,7 @@ class Settings:
         speed: How many times as fast as a real one the chain goes.
         port: Of RPC; the websocket's is the next, the control's the one after. 0: any.
         lamports_per_byte: Rent.
+        signature_lamports: What each signature costs.
         lots: Units of the market.
         start_ticks: First price of a made-up market.
         start_ns: The chain's time at its beginning, ns UTC.
@@ -67,6 +69,7 @@ class Settings:
     speed: float = 1.0
     port: int = 0
     lamports_per_byte: int = LAMPORTS_PER_BYTE
+    signature_lamports: int = SIGNATURE_LAMPORTS
     lots: Lots = LOTS
     start_ticks: int = START_TICKS
     start_ns: int = clock.START_NS
@@ -102,7 +105,7 @@ class World:
 
 def make_world(settings: Settings) -> World:
     """Make the chain, two tokens, the market, its traders, and let them trade until the book stands."""
-    runtime = Doubles(make_runtime(settings.lamports_per_byte))
+    runtime = Doubles(make_runtime(settings.lamports_per_byte, settings.signature_lamports))
     genuine = install(runtime, settings.venue, settings.build)
     slot_ns = settings.slot_ms * 1_000_000
     chain = Chain(runtime, CONSENSUS[settings.consensus], slot_ns, settings.start_ns, name=settings.name)

@@ -30,6 +30,7 @@ from bmv.adapters.solana.errors import EndpointError, Json
 from bmv.adapters.solana.sending.attempt import Fate, State, make_attempt
 from bmv.adapters.solana.sending.blockhash import Young
 from bmv.adapters.solana.sending.courier import Courier
+from bmv.adapters.solana.sending.fees import SIGNATURE_LAMPORTS
 from bmv.live.chain.seated import Seated
 from bmv.ports.errors import Refused
 from bmv.ports.signer import Signer
@@ -37,7 +38,6 @@ from bmv.ports.signer import Signer
 HASH_S = 20.0  # For so long a blockhash is waited for.
 PIECE_UNITS = 100_000  # Of one account made or closed, four times what was measured.
 AS_MUCH_AS_ALLOWED = 2**50  # Of a price for units: the cap decides.
-SIGNATURE_LAMPORTS = 5_000
 SAID = {
     State.LANDED: "landed",
     State.FINALIZED: "is final",

@@ -94,9 +94,7 @@ def say_landings(name: str, page: Json) -> None:
 def _next_step(step: Json | None) -> str:
     if step is None:
         return "the next higher tip: not known, for nothing was tipped, or nobody said what others tip"
-    cost = (
-        f"the next higher tip, {step['tip_per_unit']:g} lamports a unit, would have cost {step['more_lamports']} more"
-    )
+    cost = f"the next higher tip, {step['tip_per_unit']:g} lamports a unit, costs {step['more_lamports']} more"
     if step["share_then"] is None:
         return f"{cost}; what it buys is not known: {step['samples']} tipped so much, and {SAMPLES_MIN} are needed"
     now, then = (

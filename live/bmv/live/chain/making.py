@@ -12,7 +12,8 @@ from bmv.adapters.solana.balances import SOL_DECIMALS, in_whole
 from bmv.adapters.solana.errors import Json
 from bmv.adapters.solana.rpc import CONFIRMED, FINALIZED
 from bmv.adapters.solana.sending.attempt import State
-from bmv.live.chain.hands import SIGNATURE_LAMPORTS, Hands
+from bmv.adapters.solana.sending.fees import SIGNATURE_LAMPORTS
+from bmv.live.chain.hands import Hands
 from bmv.live.chain.seated import Seated
 from bmv.live.chain.settling import settle
 from bmv.ports.errors import BmvError, DataError, Refused, UsageError

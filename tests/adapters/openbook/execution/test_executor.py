@@ -8,7 +8,8 @@ import pytest
 from tests.rigs.trader import LIFE_S, LOTS
 from tests.rigs.trading import Sessions, Stage, middle_of, stage
 
-from bmv.adapters.openbook.execution.executor import Executor, Manners
+from bmv.adapters.openbook.execution.allowance import GROWTHS_MAX
+from bmv.adapters.openbook.execution.executor import SURPRISE, Executor, Manners
 from bmv.adapters.openbook.execution.purse import Purse
 from bmv.adapters.openbook.execution.recovery import read_left
 from bmv.adapters.sandbox.faults import Fault
@@ -16,7 +17,7 @@ from bmv.adapters.sandbox.wiring import Settings
 from bmv.data.journal.attempts import Told, attempts_of
 from bmv.ports.errors import Refused, StorageError
 from bmv.ports.messages import Event, Intent, Kind, Verb
-from bmv.ports.storage import Head, Word
+from bmv.ports.storage import Head, Note, Word
 
 SPEED = 20
 VENUES = ("openbook-v1", "openbook-v2")
@@ -24,10 +25,10 @@ FAR = 14_000  # A bid that nobody meets.
 both = pytest.mark.parametrize("venue", VENUES)
 
 
-def run(venue: str, play: Callable[[Stage], Awaitable[None]], speed: float = SPEED) -> None:
+def run(venue: str, play: Callable[[Stage], Awaitable[None]], speed: float = SPEED, **chain: int) -> None:
     async def whole() -> None:
         manners = Manners(life_s=LIFE_S, look_s=0.4 / speed, crank_s=3 / speed)
-        async with asyncio.timeout(30), stage(Settings(venue=venue, speed=speed), manners, lags=(0,)) as on:
+        async with asyncio.timeout(120), stage(Settings(venue, speed=speed, **chain), manners, lags=(0,)) as on:
             await play(on)
 
     asyncio.run(whole())
@@ -44,7 +45,7 @@ def cancel(on: Stage, order: int) -> None:
 
 
 async def until(on: Stage, done: Callable[[], bool]) -> None:
-    await on.trader.until(lambda: done() or on.running.done(), 15)
+    await on.trader.until(lambda: done() or on.running.done(), 60)
     if on.running.done():
         await on.running
 
@@ -166,6 +167,46 @@ def test_what_a_killed_process_spent_is_what_left_the_wallet_and_counts_against_
 
 
 @both
+def test_a_chain_on_which_a_signature_costs_more_is_believed_from_the_first_transaction_on(venue: str) -> None:
+    async def play(on: Stage) -> None:
+        held = on.box.chain.account(on.box.world.user.address).lamports
+        place(on, 1)
+        await rest(on)
+
+        (kept,) = attempts(on).attempts.values()
+        assert kept.lamports == held - on.box.chain.account(on.box.world.user.address).lamports == 7_000
+        assert surprises(on) == ["a signature costs 7000 lamports, and 5000 were reckoned with"]
+
+    run(venue, play, signature_lamports=7_000)
+
+
+def test_what_a_signature_costs_is_asked_once_and_again_after_a_transaction_that_failed() -> None:
+    def asked(on: Stage) -> int:
+        return sum(method == "getFeeForMessage" for node in on.box.nodes for method, _ in node.calls)
+
+    async def play(on: Stage) -> None:
+        executor = on.trader.executor
+        place(on, 1)
+        await rest(on)
+        assert asked(on) == 1
+
+        executor._priced_s = float("-inf")
+        place(on, 2)
+        await rest(on)
+        assert asked(on) == 1
+
+        narrow(on)
+        place(on, 3)
+        await rest(on)
+        executor._priced_s = float("-inf")
+        place(on, 4)
+        await rest(on)
+        assert (told(on, 3), asked(on)) == ([Kind.REJECTED], 2)
+
+    run("openbook-v2", play)
+
+
+@both
 def test_a_wallet_that_is_nearly_empty_places_nothing_and_cancels(venue: str) -> None:
     async def play(on: Stage) -> None:
         place(on, 1)
@@ -250,23 +291,98 @@ def test_another_writer_stops_the_executor_before_it_sends() -> None:
     assert sent == [0]
 
 
-@both
-def test_a_limit_that_was_too_low_is_widened_until_orders_land(venue: str) -> None:
-    async def play(on: Stage) -> None:
-        executor = on.trader.executor
-        executor._shape = replace(executor._shape, base=1, place=10_000, place_each=5_000)
+def narrow(on: Stage, **fields: int) -> None:
+    """Let the table of limits be wrong."""
+    allowance = on.trader.executor.allowance
+    fields = fields or {"base": 1, "place": 10_000, "place_each": 5_000}
+    allowance.shape = replace(allowance.shape, **fields)
 
-        for order in range(1, 9):
+
+def surprises(on: Stage) -> list[str]:
+    words = on.store.words[on.trader.journal.session]
+    return [word.text for word in words if isinstance(word, Note) and word.topic == SURPRISE]
+
+
+@both
+@pytest.mark.parametrize("version", [0, 1])
+def test_what_had_too_few_units_is_simulated_and_the_next_has_enough(venue: str, version: int) -> None:
+    async def play(on: Stage) -> None:
+        on.trader.executor.version = version
+        narrow(on)
+
+        for order in (1, 2):
             place(on, order)
             await rest(on)
-            if told(on, order) == [Kind.ACCEPTED]:
-                break
+
+        assert (told(on, 1), told(on, 2)) == ([Kind.REJECTED], [Kind.ACCEPTED])
+        (words,) = surprises(on)
+        assert "units and" in words
+        assert "by simulation it takes" in words
+        assert on.trader.executor.allowance.growths == 0
+
+    run(venue, play)
+
+
+def test_what_loaded_more_than_it_might_is_simulated_and_the_next_has_enough() -> None:
+    async def play(on: Stage) -> None:
+        narrow(on, loaded=10_000)
+
+        for order in (1, 2):
+            place(on, order)
+            await rest(on)
+
+        (failed,) = [fate for fate in attempts(on).fates.values() if fate.state == "failed"]
+        assert failed.more["error"] == "MaxLoadedAccountsDataSizeExceeded"
+        assert (told(on, 1), told(on, 2)) == ([Kind.REJECTED], [Kind.ACCEPTED])
+        (words,) = surprises(on)
+        assert "by simulation it takes" in words
+
+    run("openbook-v2", play)
+
+
+@both
+def test_where_no_node_simulates_limits_grow_until_orders_land_and_no_further_than_twice(venue: str) -> None:
+    async def play(on: Stage) -> None:
+        for node in on.box.nodes:
+            node.view.faults.switch_on(Fault("fail", methods=["simulateTransaction"]))
+        narrow(on, base=1, place=10_000, place_each=5_000)
+
+        for order in range(1, 5):
+            place(on, order)
+            await rest(on)
 
         assert told(on, 1) == [Kind.REJECTED]
-        assert told(on, order) == [Kind.ACCEPTED]
-        failed = [fate for fate in attempts(on).fates.values() if fate.state == "failed"]
-        assert len(failed) == order - 1
-        assert executor._shape.place > 10_000
+        grown = surprises(on)
+        assert 1 <= len(grown) <= GROWTHS_MAX
+        assert all("no simulation says" in words for words in grown)
+        assert on.trader.executor.allowance.shape.place == 10_000 * 3 ** len(grown) // 2 ** len(grown)
+
+    run(venue, play)
+
+
+@both
+def test_nothing_is_placed_and_cancels_go_while_a_simulation_is_waited_for(venue: str) -> None:
+    async def play(on: Stage) -> None:
+        place(on, 1)
+        await rest(on)
+        for node in on.box.nodes:
+            node.view.faults.switch_on(Fault("delay", methods=["simulateTransaction"], seconds=1.5))
+        whole = on.trader.executor.allowance.shape
+        narrow(on)
+        place(on, 2)
+        await until(on, lambda: on.trader.executor._measuring is not None)
+        on.trader.executor.allowance.shape = whole
+        sent = len(attempts(on).attempts)
+
+        place(on, 3)
+        cancel(on, 1)
+        await until(on, lambda: not on.witness.resting())
+
+        assert on.trader.executor._measuring is not None
+        assert told(on, 3) == []
+        assert len(attempts(on).attempts) == sent + 1
+        await rest(on)
+        assert told(on, 3) == [Kind.ACCEPTED]
 
     run(venue, play)
 

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from solders.message import to_bytes_versioned
 
@@ -10,6 +11,7 @@ from bmv.adapters.openbook.execution.fate import fated
 from bmv.adapters.openbook.execution.ledger import Ledger
 from bmv.adapters.openbook.execution.orders import Orders
 from bmv.adapters.openbook.execution.purse import Purse
+from bmv.adapters.openbook.execution.tariff import Tariff
 from bmv.adapters.openbook.planning.plan import Part
 from bmv.adapters.openbook.planning.routes import LARGE_BYTES, Form
 from bmv.adapters.openbook.planning.routing import Course
@@ -24,14 +26,8 @@ from bmv.data.journal.attempts import Attempted
 from bmv.ports.errors import StorageError
 from bmv.ports.signer import SignerError
 
-SIGNATURE_LAMPORTS = 5_000
 REFUSALS_KEPT = 100
 ANY_COURSE = Course((), Form(1, LARGE_BYTES))
-
-
-def lamports_of(part: Part) -> int:
-    """Return the most that a part can cost in fees."""
-    return SIGNATURE_LAMPORTS + part.head.lamports + part.tip
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +55,20 @@ class Load:
     next_tip: int = 0
 
 
+class Ended(NamedTuple):
+    """An attempt at its end.
+
+    Args:
+        attempt: The bytes.
+        fate: What became of them.
+        part: What they were made of; None: an earlier process made them.
+    """
+
+    attempt: Attempt
+    fate: Fate
+    part: Part | None
+
+
 @dataclass(slots=True)
 class Carrier:
     """Signs, keeps, sends and follows.
@@ -71,10 +81,11 @@ class Carrier:
         purse: Learns what may be spent.
         epoch: Of the writer.
         now_ns: The time, ns UTC; it never goes back.
+        tariff: Says what transactions cost.
         floor: Slot of the newest final block in which an attempt of ours has ended.
         alive: Attempts whose end is not known, by signature.
         refusals: What our own policy refused: something is wrong with us.
-        ended: Attempts that have ended and were not looked at, with their fates.
+        ended: Attempts that have ended and were not looked at.
         serial: Of the next message; no two are the same.
         trouble: Why something of ours could not be signed last; "": nothing is wrong with us.
     """
@@ -86,10 +97,11 @@ class Carrier:
     purse: Purse
     epoch: int
     now_ns: Callable[[], int]
+    tariff: Tariff = field(default_factory=Tariff)
     floor: int = 0
     alive: dict[str, Attempt] = field(default_factory=dict)
     refusals: list[Refusal] = field(default_factory=list)
-    ended: list[tuple[Attempt, Fate]] = field(default_factory=list)
+    ended: list[Ended] = field(default_factory=list)
     serial: int = 0
     trouble: str = ""
 
@@ -110,7 +122,7 @@ class Carrier:
                     self.orders.refuse(number for number in numbers if number in self.orders.open)
                     continue
                 landed: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-                followed.append(asyncio.create_task(self.follow(attempt, landed=landed)))
+                followed.append(asyncio.create_task(self.follow(attempt, part, landed)))
                 good = part is load.parts[-1] or await landed
             await asyncio.gather(*followed)
         finally:
@@ -158,7 +170,7 @@ class Carrier:
             urgent=attempt.urgent,
             places=places,
             cancels=cancels,
-            lamports=lamports_of(part),
+            lamports=self.tariff.cost(part),
             tip=part.tip,
             tip_route=part.tip_route,
             priority=part.head.lamports,
@@ -186,6 +198,7 @@ class Carrier:
     async def follow(
         self,
         attempt: Attempt,
+        part: Part | None = None,
         landed: "asyncio.Future[bool] | None" = None,
         fate: Fate | None = None,
         send: bool = True,
@@ -194,6 +207,7 @@ class Carrier:
 
         Args:
             attempt: The bytes.
+            part: What they were made of.
             landed: Told once whether it has landed well, in a block that was confirmed at least.
             fate: What was known of it, for one of an earlier process.
             send: Whether to send it, or only to see what becomes of it.
@@ -217,4 +231,4 @@ class Carrier:
             self.orders.land(attempt.signature, ended.slot)
         else:
             self.orders.lose(attempt.signature)
-        self.ended.append((attempt, ended))
+        self.ended.append(Ended(attempt, ended, part))

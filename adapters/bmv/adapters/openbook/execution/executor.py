@@ -12,13 +12,14 @@ from dataclasses import dataclass, field, replace
 
 from solders.hash import Hash
 
-from bmv.adapters.openbook.execution.carrier import Carrier, Load, lamports_of
+from bmv.adapters.openbook.execution.allowance import Allowance, simulate
+from bmv.adapters.openbook.execution.carrier import Carrier, Load
 from bmv.adapters.openbook.execution.fate import exceeds_budget
 from bmv.adapters.openbook.execution.ledger import Ledger
 from bmv.adapters.openbook.execution.orders import Order, Orders, Seen
 from bmv.adapters.openbook.execution.purse import Purse
 from bmv.adapters.openbook.execution.reading import Fills
-from bmv.adapters.openbook.planning.budget import Fee, Shape
+from bmv.adapters.openbook.planning.budget import Fee
 from bmv.adapters.openbook.planning.packing import Frame, TooLarge
 from bmv.adapters.openbook.planning.plan import Part, Plan
 from bmv.adapters.openbook.planning.routing import Course, Routing, best_course
@@ -41,8 +42,7 @@ from bmv.ports.messages import Event, Intent, Reason, Verb
 from bmv.ports.storage import Note
 
 MARK = "fills"  # Topic of the note that says how far fills were read.
-WIDER = (3, 2)  # By so much limits grow when a transaction had too little,
-WIDENED_MAX = 2  # and so often: beyond that something else is wrong, and larger limits would stop cancels too.
+SURPRISE = "surprise"  # Topic of a note of what the chain does otherwise than was reckoned with.
 CANT_READ = "(-32602)"  # What a node says of bytes of a version that it does not know.
 ROUND_S = 2.0  # What a round is to cancel and has not got to by then goes by itself.
 EPOCH_BITS = 32
@@ -123,7 +123,8 @@ class Executor:
         self.desk: DeskSnapshot | None = None  # The newest final one with every fill up to it.
         self.trouble = ""  # Why the last turn could not look, or could not cancel.
         self.version = manners.version
-        self._shape, self._widened = shape_of(house.market), 0
+        self.allowance = Allowance(shape_of(house.market), shape_of(house.market))
+        self._measuring: asyncio.Task[None] | None = None  # What a transaction takes that had too little.
         self._tasks = set[asyncio.Task[None]]()
         self._round: asyncio.Task[None] | None = None
         self._cancelling = set[int]()  # Orders in a transaction that goes beside the round.
@@ -204,6 +205,8 @@ class Executor:
     async def _turn(self) -> None:
         if self._round is not None and self._round.done():
             self._round = None
+        if self._measuring is not None and self._measuring.done():
+            self._measuring = None
         self._learn()
         troubles = [self.carrier.trouble]
         if not self._is_free():  # First, for a look may take long, or fail for long.
@@ -234,7 +237,7 @@ class Executor:
 
     def _is_free(self) -> bool:
         """Whether a round may begin, and has something to do."""
-        busy = self._round is not None or self.carrier.alive or self._cancelling or self._has_news()
+        busy = self._round or self._measuring or self.carrier.alive or self._cancelling or self._has_news()
         return not busy and (self._wanted() or self._settling or self._cranks())
 
     def _cranks(self) -> bool:
@@ -270,13 +273,22 @@ class Executor:
             self._waiting_s = time.monotonic()
 
     async def _price(self, rpc: Rpc) -> None:
-        """Ask what others pay for the market's accounts; where a node does not say, it stays as it was."""
+        """Ask what transactions cost; where a node does not say, it stays as it was, and is asked again."""
         if time.monotonic() - self._priced_s < self.manners.price_s:
             return
         self._priced_s = time.monotonic()
         with suppress(EndpointError):
             price = await read_price(rpc, locks_of(self.house.market))
             self._fee = replace(self.manners.fee, micro=max(price, self.manners.fee.micro))
+        tariff = self.carrier.tariff
+        if not tariff.sure:
+            with suppress(EndpointError):
+                self._note(await tariff.ask(rpc, self.house.seat.owner, self.version))
+
+    def _note(self, surprise: str) -> None:
+        """Keep something that is otherwise than was reckoned with; "": nothing is."""
+        if surprise:
+            self.house.ledger.note(Note(self.house.now_ns(), SURPRISE, surprise))
 
     def _tell(self) -> None:
         """Tell what is new, and keep with it how far fills were read: both survive, or neither."""
@@ -296,13 +308,19 @@ class Executor:
 
     def _learn(self) -> None:
         """Learn from attempts that have ended: a version that nodes don't know, a limit that was too low."""
-        for attempt, fate in self.carrier.ended:
+        for attempt, fate, part in self.carrier.ended:
+            if fate.error is not None:
+                self.carrier.tariff.sure = False
             if _version(attempt) and any(CANT_READ in words for _, words in fate.refused):
-                self.version = 0
-            if exceeds_budget(fate.error) and self._widened < WIDENED_MAX:
-                self._widened += 1
-                self._shape = _wider(self._shape)
+                self.version, self.carrier.tariff.sure = 0, False
+            if part is not None and exceeds_budget(fate.error) and self._measuring is None:
+                self._measuring = self._spawn(self._measure(part))
         self.carrier.ended.clear()
+
+    async def _measure(self, part: Part) -> None:
+        """Find out how much a part takes that had too little; nothing is placed until then."""
+        used = await simulate(self.house.courier.reader(), part)
+        self._note(self.allowance.learn(part.head, used))
 
     # Placing.
 
@@ -332,7 +350,8 @@ class Executor:
         """Return the parts that may be paid for; orders of the others are refused. What places nothing always may."""
         parts = list[Part]()
         for part in made.parts:
-            lamports, tips = sum(map(lamports_of, (*parts, part))), sum(each.tip for each in (*parts, part))
+            lamports = sum(map(self.carrier.tariff.cost, (*parts, part)))
+            tips = sum(each.tip for each in (*parts, part))
             if part.places and not self.house.purse.allows(self.house.now_ns(), lamports, desk.owner_lamports, tips):
                 self.orders.refuse((named[at] for at in part.places), Reason.FEE_CAP)
             else:
@@ -353,7 +372,7 @@ class Executor:
         room = house.purse.tip_room(house.now_ns()) if purpose is Purpose.CANCEL else None
 
         def made_for(course: Course) -> Plan:
-            frame = Frame(course.form, house.seat.owner, self._fee, self._shape, course.tipping)
+            frame = Frame(course.form, house.seat.owner, self._fee, self.allowance.shape, course.tipping)
             return plan(batch, desk, house.seat, terms, frame, {**self._order_ids(), **ids})
 
         made, course = best_course(house.routing.courses(purpose, self.version, self.carrier.serial, room), made_for)
@@ -434,9 +453,3 @@ def _cancels(orders: Iterable[Order]) -> list[Intent]:
 def _version(attempt: Attempt) -> int:
     """Return the version of an attempt's transaction."""
     return 1 if attempt.transaction[0] == 0x81 else 0
-
-
-def _wider(shape: Shape) -> Shape:
-    """Return a shape whose steps may take more."""
-    grown = {name: -(-getattr(shape, name) * WIDER[0] // WIDER[1]) for name in Shape.__slots__}
-    return replace(shape, **grown)
