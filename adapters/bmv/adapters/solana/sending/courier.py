@@ -15,6 +15,7 @@ from bmv.adapters.solana.sending.attempt import Attempt, Fate, State, Tell
 from bmv.adapters.solana.sending.blockhash import LIFE_BLOCKS, Young, commitment_for, read_blockhash
 from bmv.adapters.solana.sending.lane import Lane
 from bmv.adapters.solana.sending.sender import Age, Handed, Way, due, posting
+from bmv.adapters.solana.sending.slots import SlotClock
 from bmv.adapters.solana.sending.track import Track
 from bmv.adapters.solana.sending.watch import STATUSES_MAX, look_at
 
@@ -71,7 +72,7 @@ class Courier:
         self._rpc, self._clock = rpc, clock
         senders = [endpoint for endpoint in endpoints if SEND in endpoint.roles]
         self.ways = [self._way(endpoint) for endpoint in senders] if ways is None else list(ways)
-        self.slot = 0  # The newest that a node told of.
+        self.slots = SlotClock()
         self._tracks: dict[str, tuple[Track, Tell, asyncio.Event]] = {}
         self._begun: dict[str, tuple[float, int]] = {}  # By signature: second and slot.
         self._sending = set[asyncio.Task[None]]()
@@ -117,6 +118,11 @@ class Courier:
     def _refuse_broken(self) -> None:
         if self._broken is not None:
             raise RuntimeError("the courier has stopped working") from self._broken
+
+    @property
+    def slot(self) -> int:
+        """Which slot it is about now; 0: no node has told of one yet."""
+        return self.slots.now(self._clock())
 
     def failed(self) -> EndpointError | None:
         """Return why no node can be asked; None: one answered a while ago."""
@@ -201,11 +207,11 @@ class Courier:
                 pass
 
     def _ages(self) -> dict[str, Age]:
-        now_s = self._clock()
-        return {
-            signature: Age(now_s - began_s, self.slot - slot if slot else 0)
-            for signature, (began_s, slot) in self._begun.items()
-        }
+        now_s, slot = self._clock(), self.slot
+        for signature, (began_s, began) in self._begun.items():
+            if not began:  # Nobody had told of a slot then.
+                self._begun[signature] = began_s, slot
+        return {signature: Age(now_s - began_s, slot - began) for signature, (began_s, began) in self._begun.items()}
 
     async def _send(self, way: Way, attempt: Attempt) -> None:
         self._note(attempt.signature, way.name)
@@ -242,7 +248,7 @@ class Courier:
                 self._tell(track for track in tracks if track.lose_sight())
             return
         self._seen_s = self._clock()
-        self.slot = max(look.slot, look.final_slot)
+        self.slots.note(self._clock(), max(look.slot, look.final_slot))
         self.height = look.final_height  # As the newest look says: what one node told wrongly does not stay.
         self._tell(track for track, status in zip(tracks, statuses, strict=True) if track.hear(look, status))
 
