@@ -22,6 +22,7 @@ REPLACED = {  # Keys of before, and what stands in their place; where units diff
         "live.max_priority_fee_lamports took its place, in lamports for a whole transaction and no longer in"
         " micro-lamports for a compute unit"
     ),
+    "live.jito.endpoint": 'a table [[live.routes]] of kind "jito" took its place',
 }
 
 

@@ -36,6 +36,8 @@ USER_LAMPORTS, USER_BASE, USER_QUOTE = 100 * SOL, 1_000, 200_000  # and of the u
 LOTS = Lots(base_lot=10**6, quote_lot=10, base_decimals=BASE_DECIMALS, quote_decimals=QUOTE_DECIMALS)
 START_TICKS = 15_000
 CALM = Landing()
+BUSY = Landing(jito_share=0.9, crowd=0.6, dropped=0.05, apart=0.01, relay_dropped=0.05)
+LANDINGS = {"calm": CALM, "busy": BUSY}
 WARM_UP_BLOCKS = 40  # Before anybody looks: the market's making is final, and a book stands.
 
 
