@@ -1,41 +1,56 @@
 """A grid moved again and again on a chain where everything goes wrong, held against what the chain itself did.
 
-    python -m tests.rigs.trading CHANGES [--venue V] [--consensus C] [--version 0|1] [--speed N] [--seed N] [--no-faults]
+    python -m tests.rigs.trading CHANGES [--venue V] [--consensus C] [--version 0|1] [--route R] [--speed N] [--seed N]
+        [--no-faults]
 
 A witness inside the chain looks at every block. No order may be doubled, orphaned or placed past its deadline; no more
 may rest than was allowed; nothing may land that was not kept before; and at the end what was told is what happened, to
-the last unit of money.
+the last unit of money. With `--route` it goes through Jito, a relay, nodes or all of them, and tips: what tip accounts
+got is what transactions that landed paid, and what the journal says.
 """
 
 import argparse
 import asyncio
 import sys
+import time
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
-from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass, field, replace
+from functools import partial
 from random import Random
 
 from solders.pubkey import Pubkey
+from tests.rigs.roads import BUSY, ROUTES, TIP_MAX, configuration, tip_balances
+from tests.rigs.roads import FAULTS as ROUTE_FAULTS
 from tests.rigs.settling import check_spending
 from tests.rigs.trader import LEVELS, LIFE_S, LOTS, Trader, habits_of, open_trader
 
+from bmv.adapters.config import Config
 from bmv.adapters.openbook.book import Side
 from bmv.adapters.openbook.execution.executor import Manners
+from bmv.adapters.openbook.execution.purse import Purse
 from bmv.adapters.openbook.v1.accounts import OpenOrders
+from bmv.adapters.openbook.v1.instructions import PROGRAM_ID as PROGRAM_V1
 from bmv.adapters.openbook.v1.slab import Slab
+from bmv.adapters.openbook.v2.market import PROGRAM_ID as PROGRAM_V2
 from bmv.adapters.openbook.v2.open_orders import OpenOrdersAccount
+from bmv.adapters.sandbox.auction import TIP_ACCOUNTS as JITO_TIPS
+from bmv.adapters.sandbox.auction import tip_of
 from bmv.adapters.sandbox.faults import Fault
 from bmv.adapters.sandbox.ledger import Block
 from bmv.adapters.sandbox.market_v1 import MarketV1
+from bmv.adapters.sandbox.relay import TIP_ACCOUNTS as RELAY_TIPS
 from bmv.adapters.sandbox.wallets import send
 from bmv.adapters.sandbox.wiring import Sandbox, Settings, make_sandbox
 from bmv.adapters.solana.endpoints import Endpoint, Endpoints
 from bmv.adapters.solana.rpc import Rpc, make_client
 from bmv.adapters.solana.sending.courier import Courier
 from bmv.adapters.solana.tokens import read_token_account
-from bmv.data.journal.attempts import ATTEMPT, FATE, attempts_of, read_attempt, read_fate
+from bmv.data.journal.attempts import ATTEMPT, FATE, Told, attempts_of, read_attempt, read_fate
 from bmv.data.journal.chain import beginning
+from bmv.data.landing.model import World
+from bmv.live.routes import Roads, open_roads
 from bmv.ports.storage import Head, Note, Word
 
 FAULTS = (
@@ -49,6 +64,7 @@ FAULTS = (
     Fault("skip", 0.05),
 )
 TROUBLE_EVERY = 12  # Changes.
+TIPPED = (*JITO_TIPS, *RELAY_TIPS)
 LAG = 5  # Blocks by which the second endpoint is late.
 
 
@@ -97,8 +113,13 @@ class Witness:
                 self.wrong.append(f"slot {block.slot}: {lots} lots rest, {LEVELS * LOTS} is the most")
         numbers = Counter(order.client_order_id for order in own if order.client_order_id >= 1 << 32)
         self.wrong += [f"slot {block.slot}: order {n} rests {count} times" for n, count in numbers.items() if count > 1]
+        program = PROGRAM_V1 if isinstance(self.box.world.market, MarketV1) else PROGRAM_V2
         for landed in block.landed:
+            message = landed.transaction.message
+            called = {message.account_keys[one.program_id_index] for one in message.instructions}
             ours = landed.keys[0] == self.box.world.user.address
+            if ours and program not in called and tip_of([landed.transaction], TIPPED):
+                self.wrong.append(f"slot {block.slot}: {landed.signature} tips, and has no order")
             if ours and self.kept is not None and landed.signature not in self.kept():
                 self.wrong.append(f"slot {block.slot}: {landed.signature} landed and was not kept")
 
@@ -147,6 +168,7 @@ class Stage:
     trader: Trader
     running: "asyncio.Task[None]"
     dice: Random
+    roads: Roads | None = None
 
     async def change(self) -> None:
         """Move the grid."""
@@ -174,6 +196,8 @@ async def stage(
     alter: Alter = lambda trader: None,
     sends_by: type[Courier] = Courier,
     slots_cranked: int = 1,
+    config: Callable[[Sandbox], Config] | None = None,
+    purse: Purse | None = None,
 ) -> AsyncIterator[Stage]:
     """Open a chain, which somebody else cranks every so many slots, and somebody who trades on it."""
     box = make_sandbox(settings)
@@ -184,10 +208,17 @@ async def stage(
         endpoints = Endpoints([Endpoint(node.rpc_url, node.websocket_url) for node in nodes])
         rpc = Rpc(client, box.node.rpc_url)
         witness, store, dice = Witness(box, account), Sessions(), Random(settings.seed)
-        async with sends_by(endpoints, rpc, habits_of(settings.speed)).open() as courier:
-            trader = await open_trader(
-                rpc, courier, box.world.market.address, account, box.world.user.key, store, dice, manners
-            )
+        habits, roads = habits_of(settings.speed), None
+        async with AsyncExitStack() as opened:
+            if config is None:
+                courier = sends_by(endpoints, rpc, habits)
+            else:
+                routes = open_roads(config(box), client, {}, habits, time.monotonic)
+                roads = await opened.enter_async_context(routes)
+                courier = sends_by(endpoints, rpc, habits, ways=roads.ways)
+            await opened.enter_async_context(courier.open())
+            address, key = box.world.market.address, box.world.user.key
+            trader = await open_trader(rpc, courier, address, account, key, store, dice, manners, roads, purse)
             trader.grid.middle = lambda: middle_of(box)
             words = store.words[trader.journal.session]
             witness.kept = lambda: attempts_of(words).attempts
@@ -195,7 +226,7 @@ async def stage(
             running = asyncio.create_task(trader.executor.run())
             running.add_done_callback(lambda task: None if task.cancelled() else print("ended:", task.exception()))
             try:
-                yield Stage(box, witness, store, trader, running, dice)
+                yield Stage(box, witness, store, trader, running, dice, roads)
             finally:
                 running.cancel()
                 with suppress(asyncio.CancelledError):
@@ -214,6 +245,10 @@ async def trouble(play: Stage, number: int) -> None:
     """Make something large go wrong for a while, another thing each time."""
     box, chain = play.box, play.box.chain
     slot_s = play.box.settings.slot_ms / 1000 / play.box.settings.speed
+    if play.roads is not None and number % 2:  # A region of Jito's is down, or all of them are silent.
+        box.node.view.faults.switch_on(Fault("region_down", methods=["ny"]), Fault("jito_silent", 0.3, seconds=0.5))
+        await asyncio.sleep(20 * slot_s)
+        box.node.view.faults.switch_off(["region_down", "jito_silent"])
     match number % 4:
         case 0:  # Nothing lands until blockhashes are over.
             box.node.view.faults.switch_on(lost := Fault("drop_transaction"))
@@ -241,11 +276,13 @@ async def trade(
     alter: Alter = lambda trader: None,
     sends_by: type[Courier] = Courier,
     slots_cranked: int = 1,
+    config: Callable[[Sandbox], Config] | None = None,
 ) -> list[str]:
     """Move a grid so many times, clear it, settle, and return what is wrong."""
-    async with stage(settings, manners, alter=alter, sends_by=sends_by, slots_cranked=slots_cranked) as play:
+    staged = stage(settings, manners, alter=alter, sends_by=sends_by, slots_cranked=slots_cranked, config=config)
+    async with staged as play:
         box, trader, grid, witness = play.box, play.trader, play.trader.grid, play.witness
-        troubles = list[asyncio.Task[None]]()
+        troubles, tipped = list[asyncio.Task[None]](), tip_balances(box)
         held, lamports = witness.held(), box.chain.account(box.world.user.address).lamports
         for node in box.nodes:
             node.view.faults.switch_on(*faults)
@@ -285,6 +322,7 @@ async def trade(
         wrong += check_fates(box, words)
         wrong += check_money(box, grid, held, witness.held())
         told = attempts_of(words)
+        wrong += check_tips(told, tip_balances(box) - tipped)
         ends = Counter(fate.state for fate in told.fates.values())
         print(f"{len(told.attempts)} attempts: {dict(ends)}; told {dict(grid.told)}; most rested {dict(witness.most)}")
         spent = lamports - box.chain.account(box.world.user.address).lamports
@@ -303,6 +341,19 @@ def check_money(box: Sandbox, grid, before: tuple[int, int], after: tuple[int, i
     if quote != grid.money * lots.quote_lot - grid.fees:
         wrong.append(f"quote changed by {quote}, and fills and fees say {grid.money * lots.quote_lot - grid.fees}")
     return wrong
+
+
+def check_tips(told: Told, paid: int) -> list[str]:
+    """Return where tips are not those of transactions that landed well, or are above what one may tip."""
+    landed = {name for name, fate in told.fates.items() if fate.state == "finalized"}
+    tips = {name: attempt.tip for name, attempt in told.attempts.items()}
+    said = sum(tip for name, tip in tips.items() if name in landed)
+    by = Counter(told.attempts[name].tip_route or "none" for name in landed)
+    print(
+        f"tips: {paid} lamports were paid, {said} the journal says, of {dict(by)}; the largest was {max(tips.values())}"
+    )
+    wrong = [f"{name} tips {tip}, and {TIP_MAX} is the most" for name, tip in tips.items() if tip > TIP_MAX]
+    return wrong + ([] if said == paid else [f"{paid} lamports of tips were paid, and the journal says {said}"])
 
 
 def check_words(words: Sequence[Word]) -> list[str]:
@@ -354,11 +405,17 @@ def main() -> None:
     parser.add_argument("--version", type=int, default=1, choices=(0, 1))
     parser.add_argument("--speed", type=float, default=10)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--route", choices=ROUTES, help="By which route; to the nodes without any if absent.")
     parser.add_argument("--no-faults", action="store_true")
     asked = parser.parse_args()
-    settings = Settings(venue=asked.venue, seed=asked.seed, consensus=asked.consensus, speed=asked.speed)
+    landing = World() if asked.no_faults or not asked.route else replace(BUSY, seed=asked.seed)
+    settings = Settings(
+        venue=asked.venue, seed=asked.seed, consensus=asked.consensus, speed=asked.speed, landing=landing
+    )
     manners = Manners(life_s=LIFE_S, look_s=0.4 / asked.speed, crank_s=3 / asked.speed, version=asked.version)
-    wrong = asyncio.run(trade(settings, manners, asked.changes, () if asked.no_faults else FAULTS))
+    faults = FAULTS + (ROUTE_FAULTS if asked.route else ())
+    config = partial(configuration, asked.route, speed=asked.speed) if asked.route else None
+    wrong = asyncio.run(trade(settings, manners, asked.changes, () if asked.no_faults else faults, config=config))
     print("\n".join(wrong) or "nothing is wrong")
     sys.exit(bool(wrong))
 

@@ -68,6 +68,7 @@ BAD = [
     ("storage.journal=mysql:x", "in the form sqlite:… or postgresql:…"),
     ("strategy=mine.txt", "in the form path.py:name"),
     ("live.jito.tip_lamports=1", "from 1000 to 1000000000"),
+    ("live.jito.endpoint=https://x", "[[live.routes]]"),
     ("live.priority_fee_cap=5", "live.max_priority_fee_lamports took its place, in lamports for a whole transaction"),
     ("live.order_life_s=4", "live.order_life_s = 4 (--set): expected a whole number (s), from 5 to 65535"),
     ("live.order_life_s=65536", "from 5 to 65535"),

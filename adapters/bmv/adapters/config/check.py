@@ -171,6 +171,10 @@ def _other_problems(config: Config) -> Iterator[str]:
     """Yield what is wrong in tables that nothing is counted with."""
     yield from price_problems(config)
     yield from _secret_problems(config)
+    if config.live.routes:
+        from bmv.adapters.config.routes import route_problems  # What it needs takes long to import.
+
+        yield from route_problems(config)
     if config.live.delegate is not None and config.market.venue == "openbook-v1":
         yield "live.delegate: openbook-v1 knows no delegates; take it out"
 

@@ -7,6 +7,7 @@ from math import ceil
 from solders.pubkey import Pubkey
 
 from bmv.adapters.config.compile import market
+from bmv.adapters.config.routes import tip_accounts
 from bmv.adapters.config.schema import Config, Side
 from bmv.adapters.openbook.policy.mandate import Limits
 from bmv.ports.errors import ConfigError
@@ -54,6 +55,7 @@ def limits_of(config: Config, price_ticks: int | None = None, extra: Extra = NOT
         order_life_s_max=config.live.order_life_s + LIFE_MARGIN_S,
         takes=_takes(config),
         priority_lamports_max=config.live.max_priority_fee_lamports,
+        tip_lamports_max=config.live.jito.max_tip_lamports if tip_accounts(config) else 0,
         rent_lamports_max=extra.rent_lamports,
         wrap_lamports_max=extra.wrap_lamports,
     )
@@ -62,6 +64,12 @@ def limits_of(config: Config, price_ticks: int | None = None, extra: Extra = NOT
 def fees_lamports_per_day(config: Config) -> int | None:
     """Return the most that may be paid to the chain in 24 hours, None where nothing limits it."""
     most = config.risk.max_fees_sol_per_day
+    return None if most is None else int(most * LAMPORTS)
+
+
+def fees_lamports_per_hour(config: Config) -> int | None:
+    """Return the most that may be paid to the chain in an hour, None where nothing limits it."""
+    most = config.risk.max_fees_sol_per_hour
     return None if most is None else int(most * LAMPORTS)
 
 

@@ -77,6 +77,7 @@ class Policy:
         check_fees(parsed, self._limits)
         demands = [self._demand(one, moment) for one in parsed.instructions if one.program_id != COMPUTE_BUDGET]
         _check_rights(parsed, demands)
+        self._check_tip(parsed, demands)
         self._check_lamports(demands)
         check_orders([order for demand in demands for order in demand.orders], self._limits, moment)
 
@@ -86,6 +87,14 @@ class Policy:
         if instruction.program_id in PROGRAMS:
             return self._money.check(instruction)
         raise Forbidden(Code.PROGRAM, f"program {instruction.program_id}, which no maker on this market needs")
+
+    def _check_tip(self, parsed: Parsed, demands: list[Demand]) -> None:
+        """Refuse a tip without what it is paid for in the same message, and more than one: it pays one route."""
+        tips = sum(demand.tip > 0 for demand in demands)
+        if tips > 1:
+            raise Forbidden(Code.LAMPORTS, f"{tips} tips, and one pays for all there is")
+        if tips and all(one.program_id != self._venue.program for one in parsed.instructions):
+            raise Forbidden(Code.LAMPORTS, "a tip without an order: it would be paid for nothing")
 
     def _check_lamports(self, demands: list[Demand]) -> None:
         for what, sent, most in (
