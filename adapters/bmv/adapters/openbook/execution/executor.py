@@ -327,7 +327,7 @@ class Executor:
         parts = list[Part]()
         for part in made.parts:
             lamports = sum(map(lamports_of, (*parts, part)))
-            if part.places and not self.house.purse.allows(time.monotonic(), lamports, desk.owner_lamports):
+            if part.places and not self.house.purse.allows(time.monotonic(), lamports, desk.signer_lamports):
                 self.orders.refuse(named[at] for at in part.places)
             else:
                 parts.append(part)
@@ -335,7 +335,7 @@ class Executor:
 
     def _plan(self, batch: Sequence[Intent], desk: DeskSnapshot, terms: Terms, ids: Mapping[int, int]) -> Plan:
         form = Form(1, LARGE_BYTES) if self.version else Form(0, PACKET_BYTES)
-        frame = Frame(form, self.house.seat.owner, self._fee, self._shape)
+        frame = Frame(form, self.house.seat.signer, self._fee, self._shape)
         return plan(batch, desk, self.house.seat, terms, frame, {**self._order_ids(), **ids})
 
     def _terms(self, desk: DeskSnapshot) -> Terms:

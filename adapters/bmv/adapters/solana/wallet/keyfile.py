@@ -3,6 +3,7 @@
 Two forms are read: encrypted (`sealing`), and the plain id.json that Solana's own tools write.
 """
 
+import json
 import os
 import stat
 from collections.abc import Callable
@@ -96,7 +97,8 @@ def _danger(path: Path, state: os.stat_result, what: str) -> str:
     if not stat.S_ISREG(state.st_mode):
         return f"{path}: expected the file of a {what}, found no file"
     if state.st_uid != os.geteuid():
-        return f"{path}: belongs to user {state.st_uid}, not to the one who runs this; say chown {os.geteuid()} {path}"
+        mend = f"chown {os.geteuid()} {path} and chmod 600 {path}"
+        return f"{path}: belongs to user {state.st_uid}, not to the one who runs this; say {mend}"
     if state.st_mode & OTHERS:
         mode = stat.S_IMODE(state.st_mode)
         return f"{path}: others may read or change it, its mode is {mode:04o}; say chmod 600 {path}"
@@ -110,22 +112,41 @@ def _parse(content: Secret) -> SealedKey | LocalKey:
 
 
 def write_new(path: Path, sealed: SealedKey) -> None:
-    """Write an encrypted key to a file that is not there yet, for this user alone; `UsageError` if it is.
+    """Write an encrypted key to a file that is not there yet, for this user alone; `UsageError` if it is."""
+    _write_new(path, Secret(sealed.text().encode()))
+
+
+def write_plain(path: Path, key: LocalKey) -> None:
+    """Write a key as Solana's own tools have it, an id.json of 64 numbers that anybody can use who reads it.
+
+    Otherwise as `write_new`.
+    """
+    _write_new(path, Secret(json.dumps(list(key.reveal())).encode()))
+
+
+def _write_new(path: Path, content: Secret) -> None:
+    if why := _place(path, content):
+        raise UsageError(why)
+
+
+def _place(path: Path, content: Secret) -> str:
+    """Write a file that is not there yet; return why it can't be, and raise nothing, see `secret`.
 
     It is written beside its place, synced, and linked there: a link is never made over what exists.
     """
     half_done = path.with_name(f".{path.name}.{token_hex(8)}")
     try:
-        _write(half_done, sealed.text().encode())
+        _write(half_done, content.reveal())
         try:
             os.link(half_done, path)
         finally:
             half_done.unlink()
         sync_folder(path.parent)
     except FileExistsError:
-        raise UsageError(f"{path}: exists, and a key is never written over another") from None
+        return f"{path}: exists, and a key is never written over another"
     except OSError as error:
-        raise UsageError(f"{path}: can't be written: {error.strerror}") from None
+        return f"{path}: can't be written: {error.strerror}"
+    return ""
 
 
 def _write(path: Path, content: bytes) -> None:
