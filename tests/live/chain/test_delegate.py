@@ -35,7 +35,7 @@ class Pair(NamedTuple):
     def held(self, owner: Pubkey) -> tuple[int, ...]:
         """Return native base and quote of a wallet's token accounts."""
         mints = (self.it.world.base.mint, self.it.world.quote.mint)
-        found = [self.it.world.chain.account(associated_account(owner, mint)) for mint in mints]
+        found = [self.it.account(associated_account(owner, mint)) for mint in mints]
         return tuple(read_token_account(one).amount for one in found if one is not None)
 
 
@@ -73,11 +73,11 @@ def test_the_owner_sets_up_once_and_the_delegate_does_the_rest(pair: Pair, capsy
     ]
     assert again["made"] == []
     assert pair.held(user) == (before[0] - NATIVE[0], before[1] - NATIVE[1])
-    account = pair.it.world.chain.account(open_orders_address(user, 1)[0])
+    account = pair.it.account(open_orders_address(user, 1)[0])
     assert account is not None
     assert OpenOrdersAccount.decode(account.data).delegate == pair.hot
 
-    sol = pair.it.world.chain.account(user)
+    sol = pair.it.account(user)
     page = done(capsys, "balances", config, *pair.delegate)
     assert (page["owner"], page["signer"]) == (str(user), str(pair.hot))
     assert page["quote"]["native"]["free"] == NATIVE[1]
@@ -86,7 +86,7 @@ def test_the_owner_sets_up_once_and_the_delegate_does_the_rest(pair: Pair, capsy
     assert done(capsys, "settle", config, *pair.delegate)["done"]
     assert pair.held(user) == before
     assert pair.held(pair.hot) == (0, 0)
-    assert pair.it.world.chain.account(user) == sol, "the owner paid for what the delegate did"
+    assert pair.it.account(user) == sol, "the owner paid for what the delegate did"
 
 
 def test_what_is_the_owners_a_delegate_does_not_do(pair: Pair, capsys: pytest.CaptureFixture[str]) -> None:

@@ -168,6 +168,7 @@ def export(ctx: click.Context, name: str, target: Path, yes: bool, passphrase_fi
       bmv wallet export hot --to hot-id.json
     """
     from bmv.adapters.solana.wallet.folder import path_of
+    from bmv.adapters.solana.wallet.key import LocalKey
     from bmv.adapters.solana.wallet.keyfile import describe, load, write_plain
     from bmv.adapters.solana.wallet.passphrase import read_passphrase
 
@@ -179,7 +180,10 @@ def export(ctx: click.Context, name: str, target: Path, yes: bool, passphrase_fi
     if not yes and not typed(f"the key of {address} will lie in {target}, not encrypted", name):
         click.echo("nothing was done", err=True)
         ctx.exit(1)
-    write_plain(target, load(path, lambda: read_passphrase(passphrase_file, os.environ)))
+    key = load(path, lambda: read_passphrase(passphrase_file, os.environ))
+    if not isinstance(key, LocalKey):
+        raise UsageError(f"{name}: lies at {key.backend}, and can't be exported from here")
+    write_plain(target, key)
     click.echo(f"wrote {target}\naddress {address}")
 
 

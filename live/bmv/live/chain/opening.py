@@ -16,6 +16,7 @@ from bmv.adapters.solana.sending.courier import Courier
 from bmv.adapters.solana.wallet import keyfile
 from bmv.adapters.solana.wallet.key import LocalKey
 from bmv.adapters.solana.wallet.passphrase import read_passphrase
+from bmv.adapters.solana.wallet.remote import RemoteSigner
 from bmv.live.chain.hands import Hands
 from bmv.live.chain.seated import Seated, take_seat, wallet_of
 from bmv.ports.errors import BmvError, UsageError
@@ -44,7 +45,7 @@ def at_our_seat(
     return asyncio.run(run())
 
 
-def open_key(path: Path, passphrase_file: Path | None, named: str = "live.wallet") -> LocalKey:
+def open_key(path: Path, passphrase_file: Path | None, named: str = "live.wallet") -> LocalKey | RemoteSigner:
     """Return the key of a file.
 
     Args:

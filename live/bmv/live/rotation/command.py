@@ -97,7 +97,7 @@ def _change(config: "Config", target: Path) -> "Change":
     from bmv.live.rotation.diary import Change
 
     seen = describe(target)
-    if seen.form != "encrypted":
+    if seen.form == "plain":
         raise UsageError(f"--to: {target} is not encrypted; `bmv wallet import NAME --from FILE` makes one that is")
     if config.market.address is None:
         raise ConfigError("market.address: missing; expected the market that is traded on")

@@ -10,6 +10,7 @@ from bmv.data.files.writing import whole_file
 from bmv.ports.errors import ConfigError
 
 TABLE = re.compile(r"^\s*\[+\s*([^\]]+?)\s*\]+")
+VALUE = re.compile(r"""^([^=]+=\s*)("(?:[^"\\]|\\.)*"|'[^']*')""")
 LIVE = "live"
 
 
@@ -35,7 +36,7 @@ def replaced(path: Path, old_wallet: Path, changes: Mapping[str, str], dropped: 
     if new is None or tomllib.loads(new) != {**table, LIVE: wanted}:
         return f"{path} is written in a way that is left alone; set {by_hand}"
     with whole_file(path) as half_done:
-        half_done.write_text(new, encoding="utf-8")
+        half_done.write_bytes(new.encode())
     return ""
 
 
@@ -62,15 +63,14 @@ def edit(text: str, changes: Mapping[str, str], dropped: Sequence[str]) -> str |
 
 
 def _with(line: str, value: str) -> str:
-    """Return a line with another value, its comment kept."""
-    head, _, rest = line.partition("=")
-    comment = re.search(r"\s+#[^\"']*$", rest.rstrip("\r\n"))
-    end = rest[len(rest.rstrip("\r\n")) :]
-    return f"{head}= {json.dumps(value)}{comment[0] if comment else ''}{end}"
+    """Return a line with another value, all around it kept."""
+    return VALUE.sub(lambda found: found[1] + json.dumps(value), line, count=1)
 
 
 def _read(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
+        return path.read_bytes().decode()
     except OSError as error:
         raise ConfigError(f"{path}: can't be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise ConfigError(f"{path}: expected a TOML file, found other bytes") from None

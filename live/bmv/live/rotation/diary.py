@@ -9,11 +9,10 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from fcntl import LOCK_EX, LOCK_NB, flock
 from pathlib import Path
 from time import time_ns
-from typing import Any
+from typing import Any, NamedTuple
 
 from bmv.adapters.solana.wallet.folder import make_folder, wallets_path
 from bmv.data.files.user_folders import make_private
@@ -24,8 +23,7 @@ FOLDER = "rotations"  # In that of the wallets.
 BEGUN, SENT, STEP, DONE = "begun", "sent", "step", "done"
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(NamedTuple):
     """Which key takes whose place.
 
     Args:

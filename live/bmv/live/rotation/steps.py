@@ -19,6 +19,7 @@ from bmv.adapters.solana.balances import SOL_DECIMALS, in_whole
 from bmv.adapters.solana.rpc import CONFIRMED
 from bmv.adapters.solana.tokens import TOKEN_ACCOUNT_BYTES
 from bmv.adapters.solana.wallet.key import LocalKey
+from bmv.adapters.solana.wallet.remote import RemoteSigner
 from bmv.live.chain import clearing, making
 from bmv.live.chain.hands import SIGNATURE_LAMPORTS, Hands, Outcome
 from bmv.live.chain.opening import hands_with
@@ -29,6 +30,7 @@ from bmv.live.rotation.configured import replaced
 from bmv.live.rotation.diary import Diary
 from bmv.ports.errors import ConfigError, Refused
 
+Key = LocalKey | RemoteSigner
 TRANSACTIONS = 8  # Of one rotation at most, in the reckoning of fees.
 
 
@@ -43,9 +45,9 @@ class Keys:
         old_wallet, new_wallet, owner_wallet: Their files.
     """
 
-    old: LocalKey
-    new: LocalKey
-    owner: LocalKey | None
+    old: Key
+    new: Key
+    owner: Key | None
     old_wallet: Path
     new_wallet: Path
     owner_wallet: Path | None
@@ -128,7 +130,7 @@ class Rotation:
         return await self._seat(owner=None, delegate=None, open_orders=None)
 
     @asynccontextmanager
-    async def _hands(self, seated: Seated, key: LocalKey) -> AsyncIterator[Hands]:
+    async def _hands(self, seated: Seated, key: Key) -> AsyncIterator[Hands]:
         async with hands_with(seated, key, self.say, stubborn=True) as hands:
             hands.outcomes, hands.keep = self.outcomes, self.keep
             yield hands

@@ -3,14 +3,19 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from tests.rigs.trader import LIFE_S, LOTS
 from tests.rigs.trading import Sessions, Stage, middle_of, stage
+from vault import vault
 
 from bmv.adapters.openbook.execution.executor import Manners
+from bmv.adapters.openbook.policy.guard import GuardedSigner
 from bmv.adapters.sandbox.faults import Fault
 from bmv.adapters.sandbox.wiring import Settings
+from bmv.adapters.solana.wallet.remote import Hidden, RemoteKey, open_remote
+from bmv.adapters.solana.wallet.secret import Secret
 from bmv.data.journal.attempts import Told, attempts_of
 from bmv.ports.errors import Refused, StorageError
 from bmv.ports.messages import Event, Intent, Kind, Verb
@@ -294,5 +299,38 @@ def test_what_is_sent_was_kept_before_and_so_was_what_asked_for_it() -> None:
 
         asked = [sent for intent, sent in before if intent]
         assert asked == [0], "the intent was kept once, and nothing was sent until then"
+
+    run("openbook-v2", play)
+
+
+def test_a_signer_that_is_slow_or_gone_stops_placing_and_is_named_until_it_is_back(tmp_path: Path) -> None:
+    token = tmp_path / "token"
+    token.write_text("hvs.token")
+    token.chmod(0o600)
+
+    async def play(on: Stage) -> None:
+        with vault(on.box.world.user.key, "hvs.token") as service:
+            settings = {"api_base_url": service.url, "key_name": "hot", "token": Hidden(file=str(token))}
+            address = str(on.box.world.user.address)
+            remote = RemoteKey(v=1, backend="vault", pubkey=address, limit_s=0.5, settings=settings)
+            signer = open_remote(remote, lambda file: Secret(file.read_bytes()))
+            carrier = on.trader.executor.carrier
+            carrier.guard = GuardedSigner(signer, carrier.guard._policy)
+            place(on, 1)
+            await until(on, lambda: Kind.ACCEPTED in told(on, 1))
+            for number, mode, reason in ((2, "sealed", "HTTP status 503"), (3, "slow", "no answer within 0.5 s")):
+                service.mode, service.slow_s = mode, 1.0
+                attempts = len(attempts_of(on.store.words[on.trader.journal.session]).attempts)
+                place(on, number)
+                await until(on, lambda number=number: Kind.REJECTED in told(on, number))
+                words = on.store.words[on.trader.journal.session]
+                assert f"the key {address} at vault gives no signature" in carrier.trouble
+                assert reason in carrier.trouble
+                assert len(attempts_of(words).attempts) == attempts, "something was kept to be sent"
+            service.mode = "good"
+            place(on, 4)
+            cancel(on, 1)
+            await until(on, lambda: Kind.ACCEPTED in told(on, 4) and Kind.CANCELLED in told(on, 1))
+            assert carrier.trouble == ""
 
     run("openbook-v2", play)

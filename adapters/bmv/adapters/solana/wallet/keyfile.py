@@ -1,6 +1,7 @@
 """The file of a key: read only if nobody else can read it, written whole or not at all, and never over another.
 
-Two forms are read: encrypted (`sealing`), and the plain id.json that Solana's own tools write.
+Three forms are read: encrypted (`sealing`), the plain id.json that Solana's own tools write, and one that says behind
+which service the key lies (`remote`).
 """
 
 import json
@@ -13,6 +14,7 @@ from typing import NamedTuple
 
 from bmv.adapters.solana.wallet.forms import read_key
 from bmv.adapters.solana.wallet.key import LocalKey
+from bmv.adapters.solana.wallet.remote import RemoteKey, RemoteSigner, is_remote, open_remote, read_remote
 from bmv.adapters.solana.wallet.sealing import SealedKey, read_sealed, unseal
 from bmv.adapters.solana.wallet.secret import Secret
 from bmv.data.files.writing import sync_folder
@@ -26,7 +28,7 @@ class Described(NamedTuple):
     """What is seen of a key without opening it.
 
     Args:
-        form: "encrypted" or "plain".
+        form: "encrypted", "plain" or "remote".
         public_key: In base58. Of an encrypted one it is the file's own word, until it is opened.
     """
 
@@ -34,8 +36,10 @@ class Described(NamedTuple):
     public_key: str
 
 
-def load(path: Path, passphrase: Callable[[], Secret]) -> LocalKey:
-    """Return the key of a file; `ConfigError` or `DataError` names the file and what to do.
+def load(path: Path, passphrase: Callable[[], Secret]) -> LocalKey | RemoteSigner:
+    """Return the key of a file, or the signer of one that lies elsewhere.
+
+    `ConfigError` or `DataError` names the file and what to do.
 
     Args:
         passphrase: Asked only if the file is encrypted.
@@ -43,10 +47,12 @@ def load(path: Path, passphrase: Callable[[], Secret]) -> LocalKey:
     content = read_private(path, "key")
     try:
         found = _parse(content)
+        if isinstance(found, RemoteKey):
+            return open_remote(found, lambda file: read_private(file, "secret"))
         return unseal(found, passphrase()) if isinstance(found, SealedKey) else found
-    except DataError as error:
-        wrong = f"{path}: {error}"
-    raise DataError(wrong)
+    except (ConfigError, DataError) as error:
+        kind, wrong = type(error), f"{path}: {error}"
+    raise kind(wrong)
 
 
 def describe(path: Path) -> Described:
@@ -57,8 +63,8 @@ def describe(path: Path) -> Described:
     except DataError as error:
         wrong = f"{path}: {error}"
     else:
-        if isinstance(found, SealedKey):
-            return Described("encrypted", found.pubkey)
+        if isinstance(found, SealedKey | RemoteKey):
+            return Described("encrypted" if isinstance(found, SealedKey) else "remote", found.pubkey)
         return Described("plain", found.address)
     raise DataError(wrong)
 
@@ -105,10 +111,10 @@ def _danger(path: Path, state: os.stat_result, what: str) -> str:
     return ""
 
 
-def _parse(content: Secret) -> SealedKey | LocalKey:
+def _parse(content: Secret) -> SealedKey | LocalKey | RemoteKey:
     if not content.reveal().lstrip().startswith(b"{"):
         return read_key(content)
-    return read_sealed(content)
+    return read_remote(content) if is_remote(content) else read_sealed(content)
 
 
 def write_new(path: Path, sealed: SealedKey) -> None:
