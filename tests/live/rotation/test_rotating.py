@@ -9,6 +9,7 @@ import httpx
 import pytest
 from sandboxes import Running, running
 from seats import Sitting
+from solders.keypair import Keypair
 from solders.pubkey import Pubkey
 from terminals import ENVIRONMENT, terminal
 
@@ -36,7 +37,11 @@ class Place(NamedTuple):
 
     it: Running
     wallets: Path
-    new: Pubkey
+    key: LocalKey
+
+    @property
+    def new(self) -> Pubkey:
+        return Pubkey.from_string(self.key.address)
 
     def held(self, owner: Pubkey) -> list[int | None]:
         """Return lamports, and native base and quote, of a wallet; None: there is no account."""
@@ -74,7 +79,7 @@ def at(tmp_path: Path, wallets: Path) -> Iterator[Open]:
         sealed(wallets / "hot2.json", key)
         context = running(Settings(venue=venue, speed=FAST), tmp_path / "sandbox", change)
         held.append(context)
-        return Place(context.__enter__(), wallets, Pubkey.from_string(key.address))
+        return Place(context.__enter__(), wallets, key)
 
     yield open_it
     for context in held:
@@ -91,7 +96,17 @@ def rotate(capsys: pytest.CaptureFixture[str], place: Place, *words: str, code: 
     ended = main(["wallet", "rotate", place.it.config, "--to", "hot2", "--yes", "--json", *words])
     printed = capsys.readouterr()
     assert ended == code, printed.err
+    written = [path.read_text() for path in (Path(place.it.config), *place.wallets.glob("rotations/*"))]
+    for text in (printed.out, printed.err, *written):
+        assert not any(secret in text for secret in secrets_of(place)), "a secret came out"
     return json.loads(printed.out) if printed.out else printed.err
+
+
+def secrets_of(place: Place) -> list[str]:
+    """Return what no output may hold: the passphrase, and both keys in the forms that people have them in."""
+    pairs = [place.it.world.user.key, Keypair.from_bytes(place.key.reveal())]
+    numbers = [str(list(bytes(pair)))[:40] for pair in pairs]
+    return [PASSPHRASE, *map(str, pairs), *numbers, *(pair.secret().hex() for pair in pairs)]
 
 
 @both
@@ -114,6 +129,19 @@ def test_everything_goes_to_the_new_key_which_trades_on(
     kinds = [row["kind"] for row in read_diary(place.wallets / "rotations" / f"{old}.jsonl")]
     assert (kinds[0], kinds[-1], kinds.count("sent")) == ("begun", "done", len(page["attempts"]))
     assert rotate(capsys, place)["attempts"] == []
+
+
+def test_an_owner_whom_the_configuration_names_is_named_anew(at: Open, capsys: pytest.CaptureFixture[str]) -> None:
+    place = at("openbook-v2", with_orders)
+    config, old = Path(place.it.config), place.it.world.user.address
+    config.write_text(config.read_text().replace("[live] ", f'[live]\nowner = "{old}"\n# ', 1))
+
+    rotate(capsys, place)
+
+    assert f'owner = "{place.new}"' in config.read_text()
+    assert main(["chain", "balances", str(config), "--json"]) == 0
+    page = json.loads(capsys.readouterr().out)
+    assert (page["owner"], page["signer"], page["account"] is None) == (str(place.new), str(place.new), False)
 
 
 @both

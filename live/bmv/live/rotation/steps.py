@@ -129,6 +129,10 @@ class Rotation:
         """Return the old key with its own wallets, and nothing at the venue."""
         return await self._seat(owner=None, delegate=None, open_orders=None)
 
+    async def next_seat(self) -> Seated:
+        """Return the new key's seat, as its own owner."""
+        return await self._seat(wallet=str(self.keys.new_wallet), owner=None, open_orders=None)
+
     @asynccontextmanager
     async def _hands(self, seated: Seated, key: Key) -> AsyncIterator[Hands]:
         async with hands_with(seated, key, self.say, stubborn=True) as hands:
@@ -173,22 +177,23 @@ class Rotation:
 
     async def set_up(self) -> None:
         """Make the new key's account."""
-        seated = await self._seat(wallet=str(self.keys.new_wallet), open_orders=None)
+        seated = await self.next_seat()
         async with self._hands(seated, self.keys.new) as hands:
             desk = await seated.desk(CONFIRMED)
             await making.set_up(hands, await making.lacking(seated, desk, 0), desk, 0)
 
     async def configure(self) -> None:
         """Name the new key in the configuration."""
-        changes = {"wallet": str(self.keys.new_wallet)}
-        if self.keys.owner is not None:
-            changes["delegate"] = self.keys.new.address
-        dropped = () if self.keys.owner is not None else ("open_orders",)
+        named, dropped = ("owner", ("open_orders",)) if self.keys.owner is None else ("delegate", ())
+        changes = {"wallet": str(self.keys.new_wallet), named: self.keys.new.address}
         self.by_hand = replaced(self.path, self.keys.old_wallet, changes, dropped)
 
 
 async def check_means(rotation: Rotation) -> None:
-    """Refuse a rotation that would stand still for want of SOL, or leave something on another market behind."""
+    """Refuse a rotation that would stand still halfway, or leave something on another market behind.
+
+    On version 1 a node has to search for accounts; whether it does is known once it has, for the new key.
+    """
     seated = await rotation.purse_seat()
     desk, spot = await seated.desk(CONFIRMED), await (await rotation.trading_seat()).find()
     if rotation.keys.owner is None and spot.listed > int(spot.exists):
@@ -196,6 +201,8 @@ async def check_means(rotation: Rotation) -> None:
             f"{seated.seat.owner} has accounts on {spot.listed - int(spot.exists)} other markets, and they would stay "
             "behind without SOL; close them first, with `bmv chain cancel-all` and `bmv chain close`"
         )
+    if rotation.keys.owner is None:
+        await rotation.next_seat()
     fee = SIGNATURE_LAMPORTS + seated.config.live.max_priority_fee_lamports
     needed = TRANSACTIONS * fee + 2 * await seated.rent(TOKEN_ACCOUNT_BYTES) + await seated.rent(0)
     if desk.signer_lamports < needed:

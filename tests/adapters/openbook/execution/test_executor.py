@@ -12,7 +12,10 @@ from vault import vault
 
 from bmv.adapters.openbook.execution.executor import Manners
 from bmv.adapters.openbook.policy.guard import GuardedSigner
+from bmv.adapters.openbook.v2 import funds
+from bmv.adapters.openbook.v2.instructions import build
 from bmv.adapters.sandbox.faults import Fault
+from bmv.adapters.sandbox.wallets import send
 from bmv.adapters.sandbox.wiring import Settings
 from bmv.adapters.solana.wallet.remote import Hidden, RemoteKey, open_remote
 from bmv.adapters.solana.wallet.secret import Secret
@@ -334,3 +337,25 @@ def test_a_signer_that_is_slow_or_gone_stops_placing_and_is_named_until_it_is_ba
             assert carrier.trouble == ""
 
     run("openbook-v2", play)
+
+
+def test_a_delegate_that_is_deposed_places_nothing_more_and_says_why() -> None:
+    async def play() -> None:
+        manners = Manners(life_s=LIFE_S, look_s=0.4 / SPEED, crank_s=3 / SPEED)
+        settings = Settings(venue="openbook-v2", speed=SPEED)
+        async with asyncio.timeout(60), stage(settings, manners, lags=(0,), delegate=True) as on:
+            place(on, 1)
+            await until(on, lambda: Kind.ACCEPTED in told(on, 1))
+            user, seat = on.box.world.user, on.trader.executor.house.seat
+            nobody = build(funds.SetDelegate(owner=user.address, open_orders_account=seat.open_orders))
+            send(on.box.chain, [user.key], [nobody])
+            await until(on, lambda: "has nobody as its delegate" in on.trader.executor.trouble)
+            attempts = len(attempts_of(on.store.words[on.trader.journal.session]).attempts)
+            place(on, 2)
+            await asyncio.sleep(1)
+            later = attempts_of(on.store.words[on.trader.journal.session]).attempts
+            assert len(later) - attempts <= 1, "it goes on sending"
+            assert Kind.ACCEPTED not in told(on, 2)
+            assert f"not {seat.signer}, whose key is to sign" in on.trader.executor.trouble
+
+    asyncio.run(play())
