@@ -7,10 +7,10 @@ import click
 import pytest
 
 from bmv.adapters.cli.places import link_latest, new_folder, refuse_strange_folder
+from bmv.adapters.cli.timerange import span_ns
 from bmv.adapters.config import build
 from bmv.backtest.commands import RUNS, backtest, progress_bar
 from bmv.backtest.sweep.commands import refuse_strange_folder as refuse_strange_folder_of_sweep
-from bmv.adapters.cli.timerange import span_ns
 from bmv.data.files.writing import whole_folder
 from bmv.data.runs.folder import FILES, writing
 from bmv.ports.errors import UsageError

@@ -149,10 +149,15 @@ async def open_trader(
     manners: Manners,
     roads: Roads | None = None,
     purse: Purse | None = None,
+    owner: Pubkey | None = None,
 ) -> Trader:
-    """Begin a session, take over what the one before left, and return who trades; its executor is not running yet."""
+    """Begin a session, take over what the one before left, and return who trades; its executor is not running yet.
+
+    Args:
+        owner: Whose account it is, where the key is a delegate's.
+    """
     identity = identify(market, (await _accounts(rpc, market))[market])
-    seat = make_seat(market, identity.market, identity.program, key.pubkey(), open_orders)
+    seat = make_seat(market, identity.market, identity.program, owner or key.pubkey(), open_orders, signer=key.pubkey())
     clock = SystemClock()
     begun = await begin_session(store, NAME, clock.now_ns())
     left = read_left(begun.before)

@@ -11,8 +11,8 @@ import click
 
 from bmv.adapters.cli.options import JSON, SETS, Local
 from bmv.adapters.cli.places import LATEST, ManyPaths, link_latest, new_folder, refuse_strange_folder
-from bmv.adapters.lake.places import market_folder
 from bmv.adapters.cli.timerange import span_ns
+from bmv.adapters.lake.places import market_folder
 from bmv.ports.errors import BmvError, DataError
 
 if TYPE_CHECKING:

@@ -2,8 +2,9 @@
 
 import asyncio
 import os
+import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -20,6 +21,7 @@ from bmv.adapters.openbook.execution.reading import open_fills
 from bmv.adapters.openbook.execution.recovery import Left
 from bmv.adapters.openbook.inspection.records import Inspection, worst
 from bmv.adapters.openbook.planning.budget import Fee
+from bmv.adapters.openbook.planning.routing import Routing
 from bmv.adapters.openbook.policy.guard import GuardedSigner
 from bmv.adapters.openbook.seat.desk import DeskSnapshot
 from bmv.adapters.openbook.seat.funds import Owned, owned_of
@@ -28,14 +30,13 @@ from bmv.adapters.solana.balances import SOL_DECIMALS, in_whole
 from bmv.adapters.solana.errors import EndpointError
 from bmv.adapters.solana.rpc import FINALIZED, Rpc
 from bmv.adapters.solana.sending.attempt import Attempt, Fate, Tell
-from bmv.adapters.solana.sending.courier import Courier
-from bmv.adapters.solana.wallet import keyfile
-from bmv.adapters.solana.wallet.passphrase import read_passphrase
-from bmv.live.chain.opening import PATIENCE_S
+from bmv.adapters.solana.sending.courier import Courier, Habits
+from bmv.live.chain.opening import PATIENCE_S, open_key
 from bmv.live.chain.seated import Seated, take_seat, wallet_of
 from bmv.live.minutes import Minutes
 from bmv.live.notes import Holding
-from bmv.ports.errors import BmvError, ConfigError, DataError, Refused, UsageError
+from bmv.live.routes import open_roads
+from bmv.ports.errors import ConfigError, DataError, Refused
 from bmv.ports.market import Market
 from bmv.ports.messages import Event
 from bmv.ports.signer import Signer
@@ -80,21 +81,14 @@ async def take_place(path: Path, config: Config, client: httpx.AsyncClient, pass
     if desk.account is None:
         raise Refused(f"{seated.seat.owner} has no account on this market; `bmv chain setup {path}` makes it")
     _refuse_poor(seated, desk, config)
-    key_path = wallet_of(config)
-    try:
-        key = keyfile.load(key_path, lambda: read_passphrase(passphrase_file, os.environ))
-    except UsageError:
-        raise
-    except BmvError as error:
-        raise type(error)(f"live.wallet: {error}") from None
-    return Seat(seated, inspection, key, desk)
+    return Seat(seated, inspection, open_key(wallet_of(config), passphrase_file), desk)
 
 
 def _refuse_poor(seated: Seated, desk: DeskSnapshot, config: Config) -> None:
     """Raise `Refused` where the wallet can't pay for trading."""
     floor = _floor(config)
-    if desk.owner_lamports < floor + LAMPORTS // 100:
-        has, least = (in_whole(lamports, SOL_DECIMALS) for lamports in (desk.owner_lamports, floor + LAMPORTS // 100))
+    if desk.signer_lamports < floor + LAMPORTS // 100:
+        has, least = (in_whole(lamports, SOL_DECIMALS) for lamports in (desk.signer_lamports, floor + LAMPORTS // 100))
         raise Refused(f"{seated.seat.owner} holds {has} SOL, and needs {least} to pay for a session; send it some")
 
 
@@ -187,7 +181,7 @@ class ChainVenue:
             "slot": desk.slot,
             "chain_time": desk.unix_timestamp,
             "accounts": accounts,
-            "lamports": desk.owner_lamports,
+            "lamports": desk.signer_lamports,
         }
 
     def status(self) -> dict[str, Any]:  # Any: it is JSON.
@@ -197,7 +191,7 @@ class ChainVenue:
             "venue": self._market.symbol,
             "attempts_alive": len(carrier.alive),
             "final_slot": None if desk is None else desk.slot,
-            "lamports": None if desk is None else desk.owner_lamports,
+            "lamports": None if desk is None else desk.signer_lamports,
             "trouble": self.executor.trouble,
             "policy_refused": len(carrier.refusals),
         }
@@ -220,6 +214,7 @@ class ChainVenue:
 def make_executor(
     seat: Seat,
     courier: Courier,
+    routing: Routing,
     minutes: Minutes,
     left: Left,
     epoch: int,
@@ -230,7 +225,8 @@ def make_executor(
     """Return what carries out a session's intents, with what an earlier process left already in its hands."""
     seated, config = seat.seated, seat.seated.config
     limits = limits_of(config, price_now(seat.inspection))
-    policy = make_policy(seated.seat, seated.identity.market, limits, delegates=delegates_of(config))
+    tips = {account for route in routing.routes for account in route.tips}
+    policy = make_policy(seated.seat, seated.identity.market, limits, delegates=delegates_of(config), tips=tips)
     house = House(
         market=seated.identity.market,
         seat=seated.seat,
@@ -243,6 +239,7 @@ def make_executor(
         now_ns=now_ns,
         tell=tell,
         native=_whole(seat.native),
+        routing=routing,
     )
     manners = replace(Manners(), life_s=config.live.order_life_s, fee=Fee(0, config.live.max_priority_fee_lamports))
     executor = Executor(house, manners, epoch)
@@ -265,12 +262,18 @@ def holding_of(seat: Seat, owned: Owned) -> Holding:
 
 
 @asynccontextmanager
-async def couriered(seat: Seat, client: httpx.AsyncClient, shadow: bool) -> AsyncIterator[Courier]:
-    """Give what sends for a seat, at work; in the shadow it sends nothing."""
-    endpoints = seat.seated.readers.endpoints
-    kind = Mute if shadow else Courier
-    async with kind(endpoints, Rpc(client, endpoints.readers[0].url)).open() as courier:
-        yield courier
+async def couriered(seat: Seat, client: httpx.AsyncClient, shadow: bool) -> AsyncIterator[tuple[Courier, Routing]]:
+    """Give what sends for a seat, at work, and who says by which routes; in the shadow it sends nothing."""
+    endpoints, config = seat.seated.readers.endpoints, seat.seated.config
+    rpc, kind = Rpc(client, endpoints.readers[0].url), Mute if shadow else Courier
+    async with AsyncExitStack() as opened:
+        if config.live.routes:
+            routes = open_roads(config, client, os.environ, Habits(), time.monotonic)
+            roads = await opened.enter_async_context(routes)
+            courier, routing = kind(endpoints, rpc, ways=roads.ways), roads.routing
+        else:
+            courier, routing = kind(endpoints, rpc), Routing()
+        yield await opened.enter_async_context(courier.open()), routing
 
 
 def differences(expected: Holding, found: Holding, market: Market) -> list[str]:

@@ -134,11 +134,11 @@ async def trade_live(
         minutes = c.minutes()
         if expected is not None:
             minutes.hold(expected)
-        courier = await opened.enter_async_context(couriered(seat, client, shadow))
+        courier, routing = await opened.enter_async_context(couriered(seat, client, shadow))
         own = None if shadow else seat.seated.seat.open_orders
         feed = Feed(seat.seated.seat.market, seat.seated.readers.endpoints, own=own)
         rows = MarketEvents(feed, clock.now_ns)
-        trade_on_chain(c, seat, courier, left, begun.epoch, rows)
+        trade_on_chain(c, seat, courier, routing, left, begun.epoch, rows)
         await minutes.commit()
         venue = c.venue()
         venue.start()

@@ -8,6 +8,7 @@ from dependency_injector import containers, providers
 from bmv.adapters.bookkeeping.stage import Stage
 from bmv.adapters.config import Config, compile
 from bmv.adapters.openbook.execution.recovery import Left
+from bmv.adapters.openbook.planning.routing import Routing
 from bmv.adapters.sim.clock import SimClock
 from bmv.adapters.sim.exchange import SimExchange, open_venue
 from bmv.adapters.solana.sending.courier import Courier
@@ -65,7 +66,9 @@ def trade_on_paper(c: Any) -> None:  # Any: a container's attributes are known t
     c.venue.override(providers.Singleton(PaperVenue, stage, c.engine, c.market, c.loop))
 
 
-def trade_on_chain(c: Any, seat: Seat, courier: Courier, left: Left, epoch: int, rows: MarketEvents) -> None:
+def trade_on_chain(
+    c: Any, seat: Seat, courier: Courier, routing: Routing, left: Left, epoch: int, rows: MarketEvents
+) -> None:
     """Let a session trade on the chain, with the guard in front of it; arguments as of `make_executor`."""
 
     def tell(event: Event) -> None:
@@ -79,7 +82,7 @@ def trade_on_chain(c: Any, seat: Seat, courier: Courier, left: Left, epoch: int,
         return found
 
     now_ns = c.clock().now_ns
-    executor = providers.Singleton(make_executor, seat, courier, c.minutes, left, epoch, band, now_ns, tell)
+    executor = providers.Singleton(make_executor, seat, courier, routing, c.minutes, left, epoch, band, now_ns, tell)
     note = c.minutes().note_guard
     limits = providers.Singleton(guard_limits, c.config)
     guard = providers.Singleton(Guard, executor, limits, now_ns, providers.Object(lambda: rows.heard_ns), refuse, note)

@@ -96,6 +96,20 @@ def test_a_delegate_is_for_version_2_only(good: Path) -> None:
         load(good, [delegate, "market.venue=openbook-v1"], {})
 
 
+@pytest.mark.parametrize(
+    ("key", "words"),
+    [
+        ("owner=8BnEgHoWFysVcuFFX7QztDmzuH8r5ZFvyP3sYwn1XTh6", "live.owner: openbook-v1 knows no delegates"),
+        ("deposit_base=1", "live.deposit_base: openbook-v1 takes no deposits"),
+        ("deposit_quote=0.5", "live.deposit_quote: openbook-v1 takes no deposits"),
+    ],
+)
+def test_an_owner_and_his_deposits_are_for_version_2_only(good: Path, key: str, words: str) -> None:
+    assert load(good, [f"live.{key}", "market.venue=openbook-v2"], {})
+    with pytest.raises(ConfigError, match=words):
+        load(good, [f"live.{key}", "market.venue=openbook-v1"], {})
+
+
 def test_a_position_whose_worth_int64_cannot_hold_is_refused(good: Path) -> None:
     with pytest.raises(ConfigError, match="int64 can't hold it: take coarser steps"):
         load(good, ["market.quote_step=1e-12", "inventory.max_position=1000000"], {})

@@ -25,10 +25,14 @@ class Extra:
     Args:
         rent_lamports: Of a new account of version 1, as the chain asks.
         wrap_lamports: SOL that goes into our own wrapped SOL.
+        deposit: Native base and quote that go into our account of version 2.
+        successor: Who gets everything, while a key is rotated.
     """
 
     rent_lamports: int = 0
     wrap_lamports: int = 0
+    deposit: tuple[int, int] = (0, 0)
+    successor: Pubkey | None = None
 
 
 NOTHING_EXTRA = Extra()
@@ -58,6 +62,7 @@ def limits_of(config: Config, price_ticks: int | None = None, extra: Extra = NOT
         tip_lamports_max=config.live.jito.max_tip_lamports if tip_accounts(config) else 0,
         rent_lamports_max=extra.rent_lamports,
         wrap_lamports_max=extra.wrap_lamports,
+        deposit_max=extra.deposit,
     )
 
 
@@ -77,6 +82,11 @@ def delegates_of(config: Config) -> frozenset[Pubkey]:
     """Return who else may trade for our account."""
     named = _address("live.delegate", config.live.delegate)
     return frozenset() if named is None else frozenset({named})
+
+
+def owner_of(config: Config) -> Pubkey | None:
+    """Return whose account is traded for, where the configuration names him."""
+    return _address("live.owner", config.live.owner)
 
 
 def named_account(config: Config) -> Pubkey | None:

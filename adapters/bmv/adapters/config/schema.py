@@ -572,12 +572,25 @@ class Live(Section):
         form="32 to 44 letters of base58",
         pattern=ADDRESS,
     )
+    owner: str | None = key(
+        "Whose account is traded for (openbook-v2), where wallet is the key of a delegate; the wallet's own if absent.",
+        None,
+        form="32 to 44 letters of base58",
+        pattern=ADDRESS,
+    )
     delegate: str | None = key(
         "Who else may trade for our account (openbook-v2), set by `bmv chain setup`.",
         None,
         form="32 to 44 letters of base58",
         pattern=ADDRESS,
     )
+    deposit_base: Amount = key(
+        "Base that `bmv chain setup` brings our account to (openbook-v2): what a delegate trades with.",
+        Decimal(0),
+        unit="base",
+        ge=0,
+    )
+    deposit_quote: Amount = key("Quote likewise.", Decimal(0), unit="quote", ge=0)
     routes: list[Route] = key(
         "Ways to send, in order; where none is given, send_endpoints or endpoints.",
         [],

@@ -392,7 +392,7 @@ class Executor:
         for part in made.parts:
             lamports = sum(map(self.carrier.tariff.cost, (*parts, part)))
             tips = sum(each.tip for each in (*parts, part))
-            if part.places and not self.house.purse.allows(self.house.now_ns(), lamports, desk.owner_lamports, tips):
+            if part.places and not self.house.purse.allows(self.house.now_ns(), lamports, desk.signer_lamports, tips):
                 self.orders.refuse((named[at] for at in part.places), Reason.FEE_CAP)
             else:
                 parts.append(part)
@@ -412,7 +412,7 @@ class Executor:
         room = house.purse.tip_room(house.now_ns()) if purpose is Purpose.CANCEL else None
 
         def made_for(course: Course) -> Plan:
-            frame = Frame(course.form, house.seat.owner, self._fee, self.allowance.shape, course.tipping)
+            frame = Frame(course.form, house.seat.signer, self._fee, self.allowance.shape, course.tipping)
             return plan(batch, desk, house.seat, terms, frame, {**self._order_ids(), **ids})
 
         made, course = best_course(house.routing.courses(purpose, self.version, self.carrier.serial, room), made_for)

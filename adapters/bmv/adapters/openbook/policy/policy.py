@@ -47,12 +47,12 @@ class Policy:
     def __init__(self, venue: Venue, ours: Ours, limits: Limits) -> None:
         self._venue, self._ours, self._limits = venue, ours, limits
         makes = venue.program if isinstance(venue, venue_v1.VenueV1) else None
-        self._money = Money(ours, venue.mints, makes)
+        self._money = Money(ours.of_signer(), venue.mints, makes)
 
     @property
-    def owner(self) -> Pubkey:
+    def signer(self) -> Pubkey:
         """Whose key may sign what is approved."""
-        return self._ours.owner
+        return self._ours.signer
 
     def judge(self, message: bytes, moment: Moment) -> Approved | Refusal:
         """Say whether a message may be signed.
@@ -70,8 +70,8 @@ class Policy:
 
     def _check(self, message: bytes, moment: Moment) -> None:
         parsed = parse(message)
-        if parsed.payer != self._ours.owner:
-            raise Forbidden(Code.PAYER, f"{parsed.payer} pays, and not {self._ours.owner}")
+        if parsed.payer != self.signer:
+            raise Forbidden(Code.PAYER, f"{parsed.payer} pays, and not {self.signer}")
         if parsed.blockhash != moment.blockhash:
             raise Forbidden(Code.BLOCKHASH, f"names blockhash {parsed.blockhash}, and not {moment.blockhash}")
         check_fees(parsed, self._limits)
@@ -104,6 +104,10 @@ class Policy:
         ):
             if sent > most:
                 raise Forbidden(Code.LAMPORTS, f"{sent} lamports of {what}, and {most} is the most")
+        for at, what in enumerate(("base", "quote")):
+            sent, most = sum(demand.deposit[at] for demand in demands), self._limits.deposit_max[at]
+            if sent > most:
+                raise Forbidden(Code.DEPOSIT, f"a deposit of {sent} native {what}, and {most} is the most")
 
 
 def _check_rights(parsed: Parsed, demands: list[Demand]) -> None:
