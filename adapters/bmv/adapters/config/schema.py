@@ -510,6 +510,9 @@ class Live(Section):
         form="32 to 44 letters of base58",
         pattern=ADDRESS,
     )
+    metrics_port: int | None = key(
+        "Port on this machine for /metrics, /health and /ready; off if absent.", None, ge=1, le=65_535
+    )
     jito: Jito = key("Bundles.", Jito())
     prices: Prices = key("Outside prices.", Prices())
     api: Api = key("The REST interface.", Api())
