@@ -14,7 +14,7 @@ import httpx
 
 from bmv.adapters.cli.named_market import look
 from bmv.adapters.config import Config, compile
-from bmv.adapters.config.mandate import delegates_of, fees_lamports_per_day, limits_of
+from bmv.adapters.config.mandate import delegates_of, fees_lamports_per_day, fees_lamports_per_hour, limits_of
 from bmv.adapters.openbook.execution.executor import Executor, House, Manners
 from bmv.adapters.openbook.execution.purse import Purse
 from bmv.adapters.openbook.execution.reading import open_fills
@@ -94,6 +94,18 @@ def _refuse_poor(seated: Seated, desk: DeskSnapshot, config: Config) -> None:
 
 def _floor(config: Config) -> int:
     return int((config.risk.min_sol or 0) * LAMPORTS)
+
+
+def purse_of(config: Config) -> Purse:
+    """Return what may be paid to the chain."""
+    tips = config.live.jito
+    return Purse(
+        day_max=fees_lamports_per_day(config),
+        floor=_floor(config),
+        hour_max=fees_lamports_per_hour(config),
+        tip_day_max=tips.max_tip_lamports_per_day,
+        tip_hour_max=tips.max_tip_lamports_per_hour,
+    )
 
 
 def price_now(inspection: Inspection) -> int | None:
@@ -234,7 +246,7 @@ def make_executor(
         courier=courier,
         guard=GuardedSigner(seat.key, policy),
         ledger=minutes,
-        purse=Purse(fees_lamports_per_day(config), _floor(config)),
+        purse=purse_of(config),
         band=band,
         now_ns=now_ns,
         tell=tell,

@@ -38,6 +38,14 @@ COMMANDS = {
     "replay": "Hear a session again, and prove that every decision comes out the same.",
     "wallet": "Make, import, list and show the keys that sign: wallet new|import|list|show.",
     "chain": "Set up, look at, clear and close our accounts on a market: chain setup|orders|cancel-all|…",
+    "status": "Show how a running session is.",
+    "orders": "Show the open orders of a running session.",
+    "fills": "Show the last fills of a running session.",
+    "pause": "Let a running session cancel its orders and place none.",
+    "resume": "Let a session that is paused quote again.",
+    "set": "Change a key of a running session.",
+    "flatten": "Let a running session trade back to its target.",
+    "stop": "Stop a running session, its orders gone.",
     "db": "Make, update, fill, look at and copy the database: db init|status|…",
 }  # In the order a newcomer needs them. Where each stands is written in the entry points of the distribution.
 GROUP = "bmv.commands"

@@ -584,6 +584,9 @@ class Live(Section):
         form="32 to 44 letters of base58",
         pattern=ADDRESS,
     )
+    metrics_port: int | None = key(
+        "Port on this machine for /metrics, /health and /ready; off if absent.", None, ge=1, le=65_535
+    )
     deposit_base: Amount = key(
         "Base that `bmv chain setup` brings our account to (openbook-v2): what a delegate trades with.",
         Decimal(0),
