@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
@@ -22,6 +22,13 @@ if TYPE_CHECKING:
     from bmv.live.session import Session
 
 FOR = click.option("--for", "seconds", type=Duration(), help="How long; else until it is stopped: 90s, 10m, 1h, 2d.")
+LOG = click.option(
+    "--log",
+    type=click.Choice(["console", "json", "none"]),
+    default="console",
+    show_default=True,
+    help="What happens, on standard error.",
+)
 RUNS = {"paper": Path("runs/paper"), "live": Path("runs/live")}
 
 
@@ -41,10 +48,10 @@ def stopped_by_signals(session: "Session", seconds: float | None = None) -> Iter
             loop.remove_signal_handler(number)
 
 
-def _default_mode(session: "Session") -> Any:  # Any: a `Mode`, whose module is imported late.
-    from bmv.live.session import Mode
+def _default_mode(session: "Session") -> Any:  # Any: a `StopMode`, whose module is imported late.
+    from bmv.live.control.steered import StopMode
 
-    return Mode.CANCEL
+    return StopMode.CANCEL
 
 
 @click.command(cls=ManyPaths)
@@ -53,6 +60,7 @@ def _default_mode(session: "Session") -> Any:  # Any: a `Mode`, whose module is 
 @click.option("--speed", type=click.FloatRange(0), default=0.0, show_default=True, help="Of stored ticks; 0: at once.")
 @click.option("--timerange", metavar="A-B", help="Of stored ticks, UTC, end exclusive: 20250903-20250905.")
 @FOR
+@LOG
 @SETS
 @click.option("--out", type=Local(), help="Run folder; else runs/paper/<time>-<symbol>-<hash>.")
 @click.option("--no-report", is_flag=True, help="Do not write report.html.")
@@ -65,6 +73,7 @@ def paper(
     speed: float,
     timerange: str | None,
     seconds: float | None,
+    log: Literal["console", "json", "none"],
     sets: tuple[str, ...],
     out: Path | None,
     no_report: bool,
@@ -91,6 +100,7 @@ def paper(
     folder = out or new_folder(loaded, RUNS["paper"])
     start_ns, end_ns = span_ns(timerange)
 
+    from bmv.live.beside import logged
     from bmv.live.trading import Asked, trade_paper, trade_tape
 
     asked = Asked(config, loaded, folder, not no_report)
@@ -99,7 +109,8 @@ def paper(
         work = trade_tape(asked, list(data), speed, start_ns, end_ns, ending)
     else:
         work = trade_paper(asked, ending, lambda line: click.echo(line, err=True))
-    page = asyncio.run(work)
+    with logged(None if data or log == "none" else log):
+        page = asyncio.run(work)
     if out is None and page["run"] is not None:
         link_latest(folder)
     _say_ended(page, folder, as_json, no_report)
@@ -189,6 +200,7 @@ def quiet() -> bool:
 @click.option("--yes", is_flag=True, help="Begin without asking.")
 @click.option("--shadow", is_flag=True, help="Decide and sign, and send nothing.")
 @FOR
+@LOG
 @PASSPHRASE
 @click.option("--out", type=Local(), help="Run folder; else runs/live/<time>-<symbol>-<hash>.")
 @click.option("--no-report", is_flag=True, help="Do not write report.html.")
@@ -199,6 +211,7 @@ def live(
     yes: bool,
     shadow: bool,
     seconds: float | None,
+    log: Literal["console", "json", "none"],
     passphrase_file: Path | None,
     out: Path | None,
     no_report: bool,
@@ -223,22 +236,24 @@ def live(
     loaded = load(config, sets)
     folder = out or new_folder(loaded, RUNS["live"])
 
+    from bmv.live.beside import logged
     from bmv.live.trading import Asked, refuse_unguarded, trade_live
 
     refuse_unguarded(loaded)
     if not (yes or shadow):
         _confirm(loaded.market.symbol)
     asked = Asked(config, loaded, folder, not no_report)
-    page = asyncio.run(
-        trade_live(
-            asked,
-            passphrase_file,
-            partial(stopped_by_signals, seconds=seconds),
-            lambda line: click.echo(line, err=True),
-            shadow=shadow,
-            accept=False,
+    with logged(None if log == "none" else log):
+        page = asyncio.run(
+            trade_live(
+                asked,
+                passphrase_file,
+                partial(stopped_by_signals, seconds=seconds),
+                lambda line: click.echo(line, err=True),
+                shadow=shadow,
+                accept=False,
+            )
         )
-    )
     if out is None and page["run"] is not None:
         link_latest(folder)
     _say_ended(page, folder, as_json, no_report)

@@ -15,24 +15,29 @@ from bmv.adapters.openbook.feed.feed import Feed
 from bmv.adapters.openbook.inspection.records import worst
 from bmv.adapters.parquet.tape import ParquetTape
 from bmv.adapters.solana.rpc import make_client
+from bmv.adapters.telemetry.meters import Meters
 from bmv.core.engine import Engine
 from bmv.data.files.path import is_url
+from bmv.live.beside import LOG, Gauges, attended
 from bmv.live.clock import SystemClock
 from bmv.live.doctor.check import State
 from bmv.live.doctor.command import examine
 from bmv.live.folder import LIVE, PAPER, save_session
+from bmv.live.helm import Helm
 from bmv.live.journal import begin_session
 from bmv.live.market_data import MarketEvents
-from bmv.live.notes import Holding, read_holding
+from bmv.live.notes import GUARD, Holding, read_holding
 from bmv.live.onchain import RECOVER_S, Seat, couriered, holding_of, refuse_left, refuse_unlike, take_place
 from bmv.live.opening import before_of, open_minutes
 from bmv.live.record.wiring import open_prices
 from bmv.live.session import Session, merged
 from bmv.live.stores import journal_of, open_sessions, words_of
 from bmv.live.tape import TapeClock, events_of, play, rows_of
+from bmv.live.watch import Act, ChainConditions, Watch
+from bmv.live.watch import Orders as WatchOrders
 from bmv.live.wiring import SessionContainer, trade_on_chain, trade_on_paper
 from bmv.ports.errors import DataError, Refused
-from bmv.ports.messages import Event, Kind
+from bmv.ports.messages import Command, Event, Kind
 from bmv.ports.storage import SessionStore
 
 Signals = Callable[[Session], AbstractContextManager[None]]
@@ -147,7 +152,7 @@ async def trade_live(
                 f"seeing to their end {len(left.orders)} orders and {len(left.attempts)} transactions of the one before"
             )
         await recover(c, seat, expected, accept=accept)
-        await hear_market(c, rows, config, opened, signals)
+        await hear_market(c, rows, asked, opened, signals, watching(c, rows))
         return await ended(asked, c.session(), store)
 
 
@@ -183,22 +188,51 @@ async def trade_paper(asked: Asked, signals: Signals, say: Callable[[str], None]
             c.loop().tell(Event(Kind.BALANCE, clock.now_ns(), size=held.position, fee=held.cash))
         await c.minutes().commit()
         rows = MarketEvents(Feed(address, endpoints), clock.now_ns)
-        await hear_market(c, rows, config, opened, signals)
+        await hear_market(c, rows, asked, opened, signals, None)
         return await ended(asked, c.session(), store)
 
 
-async def hear_market(c: Any, rows: MarketEvents, config: Config, opened: AsyncExitStack, signals: Signals) -> None:
-    """Trade on what a feed and outside prices tell, until stopped."""  # Any: as of `recover`.
-    streams = [rows.events()]
+async def hear_market(
+    c: Any, rows: MarketEvents, asked: Asked, opened: AsyncExitStack, signals: Signals, watch: Watch | None
+) -> None:  # Any: as of `recover`.
+    """Trade on what a feed and outside prices tell, with all that works beside it, until stopped."""
+    config, mode, streams = asked.config, c.mode(), [rows.events()]
     if (prices := await open_prices(config, opened)) is not None:
         streams.append(prices.events())
     session = c.session()
+    may_take = mode == PAPER or config.strategy is not None or config.risk.breaker.on_halt == "flatten"
+    wrong, forgive = (dict, lambda: None) if watch is None else (lambda: dict(watch.wrong), watch.latched.clear)
+    helm = Helm(session, wrong, forgive, may_take)
+    gauges = Gauges(Meters(mode, session_market(config), session.parts.name), c.engine(), c.market())
+    c.minutes().listeners += [helm.hear, gauges.hear]
 
     async def telling() -> None:
         await c.loop().run(merged(*streams))
 
-    with signals(session):
-        await session.trade(telling)
+    async with attended(asked.path, config, mode, session, helm, gauges) as beat:
+        beside = [beat] if watch is None else [beat, watch.run]
+        with signals(session):
+            await session.trade(telling, beside)
+
+
+def watching(c: Any, rows: MarketEvents) -> Watch:  # Any: as of `recover`.
+    """Return what watches the chain for a session."""
+    state, minutes, session = c.engine().state, c.minutes(), c.session()
+    conditions = ChainConditions(
+        c.venue(), rows, c.clock(), lambda: Holding(int(state.position), int(state.cash)), c.market()
+    )
+    minutes.readers.append(conditions.heard)
+
+    def note(code: str, act: Act, begins: bool, why: str) -> None:
+        minutes.say(GUARD, code=code, act=str(act), begins=begins, why=why)
+        (LOG.error if begins else LOG.info)("guard %s: %s", code, why if begins else "is well again")
+
+    orders = WatchOrders(
+        pause=lambda why: session.guarded(Command.PAUSE, why),
+        resume=lambda why: session.guarded(Command.RESUME, why),
+        halt=lambda why: session.guarded(Command.HALT, why),
+    )
+    return Watch(conditions.all(), c.execution(), orders, note)
 
 
 def refuse_unpriced(config: Config) -> None:

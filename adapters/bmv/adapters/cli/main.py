@@ -43,6 +43,7 @@ COMMANDS = {
     "fills": "Show the last fills of a running session.",
     "pause": "Let a running session cancel its orders and place none.",
     "resume": "Let a session that is paused quote again.",
+    "rearm": "Take back what the breaker of a session has latched.",
     "set": "Change a key of a running session.",
     "flatten": "Let a running session trade back to its target.",
     "stop": "Stop a running session, its orders gone.",

@@ -180,6 +180,8 @@ class Control:
                 return _outcome(await session.pause())
             case "resume":
                 return _outcome(await session.resume())
+            case "rearm":
+                return _outcome(await session.rearm())
             case "stop":
                 return _outcome(await session.stop(request.mode))
             case "flatten":
