@@ -19,7 +19,7 @@ from bmv.data.journal.attempts import FATE, read_fate
 from bmv.live.guard import Guard
 from bmv.live.market_data import MarketEvents
 from bmv.live.notes import Holding
-from bmv.live.onchain import ChainVenue, differences, holding_of
+from bmv.live.onchain import ChainVenue, differences, holding_in
 from bmv.ports.clock import Clock
 from bmv.ports.market import Market
 from bmv.ports.storage import Note
@@ -220,7 +220,7 @@ class ChainConditions:
         if not self._differs or self._differs[-1][0] != desk.slot:
             owned = owned_of(desk, self.venue.seat.seated.seat.open_orders)
             if owned is not None:
-                found = holding_of(self.venue.seat, owned)
+                found = holding_in(owned, self.venue.seat.seated.lots, self.market)
                 self._differs.append((desk.slot, "; ".join(differences(self.holding(), found, self.market))))
         return self._twice()
 
