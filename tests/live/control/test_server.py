@@ -23,7 +23,7 @@ from bmv.live.control.server import Control, Patience
 from bmv.live.control.steered import StopMode
 from bmv.ports.errors import BmvError, Refused
 
-SHORT = Patience(connections=3, line_s=0.3, answer_s=0.3, farewell_s=0.3)
+SHORT = Patience(connections=3, line_s=1.0, answer_s=0.3, farewell_s=0.3)
 STATUS = encode_request(Request("status"))
 
 
