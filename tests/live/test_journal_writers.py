@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from bmv.adapters.sqlite.sessions import SqliteSessions
-from bmv.live.journal import ENDED, TRIES, Begun, begin_session
+from bmv.live.journal import BEGUN, ENDED, TRIES, Begun, begin_session
 from bmv.ports.errors import Refused
 from bmv.ports.storage import Note
 
@@ -53,7 +53,7 @@ def test_of_two_that_begin_at_once_only_one_writes(tmp_path: Path) -> None:
             await first.journal.commit()
 
         assert (first.epoch, second.epoch) == (2, 2)
-        assert (await store.head(second.journal.session)).words == 1
+        assert (await store.head(second.journal.session)).words == 2
         await store.close()
 
     asyncio.run(play())
@@ -69,7 +69,12 @@ def test_one_that_was_killed_while_it_began_is_no_hindrance(tmp_path: Path) -> N
         await third.journal.commit()
 
         assert third.epoch == 2
-        assert [word.topic for word in third.before if isinstance(word, Note)] == ["epoch", ENDED, ENDED]
+        assert [word.topic for word in third.before if isinstance(word, Note)] == [
+            BEGUN,
+            "epoch",
+            ENDED,
+            ENDED,
+        ]
         await store.close()
 
     asyncio.run(play())

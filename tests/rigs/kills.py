@@ -17,6 +17,7 @@ import sqlite3
 import sys
 import tempfile
 import time
+from base64 import b64decode
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing, asynccontextmanager, closing, suppress
@@ -25,19 +26,21 @@ from pathlib import Path
 from random import Random
 
 from solders.pubkey import Pubkey
+from solders.transaction import VersionedTransaction
 from tests.rigs.killed import FENCED, Orders
-from tests.rigs.settling import account_of, check_sessions
+from tests.rigs.settling import account_of, check_sessions, check_spending
 from tests.rigs.trader import NAME
 from tests.rigs.trading import FAULTS, LAG, Witness, middle_of, user_account
 
 from bmv.adapters.sandbox.faults import Fault
 from bmv.adapters.sandbox.wiring import Sandbox, Settings, make_sandbox
 from bmv.adapters.sqlite.sessions import SqliteSessions
-from bmv.data.journal.attempts import ATTEMPT, read_attempt
+from bmv.data.journal.attempts import ATTEMPT, Attempted, read_attempt
 from bmv.data.journal.chain import word
 from bmv.live.journal import number_of
 from bmv.ports.storage import Note, Word
 
+RESENT = "sent again by one that was fenced"
 FENCE_EVERY = 10  # Kills.
 PATIENCE_S = 90.0  # For a child to say something.
 DARK_EVERY = 15  # Kills between two times at which the chain stands still and goes back.
@@ -92,10 +95,10 @@ class Child:
 
 @dataclass
 class Kept:
-    """Signatures of the attempts that are in the journal, read as somebody else than who writes."""
+    """Attempts that are in the journal, by signature, read as somebody else than who writes."""
 
     path: Path
-    known: set[str] = field(default_factory=set)
+    known: dict[str, Attempted] = field(default_factory=dict)
     _last: tuple[str, int] = ("", -1)  # A session has no word more when the next one begins.
 
     def __contains__(self, signature: object) -> bool:
@@ -109,7 +112,14 @@ class Kept:
             for session, seq, body in file.execute(query, self._last):
                 self._last, each = (session, seq), word(body)
                 if isinstance(each, Note) and each.topic == ATTEMPT:
-                    self.known.add(read_attempt(each).signature)
+                    attempt = read_attempt(each)
+                    self.known.setdefault(attempt.signature, attempt)
+
+    @property
+    def newest(self) -> int:
+        """Number of the newest session."""
+        self._read()
+        return number_of(self._last[0], NAME) or 0
 
 
 def is_locked(path: Path) -> bool:
@@ -138,15 +148,20 @@ class Play:
     folder: Path
     dice: Random
     version: int
+    kept: Kept
     longest_s: float = 2.0
     wrong: list[str] = field(default_factory=list)
-    counts: Counter[str] = field(default_factory=Counter)
+    counts: Counter[str] = field(default_factory=lambda: Counter({RESENT: 0}))
     children: list[Child] = field(default_factory=list)
 
     @property
     def journal(self) -> Path:
         """Where the journal is."""
         return self.folder / "journal.sqlite"
+
+    def lamports(self) -> int:
+        """Return what the user's wallet holds."""
+        return self.box.chain.account(self.box.world.user.address).lamports
 
     async def start(self, last: bool = False) -> Child:
         """Start a process that trades, or that clears all and settles."""
@@ -223,8 +238,10 @@ class Play:
             return
         await asyncio.sleep(self.dice.uniform(0.05, self.longest_s / 2))
         await self.stop(first)
-        second = await self.start()
+        epoch, second = self.kept.newest, await self.start()
         if await self.expect(second, "trades"):
+            for node in self.box.nodes:
+                node.calls.clear()
             first.signal(signal.SIGCONT)
             await self.expect(first, "fenced")
             self.counts["fenced"] += 1
@@ -232,9 +249,23 @@ class Play:
             first.signal(signal.SIGKILL)
         if (code := await first.end()) != FENCED:
             self.wrong.append(f"a child that was fenced ended with {code}: {self.errors(first)}")
+        self._look_at_sent(epoch)
         self.wrong += first.wrong
         await asyncio.sleep(self.dice.uniform(0.05, self.longest_s / 2))
         await self.kill(second)
+
+    def _look_at_sent(self, epoch: int) -> None:
+        """Count what a child has sent again that was fenced; what was not kept before is wrong.
+
+        Of an earlier writer's bytes another sends cancels only: placements of that epoch came from the fenced one.
+        """
+        calls = [call for node in self.box.nodes for call in node.calls]
+        for params in [params for method, params in calls if method == "sendTransaction"]:
+            signature = str(VersionedTransaction.from_bytes(b64decode(params[0])).signatures[0])
+            if signature not in self.kept:
+                self.wrong.append(f"{signature} was sent beside a child that was fenced, and was not kept")
+            elif self.kept.known[signature].epoch == epoch and not self.kept.known[signature].urgent:
+                self.counts[RESENT] += 1
 
     async def finish(self) -> None:
         """Let a last child clear all."""
@@ -276,7 +307,7 @@ async def playing(settings: Settings, version: int) -> AsyncIterator[Play]:
             witness = Witness(box, account)
             kept = Kept(folder / "journal.sqlite")
             witness.kept = lambda: kept
-            play = Play(box, account, witness, folder, Random(settings.seed), version)
+            play = Play(box, account, witness, folder, Random(settings.seed), version, kept)
             telling = asyncio.create_task(play.tell_middle())
             try:
                 yield play
@@ -309,7 +340,7 @@ async def kill_often(
     """Kill a child so many times, let a last one clear all, and return what is wrong."""
     async with playing(settings, version) as play:
         play.longest_s = longest_s
-        held, started_s = play.witness.held(), time.monotonic()
+        held, lamports, started_s = play.witness.held(), play.lamports(), time.monotonic()
         for node in play.box.nodes:
             node.view.faults.switch_on(*faults)
         for number in range(kills):
@@ -336,6 +367,7 @@ async def kill_often(
         if not sessions:
             return wrong
         wrong += check_sessions(sessions)
+        wrong += check_spending(sessions, lamports - play.lamports())
         wrong += account_of(sessions).check(play.box.world.market.lots, held, play.witness.held())
         print(f"{len(play.children)} processes, {len(sessions)} sessions; killed {dict(play.counts)}")
         print(f"{account_of(sessions)}; most rested {dict(play.witness.most)}; {len(wrong)} things wrong")

@@ -31,7 +31,6 @@ from bmv.ports.messages import Intent, Tif, Verb
 
 VENUES = ("openbook-v1", "openbook-v2")
 FORMS = {1: Form(1, 4096), 0: Form(0, 1232)}
-SIGNATURE_LAMPORTS = 5_000
 
 
 def place(number: int, side: Side, price: int, size: int, tif: Tif = Tif.POST_ONLY) -> Intent:

@@ -102,6 +102,12 @@ def check_sessions(sessions: Mapping[int, Sequence[Word]]) -> list[str]:
     return wrong + [f"order {order.number} has no end: {order}" for order in left.orders]
 
 
+def check_spending(sessions: Mapping[int, Sequence[Word]], lamports: int) -> list[str]:
+    """Return where what the newest session knows of all fees is not what left the wallet, to the lamport."""
+    spent = read_left(sessions[max(sessions)]).spending.since(0)
+    return [] if spent == lamports else [f"{lamports} lamports left the wallet, and the journal tells of {spent}"]
+
+
 def _after_the_end(epoch: int, words: Iterable[Word]) -> list[str]:
     """Return what was written behind the word that ends a session."""
     topics = [word.topic if isinstance(word, Note) else "" for word in words]

@@ -11,7 +11,7 @@ from solders.message import to_bytes_versioned
 from tests.rigs.trader import LIFE_S, Trader
 from tests.rigs.trading import FAULTS, Alter, Sessions, trade
 
-from bmv.adapters.openbook.execution.carrier import Carrier, Load, lamports_of
+from bmv.adapters.openbook.execution.carrier import Carrier, Load
 from bmv.adapters.openbook.execution.executor import Manners
 from bmv.adapters.openbook.execution.reading import FillsV2
 from bmv.adapters.openbook.fills.fill import OwnFill
@@ -152,9 +152,8 @@ class BuildsAnew(Carrier):
             return
         other = make_attempt(message, await self.guard.sign(approved), young.last_height)
         places = tuple((load.named[at], client_id) for at, client_id in part.places.items())
-        note = Attempted(
-            other.signature, other.transaction, other.last_height, (), self.epoch, False, places, (), lamports_of(part)
-        )
+        cost = self.tariff.cost(part)
+        note = Attempted(other.signature, other.transaction, other.last_height, (), self.epoch, False, places, (), cost)
         self.ledger.note(note.note(self.now_ns()))
         await self.ledger.commit()
         await self.courier.carry(other)
@@ -183,10 +182,11 @@ class GivesUp(Carrier):
         landed: "asyncio.Future[bool] | None" = None,
         fate: Fate | None = None,
         send: bool = True,
+        part: Part | None = None,
     ) -> None:
         try:
             async with asyncio.timeout(6 * SLOT_S):
-                await super().follow(attempt, landed, fate, send)
+                await super().follow(attempt, landed, fate, send, part)
         except TimeoutError:
             self.alive.pop(attempt.signature, None)
             self.ledger.note(Fated(attempt.signature, "expired", {}).note(self.now_ns()))

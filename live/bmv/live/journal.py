@@ -2,18 +2,20 @@
 
 Sessions of one market have a name and a number. Whoever starts writes a last word into the session before, which its
 writer, should it still live, can't get past; then it begins the next. So the number of the session is the writer's
-epoch, and there is never a second one that may send.
+epoch, and there is never a second one that may send. A session begins with a word that nobody else can say: a store
+takes the same words twice for one, and two that start in the same instant would both be let in.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from secrets import token_hex
 from typing import NamedTuple
 
 from bmv.ports.errors import Refused
 from bmv.ports.messages import Event, Intent
 from bmv.ports.storage import Note, SessionStore, Word
 
-ENDED = "ended"  # Topic of the word that ends a session.
+BEGUN, ENDED = "begun", "ended"  # Topics of the words that begin and end a session.
 TRIES = 100  # To get in front of a writer that still writes.
 
 
@@ -73,18 +75,25 @@ class Begun(NamedTuple):
     before: Sequence[Word]
 
 
-async def begin_session(store: SessionStore, name: str, ts_ns: int) -> Begun:
-    """End the newest session of a name, and return the next, which has no word yet.
+def _draw() -> str:
+    return token_hex(16)
+
+
+async def begin_session(store: SessionStore, name: str, ts_ns: int, draw: Callable[[], str] = _draw) -> Begun:
+    """End the newest session of a name, and return the next; its first word waits to be kept with what follows.
 
     Args:
         store: Where sessions are kept.
         name: What they have in common, such as `live/openbook-v2/SOL-USDC`.
         ts_ns: Now, ns UTC.
+        draw: Returns a word that no other process says.
     """
     numbers = [number for each in await store.sessions() if (number := number_of(each, name)) is not None]
     newest = max(numbers, default=0)
     before = [] if not newest else await _end(store, session_name(name, newest), newest + 1, ts_ns)
-    return Begun(SessionJournal(store, session_name(name, newest + 1)), newest + 1, before)
+    journal = SessionJournal(store, session_name(name, newest + 1))
+    journal.note(Note(ts_ns, BEGUN, draw()))
+    return Begun(journal, newest + 1, before)
 
 
 def session_name(name: str, number: int) -> str:

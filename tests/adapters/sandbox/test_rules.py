@@ -502,5 +502,7 @@ def test_a_fee_is_asked_of_a_message() -> None:
     text = base64.b64encode(to_bytes_versioned(message)).decode()
 
     assert world.ask("getFeeForMessage", text, {"commitment": "processed"})["value"] == 5010
+    world.chain.runtime.signature_lamports = 7_000
+    assert world.ask("getFeeForMessage", text, {"commitment": "processed"})["value"] == 7010
     world.next_block(151)
     assert world.ask("getFeeForMessage", text, {"commitment": "processed"})["value"] is None

@@ -56,7 +56,7 @@ class Doubles(Runtime):
     """A runtime in which doubles play some programs."""
 
     def __init__(self, runtime: Runtime) -> None:
-        super().__init__(runtime.svm)
+        super().__init__(runtime.svm, runtime.signature_lamports)
         self._doubles: dict[Pubkey, Double] = {}
 
     def play(self, double: Double) -> None:

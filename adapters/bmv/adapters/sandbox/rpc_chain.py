@@ -99,7 +99,7 @@ def get_fee_for_message(view: View, text: str, config: Json = None) -> Json:
     try:
         message = from_bytes_versioned(b64decode(text, validate=True))
         assert isinstance(message, Message | MessageV0 | MessageV1)
-        fee = rules.fee_of(message)
+        fee = view.chain.runtime.fee_of(message)
     except Refused:
         fee = None
     except Exception:  # solders raises several kinds.

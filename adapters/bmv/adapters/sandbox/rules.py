@@ -175,11 +175,15 @@ def called(message: AnyMessage) -> Iterable[tuple[Pubkey, bytes]]:
         yield keys[instruction.program_id_index], bytes(instruction.data)
 
 
-def fee_of(message: AnyMessage) -> int:
-    """Return the lamports that a message costs, landed or failed: its signatures and its priority."""
+def signatures_of(message: AnyMessage) -> int:
+    """Return the signatures that a message pays for: its own, and those that programs check for it."""
     checked = sum(data[0] for program, data in called(message) if program in PRECOMPILES and data)
-    signatures = message.header.num_required_signatures + checked
-    return SIGNATURE_LAMPORTS * signatures + limits_of(message).priority
+    return message.header.num_required_signatures + checked
+
+
+def fee_of(message: AnyMessage, signature_lamports: int = SIGNATURE_LAMPORTS) -> int:
+    """Return the lamports that a message costs, landed or failed: its signatures and its priority."""
+    return signature_lamports * signatures_of(message) + limits_of(message).priority
 
 
 def check_payer(payer: Account | None, fee: int, rent: Callable[[int], int]) -> None:

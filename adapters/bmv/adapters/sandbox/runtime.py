@@ -56,10 +56,15 @@ class Result(NamedTuple):
 
 
 class Runtime:
-    """A LiteSVM that obeys a validator's rules."""
+    """A LiteSVM that obeys a validator's rules.
 
-    def __init__(self, svm: LiteSVM) -> None:
-        self.svm = svm
+    Args:
+        svm: It.
+        signature_lamports: What each signature costs.
+    """
+
+    def __init__(self, svm: LiteSVM, signature_lamports: int = rules.SIGNATURE_LAMPORTS) -> None:
+        self.svm, self.signature_lamports = svm, signature_lamports
         self._budget = ComputeBudget(simd_0268_active=True)
 
     def account(self, key: Pubkey) -> Account | None:
@@ -102,7 +107,7 @@ class Runtime:
             limits = rules.limits_of(message)
             loaded = self._loaded(message)
             payer = self.account(message.account_keys[0])
-            rules.check_payer(payer, rules.fee_of(message), self.svm.minimum_balance_for_rent_exemption)
+            rules.check_payer(payer, self.fee_of(message), self.svm.minimum_balance_for_rent_exemption)
         except Refused as refusal:
             return Result(refusal.error, entered=False)
         if loaded > limits.loaded:
@@ -111,16 +116,25 @@ class Runtime:
 
     def run_whole(self, transaction: VersionedTransaction, limits: Limits) -> Result:
         """Hand the transaction to LiteSVM in one piece."""
+        message = transaction.message
         self.allow(limits.units, limits.heap)
-        if not isinstance(transaction.message, MessageV1):
-            return result_of(self.svm.send_transaction(transaction))
-        payer = transaction.message.account_keys[0]
-        before = self._charge(payer, limits.priority)
-        result = result_of(self.svm.send_transaction(idling(transaction)))
+        first = isinstance(message, MessageV1)
+        payer, beside = message.account_keys[0], self._beside(message, limits.priority if first else 0)
+        before = self._charge(payer, beside)
+        result = result_of(self.svm.send_transaction(idling(transaction) if first else transaction))
         if not result.entered:
             self.put(payer, before)
             return result
-        return result._replace(fee=result.fee + limits.priority, logs=idle_logs(result.logs))
+        logs = idle_logs(result.logs) if first else result.logs
+        return result._replace(fee=result.fee + beside, logs=logs)
+
+    def _beside(self, message: AnyMessage, priority: int) -> int:
+        """Return what is paid beside what LiteSVM takes, which knows one price of signatures."""
+        return (self.signature_lamports - rules.SIGNATURE_LAMPORTS) * rules.signatures_of(message) + priority
+
+    def fee_of(self, message: AnyMessage) -> int:
+        """Return the lamports that a message costs."""
+        return rules.fee_of(message, self.signature_lamports)
 
     def allow(self, units: int, heap: int) -> None:
         """Set the compute limit and the heap of what is sent next."""
@@ -130,7 +144,7 @@ class Runtime:
 
     def charge_only(self, message: AnyMessage, error: Json) -> Result:
         """Let a transaction that could not be loaded enter its block, and pay."""
-        fee = rules.fee_of(message)
+        fee = self.fee_of(message)
         self._charge(message.account_keys[0], fee)
         return Result(error, entered=True, fee=fee)
 
@@ -160,12 +174,14 @@ class Runtime:
                     yield len(body.data)
 
 
-def make_runtime(lamports_per_byte: int = LAMPORTS_PER_BYTE) -> Runtime:
-    """Return a runtime with the programs that LiteSVM brings, and rent as given."""
+def make_runtime(
+    lamports_per_byte: int = LAMPORTS_PER_BYTE, signature_lamports: int = rules.SIGNATURE_LAMPORTS
+) -> Runtime:
+    """Return a runtime with the programs that LiteSVM brings; rent and the price of a signature are as given."""
     svm = LiteSVM().with_blockhash_check(False).with_transaction_history(0).with_sigverify(False)
     svm.set_rent(Rent(lamports_per_byte=lamports_per_byte))
     svm.add_program(IDLE, returning(0, units=rules.UNITS_COMPUTE_BUDGET))
-    return Runtime(svm)
+    return Runtime(svm, signature_lamports)
 
 
 def with_lamports(account: Account, lamports: int) -> Account:

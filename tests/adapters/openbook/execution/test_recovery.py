@@ -11,6 +11,7 @@ from bmv.adapters.openbook.execution.executor import EPOCH_BITS, MARK
 from bmv.adapters.openbook.execution.orders import Order, Stage
 from bmv.adapters.openbook.execution.recovery import CARRIED, EPOCH, Left, carried, read_left
 from bmv.data.journal.attempts import ATTEMPT, FATE, Attempted, Fated
+from bmv.data.journal.spending import DAY_NS, Spending
 from bmv.ports.errors import DataError
 from bmv.ports.messages import Event, Intent, Kind, Verb
 from bmv.ports.storage import Note, Word
@@ -50,7 +51,7 @@ def only(left: Left) -> Order:
 
 
 def test_nothing_is_left_of_no_words() -> None:
-    assert read_left([]) == Left([], [], None)
+    assert read_left([]) == Left([], [], None, Spending())
 
 
 def test_what_was_asked_for_and_never_sent_is_not_left() -> None:
@@ -82,7 +83,9 @@ def test_what_landed_finally_and_was_not_looked_at_is_left_without_its_attempt()
 
 @pytest.mark.parametrize("state", ["failed", "expired"])
 def test_what_ended_without_effect_leaves_nothing(state: str) -> None:
-    assert read(place(1), attempt("a", [1]), fate("a", state, 5)) == Left([], [], None)
+    left = read(place(1), attempt("a", [1]), fate("a", state, 5))
+
+    assert (left.orders, left.attempts) == ([], [])
 
 
 @pytest.mark.parametrize("kind", [Kind.CANCELLED, Kind.REJECTED, Kind.EXPIRED])
@@ -222,3 +225,12 @@ def test_a_note_half_written_is_told_as_the_datas_fault(note: Note) -> None:
 def test_a_note_that_says_what_cannot_be_is_told_as_the_datas_fault(note: Note) -> None:
     with pytest.raises(DataError, match="of a journal"):
         read(place(1), attempt("a", [1]), note)
+
+
+def test_what_sessions_spent_is_known_to_each_that_comes_after_and_counted_once() -> None:
+    first = read(attempt("landed"), fate("landed", "finalized", 5), attempt("lost"), attempt("alive"))
+    lost = read_left([*carried(first, 2, 7), fate("lost", "expired")])
+    third = read_left([*carried(lost, 3, 8), attempt("another"), fate("another", "failed", 6)])
+
+    assert [each.spending.since(0) for each in (first, lost, third)] == [15_000, 10_000, 15_000]
+    assert third.spending.since(DAY_NS) == 0

@@ -4,7 +4,7 @@ from random import Random
 
 import pytest
 from tests.rigs.genuine_v2 import genuine_build
-from tests.rigs.planned import CANCEL_ALL, SIGNATURE_LAMPORTS, VENUES, Stage, place, staged
+from tests.rigs.planned import CANCEL_ALL, VENUES, Stage, place, staged
 
 from bmv.adapters.openbook.book import RestingOrder, Side
 from bmv.adapters.openbook.planning.budget import Fee
@@ -14,6 +14,7 @@ from bmv.adapters.sandbox.market import Order
 from bmv.adapters.sandbox.openbook_v2.frame import PENALTY_EVENT_HEAP
 from bmv.adapters.sandbox.wallets import send
 from bmv.adapters.sandbox.wiring import USER_BASE, USER_LAMPORTS, USER_QUOTE, Settings
+from bmv.adapters.solana.sending.fees import SIGNATURE_LAMPORTS
 from bmv.ports.messages import Intent, Tif
 
 LEVELS, TURNS = 10, 50

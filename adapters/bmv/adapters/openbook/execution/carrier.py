@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from solders.message import to_bytes_versioned
 
@@ -10,7 +11,11 @@ from bmv.adapters.openbook.execution.fate import fated
 from bmv.adapters.openbook.execution.ledger import Ledger
 from bmv.adapters.openbook.execution.orders import Orders
 from bmv.adapters.openbook.execution.purse import Purse
+from bmv.adapters.openbook.execution.tariff import Tariff
 from bmv.adapters.openbook.planning.plan import Part
+from bmv.adapters.openbook.planning.routes import LARGE_BYTES, Form
+from bmv.adapters.openbook.planning.routing import Course
+from bmv.adapters.openbook.planning.tipping import Purpose
 from bmv.adapters.openbook.policy.guard import GuardedSigner
 from bmv.adapters.openbook.policy.mandate import Moment
 from bmv.adapters.openbook.policy.verdict import Refusal
@@ -21,13 +26,8 @@ from bmv.data.journal.attempts import Attempted
 from bmv.ports.errors import StorageError
 from bmv.ports.signer import SignerError
 
-SIGNATURE_LAMPORTS = 5_000
 REFUSALS_KEPT = 100
-
-
-def lamports_of(part: Part) -> int:
-    """Return the most that a part can cost in fees."""
-    return SIGNATURE_LAMPORTS + part.head.lamports
+ANY_COURSE = Course((), Form(1, LARGE_BYTES))
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +40,9 @@ class Load:
         moment: What the policy is told, but for the blockhash.
         over_s: Second of the chain's clock from which orders are out of the book by themselves; None: never.
         urgent: Whether they go by the lane of cancels.
+        course: By which routes.
+        purpose: What they are for.
+        next_tip: As of an attempt that is kept.
     """
 
     parts: Sequence[Part]
@@ -47,6 +50,23 @@ class Load:
     moment: Moment
     over_s: int | None = None
     urgent: bool = False
+    course: Course = ANY_COURSE
+    purpose: Purpose = Purpose.RECENTRE
+    next_tip: int = 0
+
+
+class Ended(NamedTuple):
+    """An attempt at its end.
+
+    Args:
+        attempt: The bytes.
+        fate: What became of them.
+        part: What they were made of; None: an earlier process made them.
+    """
+
+    attempt: Attempt
+    fate: Fate
+    part: Part | None
 
 
 @dataclass(slots=True)
@@ -60,12 +80,12 @@ class Carrier:
         ledger: Keeps.
         purse: Learns what may be spent.
         epoch: Of the writer.
-        now_ns: The time, ns UTC.
-        clock: Seconds that never go back.
+        now_ns: The time, ns UTC; it never goes back.
+        tariff: Says what transactions cost.
         floor: Slot of the newest final block in which an attempt of ours has ended.
         alive: Attempts whose end is not known, by signature.
         refusals: What our own policy refused: something is wrong with us.
-        ended: Attempts that have ended and were not looked at, with their fates.
+        ended: Attempts that have ended and were not looked at.
         serial: Of the next message; no two are the same.
         trouble: Why something of ours could not be signed last; "": nothing is wrong with us.
     """
@@ -77,11 +97,11 @@ class Carrier:
     purse: Purse
     epoch: int
     now_ns: Callable[[], int]
-    clock: Callable[[], float]
+    tariff: Tariff = field(default_factory=Tariff)
     floor: int = 0
     alive: dict[str, Attempt] = field(default_factory=dict)
     refusals: list[Refusal] = field(default_factory=list)
-    ended: list[tuple[Attempt, Fate]] = field(default_factory=list)
+    ended: list[Ended] = field(default_factory=list)
     serial: int = 0
     trouble: str = ""
 
@@ -102,7 +122,7 @@ class Carrier:
                     self.orders.refuse(number for number in numbers if number in self.orders.open)
                     continue
                 landed: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-                followed.append(asyncio.create_task(self.follow(attempt, landed=landed)))
+                followed.append(asyncio.create_task(self.follow(attempt, landed, part=part)))
                 good = part is load.parts[-1] or await landed
             await asyncio.gather(*followed)
         finally:
@@ -125,7 +145,8 @@ class Carrier:
             self.trouble = str(error)
             return None
         self.trouble = ""
-        attempt = make_attempt(message, signature, young.last_height, load.urgent or not part.places)
+        legs = load.course.legs(part)
+        attempt = make_attempt(message, signature, young.last_height, load.urgent or not part.places, legs)
         if self._is_moot(part, load):
             return None
         return attempt if await self._keep(attempt, part, load) else None
@@ -144,12 +165,19 @@ class Carrier:
             signature=attempt.signature,
             transaction=attempt.transaction,
             last_height=attempt.last_height,
-            ways=tuple(way.rpc.endpoint for way in self.courier.ways),
+            ways=tuple(leg.way for leg in attempt.legs) or tuple(way.name for way in self.courier.ways),
             epoch=self.epoch,
             urgent=attempt.urgent,
             places=places,
             cancels=cancels,
-            lamports=lamports_of(part),
+            lamports=self.tariff.cost(part),
+            tip=part.tip,
+            tip_route=part.tip_route,
+            priority=part.head.lamports,
+            units=part.head.units,
+            purpose=load.purpose.value,
+            slot=self.courier.slot,
+            next_tip=load.next_tip,
         )
         self.orders.send(attempt.signature, places, cancels, load.over_s)
         self.ledger.note(kept.note(self.now_ns()))
@@ -164,7 +192,7 @@ class Carrier:
             self.ledger.note(fated(attempt, Fate(State.EXPIRED)).note(self.now_ns()))
             self.orders.lose(attempt.signature)
             return False
-        self.purse.spend(self.clock(), kept.lamports)
+        self.purse.spend(attempt.signature, self.now_ns(), kept.lamports, kept.tip)
         return True
 
     async def follow(
@@ -173,6 +201,7 @@ class Carrier:
         landed: "asyncio.Future[bool] | None" = None,
         fate: Fate | None = None,
         send: bool = True,
+        part: Part | None = None,
     ) -> None:
         """Let an attempt that is kept be sent, and note its end.
 
@@ -181,6 +210,7 @@ class Carrier:
             landed: Told once whether it has landed well, in a block that was confirmed at least.
             fate: What was known of it, for one of an earlier process.
             send: Whether to send it, or only to see what becomes of it.
+            part: What it was made of.
         """
         self.alive[attempt.signature] = attempt
 
@@ -194,10 +224,11 @@ class Carrier:
 
         ended = await self.courier.carry(attempt, hear, fate, send)
         del self.alive[attempt.signature]
+        self.purse.end(attempt.signature, ended.state is not State.EXPIRED, ended.state is State.FAILED)
         self.floor = max(self.floor, ended.slot or 0)
         if ended.state is State.FINALIZED:
             assert ended.slot is not None, "what is final lies in a block"
             self.orders.land(attempt.signature, ended.slot)
         else:
             self.orders.lose(attempt.signature)
-        self.ended.append((attempt, ended))
+        self.ended.append(Ended(attempt, ended, part))

@@ -5,24 +5,28 @@ own have. What is to be cancelled meanwhile does not wait for that: it goes by i
 """
 
 import asyncio
+import json
 import time
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from solders.hash import Hash
 
-from bmv.adapters.openbook.execution.carrier import Carrier, Load, lamports_of
+from bmv.adapters.openbook.book import Side
+from bmv.adapters.openbook.execution.allowance import Allowance, simulate
+from bmv.adapters.openbook.execution.carrier import Carrier, Load
 from bmv.adapters.openbook.execution.fate import exceeds_budget
 from bmv.adapters.openbook.execution.ledger import Ledger
 from bmv.adapters.openbook.execution.orders import Order, Orders, Seen
 from bmv.adapters.openbook.execution.purse import Purse
 from bmv.adapters.openbook.execution.reading import Fills
-from bmv.adapters.openbook.planning.budget import Fee, Shape
+from bmv.adapters.openbook.planning.budget import Fee
 from bmv.adapters.openbook.planning.packing import Frame, TooLarge
 from bmv.adapters.openbook.planning.plan import Part, Plan
-from bmv.adapters.openbook.planning.routes import LARGE_BYTES, PACKET_BYTES, Form
+from bmv.adapters.openbook.planning.routing import Course, Routing, best_course
 from bmv.adapters.openbook.planning.seat import Seat, Terms
+from bmv.adapters.openbook.planning.tipping import Purpose
 from bmv.adapters.openbook.policy.guard import GuardedSigner
 from bmv.adapters.openbook.policy.mandate import Moment
 from bmv.adapters.openbook.seat.desk import AnyMarket, DeskSnapshot, locks_of, plan, read_desk, shape_of
@@ -34,13 +38,16 @@ from bmv.adapters.solana.sending.courier import Courier
 from bmv.adapters.solana.sending.fees import read_price
 from bmv.data.journal.attempts import Attempted
 from bmv.data.journal.legacy import legacy_note
+from bmv.data.journal.spending import Spending
 from bmv.ports.errors import DataError, StorageError
-from bmv.ports.messages import Event, Intent, Verb
+from bmv.ports.messages import Event, Intent, Reason, Verb
 from bmv.ports.storage import Note
 
 MARK = "fills"  # Topic of the note that says how far fills were read.
-WIDER = (3, 2)  # By so much limits grow when a transaction had too little,
-WIDENED_MAX = 2  # and so often: beyond that something else is wrong, and larger limits would stop cancels too.
+BEAT = "beat"  # Topic of a word that says nothing: its writer is there.
+BEAT_S, IDLE_BEAT_S = 1.0, 30.0  # While bytes of ours are sent again, that is a few slots; else nothing hangs on it.
+STRAY = "stray"  # Topic of a fill of ours that is of no open order: its money is in no event.
+SURPRISE = "surprise"  # Topic of a note of what the chain does otherwise than was reckoned with.
 CANT_READ = "(-32602)"  # What a node says of bytes of a version that it does not know.
 ROUND_S = 2.0  # What a round is to cancel and has not got to by then goes by itself.
 EPOCH_BITS = 32
@@ -84,9 +91,10 @@ class House:
         ledger: Keeps, before anything is sent.
         purse: Says what may be paid.
         band: Between which prices orders may lie, ticks; None: none may be placed.
-        now_ns: The time at which something is told, ns UTC.
+        now_ns: The time at which something is told or paid, ns UTC; it never goes back.
         tell: Hears what became of orders; it is journalled there.
         native: Quanta of the market in a native unit of quote, in which the venue books fees.
+        routing: By which routes batches go, and what is tipped.
     """
 
     market: AnyMarket
@@ -100,6 +108,7 @@ class House:
     now_ns: Callable[[], int]
     tell: Callable[[Event], None]
     native: int = 1
+    routing: Routing = field(default_factory=Routing)
 
 
 class Executor:
@@ -114,14 +123,13 @@ class Executor:
     def __init__(self, house: House, manners: Manners, epoch: int) -> None:
         self.house, self.manners, self.epoch = house, manners, epoch
         self.orders = Orders()
-        self.carrier = Carrier(
-            self.orders, house.courier, house.guard, house.ledger, house.purse, epoch, house.now_ns, time.monotonic
-        )
+        self.carrier = Carrier(self.orders, house.courier, house.guard, house.ledger, house.purse, epoch, house.now_ns)
         self.carrier.serial = epoch * SERIALS_APART
         self.desk: DeskSnapshot | None = None  # The newest final one with every fill up to it.
-        self.trouble = ""  # Why the last turn could not look, or could not cancel.
+        self.trouble = ""  # Why the last turn could not look or cancel; or, from then on, that a fill is of no order.
         self.version = manners.version
-        self._shape, self._widened = shape_of(house.market), 0
+        self.allowance = Allowance(shape_of(house.market), shape_of(house.market))
+        self._measuring: asyncio.Task[None] | None = None  # What a transaction takes that had too little.
         self._tasks = set[asyncio.Task[None]]()
         self._round: asyncio.Task[None] | None = None
         self._cancelling = set[int]()  # Orders in a transaction that goes beside the round.
@@ -131,6 +139,7 @@ class Executor:
         self._looked_s = float("-inf")
         self._waiting_s: float | None = None  # Since when events of ours wait for a crank.
         self._settling = False
+        self._strays_kept = 0
         self._fee = manners.fee
         self._priced_s = float("-inf")
 
@@ -159,11 +168,13 @@ class Executor:
         busy = self.carrier.alive or self._round is not None or self._settling or self._has_news()
         return not busy and not self._wanted() and not self.orders.untold
 
-    def resume(self, orders: Iterable[Order], attempts: Iterable[Attempted]) -> None:
+    def resume(self, orders: Iterable[Order], attempts: Iterable[Attempted], spending: Spending) -> None:
         """Take over from an earlier process: see its attempts to their ends, and cancel what is left of its orders.
 
-        Of its bytes only cancels are sent again; a placement that it sent may land, and is not helped to.
+        Of its bytes only cancels are sent again; a placement that it sent may land, and is not helped to. What it spent
+        counts as ours.
         """
+        self.house.purse.inherit(spending, self.house.now_ns())
         self.orders.restore(orders)
         for kept in attempts:
             attempt = Attempt(kept.signature, kept.transaction, kept.last_height, kept.urgent)
@@ -176,17 +187,35 @@ class Executor:
         What raises here is to stop the trading: `Refused` where another process writes, anything else is a bug.
         """
         self._mark()  # Kept before anything is sent: whoever comes next reads fills from here on.
+        working = [asyncio.create_task(work()) for work in (self._work, self._keep_beating)]
         try:
-            while True:
-                await self._turn()
-                for task in [task for task in self._tasks if task.done()]:
-                    self._tasks.discard(task)
-                    task.result()
-                await self._pause()
+            done, _ = await asyncio.wait(working, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
         finally:
-            for task in self._tasks:
+            for task in (*working, *self._tasks):
                 task.cancel()
-            await asyncio.gather(*self._tasks, return_exceptions=True)
+            await asyncio.gather(*working, *self._tasks, return_exceptions=True)
+
+    async def _work(self) -> None:
+        while True:
+            await self._turn()
+            for task in [task for task in self._tasks if task.done()]:
+                self._tasks.discard(task)
+                task.result()
+            await self._pause()
+
+    async def _keep_beating(self) -> None:
+        """Write a word now and then: one who is not the writer any more learns it, and sends no more."""
+        beaten_s = time.monotonic()
+        while True:
+            await asyncio.sleep(BEAT_S)
+            every_s = BEAT_S if self.carrier.alive else IDLE_BEAT_S
+            if time.monotonic() - beaten_s >= every_s:
+                beaten_s = time.monotonic()
+                self.house.ledger.note(Note(self.house.now_ns(), BEAT, ""))
+                with suppress(StorageError):
+                    await self.house.ledger.commit()
 
     async def _pause(self) -> None:
         """Wait until something is asked for, something has ended, or it is time to look."""
@@ -200,6 +229,8 @@ class Executor:
     async def _turn(self) -> None:
         if self._round is not None and self._round.done():
             self._round = None
+        if self._measuring is not None and self._measuring.done():
+            self._measuring = None
         self._learn()
         troubles = [self.carrier.trouble]
         if not self._is_free():  # First, for a look may take long, or fail for long.
@@ -210,7 +241,7 @@ class Executor:
         if self._is_free():
             troubles.append(await self._try(self._begin_round))
         self._tell()
-        self.trouble = "; ".join(filter(None, troubles))
+        self.trouble = "; ".join(filter(None, [self._astray(), *troubles]))
         with suppress(StorageError):  # Nothing is sent without it, and what is kept later is not lost.
             await self.house.ledger.commit()
 
@@ -230,7 +261,7 @@ class Executor:
 
     def _is_free(self) -> bool:
         """Whether a round may begin, and has something to do."""
-        busy = self._round is not None or self.carrier.alive or self._cancelling or self._has_news()
+        busy = self._round or self._measuring or self.carrier.alive or self._cancelling or self._has_news()
         return not busy and (self._wanted() or self._settling or self._cranks())
 
     def _cranks(self) -> bool:
@@ -266,13 +297,22 @@ class Executor:
             self._waiting_s = time.monotonic()
 
     async def _price(self, rpc: Rpc) -> None:
-        """Ask what others pay for the market's accounts; where a node does not say, it stays as it was."""
+        """Ask what transactions cost; where a node does not say, it stays as it was, and is asked again."""
         if time.monotonic() - self._priced_s < self.manners.price_s:
             return
         self._priced_s = time.monotonic()
         with suppress(EndpointError):
             price = await read_price(rpc, locks_of(self.house.market))
             self._fee = replace(self.manners.fee, micro=max(price, self.manners.fee.micro))
+        tariff = self.carrier.tariff
+        if not tariff.sure:
+            with suppress(EndpointError):
+                self._note(await tariff.ask(rpc, self.house.seat.owner, self.version))
+
+    def _note(self, surprise: str) -> None:
+        """Keep something that is otherwise than was reckoned with; "": nothing is."""
+        if surprise:
+            self.house.ledger.note(Note(self.house.now_ns(), SURPRISE, surprise))
 
     def _tell(self) -> None:
         """Tell what is new, and keep with it how far fills were read: both survive, or neither."""
@@ -284,21 +324,43 @@ class Executor:
                 self.house.tell(event._replace(ts_ns=self.house.now_ns(), order=own))
             elif (note := legacy_note(event, self.house.now_ns())) is not None:
                 self.house.ledger.note(note)  # Nobody is told of it, and its money is there all the same.
-        if events:
+        if self._keep_strays() or events:
             self._mark()
+
+    def _keep_strays(self) -> bool:
+        """Keep fills of no open order, and return whether there are new ones."""
+        new, self._strays_kept = self.orders.stray[self._strays_kept :], len(self.orders.stray)
+        for fill in new:
+            row = fill._asdict() | {"fee": fill.fee * self.house.native}
+            self.house.ledger.note(Note(self.house.now_ns(), STRAY, json.dumps(row, separators=(",", ":"))))
+        return bool(new)
+
+    def _astray(self) -> str:
+        """Return what is wrong with the position that was told; "": nothing is known to be."""
+        if not self.orders.stray:
+            return ""
+        lots = sum(fill.size if fill.side is Side.BID else -fill.size for fill in self.orders.stray)
+        count = len(self.orders.stray)
+        return f"{count} fills of ours are of no open order: the position is {lots:+d} lots off what was told"
 
     def _mark(self) -> None:
         self.house.ledger.note(Note(self.house.now_ns(), MARK, self.house.fills.mark()))
 
     def _learn(self) -> None:
         """Learn from attempts that have ended: a version that nodes don't know, a limit that was too low."""
-        for attempt, fate in self.carrier.ended:
+        for attempt, fate, part in self.carrier.ended:
+            if fate.error is not None:
+                self.carrier.tariff.sure = False
             if _version(attempt) and any(CANT_READ in words for _, words in fate.refused):
-                self.version = 0
-            if exceeds_budget(fate.error) and self._widened < WIDENED_MAX:
-                self._widened += 1
-                self._shape = _wider(self._shape)
+                self.version, self.carrier.tariff.sure = 0, False
+            if part is not None and exceeds_budget(fate.error) and self._measuring is None:
+                self._measuring = self._spawn(self._measure(part))
         self.carrier.ended.clear()
+
+    async def _measure(self, part: Part) -> None:
+        """Find out how much a part takes that had too little; nothing is placed until then."""
+        used = await simulate(self.house.courier.reader(), part)
+        self._note(self.allowance.learn(part.head, used))
 
     # Placing.
 
@@ -310,8 +372,8 @@ class Executor:
         strangers = {-number: one.order_id for number, one in enumerate(self.orders.strangers, 1)}
         batch += [Intent(Verb.CANCEL, 0, order=number) for number in strangers]
         named = [intent.order for intent in batch]
-        terms = self._terms(desk)
-        made = self._plan(batch, desk, terms, strangers)
+        terms, purpose = self._terms(desk), _purpose(batch)
+        made, course = self._plan(batch, desk, terms, strangers, purpose)
         self.orders.refuse(named[at] for at in made.refused if batch[at].verb == Verb.PLACE)
         self._settling = False
         parts = self._affordable(made, desk, named)
@@ -320,23 +382,44 @@ class Executor:
         self._round_cancels = {named[at] for part in parts for at, _ in part.cancels}
         if parts:
             over_s = None if isinstance(self.house.market, MarketV1) else terms.deadline
-            self._round = self._spawn(self.carrier.carry(Load(parts, named, self._moment(desk), over_s)))
+            urgent, next_tip = not any(part.places for part in parts), self.house.routing.next_tip(purpose, parts)
+            load = Load(parts, named, self._moment(desk), over_s, urgent, course, purpose, next_tip)
+            self._round = self._spawn(self.carrier.carry(load))
 
     def _affordable(self, made: Plan, desk: DeskSnapshot, named: Sequence[int]) -> list[Part]:
         """Return the parts that may be paid for; orders of the others are refused. What places nothing always may."""
         parts = list[Part]()
         for part in made.parts:
-            lamports = sum(map(lamports_of, (*parts, part)))
-            if part.places and not self.house.purse.allows(time.monotonic(), lamports, desk.owner_lamports):
-                self.orders.refuse(named[at] for at in part.places)
+            lamports = sum(map(self.carrier.tariff.cost, (*parts, part)))
+            tips = sum(each.tip for each in (*parts, part))
+            if part.places and not self.house.purse.allows(self.house.now_ns(), lamports, desk.signer_lamports, tips):
+                self.orders.refuse((named[at] for at in part.places), Reason.FEE_CAP)
             else:
                 parts.append(part)
         return parts
 
-    def _plan(self, batch: Sequence[Intent], desk: DeskSnapshot, terms: Terms, ids: Mapping[int, int]) -> Plan:
-        form = Form(1, LARGE_BYTES) if self.version else Form(0, PACKET_BYTES)
-        frame = Frame(form, self.house.seat.owner, self._fee, self._shape)
-        return plan(batch, desk, self.house.seat, terms, frame, {**self._order_ids(), **ids})
+    def _plan(
+        self,
+        batch: Sequence[Intent],
+        desk: DeskSnapshot,
+        terms: Terms,
+        ids: Mapping[int, int],
+        purpose: Purpose,
+    ) -> tuple[Plan, Course]:
+        """Return the transactions of a batch and the routes that they are for. Cancels tip what is left to be tipped,
+        and go without where nothing is."""
+        house = self.house
+        room = house.purse.tip_room(house.now_ns()) if purpose is Purpose.CANCEL else None
+
+        def made_for(course: Course) -> Plan:
+            frame = Frame(course.form, house.seat.signer, self._fee, self.allowance.shape, course.tipping)
+            return plan(batch, desk, house.seat, terms, frame, {**self._order_ids(), **ids})
+
+        made, course = best_course(house.routing.courses(purpose, self.version, self.carrier.serial, room), made_for)
+        if room is not None and made.tips > room:
+            courses = house.routing.courses(purpose, self.version, self.carrier.serial, room=0)
+            made, course = best_course(courses, made_for)
+        return made, course
 
     def _terms(self, desk: DeskSnapshot) -> Terms:
         second = desk.unix_timestamp
@@ -368,13 +451,23 @@ class Executor:
         desk = await read_desk(rpc, house.seat, house.market, least_slot=0, commitment=PROCESSED)
         batch = _cancels(self._alone())  # Once more: the round may have got to some meanwhile.
         shown = self.orders.found(desk.own(house.seat.open_orders).resting)
-        parts = self._plan(batch, desk, Terms(now=desk.unix_timestamp), shown).parts
+        made, course = self._plan(batch, desk, Terms(now=desk.unix_timestamp), shown, Purpose.CANCEL)
+        parts = made.parts
         if not parts:
             return  # Version 2 cancels nothing that it does not show.
         named = [intent.order for intent in batch]
         numbers = {named[at] for part in parts for at, _ in part.cancels}
         self._cancelling |= numbers
-        going = self._spawn(self.carrier.carry(Load(parts, named, self._moment(desk), urgent=True)))
+        load = Load(
+            parts,
+            named,
+            self._moment(desk),
+            urgent=True,
+            course=course,
+            purpose=Purpose.CANCEL,
+            next_tip=house.routing.next_tip(Purpose.CANCEL, parts),
+        )
+        going = self._spawn(self.carrier.carry(load))
         going.add_done_callback(lambda _: self._cancelling.difference_update(numbers))
 
     def _alone(self) -> list[Order]:
@@ -384,6 +477,15 @@ class Executor:
         return [order for order in self.orders.dying() if order.number not in busy]
 
 
+def _purpose(batch: Sequence[Intent]) -> Purpose:
+    """Return what a batch is for."""
+    places = any(intent.verb == Verb.PLACE for intent in batch)
+    cancels = any(intent.verb != Verb.PLACE for intent in batch)
+    if not places:
+        return Purpose.CANCEL
+    return Purpose.RECENTRE if cancels else Purpose.REFILL
+
+
 def _cancels(orders: Iterable[Order]) -> list[Intent]:
     return [Intent(Verb.CANCEL, 0, order=order.number) for order in orders]
 
@@ -391,9 +493,3 @@ def _cancels(orders: Iterable[Order]) -> list[Intent]:
 def _version(attempt: Attempt) -> int:
     """Return the version of an attempt's transaction."""
     return 1 if attempt.transaction[0] == 0x81 else 0
-
-
-def _wider(shape: Shape) -> Shape:
-    """Return a shape whose steps may take more."""
-    grown = {name: -(-getattr(shape, name) * WIDER[0] // WIDER[1]) for name in Shape.__slots__}
-    return replace(shape, **grown)

@@ -110,7 +110,7 @@ class Orders:
     def __init__(self) -> None:
         self.open: dict[int, Order] = {}  # By number.
         self.strangers: tuple[OwnOrder, ...] = ()  # In the book under our account, and known to nobody.
-        self.stray: list[OwnFill] = []  # Of orders that are not open: something is wrong.
+        self.stray: list[OwnFill] = []  # Of orders that are not open: they moved money, and nobody's position.
         self._events: list[Event] = []
 
     def __repr__(self) -> str:
@@ -276,7 +276,8 @@ class Orders:
     def _traded(self, fill: OwnFill) -> Order | None:
         """Return the order that a fill is of: by the venue's number, or by what we sent where the source lacks that.
 
-        Of several that it may be of, one that no cancel has taken, then the newest: ids of a batch are used again.
+        Of several that it may be of, one that no cancel has taken, then the newest; planning sees to it that no two of
+        ours rest at one price with one number.
         """
         for order in self.open.values():
             if fill.order_id and order.venue_id == fill.order_id:

@@ -8,7 +8,9 @@ from typing import NamedTuple
 from bmv.adapters.openbook.execution.executor import EPOCH_BITS, MARK
 from bmv.adapters.openbook.execution.orders import Order, Stage
 from bmv.data.journal.attempts import ATTEMPT, FATE, UNREADABLE, Attempted, read_attempt, read_fate
+from bmv.data.journal.attempts import ENDS as ATTEMPT_ENDS
 from bmv.data.journal.legacy import LEGACY_END, LEGACY_FILL, LegacyFill, read_legacy_end, read_legacy_fill
+from bmv.data.journal.spending import SPENT, TIPPED, Spending, read_spent
 from bmv.ports.errors import DataError
 from bmv.ports.messages import Event, Intent, Kind, Verb
 from bmv.ports.storage import Note, Word
@@ -24,11 +26,13 @@ class Left(NamedTuple):
         orders: Orders that may be in the book, or come to be.
         attempts: Attempts that may land.
         mark: How far fills were read; None: they never were.
+        spending: What transactions cost, those of earlier sessions too.
     """
 
     orders: Sequence[Order]
     attempts: Sequence[Attempted]
     mark: str | None
+    spending: Spending
 
 
 @dataclass
@@ -38,6 +42,7 @@ class _Reading:
     attempts: dict[str, Attempted] = field(default_factory=dict)
     ended: set[str] = field(default_factory=set)
     mark: str | None = None
+    spending: Spending = field(default_factory=Spending)
 
     def take(self, word: Word) -> None:
         if isinstance(word, Note):
@@ -60,10 +65,20 @@ class _Reading:
             self._fill(read_legacy_fill(note))
         elif note.topic == LEGACY_END:
             self.orders.pop(read_legacy_end(note), None)
+        elif note.topic == SPENT:
+            for minute, lamports in read_spent(note).items():
+                self.spending.add(minute, lamports)
+        elif note.topic == TIPPED:
+            for minute, lamports in read_spent(note).items():
+                self.spending.tips.add(minute, lamports)
         elif note.topic == ATTEMPT:
-            self._send(read_attempt(note))
+            attempt = read_attempt(note)
+            self.spending.keep(attempt.signature, note.ts_ns, attempt.lamports, attempt.tip)
+            self._send(attempt)
         elif note.topic == FATE:
             fate = read_fate(note)
+            if fate.state in ATTEMPT_ENDS:
+                self.spending.end(fate.signature, fate.state != "expired", fate.state == "failed")
             if fate.state == "finalized":
                 self._land(fate.signature, _read_number(fate.more.get("slot")))
             elif fate.state in ("failed", "expired"):
@@ -117,12 +132,12 @@ def read_left(words: Iterable[Word]) -> Left:
     for word in words:
         reading.take(word)
     alive = [each for each in reading.attempts.values() if each.signature not in reading.ended]
-    return Left([order for order in reading.orders.values() if order.alive], alive, reading.mark)
+    return Left([order for order in reading.orders.values() if order.alive], alive, reading.mark, reading.spending)
 
 
 def carried(left: Left, epoch: int, ts_ns: int) -> list[Note]:
     """Return what a new session begins with, so that it alone tells whoever comes next all there is to know."""
-    notes = [Note(ts_ns, EPOCH, str(epoch))]
+    notes = [Note(ts_ns, EPOCH, str(epoch)), *left.spending.notes(ts_ns)]
     notes += [Note(ts_ns, CARRIED, _order_text(order)) for order in left.orders]
     notes += [attempt.note(ts_ns) for attempt in left.attempts]
     return notes if left.mark is None else [*notes, Note(ts_ns, MARK, left.mark)]

@@ -18,7 +18,8 @@ MICRO = 1_000_000
 PAGE = 32 * 1024  # The chain counts loaded bytes in pages of this.
 SIGNATURE_BYTES = 64
 LIMITING = {0: 2, 1: 0}  # Instructions of the compute budget in each version.
-SERIALS = 1_000  # Limits are whole thousands of units; what is taken off tells messages apart, and is a tenth at most.
+STEP = 1_000  # Limits are so many whole units;
+SERIALS = STEP  # what is taken off tells messages apart, and is a tenth at most.
 OVER = (5, 4)  # A limit is this much of what was measured: books are deeper and bump seeds worse than those measured.
 
 
@@ -77,8 +78,8 @@ class Fee:
 
 
 def units_limit(units: int) -> int:
-    """Return the limit to ask for where `units` were measured, in whole thousands."""
-    return min(UNITS_MAX, -(-units * OVER[0] // (OVER[1] * 1000)) * 1000)
+    """Return the limit to ask for where `units` were measured, in whole steps."""
+    return min(UNITS_MAX, -(-units * OVER[0] // (OVER[1] * STEP)) * STEP)
 
 
 def loaded_limit(loaded: int) -> int:

@@ -3,7 +3,7 @@
 Orders are cancelled by the venue's id or a side at once, and placed one by one with ids of their own, exact sizes and
 an expiry each. Where that needs more transactions, and nothing of ours stays, the batch instruction takes its place: it
 cancels all and places up to 24 orders in half the bytes and less than half the units, but numbers them by their place
-in the batch.
+in the batch. It is not taken where one of those numbers could be mistaken for that of an order which it cancels.
 
 Orders meet our own with CANCEL_PROVIDE, since the batch knows nothing else.
 """
@@ -100,7 +100,8 @@ class PlannerV2:
         wanted = read_batch(
             batch, own, cancels_blind=OPENBOOK_V2.cancel_skips_missing, late=terms.late, lots=self.market.lots()
         )
-        settles = terms.settles(own)
+        # What is paid out a delegate can't trade with any more: only whoever asks for it takes it away.
+        settles = terms.withdraw if self.seat.delegate else terms.settles(own)
         nodes = [] if self.market.consume_events_admin else list(_events(heap, self.seat.open_orders))
         slots = OPENBOOK_V2.order_slots - len(wanted.kept)
         blocked = len(wanted.places) > slots - own.slots_waiting
@@ -113,8 +114,20 @@ class PlannerV2:
         single = [*steps.cancels(wanted.cancels, own), *(steps.place(place, terms) for place in places)]
         ways = [[*before, *single, *after]]
         if places and not wanted.kept and all(place.tif is Tif.POST_ONLY for place in places):
-            ways.append([*before, steps.batch(wanted.cancels, places, own, terms), *after])
+            batched = steps.batch(wanted.cancels, places, own, terms)
+            if not _has_twin(batched, own.resting):
+                ways.append([*before, batched, *after])
         return Plan(tuple(_best(ways, frame, terms.save_units)), refused)
+
+
+def _has_twin(step: Step, resting: Sequence[OwnOrder]) -> bool:
+    """Whether an order would get number, side and price of one that it takes the place of.
+
+    A log names the maker's order by number and price alone. One that trades just before the batch and one just after it
+    would be told apart by nothing.
+    """
+    known = {(one.side, one.price, one.client_id) for one in resting}
+    return any((place.side, place.price, client_id) in known for place, client_id in step.places)
 
 
 def _render(steps: Sequence[Step]) -> Rendered:

@@ -1,12 +1,14 @@
-"""What others paid to come first where we want to write: the price of a compute unit, as a node tells it."""
+"""What a transaction costs, as a node tells it: the price of a signature, and what others paid to come first."""
 
+from base64 import b64encode
 from collections.abc import Sequence
 
 from solders.pubkey import Pubkey
 
 from bmv.adapters.solana.errors import EndpointError
-from bmv.adapters.solana.rpc import Rpc
+from bmv.adapters.solana.rpc import PROCESSED, Rpc
 
+SIGNATURE_LAMPORTS = 5_000  # What a signature has always cost; what a chain says otherwise wins (`read_fee`).
 SLOTS = 50  # The newest that count: 10 s of 200 ms.
 SHARE = (3, 4)  # We pay what three in four of those slots asked at most.
 
@@ -38,3 +40,17 @@ def price_of(fees: Sequence[int]) -> int:
     """
     newest = sorted(fees[-SLOTS:])
     return newest[max(-(-len(newest) * SHARE[0] // SHARE[1]) - 1, 0)] if newest else 0
+
+
+async def read_fee(rpc: Rpc, message: bytes) -> int | None:
+    """Return the lamports that a message costs in all, None where the node does not know its blockhash.
+
+    Args:
+        rpc: The node.
+        message: As it would be signed.
+    """
+    answer = await rpc.call("getFeeForMessage", b64encode(message).decode(), {"commitment": PROCESSED})
+    fee = answer.get("value", "") if isinstance(answer, dict) else ""
+    if fee is not None and (type(fee) is not int or fee <= 0):
+        raise EndpointError(f"{rpc.endpoint}: answers getFeeForMessage with what can't be used")
+    return fee

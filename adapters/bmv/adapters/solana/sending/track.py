@@ -90,15 +90,24 @@ class Track:
         return replace(self.fate, state=state, slot=status.slot, error=status.error, commitment=status.commitment)
 
     def _missing(self, look: Look) -> Fate:
-        over = look.final_height - self.attempt.last_height
-        if self.since is None:  # Of every two slots, one at least has a block.
-            self.since = look.final_slot - 2 * max(over + LIFE_BLOCKS, 0)
-        reaches = look.first is not None and look.first <= max(self.since, 0)
+        over, since = look.final_height - self.attempt.last_height, self.landed_since(look)
+        reaches = look.first is not None and look.first <= since
         if over > 0 and (reaches or over <= REMEMBERED):
             state = State.EXPIRED
         else:
             state = State.SENT if self.fate.sent or self.fate.state is State.UNKNOWN else self.fate.state
         return replace(self.fate, state=state, slot=None, error=None, commitment="")
+
+    def landed_since(self, look: Look) -> int:
+        """Return the oldest slot in which it may have landed, by the first look at it."""
+        if self.since is None:  # Of every two slots, one at least has a block.
+            over = look.final_height - self.attempt.last_height
+            self.since = max(look.final_slot - 2 * max(over + LIFE_BLOCKS, 0), 0)
+        return self.since
+
+    def is_missed(self, look: Look, status: Status | None) -> bool:
+        """Whether a look says that it never landed, and can't any more."""
+        return status is None and not look.lags and look.final_height > self.attempt.last_height
 
     def lose_sight(self) -> bool:
         """Note that no node can be asked; return whether that is news."""
@@ -112,7 +121,7 @@ class Track:
         waits = self.fate.state in (State.COMMITTED, State.SENT, State.UNKNOWN)
         return self.send and waits and height <= self.attempt.last_height
 
-    def note_sent(self) -> None:
-        """Note that it was handed to a node."""
+    def note_sent(self, way: str) -> None:
+        """Note that it was handed to a way."""
         state = State.SENT if self.fate.state is State.COMMITTED else self.fate.state
-        self.fate = replace(self.fate, state=state, sent=self.fate.sent + 1)
+        self.fate = replace(self.fate, state=state, sent=self.fate.sent + 1).handing(way)
