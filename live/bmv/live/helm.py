@@ -109,9 +109,11 @@ class Helm:
         """Stop for good."""
         if mode is StopMode.FLATTEN:
             self._refuse_taking()
-        again = self.session.stopping is not None
         self.session.ask_stop(mode, "operator")
-        return Outcome(False, "it was stopping already, and hurries now" if again else "it stops")
+        await self.session.ended.wait()
+        receipt = self.session.receipt
+        left = "no order of ours rests" if receipt["cleared"] else f"{receipt['resting']} orders may rest"
+        return Outcome(bool(receipt["cleared"]) or mode is StopMode.KEEP, f"stopped: {left}", {"receipt": receipt})
 
     async def flatten(self) -> Outcome:
         """Cancel our orders, trade back to the target, and place no more."""

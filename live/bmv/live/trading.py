@@ -21,6 +21,7 @@ from bmv.data.files.path import is_url
 from bmv.data.journal.costs import chain_costs
 from bmv.live.beside import LOG, Gauges, attended
 from bmv.live.clock import SystemClock
+from bmv.live.control.place import hold, session_place
 from bmv.live.doctor.check import State
 from bmv.live.doctor.command import examine
 from bmv.live.folder import LIVE, PAPER, save_session
@@ -116,10 +117,11 @@ async def trade_live(
     refuse_unguarded(config)
     refuse_unpriced(config)
     async with (
+        AsyncExitStack() as opened,
         make_client() as client,
         open_sessions(journal_of(asked.path, config), asked.path.parent) as store,
-        AsyncExitStack() as opened,
     ):
+        opened.enter_context(hold(session_place(asked.path, config, LIVE)))  # Before another's session is ended.
         await refuse_unwell(asked.path, config)
         seat = await take_place(asked.path, config, client, passphrase_file)
         begun = await begin_session(store, f"{LIVE}/{session_market(config)}", clock.now_ns())
@@ -166,9 +168,10 @@ async def trade_paper(asked: Asked, signals: Signals, say: Callable[[str], None]
     if findings:
         raise worst(findings)("\n".join(finding.text for finding in findings))
     async with (
-        open_sessions(journal_of(asked.path, config), asked.path.parent) as store,
         AsyncExitStack() as opened,
+        open_sessions(journal_of(asked.path, config), asked.path.parent) as store,
     ):
+        opened.enter_context(hold(session_place(asked.path, config, PAPER)))  # Before another's session is ended.
         begun = await begin_session(store, f"{PAPER}/{session_market(config)}", clock.now_ns())
         say(f"session {begun.journal.session}")
         before = before_of(begun.before)
@@ -202,6 +205,8 @@ async def hear_market(
     helm = Helm(session, wrong, forgive, may_take)
     gauges = Gauges(Meters(mode, session_market(config), session.parts.name), c.engine(), c.market())
     c.minutes().listeners += [helm.hear, gauges.hear]
+    c.minutes().readers.append(gauges.read)
+    c.loop().timed = gauges.timed
 
     async def telling() -> None:
         await c.loop().run(merged(*streams))
