@@ -201,7 +201,7 @@ async def hear_market(
         streams.append(prices.events())
     session = c.session()
     may_take = mode == PAPER or config.strategy is not None or config.risk.breaker.on_halt == "flatten"
-    wrong, forgive = (dict, lambda: None) if watch is None else (lambda: dict(watch.wrong), watch.latched.clear)
+    wrong, forgive = (dict, lambda: None) if watch is None else (lambda: dict(watch.wrong), watch.forgive)
     helm = Helm(session, wrong, forgive, may_take)
     gauges = Gauges(Meters(mode, session_market(config), session.parts.name), c.engine(), c.market())
     c.minutes().listeners += [helm.hear, gauges.hear]
@@ -234,7 +234,7 @@ def watching(c: Any, rows: MarketEvents) -> Watch:  # Any: as of `recover`.
         resume=lambda why: session.guarded(Command.RESUME, why),
         halt=lambda why: session.guarded(Command.HALT, why),
     )
-    return Watch(conditions.all(), c.execution(), orders, note)
+    return Watch(conditions.all(), c.execution(), orders, note, conditions.acknowledge)
 
 
 def refuse_unpriced(config: Config) -> None:
