@@ -1,10 +1,13 @@
 """A whole session, from its first word to its run folder."""
 
-from collections.abc import Callable, Iterable
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import AbstractContextManager, AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from solders.pubkey import Pubkey
 
 from bmv.adapters.cli.named_market import endpoints_of, look
 from bmv.adapters.config import Config, compile
@@ -12,7 +15,7 @@ from bmv.adapters.config.compile import refuse_without_reference
 from bmv.adapters.lake.ticks import LakeTicks
 from bmv.adapters.openbook.execution.recovery import carried, read_left
 from bmv.adapters.openbook.feed.feed import Feed
-from bmv.adapters.openbook.inspection.records import worst
+from bmv.adapters.openbook.inspection.records import Inspection, worst
 from bmv.adapters.parquet.tape import ParquetTape
 from bmv.adapters.solana.rpc import make_client
 from bmv.adapters.telemetry.meters import Meters
@@ -32,17 +35,18 @@ from bmv.live.market_data import MarketEvents
 from bmv.live.notes import GUARD, Holding, read_holding
 from bmv.live.onchain import RECOVER_S, Seat, couriered, holding_in, refuse_left, refuse_unlike, take_place
 from bmv.live.opening import before_of, open_minutes, session_market
-from bmv.live.record.wiring import open_prices
+from bmv.live.record.wiring import open_prices, open_recorder
 from bmv.live.session import Session, merged
 from bmv.live.stores import journal_of, open_sessions, words_of
 from bmv.live.tape import TapeClock, events_of, play, rows_of
 from bmv.live.watch import Act, ChainConditions, Watch
 from bmv.live.watch import Orders as WatchOrders
 from bmv.live.wiring import SessionContainer, trade_on_chain, trade_on_paper
-from bmv.ports.errors import DataError, Refused
+from bmv.ports.errors import BmvError, DataError, Refused
 from bmv.ports.messages import Command, Event, Kind
 from bmv.ports.storage import SessionStore
 
+Job = Callable[[], Awaitable[None]]
 Signals = Callable[[Session], AbstractContextManager[None]]
 
 
@@ -151,7 +155,10 @@ async def trade_live(
                 f"seeing to their end {len(left.orders)} orders and {len(left.attempts)} transactions of the one before"
             )
         await recover(c, seat, expected, accept=accept)
-        await hear_market(c, rows, asked, opened, signals, watching(c, rows))
+        market = seat.seated.seat.market
+        beside = list[Job]()
+        await recording(config, market, seat.inspection, opened, beside)
+        await hear_market(c, rows, asked, opened, signals, watching(c, rows), beside)
         return await ended(asked, c.session(), store)
 
 
@@ -164,7 +171,7 @@ async def trade_paper(asked: Asked, signals: Signals, say: Callable[[str], None]
     config, clock = asked.config, SystemClock()
     refuse_unpriced(config)
     endpoints = endpoints_of(config)
-    address, _, findings = await look(asked.path, config, endpoints)
+    address, inspection, findings = await look(asked.path, config, endpoints)
     if findings:
         raise worst(findings)("\n".join(finding.text for finding in findings))
     async with (
@@ -188,13 +195,47 @@ async def trade_paper(asked: Asked, signals: Signals, say: Callable[[str], None]
             c.loop().tell(Event(Kind.BALANCE, clock.now_ns(), size=held.position, fee=held.cash))
         await c.minutes().commit()
         rows = MarketEvents(Feed(address, endpoints), clock.now_ns)
-        await hear_market(c, rows, asked, opened, signals, None)
+        beside = list[Job]()
+        await recording(config, address, inspection, opened, beside)
+        await hear_market(c, rows, asked, opened, signals, None, beside)
         return await ended(asked, c.session(), store)
 
 
+async def recording(
+    config: Config, market: Pubkey, inspection: Inspection, opened: AsyncExitStack, beside: list[Job]
+) -> None:
+    """Keep the market's ticks in the lake that the configuration names, if any: the next session's pivot learns them.
+
+    It is no reason to stop trading that they can't be kept, such as where `bmv record` does so already: that is said.
+    """
+    place = config.storage.ticks
+    if place is None or is_url(place):
+        return
+    try:
+        recorder = await opened.enter_async_context(open_recorder(config, market, inspection, (place,), None))
+    except BmvError as error:
+        LOG.warning("ticks are not recorded: %s", error)
+        return
+
+    async def record() -> None:
+        try:
+            await recorder.run()
+        except BmvError as error:
+            LOG.warning("ticks are not recorded any more: %s", error)
+            await asyncio.Event().wait()
+
+    beside.append(record)
+
+
 async def hear_market(
-    c: Any, rows: MarketEvents, asked: Asked, opened: AsyncExitStack, signals: Signals, watch: Watch | None
-) -> None:  # Any: as of `recover`.
+    c: Any,  # Any: as of `recover`.
+    rows: MarketEvents,
+    asked: Asked,
+    opened: AsyncExitStack,
+    signals: Signals,
+    watch: Watch | None,
+    beside: list[Job],
+) -> None:
     """Trade on what a feed and outside prices tell, with all that works beside it, until stopped."""
     config, mode, streams = asked.config, c.mode(), [rows.events()]
     if (prices := await open_prices(config, opened)) is not None:
@@ -212,9 +253,9 @@ async def hear_market(
         await c.loop().run(merged(*streams))
 
     async with attended(asked.path, config, mode, session, helm, gauges) as beat:
-        beside = [beat] if watch is None else [beat, watch.run]
+        jobs = [beat, *beside] if watch is None else [beat, watch.run, *beside]
         with signals(session):
-            await session.trade(telling, beside)
+            await session.trade(telling, jobs)
 
 
 def watching(c: Any, rows: MarketEvents) -> Watch:  # Any: as of `recover`.
