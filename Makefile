@@ -8,10 +8,10 @@ PYTHON ?= $(firstword $(foreach p,python3.13 python3.12 python3.11 python3 pytho
 	$(shell $(p) -c "$(SUITABLE)" >/dev/null 2>&1 && echo $(p))))
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test check lint types contracts rigs bench scaling lock format docs clean
+.PHONY: help venv demo demo-live test check lint types contracts rigs bench scaling lock format docs clean
 
 help:  ## Say what there is to make.
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
 
 venv: $(STAMP)  ## Build .venv, test tools included.
 
@@ -25,6 +25,9 @@ $(STAMP): requirements.lock requirements.uv.lock pyproject.toml install.py
 demo: $(STAMP)  ## Make a tape up (seeded: the same for everybody), run the grid on it, and say where the report lies.
 	$(BIN)/bmv data synth runs/demo/lake --seed 1 --rows 200000 --overwrite
 	$(BIN)/bmv backtest docs/examples/demo.toml --data runs/demo/lake --out runs/demo/run
+
+demo-live: $(STAMP)  ## Trade the grid for two minutes on a chain of one's own: no keys, no coins, no network.
+	@$(BIN)/python -m bmv.live.demo
 
 test: $(STAMP)  ## Run the tests.
 	$(BIN)/python -m pytest -q -n auto --dist loadfile
@@ -50,6 +53,9 @@ rigs: $(STAMP)  ## Kill what writes, fill its disk (as root), fork chains, run m
 	$(BIN)/python -m tests.rigs.trading 500 --venue openbook-v2
 	$(BIN)/python -m tests.rigs.kills 100 --venue openbook-v1
 	$(BIN)/python -m tests.rigs.kills 100 --venue openbook-v2
+	$(BIN)/python -m tests.rigs.rotation 50 --venue openbook-v1
+	$(BIN)/python -m tests.rigs.rotation 50 --venue openbook-v2
+	$(BIN)/python -m tests.rigs.rotation 50 --delegate
 	$(BIN)/python -m tests.rigs.soak 60 --free --venue openbook-v1
 	$(BIN)/python -m tests.rigs.soak 60 --free --venue openbook-v2
 

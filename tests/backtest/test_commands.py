@@ -6,16 +6,11 @@ from pathlib import Path
 import click
 import pytest
 
+from bmv.adapters.cli.places import link_latest, new_folder, refuse_strange_folder
+from bmv.adapters.cli.timerange import span_ns
 from bmv.adapters.config import build
-from bmv.backtest.commands import (
-    backtest,
-    link_latest,
-    new_folder,
-    progress_bar,
-    refuse_strange_folder,
-)
+from bmv.backtest.commands import RUNS, backtest, progress_bar
 from bmv.backtest.sweep.commands import refuse_strange_folder as refuse_strange_folder_of_sweep
-from bmv.backtest.timerange import span_ns
 from bmv.data.files.writing import whole_folder
 from bmv.data.runs.folder import FILES, writing
 from bmv.ports.errors import UsageError
@@ -121,7 +116,7 @@ def test_each_run_has_its_own_folder_and_latest_is_the_last(tmp_path: Path, monk
     now = datetime(2025, 9, 3, 12, tzinfo=UTC)
 
     for _ in range(2):
-        folder = new_folder(config, now)
+        folder = new_folder(config, RUNS, now)
         folder.mkdir(parents=True)
         link_latest(folder)
 

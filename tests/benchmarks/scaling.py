@@ -18,11 +18,11 @@ from chart import Chart, Line, draw
 from loops import maker, nobody, prepared
 from tapes import DAY_ROWS, TapeInMemory, columns, lake
 
+from bmv.adapters.bookkeeping.tables import Memory, outcome
 from bmv.adapters.config import Config
 from bmv.adapters.config.schema import Risk
 from bmv.backtest.api import Backtest
 from bmv.backtest.fused import Fused
-from bmv.backtest.tables import Memory, outcome
 from bmv.data.runs.outcome import Outcome
 from bmv.data.runs.statistics.roundtrips import round_trips
 from bmv.data.runs.statistics.stats import statistics

@@ -6,8 +6,8 @@ import polars as pl
 import pytest
 from twins import MemoryTape, fused, reference
 
+from bmv.adapters.bookkeeping.recorder import SAMPLES_PER_GAP
 from bmv.adapters.config import Config
-from bmv.backtest.recorder import SAMPLES_PER_GAP
 from bmv.data.runs.outcome import Outcome
 
 SECOND = 1_000_000_000

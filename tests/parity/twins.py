@@ -8,10 +8,10 @@ import numpy as np
 import polars as pl
 from dependency_injector import providers
 
+from bmv.adapters.bookkeeping.tables import outcome
 from bmv.adapters.config import Config
 from bmv.backtest.journal import MemoryJournal
 from bmv.backtest.run import run
-from bmv.backtest.tables import outcome
 from bmv.backtest.wiring import BacktestContainer
 from bmv.core import record
 from bmv.core.engine import Strategy
@@ -88,8 +88,8 @@ def reference(
     c.journal.override(providers.Object(journal))
     world = c.world()
     run(world, c.tape(), _nobody)
-    made = outcome(c.market(), c.params(), world.engine.state, world.record, c.sink().whole(), (0.0, 0.0))
-    return _remains(made, world.engine.state, world.exchange.sim.venue, world.record), journal.words
+    made = outcome(c.market(), c.params(), world.engine.state, world.books.record, c.sink().whole(), (0.0, 0.0))
+    return _remains(made, world.engine.state, world.stage.exchange.sim.venue, world.books.record), journal.words
 
 
 def fused(config: Config, tape: Tape, strategy: Strategy | None = None, sample_ns: int = SAMPLE_NS) -> Remains:

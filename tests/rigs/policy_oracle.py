@@ -250,7 +250,7 @@ class Oracle:
         ]
         needs: dict[bytes, tuple[bool, bool]] = {self.owner: (True, True)}
         orders: list[tuple[int, int, int, int]] = []  # Price, lots, quote lots, deadline.
-        moved, budget = {"tip": 0, "rent": 0}, dict[int, int]()
+        moved, budget = {"tip": 0, "tips": 0, "trades": 0, "rent": 0}, dict[int, int]()
         if not raw.calls:
             return False
         for program, accounts, data in raw.calls:
@@ -266,6 +266,7 @@ class Oracle:
             all(needs[key] == has[index] for index, key in enumerate(raw.keys))
             and self._budget(raw, budget)
             and moved["tip"] <= limits.tip_lamports_max
+            and moved["tips"] <= min(1, moved["trades"])
             and moved["rent"] <= limits.rent_lamports_max
             and all(
                 max(low, 1) <= price <= high
@@ -312,6 +313,7 @@ class Oracle:
             budget[kind] = int.from_bytes(data[1:], "little")
             return []
         if program == self.program:
+            moved["trades"] += 1
             return self._v1(keys, data, orders) if self.is_v1 else self._v2(keys, data, orders)
         owner = self.owner
         if program == SYSTEM:
@@ -334,6 +336,7 @@ class Oracle:
         orders, owner = self.key["orders"], self.owner
         if kind == b"\2\0\0\0" and len(rest) == 8 and keys == [owner, bytes(TIP)]:
             moved["tip"] += int.from_bytes(rest, "little")
+            moved["tips"] += rest != bytes(8)
             return [(owner, True, True), (bytes(TIP), False, True)]
         end = (3228).to_bytes(8, "little") + V1_PROGRAM
         seeded = owner + len(SEED).to_bytes(8, "little") + SEED.encode()

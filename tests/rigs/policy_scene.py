@@ -142,12 +142,14 @@ def honest(scene: Scene) -> Honest:
     tokens = (scene.world.base, scene.world.quote)
     first: Honest = {
         "token accounts": [create_associated_account(user.address, user.address, each.mint) for each in tokens],
-        "tip": [transfer(TransferParams(from_pubkey=user.address, to_pubkey=TIP, lamports=1_000_000))],
     }
+    tip = transfer(TransferParams(from_pubkey=user.address, to_pubkey=TIP, lamports=1_000_000))
     if isinstance(scene.world.market, MarketV1):
         rent = chain.runtime.svm.minimum_balance_for_rent_exemption(OPEN_ORDERS_BYTES)
-        return first | _honest_v1(scene, rent)
-    return first | _honest_v2(scene)
+        first |= _honest_v1(scene, rent)
+    else:
+        first |= _honest_v2(scene)
+    return {name: [*deed, tip] if name == "settle" else deed for name, deed in first.items()}
 
 
 def _honest_v1(scene: Scene, rent: int) -> Honest:

@@ -22,3 +22,12 @@ def test_what_was_told_of_a_grid_is_what_happened_and_nothing_happened_twice(ven
     )
 
     assert wrong == []
+
+
+def test_a_delegate_trades_with_the_deposit_alone_and_pays_out_to_the_owner() -> None:
+    """The witness looks at the owner's wallets after every block, and at the end at what came of the deposit."""
+    manners = Manners(life_s=LIFE_S, look_s=0.4 / SPEED, crank_s=3 / SPEED, settle_above=(0, 0))
+
+    wrong = asyncio.run(trade(Settings(seed=5, speed=SPEED), manners, 8, FAULTS, delegate=True))
+
+    assert wrong == []

@@ -9,12 +9,14 @@ from random import Random
 from solders.account import Account
 from solders.keypair import Keypair
 from solders.pubkey import Pubkey
+from tests.rigs.roads import TIP_MAX
 
 from bmv.adapters.openbook.execution.executor import Executor, House, Manners
 from bmv.adapters.openbook.execution.purse import Purse
 from bmv.adapters.openbook.execution.reading import open_fills
 from bmv.adapters.openbook.execution.recovery import carried, read_left
 from bmv.adapters.openbook.inspection.inspect import identify
+from bmv.adapters.openbook.planning.routing import Routing
 from bmv.adapters.openbook.planning.seat import Seat
 from bmv.adapters.openbook.policy.guard import GuardedSigner
 from bmv.adapters.openbook.policy.mandate import Limits
@@ -26,6 +28,7 @@ from bmv.adapters.solana.sending.courier import Courier, Habits
 from bmv.adapters.solana.wallet.key import LocalKey
 from bmv.live.clock import SystemClock
 from bmv.live.journal import SessionJournal, begin_session
+from bmv.live.routes import Roads
 from bmv.ports.messages import Event, Intent, Kind, Verb
 from bmv.ports.storage import SessionStore
 
@@ -144,10 +147,17 @@ async def open_trader(
     store: SessionStore,
     dice: Random,
     manners: Manners,
+    roads: Roads | None = None,
+    purse: Purse | None = None,
+    owner: Pubkey | None = None,
 ) -> Trader:
-    """Begin a session, take over what the one before left, and return who trades; its executor is not running yet."""
+    """Begin a session, take over what the one before left, and return who trades; its executor is not running yet.
+
+    Args:
+        owner: Whose account it is, where the key is a delegate's.
+    """
     identity = identify(market, (await _accounts(rpc, market))[market])
-    seat = make_seat(market, identity.market, identity.program, key.pubkey(), open_orders)
+    seat = make_seat(market, identity.market, identity.program, owner or key.pubkey(), open_orders, signer=key.pubkey())
     clock = SystemClock()
     begun = await begin_session(store, NAME, clock.now_ns())
     left = read_left(begun.before)
@@ -161,7 +171,10 @@ async def open_trader(
         total_quote_lots_max=10**11,
         order_life_s_max=LIFE_S + 10,
         priority_lamports_max=10_000,
+        tip_lamports_max=TIP_MAX,
     )
+    routing = roads.routing if roads else Routing()
+    tips = {account for route in routing.routes for account in route.tips}
     last: list[int] = []
 
     def middle() -> int:
@@ -178,12 +191,13 @@ async def open_trader(
         seat=seat,
         fills=open_fills(seat, identity.market, desk, left.mark),
         courier=courier,
-        guard=GuardedSigner(LocalKey(key), make_policy(seat, identity.market, limits)),
+        guard=GuardedSigner(LocalKey(key), make_policy(seat, identity.market, limits, tips=tips)),
         ledger=begun.journal,
-        purse=Purse(),
+        purse=purse or Purse(),
         band=lambda: (1, 10**6),
         now_ns=clock.now_ns,
         tell=tell,
+        routing=routing,
     )
     executor = Executor(house, manners, begun.epoch)
     executor.resume(left.orders, left.attempts, left.spending)

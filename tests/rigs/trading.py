@@ -1,41 +1,59 @@
 """A grid moved again and again on a chain where everything goes wrong, held against what the chain itself did.
 
-    python -m tests.rigs.trading CHANGES [--venue V] [--consensus C] [--version 0|1] [--speed N] [--seed N] [--no-faults]
+    python -m tests.rigs.trading CHANGES [--venue V] [--consensus C] [--version 0|1] [--route R] [--speed N] [--seed N]
+        [--no-faults] [--delegate]
 
 A witness inside the chain looks at every block. No order may be doubled, orphaned or placed past its deadline; no more
 may rest than was allowed; nothing may land that was not kept before; and at the end what was told is what happened, to
-the last unit of money.
+the last unit of money. With `--route` it goes through Jito, a relay, nodes or all of them, and tips: what tip accounts
+got is what transactions that landed paid, and what the journal says.
 """
 
 import argparse
 import asyncio
 import sys
+import time
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
-from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass, field, replace
+from functools import partial
 from random import Random
 
+from solders.keypair import Keypair
 from solders.pubkey import Pubkey
+from tests.rigs.roads import BUSY, ROUTES, TIP_MAX, configuration, tip_balances
+from tests.rigs.roads import FAULTS as ROUTE_FAULTS
 from tests.rigs.settling import check_spending
 from tests.rigs.trader import LEVELS, LIFE_S, LOTS, Trader, habits_of, open_trader
 
+from bmv.adapters.config import Config
 from bmv.adapters.openbook.book import Side
 from bmv.adapters.openbook.execution.executor import Manners
+from bmv.adapters.openbook.execution.purse import Purse
 from bmv.adapters.openbook.v1.accounts import OpenOrders
+from bmv.adapters.openbook.v1.instructions import PROGRAM_ID as PROGRAM_V1
 from bmv.adapters.openbook.v1.slab import Slab
+from bmv.adapters.openbook.v2 import funds
+from bmv.adapters.openbook.v2.instructions import build
+from bmv.adapters.openbook.v2.market import PROGRAM_ID as PROGRAM_V2
 from bmv.adapters.openbook.v2.open_orders import OpenOrdersAccount
+from bmv.adapters.sandbox.auction import TIP_ACCOUNTS as JITO_TIPS
+from bmv.adapters.sandbox.auction import tip_of
 from bmv.adapters.sandbox.faults import Fault
 from bmv.adapters.sandbox.ledger import Block
 from bmv.adapters.sandbox.market_v1 import MarketV1
-from bmv.adapters.sandbox.wallets import send
+from bmv.adapters.sandbox.relay import TIP_ACCOUNTS as RELAY_TIPS
+from bmv.adapters.sandbox.wallets import fund, seeded_key, send, trader_of
 from bmv.adapters.sandbox.wiring import Sandbox, Settings, make_sandbox
 from bmv.adapters.solana.endpoints import Endpoint, Endpoints
 from bmv.adapters.solana.rpc import Rpc, make_client
 from bmv.adapters.solana.sending.courier import Courier
-from bmv.adapters.solana.tokens import read_token_account
-from bmv.data.journal.attempts import ATTEMPT, FATE, attempts_of, read_attempt, read_fate
+from bmv.adapters.solana.tokens import create_associated_account, read_token_account
+from bmv.data.journal.attempts import ATTEMPT, FATE, Told, attempts_of, read_attempt, read_fate
 from bmv.data.journal.chain import beginning
+from bmv.data.landing.model import World
+from bmv.live.routes import Roads, open_roads
 from bmv.ports.storage import Head, Note, Word
 
 FAULTS = (
@@ -49,6 +67,8 @@ FAULTS = (
     Fault("skip", 0.05),
 )
 TROUBLE_EVERY = 12  # Changes.
+TIPPED = (*JITO_TIPS, *RELAY_TIPS)
+DEPOSIT_BASE, DEPOSIT_QUOTE = 100 * 10**9, 20_000 * 10**6  # Native; the wallet holds ten times as much.
 LAG = 5  # Blocks by which the second endpoint is late.
 
 
@@ -84,6 +104,9 @@ class Witness:
     placed: dict[int, set[int]] = field(default_factory=lambda: defaultdict(set))  # Venue's ids by client id.
     most: Counter[Side] = field(default_factory=Counter)
     kept: Callable[[], Collection[str]] | None = None  # Signatures that are kept; None: not looked at.
+    signer: Pubkey | None = None  # Whose transactions are ours; None: the user's.
+    delegated: bool = False  # Nothing may leave the user's wallets.
+    _wallets: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         self.box.chain.on_freeze.append(self._freeze)
@@ -97,10 +120,27 @@ class Witness:
                 self.wrong.append(f"slot {block.slot}: {lots} lots rest, {LEVELS * LOTS} is the most")
         numbers = Counter(order.client_order_id for order in own if order.client_order_id >= 1 << 32)
         self.wrong += [f"slot {block.slot}: order {n} rests {count} times" for n, count in numbers.items() if count > 1]
+        program = PROGRAM_V1 if isinstance(self.box.world.market, MarketV1) else PROGRAM_V2
         for landed in block.landed:
-            ours = landed.keys[0] == self.box.world.user.address
+            message = landed.transaction.message
+            called = {message.account_keys[one.program_id_index] for one in message.instructions}
+            ours = landed.keys[0] == (self.signer or self.box.world.user.address)
+            if ours and program not in called and tip_of([landed.transaction], TIPPED):
+                self.wrong.append(f"slot {block.slot}: {landed.signature} tips, and has no order")
             if ours and self.kept is not None and landed.signature not in self.kept():
                 self.wrong.append(f"slot {block.slot}: {landed.signature} landed and was not kept")
+
+        if self.delegated:
+            self._check_wallets(block.slot)
+
+    def _check_wallets(self, slot: int) -> None:
+        """Note where an owner's wallets have less than a block before: SOL, base or quote."""
+        user, chain = self.box.world.user, self.box.chain
+        tokens = (read_token_account(chain.account(key)).amount for key in (user.base, user.quote))
+        now = (chain.account(user.address).lamports, *tokens)
+        if any(new < old for new, old in zip(now, self._wallets, strict=False)):
+            self.wrong.append(f"slot {slot}: the owner's wallets went from {self._wallets} to {now}")
+        self._wallets = now
 
     def resting(self):
         """Return our orders in the book as it is now."""
@@ -147,6 +187,7 @@ class Stage:
     trader: Trader
     running: "asyncio.Task[None]"
     dice: Random
+    roads: Roads | None = None
 
     async def change(self) -> None:
         """Move the grid."""
@@ -163,6 +204,30 @@ def user_account(box: Sandbox) -> Pubkey:
     return world.market.account_of(world.user)
 
 
+def appoint(box: Sandbox, account: Pubkey) -> Keypair:
+    """Let the user deposit, and let another key trade with it; return that key."""
+    world = box.world
+    user, state = world.user, world.market.state
+    delegate = seeded_key(box.settings.seed, "delegate")
+    made = [create_associated_account(user.address, delegate.pubkey(), one.mint) for one in (world.base, world.quote)]
+    named = funds.SetDelegate(owner=user.address, open_orders_account=account, delegate_account=delegate.pubkey())
+    put = funds.Deposit(
+        base_amount=DEPOSIT_BASE,
+        quote_amount=DEPOSIT_QUOTE,
+        owner=user.address,
+        user_base_account=user.base,
+        user_quote_account=user.quote,
+        open_orders_account=account,
+        market=world.market.address,
+        market_base_vault=state.market_base_vault,
+        market_quote_vault=state.market_quote_vault,
+    )
+    send(world.chain, [user.key], [*made, build(named), build(put)])
+    fund(world.chain, [trader_of(delegate, "delegate", world.base, world.quote)], 10**9, {})
+    world.chain.advance(40)
+    return delegate
+
+
 Alter = Callable[[Trader], None]  # Puts another part in place of one of a trader's, before he works.
 
 
@@ -174,19 +239,37 @@ async def stage(
     alter: Alter = lambda trader: None,
     sends_by: type[Courier] = Courier,
     slots_cranked: int = 1,
+    config: Callable[[Sandbox], Config] | None = None,
+    purse: Purse | None = None,
+    delegate: bool = False,
 ) -> AsyncIterator[Stage]:
-    """Open a chain, which somebody else cranks every so many slots, and somebody who trades on it."""
+    """Open a chain, which somebody else cranks every so many slots, and somebody who trades on it.
+
+    Args:
+        delegate: Whether the user's key is put away, and another trades from what he deposited.
+    """
     box = make_sandbox(settings)
     box.world.flow.slots_cranked = slots_cranked
     account = user_account(box)
+    key = appoint(box, account) if delegate else box.world.user.key
     async with box, make_client() as client:
         nodes = [box.node, *[await box.add_node(lag) for lag in lags]]
         endpoints = Endpoints([Endpoint(node.rpc_url, node.websocket_url) for node in nodes])
         rpc = Rpc(client, box.node.rpc_url)
         witness, store, dice = Witness(box, account), Sessions(), Random(settings.seed)
-        async with sends_by(endpoints, rpc, habits_of(settings.speed)).open() as courier:
+        witness.signer, witness.delegated = key.pubkey(), delegate
+        habits, roads = habits_of(settings.speed), None
+        async with AsyncExitStack() as opened:
+            if config is None:
+                courier = sends_by(endpoints, rpc, habits)
+            else:
+                routes = open_roads(config(box), client, {}, habits, time.monotonic)
+                roads = await opened.enter_async_context(routes)
+                courier = sends_by(endpoints, rpc, habits, ways=roads.ways)
+            await opened.enter_async_context(courier.open())
+            address, user = box.world.market.address, box.world.user.address
             trader = await open_trader(
-                rpc, courier, box.world.market.address, account, box.world.user.key, store, dice, manners
+                rpc, courier, address, account, key, store, dice, manners, roads, purse, owner=user
             )
             trader.grid.middle = lambda: middle_of(box)
             words = store.words[trader.journal.session]
@@ -195,7 +278,7 @@ async def stage(
             running = asyncio.create_task(trader.executor.run())
             running.add_done_callback(lambda task: None if task.cancelled() else print("ended:", task.exception()))
             try:
-                yield Stage(box, witness, store, trader, running, dice)
+                yield Stage(box, witness, store, trader, running, dice, roads)
             finally:
                 running.cancel()
                 with suppress(asyncio.CancelledError):
@@ -214,6 +297,10 @@ async def trouble(play: Stage, number: int) -> None:
     """Make something large go wrong for a while, another thing each time."""
     box, chain = play.box, play.box.chain
     slot_s = play.box.settings.slot_ms / 1000 / play.box.settings.speed
+    if play.roads is not None and number % 2:  # A region of Jito's is down, or all of them are silent.
+        box.node.view.faults.switch_on(Fault("region_down", methods=["ny"]), Fault("jito_silent", 0.3, seconds=0.5))
+        await asyncio.sleep(20 * slot_s)
+        box.node.view.faults.switch_off(["region_down", "jito_silent"])
     match number % 4:
         case 0:  # Nothing lands until blockhashes are over.
             box.node.view.faults.switch_on(lost := Fault("drop_transaction"))
@@ -241,12 +328,24 @@ async def trade(
     alter: Alter = lambda trader: None,
     sends_by: type[Courier] = Courier,
     slots_cranked: int = 1,
+    config: Callable[[Sandbox], Config] | None = None,
+    delegate: bool = False,
 ) -> list[str]:
     """Move a grid so many times, clear it, settle, and return what is wrong."""
-    async with stage(settings, manners, alter=alter, sends_by=sends_by, slots_cranked=slots_cranked) as play:
+    staged = stage(
+        settings,
+        manners,
+        alter=alter,
+        sends_by=sends_by,
+        slots_cranked=slots_cranked,
+        config=config,
+        delegate=delegate,
+    )
+    async with staged as play:
         box, trader, grid, witness = play.box, play.trader, play.trader.grid, play.witness
-        troubles = list[asyncio.Task[None]]()
-        held, lamports = witness.held(), box.chain.account(box.world.user.address).lamports
+        troubles, tipped = list[asyncio.Task[None]](), tip_balances(box)
+        payer = trader.executor.house.seat.signer
+        held, lamports = witness.held(), box.chain.account(payer).lamports
         for node in box.nodes:
             node.view.faults.switch_on(*faults)
         for number in range(changes):
@@ -285,9 +384,10 @@ async def trade(
         wrong += check_fates(box, words)
         wrong += check_money(box, grid, held, witness.held())
         told = attempts_of(words)
+        wrong += check_tips(told, tip_balances(box) - tipped)
         ends = Counter(fate.state for fate in told.fates.values())
         print(f"{len(told.attempts)} attempts: {dict(ends)}; told {dict(grid.told)}; most rested {dict(witness.most)}")
-        spent = lamports - box.chain.account(box.world.user.address).lamports
+        spent = lamports - box.chain.account(payer).lamports
         wrong += check_spending({1: words}, spent)
         print(f"{spent} lamports of fees; refused {len(trader.executor.carrier.refusals)}")
         return wrong
@@ -303,6 +403,19 @@ def check_money(box: Sandbox, grid, before: tuple[int, int], after: tuple[int, i
     if quote != grid.money * lots.quote_lot - grid.fees:
         wrong.append(f"quote changed by {quote}, and fills and fees say {grid.money * lots.quote_lot - grid.fees}")
     return wrong
+
+
+def check_tips(told: Told, paid: int) -> list[str]:
+    """Return where tips are not those of transactions that landed well, or are above what one may tip."""
+    landed = {name for name, fate in told.fates.items() if fate.state == "finalized"}
+    tips = {name: attempt.tip for name, attempt in told.attempts.items()}
+    said = sum(tip for name, tip in tips.items() if name in landed)
+    by = Counter(told.attempts[name].tip_route or "none" for name in landed)
+    print(
+        f"tips: {paid} lamports were paid, {said} the journal says, of {dict(by)}; the largest was {max(tips.values())}"
+    )
+    wrong = [f"{name} tips {tip}, and {TIP_MAX} is the most" for name, tip in tips.items() if tip > TIP_MAX]
+    return wrong + ([] if said == paid else [f"{paid} lamports of tips were paid, and the journal says {said}"])
 
 
 def check_words(words: Sequence[Word]) -> list[str]:
@@ -354,11 +467,22 @@ def main() -> None:
     parser.add_argument("--version", type=int, default=1, choices=(0, 1))
     parser.add_argument("--speed", type=float, default=10)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--route", choices=ROUTES, help="By which route; to the nodes without any if absent.")
     parser.add_argument("--no-faults", action="store_true")
+    parser.add_argument("--delegate", action="store_true", help="let a delegate's key trade from a deposit")
     asked = parser.parse_args()
-    settings = Settings(venue=asked.venue, seed=asked.seed, consensus=asked.consensus, speed=asked.speed)
+    landing = World() if asked.no_faults or not asked.route else replace(BUSY, seed=asked.seed)
+    settings = Settings(
+        venue=asked.venue, seed=asked.seed, consensus=asked.consensus, speed=asked.speed, landing=landing
+    )
     manners = Manners(life_s=LIFE_S, look_s=0.4 / asked.speed, crank_s=3 / asked.speed, version=asked.version)
-    wrong = asyncio.run(trade(settings, manners, asked.changes, () if asked.no_faults else FAULTS))
+    faults = FAULTS + (ROUTE_FAULTS if asked.route else ())
+    config = partial(configuration, asked.route, speed=asked.speed) if asked.route else None
+    wrong = asyncio.run(
+        trade(
+            settings, manners, asked.changes, () if asked.no_faults else faults, config=config, delegate=asked.delegate
+        )
+    )
     print("\n".join(wrong) or "nothing is wrong")
     sys.exit(bool(wrong))
 

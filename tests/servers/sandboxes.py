@@ -3,19 +3,23 @@
 import asyncio
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import httpx
+from solders.account import Account
+from solders.pubkey import Pubkey
 
 from bmv.adapters.cli.sandbox import _facts
 from bmv.adapters.sandbox.pace import Pace
 from bmv.adapters.sandbox.wiring import Sandbox, Settings, World, make_world
 
 WAIT_S = 60
+T = TypeVar("T")
 
 
 class Running(NamedTuple):
@@ -29,6 +33,10 @@ class Running(NamedTuple):
     @property
     def market(self) -> str:
         return str(self.world.market.address)
+
+    def account(self, key: Pubkey) -> Account | None:
+        """Return an account as it is now; the chain's own thread may hold it for a moment."""
+        return patiently(lambda: self.world.chain.account(key))
 
     def command(self, path: str, **words: object) -> Any:
         """Give the sandbox a command, as anybody would: on its control port."""
@@ -46,6 +54,18 @@ async def _serve(box: Sandbox, out: Path, ready: "Future[dict[str, str]]", end: 
         ready.set_result(_facts(box, out))
         while not end.is_set():
             await asyncio.sleep(0.02)
+
+
+def patiently(read: Callable[[], T]) -> T:
+    """Return what is read of a chain that another thread writes to: solders refuses it in the very moment."""
+    for _ in range(1_000):
+        try:
+            return read()
+        except RuntimeError as error:
+            if "borrowed" not in str(error):
+                raise
+            time.sleep(0.001)
+    raise TimeoutError("the chain is held for ever")
 
 
 @contextmanager

@@ -9,8 +9,8 @@ import pytest
 from dependency_injector import providers
 from kept_runs import ENDS, begun, found
 
+from bmv.adapters.bookkeeping import ledger
 from bmv.adapters.config import load
-from bmv.backtest import ledger
 from bmv.backtest.journal import MemoryJournal
 from bmv.backtest.run import run
 from bmv.backtest.wiring import BacktestContainer

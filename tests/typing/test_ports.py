@@ -27,6 +27,7 @@ from bmv.adapters.sim.exchange import SimExchange, open_venue
 from bmv.adapters.sim.params import VenueParams
 from bmv.adapters.solana.endpoints import Endpoint, Endpoints
 from bmv.adapters.solana.wallet.key import LocalKey
+from bmv.adapters.solana.wallet.remote import RemoteSigner
 from bmv.adapters.sqlite.runs import SqliteRuns
 from bmv.adapters.sqlite.sessions import SqliteSessions
 from bmv.backtest.api import Watched
@@ -49,9 +50,14 @@ def clocks() -> Iterator[Clock]:
     yield SystemClock()
 
 
+async def nobody(message: bytes) -> str:
+    return "there is nobody"
+
+
 def signers() -> Iterator[Signer]:
     """Yield one signer of each kind."""
     yield LocalKey.from_seed(bytes(32))
+    yield RemoteSigner("11111111111111111111111111111111", "vault", 1.0, nobody)
 
 
 def executions() -> Iterator[Execution]:

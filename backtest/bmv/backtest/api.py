@@ -9,13 +9,13 @@ from typing import Any, Literal
 
 import numpy as np
 
+from bmv.adapters.bookkeeping.tables import outcome
 from bmv.adapters.config import Config, a_kind, configured
 from bmv.adapters.config.compile import refuse_without_reference, to_ns
 from bmv.adapters.parquet.tape import ParquetTape
 from bmv.adapters.strategy import identity, plugin
 from bmv.backtest.delays import delay_warnings
 from bmv.backtest.result import Result
-from bmv.backtest.tables import outcome
 from bmv.backtest.wiring import BacktestContainer, Data, listed, named
 from bmv.core.engine import Strategy
 from bmv.core.state import W_SIDE, State
@@ -184,7 +184,7 @@ def _by_reference(c: BacktestContainer, tape: "Watched") -> Outcome:
     started = time.perf_counter()
     run(world, tape, tape.count)
     spent = time.perf_counter() - started
-    made = outcome(c.market(), c.params(), world.engine.state, world.record, c.sink().whole(), tape.split(spent))
+    made = outcome(c.market(), c.params(), world.engine.state, world.books.record, c.sink().whole(), tape.split(spent))
     return _wanting(made, world.engine.state)
 
 

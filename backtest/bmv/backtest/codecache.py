@@ -25,6 +25,7 @@ from numba.core.caching import FunctionCache
 import bmv.adapters.sim
 import bmv.core
 import bmv.ports
+from bmv.adapters.bookkeeping import ledger, recorder
 from bmv.adapters.strategy import plugin
 from bmv.data.files.hash import sha256
 from bmv.data.files.user_folders import (
@@ -47,8 +48,8 @@ def sources() -> list[Path]:
     """Return every file whose text may be compiled into the loop; a test holds every `@kernel` against this list."""
     packages = (bmv.core, bmv.ports, bmv.adapters.sim)
     here = Path(__file__).parent
-    ours = [here / name for name in ("codecache.py", "fused.py", "ledger.py", "recorder.py")]
-    ours += [Path(str(module.__file__)) for module in (columns, plugin)]
+    ours = [here / name for name in ("codecache.py", "fused.py")]
+    ours += [Path(str(module.__file__)) for module in (ledger, recorder, columns, plugin)]
     return sorted(path for package in packages for path in Path(package.__path__[0]).glob("*.py")) + ours
 
 
@@ -57,16 +58,6 @@ def code_hash() -> str:
     digest = hashlib.sha256()
     for path in sources():
         digest.update(path.read_bytes())
-    return digest.hexdigest()
-
-
-def product_hash() -> str:
-    """Return the hash of all our code: whatever may have had a part in a run."""
-    rooms = sorted(Path(room) for room in bmv.__path__)
-    digest = hashlib.sha256()
-    files = sorted((path.relative_to(room).as_posix(), path) for room in rooms for path in room.rglob("*.py"))
-    for name, path in files:
-        digest.update(name.encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()
 
 

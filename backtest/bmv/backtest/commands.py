@@ -1,46 +1,28 @@
 """`bmv backtest`, `show`, `report` and `compare`: a run from the command line, and what is left of it."""
 
 import os
-import re
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import click
 
 from bmv.adapters.cli.options import JSON, SETS, Local
+from bmv.adapters.cli.places import LATEST, ManyPaths, link_latest, new_folder, refuse_strange_folder
+from bmv.adapters.cli.timerange import span_ns
 from bmv.adapters.lake.places import market_folder
-from bmv.backtest.timerange import span_ns
-from bmv.ports.errors import BmvError, DataError, UsageError
+from bmv.ports.errors import BmvError, DataError
 
 if TYPE_CHECKING:
-    from bmv.adapters.config import Config
     from bmv.backtest.api import Backtest
     from bmv.backtest.result import Result
 
 RUNS = Path("runs/backtest")
-LATEST = RUNS / "latest"
+LAST = RUNS / LATEST
 
-RUN = click.argument("run", type=Local(), default=LATEST)
-
-
-class ManyPaths(click.Command):
-    """A command whose `--data` takes all the paths that follow it, as a shell writes them for `*.parquet`."""
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Repeat `--data` before each path; an option or a `.toml` file ends the list."""
-        spelt, listing = list[str](), False
-        for arg in args:
-            if listing and (arg.startswith("-") or arg.endswith(".toml")):
-                listing = False
-            elif listing and spelt[-1] != "--data":
-                spelt.append("--data")
-            listing = listing or arg == "--data"
-            spelt.append(arg)
-        return super().parse_args(ctx, spelt)
+RUN = click.argument("run", type=Local(), default=LAST)
 
 
 @click.command(cls=ManyPaths)
@@ -84,7 +66,7 @@ def backtest(
     paths = data or ((market_folder(ticks, market.venue, market.symbol),) if ticks else ())
     if not paths:
         raise DataError("no ticks given: say --data PATH, or set [storage].ticks in the configuration")
-    folder = out or new_folder(loaded)
+    folder = out or new_folder(loaded, RUNS)
 
     from bmv.adapters.report import show as view
     from bmv.backtest.api import Backtest
@@ -158,40 +140,6 @@ def _told_in_full(run: "Backtest", progress: Callable[[float], None] | None) -> 
         if os.environ.get("BMV_DEBUG") and (told := in_full(error)):
             click.echo(told.rstrip(), err=True)
         raise
-
-
-def refuse_strange_folder(folder: Path) -> None:
-    """Raise `UsageError` unless `folder` is absent, empty or a run, so that nothing else is ever overwritten."""
-    from bmv.data.runs.folder import JOURNAL, MANIFEST, entries, refuse_unwritable, writing
-
-    with writing(folder):
-        good = folder.is_dir() and (not entries(folder) or (folder / MANIFEST).is_file())
-        if not good and (folder.exists() or folder.is_symlink()):
-            raise UsageError(
-                f"--out {folder}: is neither empty nor a run (a folder with {MANIFEST}); nothing was written"
-            )
-        if good and (folder / JOURNAL).exists():
-            raise UsageError(f"--out {folder}: holds a sweep; nothing was written")
-    refuse_unwritable(folder)
-
-
-def new_folder(config: "Config", now: datetime | None = None, place: Path = RUNS) -> Path:
-    """Return the path of a folder in `place` that does not exist yet: UTC time, symbol and the start of the hash."""
-    from bmv.adapters.config import digest
-
-    stamp = (now or datetime.now(UTC)).strftime("%Y%m%dT%H%M%SZ")
-    symbol = re.sub(r"[^A-Za-z0-9]+", "-", config.market.symbol).strip("-")
-    name = f"{stamp}-{symbol}-{digest(config)[:8]}"
-    names = (name, *(f"{name}-{n}" for n in range(2, 1000)))
-    return next(place / each for each in names if not (place / each).exists())
-
-
-def link_latest(folder: Path) -> None:
-    """Let `latest` beside `folder` point at it; a file system without links goes without."""
-    fresh = folder.with_name(f".{LATEST.name}-{os.getpid()}")
-    with suppress(OSError):
-        fresh.symlink_to(folder.name)
-        fresh.replace(folder.with_name(LATEST.name))
 
 
 def count_trial(folder: Path, digest: str) -> None:

@@ -14,17 +14,10 @@ from typing import Any, NamedTuple, cast
 
 from numba import from_dtype, types, uintp
 
-from bmv.adapters.sim.arrival import arrive
-from bmv.adapters.sim.exchange import TooManyReports
-from bmv.adapters.sim.matching import happen_depth, happen_quote, happen_trade
-from bmv.adapters.sim.params import VenueParams
-from bmv.adapters.sim.venue import REPORTS_PER_ARRIVAL, REPORTS_PER_ROW, Sim, Venue
-from bmv.adapters.sim.wire import deliver, report_room, send
-from bmv.adapters.strategy import plugin
-from bmv.backtest import codecache
-from bmv.backtest.eviction import drain, drain_all
-from bmv.backtest.ledger import Record
-from bmv.backtest.recorder import (
+from bmv.adapters.bookkeeping.books import Sink
+from bmv.adapters.bookkeeping.eviction import drain, drain_all
+from bmv.adapters.bookkeeping.ledger import Record
+from bmv.adapters.bookkeeping.recorder import (
     ROWS_PER_ARRIVAL,
     advance,
     book,
@@ -35,7 +28,15 @@ from bmv.backtest.recorder import (
     sample_fits,
     steps_left,
 )
-from bmv.backtest.run import Progress, Sink
+from bmv.adapters.sim.arrival import arrive
+from bmv.adapters.sim.exchange import TooManyReports
+from bmv.adapters.sim.matching import happen_depth, happen_quote, happen_trade
+from bmv.adapters.sim.params import VenueParams
+from bmv.adapters.sim.venue import REPORTS_PER_ARRIVAL, REPORTS_PER_ROW, Sim, Venue
+from bmv.adapters.sim.wire import deliver, report_room, send
+from bmv.adapters.strategy import plugin
+from bmv.backtest import codecache
+from bmv.backtest.run import Progress
 from bmv.core.engine import Strategy, endow, step
 from bmv.core.history import History, seed
 from bmv.core.kernel import inlined, kernel

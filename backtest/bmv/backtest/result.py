@@ -13,12 +13,12 @@ import polars as pl
 from bmv.adapters import config as configuration
 from bmv.adapters.config import Config
 from bmv.adapters.parquet.tape import ParquetTape
-from bmv.backtest.codecache import product_hash
 from bmv.backtest.delays import recorded_delays
 from bmv.data.files.hash import sha256
 from bmv.data.runs.folder import VERSION, Run, RunFiles, refuse_unwritable, save
 from bmv.data.runs.numbers import Json, finite
 from bmv.data.runs.outcome import Outcome, described
+from bmv.data.runs.product import product_hash
 from bmv.data.runs.summary import Quality, Summary, money_text, summary_of
 from bmv.ports.errors import DataError, UsageError
 

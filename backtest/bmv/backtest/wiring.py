@@ -6,6 +6,10 @@ from typing import TYPE_CHECKING, Any, Union
 
 from dependency_injector import containers, providers
 
+from bmv.adapters.bookkeeping import ledger
+from bmv.adapters.bookkeeping.books import Books
+from bmv.adapters.bookkeeping.stage import Stage
+from bmv.adapters.bookkeeping.tables import Memory
 from bmv.adapters.config import Config, a_kind, compile
 from bmv.adapters.parquet.tape import ParquetTape
 from bmv.adapters.postgres.dsn import is_database
@@ -13,10 +17,8 @@ from bmv.adapters.sim.clock import SimClock
 from bmv.adapters.sim.exchange import SimExchange, open_venue
 from bmv.adapters.sim.venue import Sim
 from bmv.adapters.strategy import plugin
-from bmv.backtest import ledger
 from bmv.backtest.journal import NoJournal
 from bmv.backtest.run import World
-from bmv.backtest.tables import Memory
 from bmv.core.engine import Engine, Strategy
 from bmv.core.params import Params
 from bmv.ports.errors import UsageError
@@ -116,5 +118,7 @@ class BacktestContainer(containers.DeclarativeContainer):
     journal = providers.Singleton(NoJournal)
     record = providers.Singleton(ledger.opened, params, sample_ns)
     sink = providers.Singleton(Memory)
-    world = providers.Singleton(World, engine, exchange, clock, record, journal, sink)
+    books = providers.Singleton(Books, engine, venue.provided.venue, record, sink)
+    stage = providers.Singleton(Stage, exchange, clock, books)
+    world = providers.Singleton(World, engine, stage, books, journal)
     loop = providers.Singleton(_loop, params, venue, record, sink, strategy, spelling)

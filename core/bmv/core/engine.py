@@ -34,6 +34,7 @@ from bmv.core.params import COMPILED, PIVOT_GRID, Params
 from bmv.core.pivot import blend, dynamic_vwap, learn, roll
 from bmv.core.quoter import cancel_all, find, note_lack, place, rehearse, requote, shed, strike
 from bmv.core.risk import allow, lots_within, withdrawal
+from bmv.core.standing import Standing, adopt, standing_of, take_up
 from bmv.core.state import (
     AN_END,
     DYING,
@@ -73,7 +74,9 @@ _REARM = Command.REARM.value
 _PAUSE = Command.PAUSE.value
 _RESUME = Command.RESUME.value
 _HALT_COMMAND = Command.HALT.value
+_FLATTEN = Command.FLATTEN.value
 _HALTED = Refusal.HALTED.value
+_PAUSED = Refusal.PAUSED.value
 _REDUCE = Tier.REDUCE.value
 _HALT = Tier.HALT.value
 _BY_OPERATOR = Cause.OPERATOR.value
@@ -203,10 +206,12 @@ def heed(params: Params, state: State, event: Event) -> None:
 @kernel
 def obey(params: Params, state: State, command: int) -> None:
     """Do what the operator asks. Re-arming starts the peak, the day and the loss again from the present equity."""
-    if command == _PAUSE:
+    if command in (_PAUSE, _FLATTEN):
         state.paused = 1
+        state.flattening = int(command == _FLATTEN)
     elif command == _RESUME:
         state.paused = 0
+        state.flattening = 0
     elif command == _HALT_COMMAND and state.tier < _HALT:
         state.tier = _HALT
         note_trip(state, _BY_OPERATOR)
@@ -275,14 +280,15 @@ def decide(params: Params, state: State, kind: int, compiled: Any, interpreted: 
 
 @kernel
 def withdraw(params: Params, state: State, kind: int, why: int) -> int:
-    """Have nothing resting; after a halt that is to flatten, trade back to the target at the touch."""
+    """Have nothing resting; after a halt or a word that is to flatten, trade back to the target at the touch."""
     if state.withdrawn != why:
         state.withdrawn = why
         state.refusals[why] += 1
     state.wake_ns = FAR_NS
     state.grid_centre = 0.0
     n = cancel_all(state)
-    if why == _HALTED and params.flatten != 0 and n == 0 and state.n_orders == 0 and kind <= _DEPTH:
+    flat = (why == _HALTED and params.flatten != 0) or (why == _PAUSED and state.flattening != 0)
+    if flat and n == 0 and state.n_orders == 0 and kind <= _DEPTH:
         return flatten(params, state)
     return n
 
@@ -406,6 +412,20 @@ class Engine:
     def seed(self, ts_ns: int, price: int, size: int) -> None:
         """Let a trade from before the start into the pivot's windows. It is not an event."""
         seed(self.params, self.state, self._history, ts_ns, price, size)
+
+    def begin_as(self, standing: Standing) -> None:
+        """Go on from how an earlier engine stood, before any event: the breaker keeps what it latched and its peak."""
+        assert self.state.valued == 0, "an engine that has valued what it owns stands somewhere already"
+        take_up(self.params, self.state, standing)
+
+    @property
+    def standing(self) -> Standing | None:
+        """How the breaker and its measures stand, what survives this engine; None before anything was valued."""
+        return standing_of(self.state)
+
+    def adopt(self, params: Params) -> None:
+        """Decide by other parameters from now on; what is due by them is found with the next event."""
+        adopt(self.params, self.state, params)
 
     def on(self, event: Event) -> list[Intent]:
         """Hear one event; return what is asked for in answer, cancels first."""

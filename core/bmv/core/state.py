@@ -147,6 +147,7 @@ class State:
     shed: int  # 1 once the orders that a reduce-only tier forbids are cancelled.
     withdrawn: int  # Why nothing may rest, as a `Refusal`; 0: quoting.
     paused: int
+    flattening: int  # 1: while it is paused it trades back to the target.
     closed: int  # 1: the tape is over; hear, but ask for nothing more.
     n_trips: int
     trips: Annotated[Table, (TRIPS_MAX, TRIP_COLUMNS)]

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 
 from bmv.adapters.openbook.feed.feed import Feed
-from bmv.adapters.openbook.feed.words import Down, Late, Up, Update, Word
+from bmv.adapters.openbook.feed.words import Cause, Down, Late, Up, Update, Word
 from bmv.live.record.rows import rows_of, trade_of
 from bmv.ports.messages import Event, Kind
 
@@ -26,6 +26,10 @@ class MarketEvents:
     def __init__(self, feed: Feed, now_ns: Callable[[], int]) -> None:
         self._feed, self._now_ns = feed, now_ns
         self._told: Update | None = None  # The last of which the core has heard.
+        self.heard_ns = 0  # When the market was heard of last, whether or not anything had changed.
+        self.slot = 0  # Of what was heard last.
+        self.down: Down | None = Down(Cause.START, "it has not been up yet")
+        self.unix_timestamp: tuple[int, int] | None = None  # The chain's clock, and ours when we heard it, in ns.
 
     async def events(self) -> AsyncIterator[Event]:
         """Yield events as they arrive, until closed."""
@@ -51,12 +55,16 @@ class MarketEvents:
         now_ns = self._now_ns()
         if isinstance(word, Update):
             before, self._told = self._told, word
+            self.heard_ns, self.slot = now_ns, word.slot
+            self.unix_timestamp = word.unix_timestamp, now_ns
             return rows_of(before, word, now_ns)
         if isinstance(word, Late):
             return [trade_of(one, now_ns) for one in word.prints]
         if isinstance(word, Up):
+            self.down = None
             return [Event(Kind.FEED, now_ns, code=UP)]
         if isinstance(word, Down):
             self._told = None  # The book is told anew when the feed comes up.
+            self.down = word
             return [Event(Kind.FEED, now_ns, code=DOWN)]
         return []

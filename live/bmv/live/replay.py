@@ -1,11 +1,16 @@
 """A session heard again: the same engine, told the same events, must ask for the same, word for word."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from bmv.core.engine import Engine
+from bmv.core.params import Params
+from bmv.live.notes import CLOSED, SEED, SETTING, read_seed, read_setting
 from bmv.ports.messages import Event, Intent
-from bmv.ports.storage import Word
+from bmv.ports.storage import Note, Word
+
+Reparameter = Callable[[str, str], Params]  # What the engine decides by once a key has another value.
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,13 +34,42 @@ class Replay:
         """Whether every word is the same."""
         return self.first_difference is None
 
+    def to_json(self) -> dict[str, Any]:  # Any: it is JSON.
+        """Return it as `bmv replay --json` prints it."""
+        return asdict(self) | {"equal": self.equal}
 
-def replay(engine: Engine, words: Iterable[Word]) -> Replay:
+
+class Retelling:
+    """An engine that is told a session's words again; it begins as that session's did.
+
+    Args:
+        engine: A fresh one, standing as the opening says.
+        reparameter: Says what it decides by after a key was changed.
+    """
+
+    def __init__(self, engine: Engine, reparameter: Reparameter | None = None) -> None:
+        self.engine = engine
+        self._reparameter = reparameter
+
+    def obey(self, note: Note) -> None:
+        """Do what a note of the session says; most say nothing to the engine."""
+        if note.topic == SEED:
+            for trade in read_seed(note):
+                self.engine.seed(*trade)
+        elif note.topic == CLOSED:
+            self.engine.state.closed = 1
+        elif note.topic == SETTING:
+            assert self._reparameter is not None, "the session changed its configuration"
+            self.engine.adopt(self._reparameter(*read_setting(note)))
+
+
+def replay(engine: Engine, words: Iterable[Word], reparameter: Reparameter | None = None) -> Replay:
     """Tell a fresh engine the events of a journal, and compare what it asks for with what was asked for then.
 
     The journal of a process that was killed may end between an event and what was asked for in answer: what is missing
     at its end is no difference.
     """
+    retelling = Retelling(engine, reparameter)
     said: list[Intent] = []
     count = decisions = 0
     first: int | None = None
@@ -51,4 +85,6 @@ def replay(engine: Engine, words: Iterable[Word]) -> Replay:
                 first = number
             count += 1
             decisions += 1
+        else:
+            retelling.obey(word)
     return Replay(count, decisions, first, engine.digest)

@@ -57,10 +57,12 @@ class Liquidity(IntEnum):
 
 
 class Reason(IntEnum):
-    """Why the venue rejected an order."""
+    """Why an order was rejected, by the venue or by whoever was to send it there."""
 
     NONE = 0
     WOULD_CROSS = 1  # Post-only, and the other side was at or through its price.
+    FEE_CAP = 2  # It was not sent: what may be paid to the chain for now is spent.
+    GUARDED = 3  # Our own guard in front of the wire did not let it out: the venue never heard of it.
 
 
 class Command(IntEnum):
@@ -70,6 +72,7 @@ class Command(IntEnum):
     PAUSE = 2  # Cancel everything and quote nothing.
     RESUME = 3
     HALT = 4  # As if the breaker had tripped.
+    FLATTEN = 5  # Pause, and trade back to the target at the touch, within the breaker's `flatten_bps`.
 
 
 class Event(NamedTuple):

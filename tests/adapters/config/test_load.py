@@ -68,11 +68,13 @@ BAD = [
     ("storage.journal=mysql:x", "in the form sqlite:… or postgresql:…"),
     ("strategy=mine.txt", "in the form path.py:name"),
     ("live.jito.tip_lamports=1", "from 1000 to 1000000000"),
+    ("live.jito.endpoint=https://x", "[[live.routes]]"),
     ("live.priority_fee_cap=5", "live.max_priority_fee_lamports took its place, in lamports for a whole transaction"),
     ("live.order_life_s=4", "live.order_life_s = 4 (--set): expected a whole number (s), from 5 to 65535"),
     ("live.order_life_s=65536", "from 5 to 65535"),
     ("live.open_orders=short", "in the form 32 to 44 letters of base58"),
     ("risk.max_fees_sol_per_day=0", "expected a number (SOL), above 0"),
+    ("live.metrics_port=0", "live.metrics_port = 0 (--set): expected a whole number, from 1 to 65535"),
     ("live=3", "live = 3 (--set): expected a table [live]"),
 ]
 
@@ -93,6 +95,20 @@ def test_a_delegate_is_for_version_2_only(good: Path) -> None:
     assert load(good, [delegate, "market.venue=openbook-v2"], {}).live.delegate
     with pytest.raises(ConfigError, match=r"live.delegate: openbook-v1 knows no delegates"):
         load(good, [delegate, "market.venue=openbook-v1"], {})
+
+
+@pytest.mark.parametrize(
+    ("key", "words"),
+    [
+        ("owner=8BnEgHoWFysVcuFFX7QztDmzuH8r5ZFvyP3sYwn1XTh6", "live.owner: openbook-v1 knows no delegates"),
+        ("deposit_base=1", "live.deposit_base: openbook-v1 takes no deposits"),
+        ("deposit_quote=0.5", "live.deposit_quote: openbook-v1 takes no deposits"),
+    ],
+)
+def test_an_owner_and_his_deposits_are_for_version_2_only(good: Path, key: str, words: str) -> None:
+    assert load(good, [f"live.{key}", "market.venue=openbook-v2"], {})
+    with pytest.raises(ConfigError, match=words):
+        load(good, [f"live.{key}", "market.venue=openbook-v1"], {})
 
 
 def test_a_position_whose_worth_int64_cannot_hold_is_refused(good: Path) -> None:

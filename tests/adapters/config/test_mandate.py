@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from bmv.adapters.config import build, load
 from bmv.adapters.config.compile import market as units
 from bmv.adapters.config.compile import sizes_lots
-from bmv.adapters.config.mandate import Extra, delegates_of, fees_lamports_per_day, limits_of, named_account
+from bmv.adapters.config.mandate import Extra, delegates_of, fees_lamports_per_day, limits_of, named_account, owner_of
 from bmv.adapters.openbook.policy.mandate import Limits
 from bmv.ports.errors import ConfigError
 
@@ -102,5 +102,7 @@ def test_addresses_are_read_or_named_with_their_key(good: Path) -> None:
     assert {str(one) for one in delegates_of(config)} == {ADDRESS}
     assert str(named_account(config)) == ADDRESS
     assert delegates_of(load(good, (), {})) == frozenset()
+    assert str(owner_of(load(good, [f"live.owner={ADDRESS}", "market.venue=openbook-v2"], {}))) == ADDRESS
+    assert owner_of(load(good, (), {})) is None
     with pytest.raises(ConfigError, match=r"live\.open_orders: expected 32 bytes in base58"):
         named_account(load(good, [f"live.open_orders={'z' * 44}"], {}))

@@ -28,9 +28,9 @@ from solders.token.state import TokenAccount
 from solders.transaction import VersionedTransaction
 from spl.token.constants import TOKEN_PROGRAM_ID
 
+from bmv.adapters.sandbox.auction import TIP_ACCOUNTS
 from bmv.adapters.sandbox.faults import Fault
 from bmv.adapters.sandbox.finality import ALPENGLOW, TOWER
-from bmv.adapters.sandbox.jito import TIP_ACCOUNTS
 
 BLIND = TxOpts(skip_preflight=True)
 FIRM = TxOpts(preflight_commitment=Processed)
@@ -345,6 +345,7 @@ def test_a_bundle_lands_and_says_so() -> None:
             number = (await ask(http, "/api/v1/bundles", "sendBundle", [bundle], {"encoding": "base64"})).json()[
                 "result"
             ]
+            scene.chain.advance()
 
             inflight = await ask(
                 http, "/api/v1/getInflightBundleStatuses", "getInflightBundleStatuses", [number, "0" * 64]
@@ -352,7 +353,7 @@ def test_a_bundle_lands_and_says_so() -> None:
             status = await ask(http, "/api/v1/getBundleStatuses", "getBundleStatuses", [number])
 
         assert [row["status"] for row in inflight.json()["result"]["value"]] == ["Landed", "Invalid"]
-        assert status.json()["result"]["value"][0]["confirmation_status"] == "processed"
+        assert status.json()["result"]["value"][0]["confirmation_status"] == "confirmed"
 
     run(play)
 
@@ -371,6 +372,7 @@ def test_a_bundle_lands_whole_or_changes_nothing_and_costs_nothing() -> None:
         async with httpx.AsyncClient(base_url=scene.node.rpc_url) as http:
             both = [base64_of(good), base64_of(poor)]
             number = (await ask(http, "/api/v1/bundles", "sendBundle", both, {"encoding": "base64"})).json()["result"]
+            scene.chain.advance()
             status = await ask(http, "/api/v1/getInflightBundleStatuses", "getInflightBundleStatuses", [number])
 
         assert status.json()["result"]["value"][0]["status"] == "Failed"

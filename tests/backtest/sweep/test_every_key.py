@@ -60,6 +60,7 @@ SWEPT = {
     "risk.stale_after_slots": ("1", "2"),
     "risk.min_sol": ("1", "2"),
     "risk.max_fees_sol_per_day": ("1", "2"),
+    "risk.max_fees_sol_per_hour": ("1", "2"),
     "risk.breaker.warn_pct": ("0.01", "0.02"),
     "risk.breaker.reduce_pct": ("0.03", "0.15"),
     "risk.breaker.halt_pct": ("0.06", "0.1"),
@@ -78,6 +79,7 @@ ALIKE = {
     "risk.stale_after_slots",
     "risk.min_sol",
     "risk.max_fees_sol_per_day",
+    "risk.max_fees_sol_per_hour",
     "risk.breaker.warn_pct",
 }  # A backtest does not go by these.
 REFERENCE = {"pivot.reference_weight": "0,0.5", "pivot.max_deviation_bps": "5,9", "risk.max_reference_bps": "5,9"}

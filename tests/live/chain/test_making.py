@@ -140,7 +140,8 @@ def test_a_delegate_is_set_where_he_is_another(two: Running, capsys: pytest.Capt
     named = ["--set", f"live.delegate={OTHER}"]
     made = done(capsys, "setup", two.config, *named)
 
-    assert [one["what"] for one in made["made"]] == [f"delegate {OTHER}"]
+    own = [f"token account of {what}, the delegate's" for what in ("base", "quote")]
+    assert [one["what"] for one in made["made"]] == [*own, f"delegate {OTHER}"]
     assert delegate() == OTHER
     assert main(["chain", "balances", two.config]) == 0
     assert f"{OTHER} may trade for our account, and live.delegate does not name it" in capsys.readouterr().out

@@ -33,8 +33,19 @@ COMMANDS = {
     "market": "Show an OpenBook market, and whether it can be trusted and a configuration fits it.",
     "record": "Keep the ticks of an OpenBook market as they come.",
     "doctor": "Look at all that trading relies on, and say what to do where it is not well.",
+    "paper": "Trade on paper: a live market or stored ticks, and the backtest's simulated venue.",
+    "live": "Trade for real, on OpenBook.",
+    "replay": "Hear a session again, and prove that every decision comes out the same.",
     "wallet": "Make, import, list and show the keys that sign: wallet new|import|list|show.",
     "chain": "Set up, look at, clear and close our accounts on a market: chain setup|orders|cancel-all|…",
+    "status": "Show how a running session is.",
+    "orders": "Show the open orders of a running session.",
+    "fills": "Show the last fills of a running session.",
+    "pause": "Let a running session cancel its orders and place none.",
+    "resume": "Let a session that is paused quote again.",
+    "set": "Change a key of a running session.",
+    "flatten": "Let a running session trade back to its target.",
+    "stop": "Stop a running session, its orders gone.",
     "db": "Make, update, fill, look at and copy the database: db init|status|…",
 }  # In the order a newcomer needs them. Where each stands is written in the entry points of the distribution.
 GROUP = "bmv.commands"
@@ -80,9 +91,9 @@ def _tell_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_tell_version, help="Print it.")
 def root() -> None:
-    """Backtest a market maker: a grid anchored to a dynamic volume-weighted price, or a strategy of your own.
+    """Make a market: a grid anchored to a dynamic volume-weighted price, or a strategy of your own.
 
-    Trading the same file, on paper and on Solana, is to come; nothing here sends an order.
+    The same file is run on recorded ticks, traded on paper, and traded for real on Solana's OpenBook.
 
     \b
     Start here:

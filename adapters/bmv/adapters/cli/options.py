@@ -14,6 +14,7 @@ from bmv.data.files.path import is_url, place
 from bmv.ports.errors import UsageError
 
 UNITS = {None: 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}  # Letter -> bytes.
+SPANS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}  # Letter -> seconds.
 JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON and nothing else.")
 SETS = click.option("--set", "sets", multiple=True, metavar="KEY=VALUE", help="Override a key; may be repeated.")
 
@@ -124,3 +125,17 @@ class Fee(Exact):
         if abs(fee) > 1000 or fee * 10_000 % 1:
             self.fail(f"{value} is not a fee from -1000 to 1000 bps in steps of 0.0001", param, ctx)
         return fee
+
+
+class Duration(click.ParamType[float]):
+    """A stretch of time, as `90s`, `10m`, `1.5h` or `2d`; a plain number is seconds."""
+
+    name = "time"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Return `value` in seconds, or refuse it as wrong use."""
+        found = fullmatch(r"(\d+(?:\.\d+)?)([smhd]?)", str(value).strip())
+        seconds = float(found[1]) * SPANS[found[2] or "s"] if found else 0.0
+        if seconds <= 0:
+            self.fail(f"{value!r} is no stretch of time; expected such as 90s, 10m, 1h or 2d", param, ctx)
+        return seconds

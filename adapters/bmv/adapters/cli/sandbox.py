@@ -74,6 +74,13 @@ class Start(click.ParamType[int]):
 )
 @click.option("--slot-ms", type=click.IntRange(10, 10_000), default=200, show_default=True, help="Length of a slot.")
 @click.option("--rent", type=click.IntRange(1, 100_000), default=5080, show_default=True, help="Lamports a byte.")
+@click.option(
+    "--landing",
+    type=click.Choice(["calm", "busy"]),
+    default="calm",
+    show_default=True,
+    help="How transactions land through Jito: all of them, or by auctions against others, some lost.",
+)
 @click.option("--start", type=Start(), help="The chain's time at its start, or now; the same each time if absent.")
 @click.option(
     "--out", type=Local(), default=Path(FOLDER), show_default=True, help="Folder of configuration and wallet."
@@ -88,6 +95,7 @@ def sandbox(
     consensus: str,
     slot_ms: int,
     rent: int,
+    landing: str,
     start: int | None,
     out: Path,
     as_json: bool,
@@ -120,6 +128,7 @@ def sandbox(
         start_ticks=price or wiring.START_TICKS,
         start_ns=clock.START_NS if start is None else start,
         rows=rows,
+        landing=wiring.LANDINGS[landing],
         start=token_hex(16),
     )
     asyncio.run(_run(settings, out, as_json))
@@ -194,6 +203,7 @@ def _configuration(box: "Sandbox", wallet: Path) -> str:
     """Return a starter for the market, with the way to it."""
     from bmv.adapters.cli.starter import Guess, text
     from bmv.adapters.sandbox.market import MAKER_FEE_BPS, TAKER_FEE_BPS
+    from bmv.adapters.sandbox.wiring import USER_BASE, USER_QUOTE
 
     lots = box.world.market.lots
     tick, lot = (Decimal(step.numerator) / Decimal(step.denominator) for step in (lots.tick, lots.lot))
@@ -201,7 +211,13 @@ def _configuration(box: "Sandbox", wallet: Path) -> str:
     fees = Decimal(MAKER_FEE_BPS), Decimal(TAKER_FEE_BPS)
     starter = text(Guess(SYMBOL, tick, lot, price, "the sandbox's market", *fees))
     venue = f'venue = "{box.settings.venue}"\naddress = "{box.world.market.address}"'
-    lines = [venue if line.startswith('venue = "sim"') else line for line in starter.splitlines()]
+    ours = {
+        'venue = "sim"': venue,
+        "start_base ": f'start_base = "{USER_BASE}"         # base; what the wallet holds, and the target',
+        "# target =": f'# target = "{USER_BASE}"           # base wanted; start_base if absent',
+        "start_quote ": f'start_quote = "{USER_QUOTE}"      # quote; what the wallet holds',
+    }
+    lines = [next((ours[head] for head in ours if line.startswith(head)), line) for line in starter.splitlines()]
     return "\n".join([*lines, *_live(box, wallet)]) + "\n"
 
 
@@ -212,10 +228,39 @@ def _live(box: "Sandbox", wallet: Path) -> list[str]:
         f"endpoints = [{json.dumps(box.node.rpc_url)}]",
         f"websocket = {json.dumps(box.node.websocket_url)}",
         f"wallet = {json.dumps(str(wallet.resolve()))}",
+        *_routes(box),
         "",
         "[storage]",
         f"ticks = {json.dumps(str(wallet.resolve().parent / 'ticks'))}",
+        'journal = "sqlite:sessions.sqlite"  # Beside this file; sessions on paper and live.',
     ]
+
+
+def _routes(box: "Sandbox") -> list[str]:
+    """Return the sandbox's Jito, relay and node as routes, each line behind a mark: they are there to be tried."""
+    from bmv.adapters.sandbox.relay import LEAST_TIP, TIP_ACCOUNTS
+
+    rpc, stream = box.node.rpc_url, f"{box.node.websocket_url}/api/v1/bundles/tip_stream"
+    tables = [
+        ["[live.jito]", f'floor = "{rpc}"', f'floor_stream = "{stream}"', "max_tip_lamports_per_hour = 5_000_000"],
+        [
+            "[[live.routes]]",
+            'name = "jito"',
+            'kind = "jito"',
+            f'regions = {{ ny = "{rpc}/ny", tokyo = "{rpc}/tokyo" }}',
+        ],
+        ["[[live.routes]]", 'name = "rpc"', 'kind = "rpc"', f'url = "{rpc}"', "after_slots = 8", "after_s = 2"],
+        [
+            "[[live.routes]]",
+            'name = "relay"',
+            'kind = "relay"',
+            f'url = "{rpc}/relay"',
+            f"tip_accounts = {json.dumps([str(key) for key in TIP_ACCOUNTS])}",
+            f"least_tip_lamports = {LEAST_TIP}",
+        ],
+    ]
+    lines = [line for table in tables for line in ("", *table)]
+    return ["", "# Routes to try; docs/landing.md says what each does.", *(f"# {line}".rstrip() for line in lines[1:])]
 
 
 def _market_of(tape: Path | None) -> "tuple[Lots | None, int | None, Callable[[], Iterable[Row]] | None]":

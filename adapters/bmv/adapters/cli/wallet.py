@@ -1,4 +1,4 @@
-"""`bmv wallet`: keys that sign, made, imported, listed and shown. None of it ever prints a secret."""
+"""`bmv wallet`: keys that sign, made, imported, listed, shown and exported. None of it ever prints a secret."""
 
 import asyncio
 import json
@@ -30,7 +30,7 @@ ONE_NAME = {"allow_extra_args": True}  # Click would print words too many, and a
 
 @click.group()
 def wallet() -> None:
-    """Make, import, list and show the keys that sign.
+    """Make, import, list, show, export and rotate the keys that sign.
 
     They lie encrypted in the user's data folder, or where BMV_WALLETS says. A key or a passphrase is never taken from
     the command line, where others on the machine could read it.
@@ -40,6 +40,7 @@ def wallet() -> None:
       bmv wallet new hot
       bmv wallet import hot --from ~/.config/solana/id.json
       bmv wallet list
+      bmv wallet rotate live.toml --to hot2
     """
 
 
@@ -149,6 +150,49 @@ def show(ctx: click.Context, name: str, config: Path | None, rpc: str | None, as
     click.echo(f"address   {seen.public_key}\nfile      {path} ({seen.form})")
     if held is not None:
         click.echo("\n".join(held.lines()))
+
+
+@wallet.command(context_settings=ONE_NAME)
+@click.argument("name")
+@click.option("--to", "target", type=Local(), required=True, metavar="FILE", help="A file that is not there yet.")
+@click.option("--yes", is_flag=True, help="Do it without asking.")
+@PASSPHRASE
+@click.pass_context
+def export(ctx: click.Context, name: str, target: Path, yes: bool, passphrase_file: Path | None) -> None:
+    """Write a key as Solana's own tools read it: not encrypted, for this user alone.
+
+    Whoever reads that file has all that the wallet holds. To move to another machine, copy the wallet's own file.
+
+    \b
+    Example:
+      bmv wallet export hot --to hot-id.json
+    """
+    from bmv.adapters.solana.wallet.folder import path_of
+    from bmv.adapters.solana.wallet.key import LocalKey
+    from bmv.adapters.solana.wallet.keyfile import describe, load, write_plain
+    from bmv.adapters.solana.wallet.passphrase import read_passphrase
+
+    _refuse_more(ctx)
+    path = path_of(name)
+    address = describe(path).public_key
+    if os.path.lexists(target):
+        raise UsageError(f"--to: {target} exists, and a key is never written over another; choose another file")
+    if not yes and not typed(f"the key of {address} will lie in {target}, not encrypted", name):
+        click.echo("nothing was done", err=True)
+        ctx.exit(1)
+    key = load(path, lambda: read_passphrase(passphrase_file, os.environ))
+    if not isinstance(key, LocalKey):
+        raise UsageError(f"{name}: lies at {key.backend}, and can't be exported from here")
+    write_plain(target, key)
+    click.echo(f"wrote {target}\naddress {address}")
+
+
+def typed(what: str, word: str) -> bool:
+    """Say what will happen, and return whether whoever sits at the terminal types a word to go on."""
+    if not sys.stdin.isatty():
+        raise UsageError("there is no terminal to ask at; give --yes to do it without asking (nothing was done)")
+    answer: str = click.prompt(f"{what}; type {word} to go on", err=True, default="", show_default=False)
+    return answer == word
 
 
 def _free_path(ctx: click.Context, name: str) -> Path:

@@ -171,8 +171,21 @@ def _other_problems(config: Config) -> Iterator[str]:
     """Yield what is wrong in tables that nothing is counted with."""
     yield from price_problems(config)
     yield from _secret_problems(config)
-    if config.live.delegate is not None and config.market.venue == "openbook-v1":
-        yield "live.delegate: openbook-v1 knows no delegates; take it out"
+    if config.live.routes:
+        from bmv.adapters.config.routes import route_problems  # What it needs takes long to import.
+
+        yield from route_problems(config)
+    if config.market.venue == "openbook-v1":
+        yield from _version_one_problems(config)
+
+
+def _version_one_problems(config: Config) -> Iterator[str]:
+    for name in ("delegate", "owner"):
+        if getattr(config.live, name) is not None:
+            yield f"live.{name}: openbook-v1 knows no delegates; take it out"
+    for name in ("deposit_base", "deposit_quote"):
+        if getattr(config.live, name):
+            yield f"live.{name}: openbook-v1 takes no deposits, orders are paid from the wallet; take it out"
 
 
 def _secret_problems(config: Config) -> Iterator[str]:

@@ -155,14 +155,14 @@ def price_ticks_max(config: Config, market: Market) -> int:
     return NOTIONAL_MAX // (2 * market.half * max(1, largest_lots(config, market)))
 
 
-def refuse_without_reference(config: Config) -> None:
-    """Raise `ConfigError` for keys that need an outside reference price, which a tape does not hold."""
+def refuse_without_reference(config: Config, why: str = "a tape does not hold one") -> None:
+    """Raise `ConfigError` for keys that need an outside reference price, and say why there is none."""
     found = {
         "pivot.reference_weight": config.pivot.reference_weight > 0,
         "pivot.max_deviation_bps": config.pivot.max_deviation_bps is not None,
         "risk.max_reference_bps": config.risk.max_reference_bps is not None,
     }
-    lines = [f"{key}: needs a reference price, which a tape does not hold; take it out" for key in found if found[key]]
+    lines = [f"{key}: needs a reference price, and {why}; take it out" for key in found if found[key]]
     refuse(lines, "configuration")
 
 

@@ -34,6 +34,7 @@ ENV_KNOWN = (  # Of the program, not of a configuration.
     "BMV_OPENBOOK_V2_SO",
     "BMV_POSTGRES",
     "BMV_PYTH_KEY",
+    "BMV_RUNTIME_DIR",
     "BMV_TRIALS",
     "BMV_WALLETS",
     "BMV_WALLET_PASSPHRASE",

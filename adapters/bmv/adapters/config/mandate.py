@@ -7,6 +7,7 @@ from math import ceil
 from solders.pubkey import Pubkey
 
 from bmv.adapters.config.compile import market
+from bmv.adapters.config.routes import tip_accounts
 from bmv.adapters.config.schema import Config, Side
 from bmv.adapters.openbook.policy.mandate import Limits
 from bmv.ports.errors import ConfigError
@@ -24,10 +25,14 @@ class Extra:
     Args:
         rent_lamports: Of a new account of version 1, as the chain asks.
         wrap_lamports: SOL that goes into our own wrapped SOL.
+        deposit: Native base and quote that go into our account of version 2.
+        successor: Who gets everything, while a key is rotated.
     """
 
     rent_lamports: int = 0
     wrap_lamports: int = 0
+    deposit: tuple[int, int] = (0, 0)
+    successor: Pubkey | None = None
 
 
 NOTHING_EXTRA = Extra()
@@ -54,8 +59,10 @@ def limits_of(config: Config, price_ticks: int | None = None, extra: Extra = NOT
         order_life_s_max=config.live.order_life_s + LIFE_MARGIN_S,
         takes=_takes(config),
         priority_lamports_max=config.live.max_priority_fee_lamports,
+        tip_lamports_max=config.live.jito.max_tip_lamports if tip_accounts(config) else 0,
         rent_lamports_max=extra.rent_lamports,
         wrap_lamports_max=extra.wrap_lamports,
+        deposit_max=extra.deposit,
     )
 
 
@@ -65,10 +72,21 @@ def fees_lamports_per_day(config: Config) -> int | None:
     return None if most is None else int(most * LAMPORTS)
 
 
+def fees_lamports_per_hour(config: Config) -> int | None:
+    """Return the most that may be paid to the chain in an hour, None where nothing limits it."""
+    most = config.risk.max_fees_sol_per_hour
+    return None if most is None else int(most * LAMPORTS)
+
+
 def delegates_of(config: Config) -> frozenset[Pubkey]:
     """Return who else may trade for our account."""
     named = _address("live.delegate", config.live.delegate)
     return frozenset() if named is None else frozenset({named})
+
+
+def owner_of(config: Config) -> Pubkey | None:
+    """Return whose account is traded for, where the configuration names him."""
+    return _address("live.owner", config.live.owner)
 
 
 def named_account(config: Config) -> Pubkey | None:

@@ -22,6 +22,7 @@ REPLACED = {  # Keys of before, and what stands in their place; where units diff
         "live.max_priority_fee_lamports took its place, in lamports for a whole transaction and no longer in"
         " micro-lamports for a compute unit"
     ),
+    "live.jito.endpoint": 'a table [[live.routes]] of kind "jito" took its place',
 }
 
 
@@ -193,6 +194,7 @@ class Risk(Section):
     max_fees_sol_per_day: Amount | None = key(
         "Most paid to the chain in any 24 hours: base fees, priority and tips together (live).", None, unit="SOL", gt=0
     )
+    max_fees_sol_per_hour: Amount | None = key("The same in any hour (live).", None, unit="SOL", gt=0)
     breaker: Breaker = key("The circuit breaker.", Breaker())
 
 
@@ -371,12 +373,78 @@ class Sweep(Section):
     validation: Validation = key("How the result is tried.", Validation())
 
 
-class Jito(Section):
-    """Bundles, and what is paid for them."""
+LAMPORTS_MAX = 1_000_000_000  # A whole SOL, for one transaction.
+TIPS_MAX = 1_000 * LAMPORTS_MAX
 
-    endpoint: str | None = key("URL of the block engine.", None, min_length=1)
-    tip_lamports: int = key("Tip of one bundle.", 1000, unit="lamports", ge=1000, le=1_000_000_000)
-    max_tip_lamports: int = key("Largest tip ever paid.", 100_000, unit="lamports", ge=1000, le=1_000_000_000)
+
+class Jito(Section):
+    """Tips: what is paid to routes that want one, beside the chain's own fees."""
+
+    floor: str | None = key("Where to ask what others tip; nobody is asked if absent.", None, min_length=1)
+    floor_stream: str | None = key("Websocket that tells it as it changes.", None, min_length=1)
+    tip_lamports: int = key(
+        "Tip of a transaction while nobody says what others tip.", 10_000, unit="lamports", ge=1000, le=LAMPORTS_MAX
+    )
+    max_tip_lamports: int = key("Largest tip ever paid.", 100_000, unit="lamports", ge=1000, le=LAMPORTS_MAX)
+    max_tip_lamports_per_hour: int | None = key(
+        "Most tipped in any hour; then nothing is placed, and cancels go without a tip.",
+        None,
+        unit="lamports",
+        ge=1000,
+        le=TIPS_MAX,
+    )
+    max_tip_lamports_per_day: int | None = key(
+        "Most tipped in any 24 hours.", None, unit="lamports", ge=1000, le=TIPS_MAX
+    )
+    cancel_percentile: Number = key(
+        "What a cancel tips, as a percentile of what others do.", 75.0, unit="%", ge=0, le=100
+    )
+    recentre_percentile: Number = key("What replacing orders tips.", 50.0, unit="%", ge=0, le=100)
+    refill_percentile: Number = key("What placing missing orders tips.", 25.0, unit="%", ge=0, le=100)
+    split: bool = key("What is too large for a route goes in parts by it; else whole, by the others alone.", False)
+
+
+class Route(Section):
+    """One way to send transactions."""
+
+    name: str = key("What it is called.", form="small letters, digits, - and _", pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$")
+    kind: Literal["rpc", "jito", "relay"] = key(
+        "A node; a block engine, which takes bundles; or a relay, which is sent to as a node is, and wants a tip."
+    )
+    url: str | None = key("Where it is; of jito without a region.", None, min_length=1)
+    regions: dict[str, str] = key("Of jito: URLs by the names of regions, of which the quickest is used.", {})
+    header: str | None = key(
+        "Name of the header that carries the key.",
+        None,
+        form="such as x-jito-auth",
+        pattern=r"^[A-Za-z0-9-]{1,64}$",
+    )
+    key_env: str | None = key(
+        "Name of the environment variable that holds the key; the key itself never stands here.",
+        None,
+        form="capital letters, digits and _",
+        pattern=r"^[A-Z_][A-Z0-9_]{0,63}$",
+    )
+    max_bytes: int | None = key(
+        "Of the largest transaction it takes; rpc 4096, others 1232 if absent.",
+        None,
+        unit="bytes",
+        ge=200,
+        le=4096,
+    )
+    versions: list[int] | None = key("Of transactions that it takes; rpc [0, 1], others [0] if absent.", None)
+    tip_accounts: list[str] = key("Whom its tip is paid to; those of jito are known.", [])
+    least_tip_lamports: int | None = key(
+        "Least tip that it takes; of jito 1000 if absent.", None, unit="lamports", ge=1, le=LAMPORTS_MAX
+    )
+    rate: Number | None = key("Calls that it takes; jito 1, others 10 if absent.", None, unit="per s", gt=0, le=1_000)
+    after_slots: int = key(
+        "Placements go by the routes before it first, and by it after so many slots,", 0, unit="slots", ge=0, le=150
+    )
+    after_s: Number = key("or so many seconds, whichever is sooner. Cancels never wait.", 0.0, unit="s", ge=0, le=60)
+    no_revert: bool | None = key(
+        "Whether it promises that what would fail never lands; of jito true if absent, and asked for.", None
+    )
 
 
 PAIR_FORM = "BASE/QUOTE, as in SOL/USDT"
@@ -504,13 +572,34 @@ class Live(Section):
         form="32 to 44 letters of base58",
         pattern=ADDRESS,
     )
+    owner: str | None = key(
+        "Whose account is traded for (openbook-v2), where wallet is the key of a delegate; the wallet's own if absent.",
+        None,
+        form="32 to 44 letters of base58",
+        pattern=ADDRESS,
+    )
     delegate: str | None = key(
         "Who else may trade for our account (openbook-v2), set by `bmv chain setup`.",
         None,
         form="32 to 44 letters of base58",
         pattern=ADDRESS,
     )
-    jito: Jito = key("Bundles.", Jito())
+    metrics_port: int | None = key(
+        "Port on this machine for /metrics, /health and /ready; off if absent.", None, ge=1, le=65_535
+    )
+    deposit_base: Amount = key(
+        "Base that `bmv chain setup` brings our account to (openbook-v2): what a delegate trades with.",
+        Decimal(0),
+        unit="base",
+        ge=0,
+    )
+    deposit_quote: Amount = key("Quote likewise.", Decimal(0), unit="quote", ge=0)
+    routes: list[Route] = key(
+        "Ways to send, in order; where none is given, send_endpoints or endpoints.",
+        [],
+        form="tables {name, kind, url, …}",
+    )
+    jito: Jito = key("Tips.", Jito())
     prices: Prices = key("Outside prices.", Prices())
     api: Api = key("The REST interface.", Api())
 

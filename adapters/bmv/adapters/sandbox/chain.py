@@ -49,6 +49,7 @@ class Chain:
     ) -> None:
         self.runtime, self.consensus, self.slot_ns, self.start_ns = runtime, consensus, slot_ns, start_ns
         self.leader_ns: Callable[[int], int] = self.even_ns
+        self.before_freeze: list[Callable[[], None]] = []  # What lands last in each block, auctions for instance.
         self.on_freeze: list[Callable[[Block], None]] = []
         self.dark = False  # While it is, nothing lands and nothing becomes final.
         self._safe_height = FIRST_HEIGHT  # Of the block that it will come back to from the dark.
@@ -218,6 +219,8 @@ class Chain:
         block = self.ledger.open
         if block.hash is not None:
             return
+        for last in self.before_freeze:
+            last()
         slots = block.slot - block.parent
         block.end_ns = clock.bounded_ns(block.parent_ns, self.leader_ns(block.slot), slots, self.slot_ns)
         block.hash = block.frozen_hash()

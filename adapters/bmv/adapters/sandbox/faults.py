@@ -27,6 +27,14 @@ KINDS = {
     "null_certificate": "getAgGenesisCert answers null.",
     "fork": "A block vanishes after it was processed.",
     "skip": "A leader misses its slot.",
+    "jito_silent": "Jito answers nothing for `seconds` (60), and does nothing; `methods` names regions.",
+    "jito_limit": "Jito refuses with -32097 and says the wait in words only; `seconds` is the wait.",
+    "region_late": "A region of Jito's is `blocks` late, and knows no younger blockhash; `methods` names it.",
+    "region_down": "A region of Jito's answers 503; `methods` names it.",
+    "bundle_drop": "A bundle is taken, and never lands.",
+    "bundle_apart": "A bundle wins, its block is skipped, and its transactions go about singly.",
+    "bundle_invalid": "A bundle's status is Invalid or null, whatever became of it.",
+    "relay_drop": "A relay takes a transaction, and it never lands.",
 }
 SECONDS_MAX = 86_400
 BLOCKS_MAX = 1_000

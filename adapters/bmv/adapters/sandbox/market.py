@@ -38,6 +38,11 @@ class Market(Protocol):
         """Units of prices and sizes."""
         ...
 
+    @property
+    def sides(self) -> frozenset[Pubkey]:
+        """Accounts of the two sides of the book, which all who trade here write to."""
+        ...
+
     def account_of(self, trader: Trader) -> Pubkey:
         """Return the address of a trader's account here."""
         ...

@@ -58,6 +58,11 @@ class MarketV1:
         """Return the key of a trader's account here."""
         return seeded_key(self.seed, f"open orders of {trader.address}")
 
+    @property
+    def sides(self) -> frozenset[Pubkey]:
+        """Accounts of the two sides of the book."""
+        return frozenset((self.state.bids, self.state.asks))
+
     def account_of(self, trader: Trader) -> Pubkey:
         return self.open_orders(trader).pubkey()
 

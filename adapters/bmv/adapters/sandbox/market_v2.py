@@ -51,6 +51,11 @@ class MarketV2:
         assert account is not None, f"there is no account {key}"
         return bytes(account.data)
 
+    @property
+    def sides(self) -> frozenset[Pubkey]:
+        """Accounts of the two sides of the book."""
+        return frozenset((self.state.bids, self.state.asks))
+
     def account_of(self, trader: Trader) -> Pubkey:
         """Return the address of a trader's account here."""
         return open_orders_address(trader.address, 1)[0]

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 import traceback
 from collections import deque
 from collections.abc import Callable
@@ -12,9 +13,10 @@ from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 
 from bmv.adapters.sandbox.faults import Fault
-from bmv.adapters.sandbox.jito import TIP_FLOOR, BlockEngine
+from bmv.adapters.sandbox.jito import REGIONS, BlockEngine, Limit, floor_json, limited
 from bmv.adapters.sandbox.jsonrpc import INTERNAL, INVALID_PARAMS, INVALID_REQUEST, Json, RpcError, answer, parsed
 from bmv.adapters.sandbox.pubsub import Pubsub
+from bmv.adapters.sandbox.relay import Relay
 from bmv.adapters.sandbox.rpc import METHODS, call
 from bmv.adapters.sandbox.view import View
 from bmv.adapters.sandbox.web import Request, Response, WebServer, json_response
@@ -25,6 +27,10 @@ OUTBOX_MAX = 10_000  # A client that is that many notifications behind is cut of
 ATTEMPTS = 50  # To find two ports side by side.
 CALLS_KEPT = 1_000
 JITO = "/api/v1/"
+RELAY = "/relay"
+TIP_STREAM = "/api/v1/bundles/tip_stream"
+TIPS_EVERY_S = 1.0
+SILENT_S = 60.0
 TOO_MANY = {"code": 429, "message": "Too many requests for a specific RPC call"}
 
 
@@ -34,12 +40,15 @@ class Node:
     Args:
         view: What it sees.
         ping_s: Seconds between pings to websocket clients; None: none, as on a validator.
+        jito_rate: Calls a second that each region of Jito's answers; None: any number.
     """
 
-    def __init__(self, view: View, ping_s: float | None = None) -> None:
+    def __init__(self, view: View, ping_s: float | None = None, jito_rate: float | None = None) -> None:
         self.view = view
         self.calls: deque[tuple[str, Json]] = deque(maxlen=CALLS_KEPT)  # What clients sent, for tests to look at.
-        self._jito = BlockEngine(view)
+        self.keys: deque[str] = deque(maxlen=CALLS_KEPT)  # With which clients came to Jito, for tests to look at.
+        self._jito, self._relay = BlockEngine(view), Relay(view)
+        self._limit, self._jito_rate = Limit(jito_rate, time.monotonic), jito_rate or 1.0
         self._pubsub = Pubsub(view)
         self._web = WebServer(self._answer)
         self._ping_s = ping_s
@@ -100,7 +109,7 @@ class Node:
     async def _answer(self, request: Request) -> Response:
         """Answer one HTTP request: a call, or several at once."""
         if request.verb == "GET":
-            return _page(request)
+            return _page(request, self.view)
         try:
             called = parsed(request.body)
         except RpcError as error:
@@ -115,7 +124,7 @@ class Node:
         method, params, identity = called["method"], called.get("params"), called.get("id")
         self.calls.append((method, params))
         faults = self.view.faults
-        if refused := self._refusal(method, identity):
+        if refused := self._refusal(method, identity) or self._refusal_of_jito(request):
             return refused
         result, headers = self._outcome(request, method, params)
         delay = faults.strike("delay", method)
@@ -137,19 +146,55 @@ class Node:
             return _too_many(fault, identity)
         return None
 
+    def _refusal_of_jito(self, request: Request) -> Response | None:
+        """Return what Jito does with a call instead of taking it, if anything."""
+        region = _region_of(request.path)
+        if region is None:
+            return None
+        if key := request.headers.get("x-jito-auth") or "".join(request.query.get("uuid", ())):
+            self.keys.append(key)
+        faults = self.view.faults
+        if faults.strike("region_down", region):
+            return Response(b"Service Unavailable", 503, {"content-type": "text/plain"})
+        if silent := faults.strike("jito_silent", region):
+            return Response(reset=True, wait_s=silent.seconds or SILENT_S)
+        if limit := faults.strike("jito_limit", region):
+            return json_response(limited(self._jito_rate, limit.seconds or 1.0), 429)
+        body = self._limit.refusal(region)
+        return None if body is None else json_response(body, 429)
+
     def _outcome(self, request: Request, method: str, params: Json) -> tuple[Json | RpcError, dict[str, str]]:
         headers: dict[str, str] = {}
 
         def outcome() -> Json:
-            if not request.path.startswith(JITO):
+            region = _region_of(request.path)
+            if request.path == RELAY:
+                return self._relay.call(method, _listed(params))
+            if region is None:
                 return call(METHODS, self.view, method, params)
-            result, more = self._jito.call(method, _listed(params), "true" in request.query.get("bundleOnly", ()))
+            bundle_only = "true" in request.query.get("bundleOnly", ())
+            result, more = self._jito.call(method, _listed(params), bundle_only, region)
             headers.update(more)
             return result
 
         return _settled(outcome), headers
 
+    async def _stream_tips(self, connection: ServerConnection) -> None:
+        """Tell the tip floor again and again, until the client leaves."""
+        self._connections.add(connection)
+        try:
+            while True:
+                await connection.send(json.dumps(floor_json(self.view.auction.world.floor)))
+                await asyncio.sleep(TIPS_EVERY_S)
+        except ConnectionClosed:
+            pass
+        finally:
+            self._connections.discard(connection)
+
     async def _serve(self, connection: ServerConnection) -> None:
+        if connection.request is not None and connection.request.path == TIP_STREAM:
+            await self._stream_tips(connection)
+            return
         outbox: asyncio.Queue[str] = asyncio.Queue(OUTBOX_MAX)
 
         def send(text: str) -> None:
@@ -213,11 +258,22 @@ async def _pump(connection: ServerConnection, outbox: asyncio.Queue[str]) -> Non
             await connection.send(await outbox.get())
 
 
-def _page(request: Request) -> Response:
+def _region_of(path: str) -> str | None:
+    """Return which of Jito's regions a path is of, None where it is none of Jito's.
+
+    >>> _region_of("/api/v1/bundles"), _region_of("/ny/api/v1/bundles"), _region_of("/")
+    ('', 'ny', None)
+    """
+    head, found, _ = path.partition(JITO)
+    region = head.removeprefix("/")
+    return region if found and region in REGIONS else None
+
+
+def _page(request: Request, view: View) -> Response:
     if request.path == "/health":
         return Response(b"ok", headers={"content-type": "text/plain"})
     if request.path == "/api/v1/bundles/tip_floor":
-        return json_response(TIP_FLOOR)
+        return json_response(floor_json(view.auction.world.floor))
     return json_response({"error": f"{request.path}: expected a POST of JSON-RPC"}, 404)
 
 

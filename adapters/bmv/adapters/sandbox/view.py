@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from bmv.adapters.sandbox.auction import Auction
 from bmv.adapters.sandbox.chain import Chain
 from bmv.adapters.sandbox.faults import Faults
 from bmv.adapters.sandbox.jsonrpc import INVALID_PARAMS, MIN_CONTEXT_SLOT, Json, RpcError
@@ -17,12 +18,14 @@ class View:
         chain: The chain, which nodes share.
         faults: What is wrong with this node.
         lag: By how many blocks it is late.
+        auction: Where bundles are let into its blocks, the same for all nodes; None: a calm one of its own.
     """
 
-    def __init__(self, chain: Chain, faults: Faults, lag: int = 0) -> None:
+    def __init__(self, chain: Chain, faults: Faults, lag: int = 0, auction: Auction | None = None) -> None:
         if not 0 <= lag <= LAG_BLOCKS:
             raise ValueError(f"a node may be late by 0 to {LAG_BLOCKS} blocks, found {lag}")
         self.chain, self.faults, self.lag = chain, faults, lag
+        self.auction = auction or Auction(chain)
 
     def block(self, config: Json = None) -> Block:
         """Return the newest block at the commitment that a call's configuration names."""

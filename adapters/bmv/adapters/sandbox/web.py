@@ -63,6 +63,7 @@ class WebServer:
         self._handler = handler
         self._server: asyncio.Server | None = None
         self._writers: set[asyncio.StreamWriter] = set()
+        self._stopping = asyncio.Event()
 
     async def start(self, host: str, port: int) -> int:
         """Listen; return the port, which the system chooses for 0."""
@@ -70,7 +71,8 @@ class WebServer:
         return int(self._server.sockets[0].getsockname()[1])
 
     async def stop(self) -> None:
-        """Stop listening and break what is open."""
+        """Stop listening and break what is open; whoever waits for a late answer waits no longer."""
+        self._stopping.set()
         if self._server is not None:
             self._server.close()
         self.cut()
@@ -82,13 +84,18 @@ class WebServer:
         for writer in list(self._writers):
             writer.transport.abort()
 
+    async def _wait(self, seconds: float) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._stopping.wait()
+
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._writers.add(writer)
         try:
             while (request := await _read(reader, writer)) is not None:
                 response = await self._handler(request)
                 if response.wait_s:
-                    await asyncio.sleep(response.wait_s)
+                    await self._wait(response.wait_s)
                 if response.reset:
                     writer.transport.abort()
                     return

@@ -9,6 +9,7 @@ from types import TracebackType
 from bmv.adapters.openbook.book import Lots
 from bmv.adapters.openbook.v2.codes import Build
 from bmv.adapters.sandbox import clock, market_v1, market_v2
+from bmv.adapters.sandbox.auction import Auction
 from bmv.adapters.sandbox.chain import Chain
 from bmv.adapters.sandbox.control import Control
 from bmv.adapters.sandbox.faults import Faults
@@ -19,11 +20,13 @@ from bmv.adapters.sandbox.node import Node
 from bmv.adapters.sandbox.pace import Pace
 from bmv.adapters.sandbox.parts import Doubles
 from bmv.adapters.sandbox.programs import install
+from bmv.adapters.sandbox.relay import found_accounts
 from bmv.adapters.sandbox.rules import SIGNATURE_LAMPORTS
 from bmv.adapters.sandbox.runtime import LAMPORTS_PER_BYTE, make_runtime
 from bmv.adapters.sandbox.script import Row, made_up, repeated
 from bmv.adapters.sandbox.view import View
 from bmv.adapters.sandbox.wallets import Token, Trader, fund, make_token, seeded_key, send, trader_of
+from bmv.data.landing.model import World as Landing
 
 MAKERS, TAKERS = 3, 4
 SOL = 10**9
@@ -32,6 +35,9 @@ TRADER_BASE, TRADER_QUOTE = 10**7, 10**9  # Whole tokens of those who trade all 
 USER_LAMPORTS, USER_BASE, USER_QUOTE = 100 * SOL, 1_000, 200_000  # and of the user.
 LOTS = Lots(base_lot=10**6, quote_lot=10, base_decimals=BASE_DECIMALS, quote_decimals=QUOTE_DECIMALS)
 START_TICKS = 15_000
+CALM = Landing()
+BUSY = Landing(jito_share=0.9, crowd=0.6, dropped=0.05, apart=0.01, relay_dropped=0.05)
+LANDINGS = {"calm": CALM, "busy": BUSY}
 WARM_UP_BLOCKS = 40  # Before anybody looks: the market's making is final, and a book stands.
 
 
@@ -53,6 +59,8 @@ class Settings:
         start_ns: The chain's time at its beginning, ns UTC.
         build: Of version 2, where a double plays it.
         rows: A tape to trade along, made anew each time it is called; None: a made-up market.
+        landing: What landing is like: leaders, rivals, what is lost.
+        jito_rate: Calls that each region of Jito's answers in a second of the chain; None: any number.
         start: What tells this start from others of the same settings; it makes another chain of each.
     """
 
@@ -69,6 +77,8 @@ class Settings:
     start_ns: int = clock.START_NS
     build: Build = Build.V1_7
     rows: Callable[[], Iterable[Row]] | None = None
+    landing: Landing = CALM
+    jito_rate: float | None = 1.0
     start: str = ""
 
     @property
@@ -101,6 +111,7 @@ def make_world(settings: Settings) -> World:
     genuine = install(runtime, settings.venue, settings.build)
     slot_ns = settings.slot_ms * 1_000_000
     chain = Chain(runtime, CONSENSUS[settings.consensus], slot_ns, settings.start_ns, name=settings.name)
+    found_accounts(chain)
     base = make_token(chain, seeded_key(settings.seed, "base"), BASE_DECIMALS)
     quote = make_token(chain, seeded_key(settings.seed, "quote"), QUOTE_DECIMALS)
     make = market_v1.make_market if settings.venue == "openbook-v1" else market_v2.make_market
@@ -139,7 +150,8 @@ class Sandbox:
 
     def __init__(self, settings: Settings, world: World) -> None:
         self.settings, self.world = settings, world
-        self.node = Node(View(world.chain, Faults(settings.seed)))
+        self._auction = Auction(world.chain, settings.landing, world.market.sides)
+        self.node = self._node(Faults(settings.seed))
         self.nodes = [self.node]
         self.pace = Pace(world.chain, world.flow.act, self.node.view.faults, settings.slot_ms / 1000 / settings.speed)
         self.control = Control(self)
@@ -147,6 +159,10 @@ class Sandbox:
 
     def __repr__(self) -> str:
         return f"<Sandbox {self.settings.venue}, seed {self.settings.seed}: {self.node!r}>"
+
+    def _node(self, faults: Faults, lag: int = 0) -> Node:
+        rate = None if self.settings.jito_rate is None else self.settings.jito_rate * self.settings.speed
+        return Node(View(self.world.chain, faults, lag, self._auction), jito_rate=rate)
 
     @property
     def chain(self) -> Chain:
@@ -162,7 +178,7 @@ class Sandbox:
 
     async def add_node(self, lag: int) -> Node:
         """Open another endpoint of the same chain, late by some blocks."""
-        node = Node(View(self.world.chain, Faults(self.settings.seed + len(self.nodes)), lag))
+        node = self._node(Faults(self.settings.seed + len(self.nodes)), lag)
         await node.start()
         self.nodes.append(node)
         return node

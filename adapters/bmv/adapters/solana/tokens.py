@@ -13,6 +13,7 @@ from solders.token.state import Mint, TokenAccount
 MINT_BYTES, TOKEN_ACCOUNT_BYTES = 82, 165
 ASSOCIATED = Pubkey.from_string("ATokenGPvbdGVxr1b2hvZbsiqW5xWH25efTNsLJA8knL")
 NATIVE_MINT = Pubkey.from_string("So11111111111111111111111111111111111111112")  # Of wrapped SOL.
+TRANSFER_TOKENS = b"\x03"  # First byte; the amount follows.
 CREATE_IDEMPOTENT, CLOSE_ACCOUNT, SYNC_NATIVE = b"\x01", b"\x09", b"\x11"  # Whole data.
 TOKEN_2022 = Pubkey.from_string("TokenzQdBNbLqP5VEhdkAS6EPFLC1PHnBqCXEpPxuEb")
 
@@ -59,6 +60,12 @@ def create_associated_account(payer: Pubkey, owner: Pubkey, mint: Pubkey) -> Ins
 def sync_native(account: Pubkey) -> Instruction:
     """Let an account of wrapped SOL count the lamports that were sent to it."""
     return Instruction(TOKEN_PROGRAM, SYNC_NATIVE, [AccountMeta(account, False, True)])
+
+
+def transfer_tokens(source: Pubkey, target: Pubkey, owner: Pubkey, amount: int) -> Instruction:
+    """Move tokens, a native amount, from an owner's account to another of the same mint."""
+    metas = [AccountMeta(source, False, True), AccountMeta(target, False, True), AccountMeta(owner, True, False)]
+    return Instruction(TOKEN_PROGRAM, TRANSFER_TOKENS + amount.to_bytes(8, "little"), metas)
 
 
 def close_token_account(account: Pubkey, owner: Pubkey) -> Instruction:

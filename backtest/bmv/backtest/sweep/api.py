@@ -10,7 +10,6 @@ from pathlib import Path
 from threading import Thread
 
 from bmv.adapters import config as configuration
-from bmv.backtest.codecache import product_hash
 from bmv.backtest.delays import recorded_delays
 from bmv.backtest.fused import machine_code
 from bmv.backtest.sweep.finish import finish
@@ -27,6 +26,7 @@ from bmv.data.files.hash import sha256 as sha256_of
 from bmv.data.files.writing import whole_folder
 from bmv.data.runs.folder import CONFIG, MANIFEST, json_at, put, writing
 from bmv.data.runs.numbers import Json
+from bmv.data.runs.product import product_hash
 from bmv.ports.errors import DataError
 
 __all__ = ["PACKAGES", "MakePool", "Plan", "Told", "begin", "go_on", "planned", "resumed"]

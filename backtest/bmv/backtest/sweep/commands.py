@@ -11,8 +11,8 @@ import click
 import orjson
 
 from bmv.adapters.cli.options import JSON, SETS, Local
+from bmv.adapters.cli.places import ManyPaths, link_latest, new_folder
 from bmv.adapters.report.streams import say_json
-from bmv.backtest.commands import ManyPaths, link_latest, new_folder
 from bmv.ports.errors import ConfigError, UsageError
 
 if TYPE_CHECKING:
@@ -145,7 +145,7 @@ def run(
     if out is not None:
         refuse_strange_folder(out)
     plan = api.planned(loaded, params, data, timerange)
-    folder = out or new_folder(plan.config, place=SWEEPS)
+    folder = out or new_folder(plan.config, SWEEPS)
     api.begin(folder, plan, origin_of(config, overrides, loaded))
     if out is None:
         link_latest(folder)

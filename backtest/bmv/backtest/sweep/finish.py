@@ -11,10 +11,10 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from bmv.adapters.bookkeeping.ledger import E_TS_NS
 from bmv.adapters.config import Config, build, dump, masked
 from bmv.adapters.config.compile import market
 from bmv.adapters.config.dump import inline
-from bmv.backtest.ledger import E_TS_NS
 from bmv.backtest.result import not_reproducible
 from bmv.backtest.sweep.judge.tried import Tried
 from bmv.backtest.sweep.judge.verdict import judge, matrix

@@ -15,10 +15,10 @@ from collections.abc import Iterator
 from grp import getgrgid
 from pathlib import Path
 
-from platformdirs import user_cache_path, user_data_path
+from platformdirs import user_cache_path, user_data_path, user_state_path
 
 LINKS_MAX = 40  # As Linux has it.
-CACHE_DIR, TRIALS = "BMV_CACHE_DIR", "BMV_TRIALS"
+CACHE_DIR, TRIALS, RUNTIME_DIR = "BMV_CACHE_DIR", "BMV_TRIALS", "BMV_RUNTIME_DIR"
 
 said = set[str]()  # Lines that this process has printed.
 
@@ -33,6 +33,18 @@ def trials_path() -> Path:
     """Return where the register of trials lies; `BMV_TRIALS` names another file."""
     named = os.environ.get(TRIALS)
     return Path(os.path.expanduser(named)) if named else user_data_path("bmv") / "trials.sqlite"
+
+
+def runtime_paths() -> list[Path]:
+    """Return the folders in which sockets of running processes may lie, best first; `BMV_RUNTIME_DIR` names one.
+
+    A login has a runtime folder; a job of cron, or of `sudo`, often is not told of it, and must find the same one.
+    """
+    if named := os.environ.get(RUNTIME_DIR):
+        return [Path(os.path.expanduser(named))]
+    login = Path(os.environ.get("XDG_RUNTIME_DIR") or f"/run/user/{os.geteuid()}")
+    state = user_state_path("bmv") / "run"
+    return [login / "bmv", state] if login.is_absolute() and login.is_dir() else [state]
 
 
 def notice(line: str) -> None:

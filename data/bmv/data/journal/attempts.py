@@ -38,6 +38,13 @@ class Attempted:
         places: Of each order that they place, its number and the client id that it gets.
         cancels: Numbers of the orders that they cancel.
         lamports: The most that they can cost.
+        tip: How many of those are a tip.
+        tip_route: Whom the tip is for.
+        priority: How many of those are paid for priority.
+        units: Compute units asked for.
+        purpose: What they are for, in a word.
+        slot: The newest that was known when they were kept; 0: none was.
+        next_tip: Lamports of the next higher tip, one step of the percentiles of what others tip; 0: there was none.
     """
 
     signature: str
@@ -49,6 +56,13 @@ class Attempted:
     places: tuple[tuple[int, int], ...]
     cancels: tuple[int, ...]
     lamports: int
+    tip: int = 0
+    tip_route: str = ""
+    priority: int = 0
+    units: int = 0
+    purpose: str = ""
+    slot: int = 0
+    next_tip: int = 0
 
     def note(self, ts_ns: int) -> Note:
         """Return it as it is kept."""
@@ -94,6 +108,13 @@ def read_attempt(note: Note) -> Attempted:
             places=tuple((int(number), int(client_id)) for number, client_id in row["places"]),
             cancels=tuple(int(number) for number in row["cancels"]),
             lamports=int(row["lamports"]),
+            tip=int(row["tip"]),
+            tip_route=_text(row["tip_route"]),
+            priority=int(row["priority"]),
+            units=int(row["units"]),
+            purpose=_text(row["purpose"]),
+            slot=int(row["slot"]),
+            next_tip=int(row["next_tip"]),
         )
     except UNREADABLE as error:
         raise DataError(f"no attempt of a journal: {note.text[:80]} ({error})") from None

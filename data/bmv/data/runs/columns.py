@@ -23,7 +23,12 @@ DONE = {
     DONE_EXPIRED: "expired",
 }
 
-REASON = {Reason.NONE.value: "", Reason.WOULD_CROSS.value: "would_cross"}
+REASON = {
+    Reason.NONE.value: "",
+    Reason.WOULD_CROSS.value: "would_cross",
+    Reason.FEE_CAP.value: "fee_cap",
+    Reason.GUARDED.value: "guarded",
+}
 
 LIQUIDITY = {
     Liquidity.MAKER.value: "maker",

@@ -12,6 +12,8 @@ from bmv.data.runs.statistics.stats import breaker_warnings, statistics
 from bmv.data.runs.statistics.tape_fit import fit_warnings
 from bmv.ports.market import SPOT
 
+LIVE = "live"  # What drove the core where orders were real.
+
 
 class Summary(TypedDict):
     """What a run came to: money in decimal strings of quote (of base, where contracts are inverse), times in ns UTC."""
@@ -69,8 +71,10 @@ def summary_of(outcome: Outcome, config: Json, engine: str, quality: Quality, wa
         warnings: Of what the run was made with.
     """
     o, stats = outcome, statistics(outcome, config)
-    of_tape = [*fit_warnings(stats["fit"]), *quality.warnings[: quality.grave]]
-    of_run = [*breaker_warnings(o), *participation_warnings(stats["participation"])]
+    of_tape, of_run = list(quality.warnings[: quality.grave]), breaker_warnings(o)
+    if engine != LIVE:  # Of a market that we truly trade in our own orders are a part: it answers, and prints are ours.
+        of_tape = [*fit_warnings(stats["fit"]), *of_tape]
+        of_run = [*of_run, *participation_warnings(stats["participation"])]
     units = {} if o.market.contract == SPOT else {"units": units_of(o.market.symbol, o.market.contract)}
     summary = {
         "version": VERSION,

@@ -11,6 +11,7 @@ import click
 
 from bmv.adapters.cli.options import JSON, SETS, Amount, Local
 from bmv.adapters.cli.wallet import PASSPHRASE
+from bmv.ports.errors import Refused
 
 if TYPE_CHECKING:
     from bmv.adapters.openbook.planning.orders import Own
@@ -44,7 +45,7 @@ def setup(
     as_json: bool,
     wrap: Decimal | None,
 ) -> None:
-    """Make what trading on a market needs: token accounts, our account at the venue, its delegate.
+    """Make what trading on a market needs: token accounts, our account at the venue, its delegate and deposit.
 
     Shows each account with the rent that the chain asks for it and whether it comes back, asks, and makes all of them
     in one transaction. Run again it finds nothing to do. --wrap adds to our wrapped SOL until so much is held.
@@ -65,6 +66,8 @@ def setup(
         await refuse_doubtful(config, seated)
         desk = await seated.desk(CONFIRMED)
         pieces = await lacking(seated, desk, wrapped)
+        if seated.seat.delegate is not None and desk.account is None:
+            raise Refused(f"{seated.seat.owner} has no account here; set it up with its key, and live.delegate")
         if not pieces:
             _tell(as_json, {"made": [], "attempts": []}, "nothing to do: the seat is set up")
             return 0
@@ -211,10 +214,11 @@ def close(
     """
     from bmv.adapters.openbook.seat.pieces import closing
     from bmv.adapters.solana.rpc import CONFIRMED
-    from bmv.live.chain.making import close, pieces_json, refuse_resting, say_pieces
+    from bmv.live.chain.making import close, pieces_json, refuse_delegate, refuse_resting, say_pieces
     from bmv.live.chain.opening import at_our_seat, confirm, hands_of
 
     async def act(seated: "Seated") -> int:
+        refuse_delegate(seated)
         desk = await seated.desk(CONFIRMED)
         refuse_resting(seated, desk)
         pieces = closing(seated.seat, desk, seated.spot)

@@ -9,6 +9,7 @@ from bmv.adapters.openbook.v2.open_orders import OpenOrdersAccount
 from bmv.adapters.report.tables import Column, say, say_table
 from bmv.adapters.solana.balances import SOL_DECIMALS, in_whole
 from bmv.adapters.solana.errors import Json
+from bmv.live.chain.making import delegate_of_seat
 from bmv.live.chain.seated import Seated
 
 COLUMNS = (
@@ -31,8 +32,9 @@ def balances_json(seated: Seated, desk: DeskSnapshot) -> Json:
     return {
         "slot": desk.slot,
         "owner": str(seated.seat.owner),
+        "signer": str(seated.seat.signer),
         "account": None if desk.account is None else str(seated.seat.open_orders),
-        "sol": {"lamports": desk.owner_lamports, "amount": in_whole(desk.owner_lamports, SOL_DECIMALS)},
+        "sol": {"lamports": desk.signer_lamports, "amount": in_whole(desk.signer_lamports, SOL_DECIMALS)},
         **{name: _coin(decimals, wallet, funds) for name, decimals, wallet, funds in coins},
         "delegate": None if (delegate := _delegate(desk)) is None else str(delegate),
         "events_waiting": desk.waiting(seated.seat.open_orders),
@@ -55,13 +57,15 @@ def _coin(decimals: int, wallet: int | None, funds: Funds) -> Json:
 def say_balances(seated: Seated, desk: DeskSnapshot) -> None:
     """Print the page."""
     page = balances_json(seated, desk)
-    say(f"SOL {page['sol']['amount']} in {page['owner']}")
+    say(f"SOL {page['sol']['amount']} in {page['signer']}")
+    if page["signer"] != page["owner"]:
+        say(f"trades for {page['owner']}, from what is free at the venue")
     say_table(COLUMNS, [[name, *_cells(page[name]["amount"])] for name in ("base", "quote")])
     waiting = page["events_waiting"]
     if waiting:
         say(f"{waiting} events wait for the crank: what their orders paid is locked until then")
     if page["delegate"] is not None:
-        known = page["delegate"] == seated.config.live.delegate
+        known = page["delegate"] == str(delegate_of_seat(seated))
         say(f"{page['delegate']} may trade for our account{'' if known else ', and live.delegate does not name it'}")
     for one in page["comes_back_on_closing"]:
         say(f"{in_whole(one['lamports'], SOL_DECIMALS)} SOL would come back from the {one['what']} {one['account']}")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from bmv.adapters.cli.options import JSON, SETS, Local
+from bmv.adapters.cli.sandbox import Start
 from bmv.live.chain.acting import cancel_all, close, crank, settle, setup
 
 if TYPE_CHECKING:
@@ -74,6 +75,34 @@ def balances(config: Path, sets: tuple[str, ...], as_json: bool) -> None:
             say_balances(seated, desk)
 
     at_our_seat(config, sets, look)
+
+
+@chain.command()
+@click.argument("config", type=Local())
+@click.option("--session", metavar="NAME", help="Of which session; the newest if absent.")
+@click.option("--since", type=Start(), help="Of all sessions, from a time on: 2026-11-01 or 2026-11-01T12:00:00Z.")
+@click.option("--transactions", is_flag=True, help="Each transaction too.")
+@SETS
+@JSON
+def landing(
+    config: Path, session: str | None, since: int | None, transactions: bool, sets: tuple[str, ...], as_json: bool
+) -> None:
+    """Show how our transactions landed: share, slots, cost a fill, and what the next higher tip would have bought.
+
+    Reads the journal of storage.journal, and asks no endpoint.
+
+    \b
+    Examples:
+      bmv chain landing live.toml
+      bmv chain landing live.toml --since 2026-11-01 --json
+    """
+    from bmv.live.chain.landing import read_landings, say_landings
+
+    name, page = read_landings(config, sets, session, since, rows=transactions)
+    if as_json:
+        click.echo(json.dumps({"session": name, **page}))
+    else:
+        say_landings(name, page)
 
 
 for command in (setup, cancel_all, settle, crank, close):

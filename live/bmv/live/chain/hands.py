@@ -5,12 +5,15 @@ as much for its priority as `live.max_priority_fee_lamports` allows: they are fe
 """
 
 import asyncio
+from base64 import b64encode
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from solders.hash import Hash
 from solders.instruction import Instruction
 from solders.message import to_bytes_versioned
+from solders.pubkey import Pubkey
+from solders.system_program import TransferParams, transfer
 
 from bmv.adapters.config.mandate import NOTHING_EXTRA, Extra, delegates_of, limits_of
 from bmv.adapters.openbook.planning.budget import Fee, Head, units_limit
@@ -27,6 +30,7 @@ from bmv.adapters.openbook.v1.codes import describe
 from bmv.adapters.openbook.v2.codes import error_name
 from bmv.adapters.solana.balances import SOL_DECIMALS, in_whole
 from bmv.adapters.solana.errors import EndpointError, Json
+from bmv.adapters.solana.rpc import CONFIRMED
 from bmv.adapters.solana.sending.attempt import Fate, State, make_attempt
 from bmv.adapters.solana.sending.blockhash import Young
 from bmv.adapters.solana.sending.courier import Courier
@@ -83,6 +87,7 @@ class Hands:
         least_lamports: What a wallet keeps, or the chain takes no fee from it.
         stubborn: Whether to wait for an endpoint as long as it takes.
         outcomes: Of all that was sent.
+        keep: Hears what is about to be sent, and its signature.
     """
 
     seated: Seated
@@ -92,21 +97,22 @@ class Hands:
     least_lamports: int
     stubborn: bool = False
     outcomes: list[Outcome] = field(default_factory=list)
+    keep: Callable[[str, str], None] = lambda what, signature: None
     alive: set[str] = field(default_factory=set)  # Signatures of what may still land.
     _said: str = ""
 
     def frame(self, desk: DeskSnapshot, together: int = 1) -> Frame:
         """Return what parts of a plan have in common, where so many are under way together and the wallet pays all."""
         fee = self._fee(desk, together)
-        return Frame(Form(0, PACKET_BYTES), self.seated.seat.owner, fee, shape_of(desk.market))
+        return Frame(Form(0, PACKET_BYTES), self.seated.seat.signer, fee, shape_of(desk.market))
 
     def _fee(self, desk: DeskSnapshot, together: int = 1) -> Fee:
         """Return the priority: what is allowed, or what a poor wallet has left. One that can pay nothing is refused."""
-        spare = (desk.owner_lamports - self.least_lamports) // together - SIGNATURE_LAMPORTS
+        spare = (desk.signer_lamports - self.least_lamports) // together - SIGNATURE_LAMPORTS
         if spare < 0:
             needed = self.least_lamports + SIGNATURE_LAMPORTS * together
-            has, wants = (in_whole(lamports, SOL_DECIMALS) for lamports in (desk.owner_lamports, needed))
-            raise TooPoor(f"{self.seated.seat.owner} holds {has} SOL, and needs {wants} to pay a fee; send it some")
+            has, wants = (in_whole(lamports, SOL_DECIMALS) for lamports in (desk.signer_lamports, needed))
+            raise TooPoor(f"{self.seated.seat.signer} holds {has} SOL, and needs {wants} to pay a fee; send it some")
         return Fee(AS_MUCH_AS_ALLOWED, min(self.seated.config.live.max_priority_fee_lamports, spare))
 
     async def blockhash(self) -> Young:
@@ -140,9 +146,40 @@ class Hands:
         message = self._head(desk, len(instructions)).message(list(instructions), young.hash)
         return await self._send(what, bytes(to_bytes_versioned(message)), young, desk, extra=extra)
 
+    async def carry_all(self, to: Pubkey, desk: DeskSnapshot) -> Outcome | None:
+        """Send all SOL of the wallet but for the fee; None: there is no more than that.
+
+        The chain takes a wallet that is left with nothing, or with an account's rent, and nothing in between: so the
+        fee is asked for.
+        """
+        young, signer = await self.blockhash(), self.seated.seat.signer
+        head = replace(self, least_lamports=0)._head(desk, 1)
+
+        def draining(fee: int) -> bytes:
+            lamports = max(desk.signer_lamports - fee, 0)
+            sent = transfer(TransferParams(from_pubkey=signer, to_pubkey=to, lamports=lamports))
+            return bytes(to_bytes_versioned(head.message([sent], young.hash)))
+
+        fee = await self._ask_fee(draining(0), SIGNATURE_LAMPORTS + head.lamports)
+        if desk.signer_lamports <= fee:
+            return None
+        return await self._send("all SOL", draining(fee), young, desk, extra=Extra(successor=to))
+
+    async def _ask_fee(self, message: bytes, reckoned: int) -> int:
+        """Return what a message costs, as a node says it, or as it is reckoned where none does."""
+        text = b64encode(message).decode()
+        try:
+            answer = await self.seated.readers.ask(
+                lambda rpc: rpc.call("getFeeForMessage", text, {"commitment": CONFIRMED})
+            )
+        except EndpointError:
+            return reckoned
+        lamports = answer.get("value") if isinstance(answer, dict) else None
+        return lamports if type(lamports) is int and lamports >= 0 else reckoned
+
     def _head(self, desk: DeskSnapshot, count: int) -> Head:
         limit, fee = units_limit(PIECE_UNITS * count), self._fee(desk)
-        return Head(0, self.seated.seat.owner, limit, 0, fee.price(limit), fee.lamports(limit))
+        return Head(0, self.seated.seat.signer, limit, 0, fee.price(limit), fee.lamports(limit))
 
     async def _send(
         self,
@@ -156,6 +193,7 @@ class Hands:
     ) -> Outcome:
         signature = await self._sign(message, young.hash, desk, extra)
         attempt = make_attempt(message, signature, young.last_height, urgent)
+        self.keep(what, attempt.signature)
         self.alive.add(attempt.signature)
         fate = await self.courier.carry(attempt, _Teller(what, self.say).hear)
         self.alive.discard(attempt.signature)
@@ -170,7 +208,13 @@ class Hands:
     async def _sign(self, message: bytes, blockhash: Hash, desk: DeskSnapshot, extra: Extra) -> bytes:
         """Sign what the policy allows: no order may be placed at all."""
         config, seat = self.seated.config, self.seated.seat
-        policy = make_policy(seat, desk.market, limits_of(config, None, extra), delegates=delegates_of(config))
+        policy = make_policy(
+            seat,
+            desk.market,
+            limits_of(config, None, extra),
+            delegates=delegates_of(config),
+            successor=extra.successor,
+        )
         guard = GuardedSigner(self.key, policy)
         others = desk.others(seat.open_orders)
         verdict = guard.judge(message, Moment(blockhash, desk.unix_timestamp, others=others))

@@ -14,10 +14,13 @@ from bmv.adapters.config import load
 from bmv.adapters.solana.rpc import Rpc, make_client
 from bmv.adapters.solana.sending.courier import Courier
 from bmv.adapters.solana.wallet import keyfile
+from bmv.adapters.solana.wallet.key import LocalKey
 from bmv.adapters.solana.wallet.passphrase import read_passphrase
+from bmv.adapters.solana.wallet.remote import RemoteSigner
 from bmv.live.chain.hands import Hands
 from bmv.live.chain.seated import Seated, take_seat, wallet_of
 from bmv.ports.errors import BmvError, UsageError
+from bmv.ports.signer import Signer
 
 PATIENCE_S = 10.0  # With endpoints that refuse or lag.
 
@@ -42,18 +45,35 @@ def at_our_seat(
     return asyncio.run(run())
 
 
+def open_key(path: Path, passphrase_file: Path | None, named: str = "live.wallet") -> LocalKey | RemoteSigner:
+    """Return the key of a file.
+
+    Args:
+        named: What names the file, for an error to say.
+    """
+    try:
+        return keyfile.load(path, lambda: read_passphrase(passphrase_file, os.environ))
+    except UsageError:
+        raise
+    except BmvError as error:
+        raise type(error)(f"{named}: {error}") from None
+
+
 @asynccontextmanager
 async def hands_of(
     seated: Seated, passphrase_file: Path | None, say: Callable[[str], None], *, stubborn: bool = False
 ) -> AsyncIterator[Hands]:
     """Open the key, and what sends; both are gone at the end."""
-    path = wallet_of(seated.config)
-    try:
-        key = keyfile.load(path, lambda: read_passphrase(passphrase_file, os.environ))
-    except UsageError:
-        raise
-    except BmvError as error:
-        raise type(error)(f"live.wallet: {error}") from None
+    key = open_key(wallet_of(seated.config), passphrase_file)
+    async with hands_with(seated, key, say, stubborn=stubborn) as hands:
+        yield hands
+
+
+@asynccontextmanager
+async def hands_with(
+    seated: Seated, key: Signer, say: Callable[[str], None], *, stubborn: bool = False
+) -> AsyncIterator[Hands]:
+    """Open what sends, for a key that is open."""
     readers = seated.readers
     courier = Courier(readers.endpoints, Rpc(readers.client, readers.endpoints.readers[0].url))
     hands = Hands(seated, key, courier, say, least_lamports=await seated.rent(0), stubborn=stubborn)

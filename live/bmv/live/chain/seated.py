@@ -8,7 +8,7 @@ from solders.pubkey import Pubkey
 
 from bmv.adapters.cli.named_market import address_of, endpoints_of
 from bmv.adapters.config import Config
-from bmv.adapters.config.mandate import named_account
+from bmv.adapters.config.mandate import named_account, owner_of
 from bmv.adapters.openbook.book import Lots
 from bmv.adapters.openbook.inspection.inspect import Identity, identify
 from bmv.adapters.openbook.planning.seat import Seat
@@ -72,8 +72,8 @@ class Seated:
         )
 
 
-def owner_of(config: Config) -> Pubkey:
-    """Return whose the seat is, by the public key of `live.wallet`; no passphrase is needed."""
+def signer_of(config: Config) -> Pubkey:
+    """Return who signs, by the public key of `live.wallet`; no passphrase is needed."""
     return read_address(str(wallet_of(config)))
 
 
@@ -88,7 +88,8 @@ async def take_seat(
     path: Path, config: Config, client: httpx.AsyncClient, patience_s: float, *, stubborn: bool = False
 ) -> Seated:
     """Find our seat; arguments as of `Readers`."""
-    owner, address = owner_of(config), address_of(path, config)
+    signer, address = signer_of(config), address_of(path, config)
+    owner = owner_of(config) or signer
     readers = Readers(client, endpoints_of(config), patience_s, stubborn=stubborn)
     identity = await readers.ask(lambda rpc: _identify(rpc, address))
     if config.market.venue != (venue := _venue(identity)):
@@ -96,7 +97,7 @@ async def take_seat(
     lots = await readers.ask(lambda rpc: _lots(rpc, identity))
     named = named_account(config)
     spot = await readers.ask(lambda rpc: find_spot(rpc, identity, owner, named))
-    seat = make_seat(address, identity.market, identity.program, owner, spot.address)
+    seat = make_seat(address, identity.market, identity.program, owner, spot.address, signer)
     return Seated(config, identity, lots, spot, seat, readers)
 
 

@@ -52,7 +52,7 @@ def doctor(ctx: click.Context, config: Path, sets: tuple[str, ...], as_json: boo
     if waiting:
         click.echo("looking, which takes some seconds …", err=True, nl=False)
     try:
-        checks = asyncio.run(_look(config, loaded))
+        checks = asyncio.run(examine(config, loaded))
     finally:
         if waiting:
             click.echo("\r\033[K", err=True, nl=False)
@@ -63,7 +63,7 @@ def doctor(ctx: click.Context, config: Path, sets: tuple[str, ...], as_json: boo
     ctx.exit(exit_code(checks))
 
 
-async def _look(path: Path, config: "Config") -> "list[Check]":
+async def examine(path: Path, config: "Config") -> "list[Check]":
     """Try everything, and judge it."""
     from bmv.adapters.cli.named_market import address_of, endpoints_of
     from bmv.adapters.solana.rpc import make_client

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import re
 import signal
 import sys
 import time
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bmv.adapters.cli.options import JSON, SETS, Local
+from bmv.adapters.cli.options import JSON, SETS, Duration, Local
 from bmv.ports.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -23,22 +22,7 @@ if TYPE_CHECKING:
     from bmv.adapters.openbook.inspection.records import Inspection
     from bmv.live.record.recorder import Recorder
 
-UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 STATUS_S = 1.0
-
-
-class Duration(click.ParamType[float]):
-    """A stretch of time, as `90s`, `10m`, `1.5h` or `2d`; a plain number is seconds."""
-
-    name = "time"
-
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """Return `value` in seconds, or refuse it as wrong use."""
-        found = re.fullmatch(r"(\d+(?:\.\d+)?)([smhd]?)", str(value).strip())
-        seconds = float(found[1]) * UNITS[found[2] or "s"] if found else 0.0
-        if seconds <= 0:
-            self.fail(f"{value!r} is no stretch of time; expected such as 90s, 10m, 1h or 2d", param, ctx)
-        return seconds
 
 
 @click.command()

@@ -59,7 +59,7 @@ async def open_recorder(
     units = compile.market(config)
     native = Fraction(1, 10**lots.quote_decimals) / units.quantum
     async with AsyncExitStack() as opened:
-        prices = await _prices(config, opened)
+        prices = await open_prices(config, opened)
         markets = {name_of(config): units} | ({} if prices is None else {_name(prices): prices.market})
         _refuse_twice(to)
         stores = [_store(place, markets, spool, number) for number, place in enumerate(to)]
@@ -87,7 +87,7 @@ async def open_recorder(
             await lake.settle()
 
 
-async def _prices(config: Config, opened: AsyncExitStack) -> Prices | None:
+async def open_prices(config: Config, opened: AsyncExitStack) -> Prices | None:
     """Return the reference price of a configuration, open; None where it names no sources."""
     if not config.live.prices.sources:
         return None

@@ -4,10 +4,12 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from tests.rigs.trader import LIFE_S, LOTS
 from tests.rigs.trading import Sessions, Stage, middle_of, stage
+from vault import vault
 
 from bmv.adapters.openbook.book import Side
 from bmv.adapters.openbook.execution.allowance import GROWTHS_MAX
@@ -16,10 +18,16 @@ from bmv.adapters.openbook.execution.purse import Purse
 from bmv.adapters.openbook.execution.reading import Fills
 from bmv.adapters.openbook.execution.recovery import read_left
 from bmv.adapters.openbook.fills.fill import OwnFill
+from bmv.adapters.openbook.policy.guard import GuardedSigner
 from bmv.adapters.openbook.seat.desk import DeskSnapshot
+from bmv.adapters.openbook.v2 import funds
+from bmv.adapters.openbook.v2.instructions import build
 from bmv.adapters.sandbox.faults import Fault
+from bmv.adapters.sandbox.wallets import send
 from bmv.adapters.sandbox.wiring import Settings
 from bmv.adapters.solana.rpc import Rpc
+from bmv.adapters.solana.wallet.remote import Hidden, RemoteKey, open_remote
+from bmv.adapters.solana.wallet.secret import Secret
 from bmv.data.journal.attempts import Told, attempts_of
 from bmv.ports.errors import Refused, StorageError
 from bmv.ports.messages import Event, Intent, Kind, Verb
@@ -517,3 +525,58 @@ def test_a_fill_of_no_order_is_kept_once_and_whoever_asks_is_told_that_the_posit
         assert marks, "how far fills were read is kept with it, so that it is not read again"
 
     run(venue, play)
+
+
+def test_a_signer_that_is_slow_or_gone_stops_placing_and_is_named_until_it_is_back(tmp_path: Path) -> None:
+    token = tmp_path / "token"
+    token.write_text("hvs.token")
+    token.chmod(0o600)
+
+    async def play(on: Stage) -> None:
+        with vault(on.box.world.user.key, "hvs.token") as service:
+            settings = {"api_base_url": service.url, "key_name": "hot", "token": Hidden(file=str(token))}
+            address = str(on.box.world.user.address)
+            remote = RemoteKey(v=1, backend="vault", pubkey=address, limit_s=0.5, settings=settings)
+            signer = open_remote(remote, lambda file: Secret(file.read_bytes()))
+            carrier = on.trader.executor.carrier
+            carrier.guard = GuardedSigner(signer, carrier.guard._policy)
+            place(on, 1)
+            await until(on, lambda: Kind.ACCEPTED in told(on, 1))
+            for number, mode, reason in ((2, "sealed", "HTTP status 503"), (3, "slow", "no answer within 0.5 s")):
+                service.mode, service.slow_s = mode, 1.0
+                attempts = len(attempts_of(on.store.words[on.trader.journal.session]).attempts)
+                place(on, number)
+                await until(on, lambda number=number: Kind.REJECTED in told(on, number))
+                words = on.store.words[on.trader.journal.session]
+                assert f"the key {address} at vault gives no signature" in carrier.trouble
+                assert reason in carrier.trouble
+                assert len(attempts_of(words).attempts) == attempts, "something was kept to be sent"
+            service.mode = "good"
+            place(on, 4)
+            cancel(on, 1)
+            await until(on, lambda: Kind.ACCEPTED in told(on, 4) and Kind.CANCELLED in told(on, 1))
+            assert carrier.trouble == ""
+
+    run("openbook-v2", play)
+
+
+def test_a_delegate_that_is_deposed_places_nothing_more_and_says_why() -> None:
+    async def play() -> None:
+        manners = Manners(life_s=LIFE_S, look_s=0.4 / SPEED, crank_s=3 / SPEED)
+        settings = Settings(venue="openbook-v2", speed=SPEED)
+        async with asyncio.timeout(60), stage(settings, manners, lags=(0,), delegate=True) as on:
+            place(on, 1)
+            await until(on, lambda: Kind.ACCEPTED in told(on, 1))
+            user, seat = on.box.world.user, on.trader.executor.house.seat
+            nobody = build(funds.SetDelegate(owner=user.address, open_orders_account=seat.open_orders))
+            send(on.box.chain, [user.key], [nobody])
+            await until(on, lambda: "has nobody as its delegate" in on.trader.executor.trouble)
+            attempts = len(attempts_of(on.store.words[on.trader.journal.session]).attempts)
+            place(on, 2)
+            await asyncio.sleep(1)
+            later = attempts_of(on.store.words[on.trader.journal.session]).attempts
+            assert len(later) - attempts <= 1, "it goes on sending"
+            assert Kind.ACCEPTED not in told(on, 2)
+            assert f"not {seat.signer}, whose key is to sign" in on.trader.executor.trouble
+
+    asyncio.run(play())

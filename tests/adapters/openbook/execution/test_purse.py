@@ -1,7 +1,7 @@
 """What may be spent on fees."""
 
-from bmv.adapters.openbook.execution.purse import Purse
-from bmv.data.journal.spending import DAY_NS, MINUTE_NS, Spending
+from bmv.adapters.openbook.execution.purse import HOUR_NS, Purse
+from bmv.data.journal.spending import DAY_NS, MINUTE_NS, TIPPED, Spending, read_spent
 
 NOW = 20_000 * DAY_NS  # The first instant of a minute, and of a day.
 MUCH = 10**9
@@ -86,3 +86,53 @@ def test_what_a_clock_that_was_ahead_dated_later_than_now_counts_for_a_day_from_
     assert purse.spent(NOW + DAY_NS + MINUTE_NS) == 0
     purse.end("alive", landed=False)
     assert purse.spent(NOW) == 6_000
+
+
+def test_tips_have_caps_of_their_own_and_an_hour_later_there_is_room_again() -> None:
+    purse = Purse(tip_hour_max=10_000, tip_day_max=15_000)
+    purse.spend("a", NOW, 15_000, tip=9_000)
+
+    assert not purse.allows(NOW, 7_000, 10**9, tips=1_001)
+    assert purse.allows(NOW, 7_000, 10**9, tips=1_000)
+    assert purse.tip_room(NOW) == 1_000
+    assert purse.tip_room(NOW + HOUR_NS + MINUTE_NS) == 6_000, "what the day has left"
+
+
+def test_a_tip_that_was_not_paid_is_given_back_whether_it_failed_or_never_landed() -> None:
+    purse = Purse(tip_hour_max=10_000)
+    for name in ("failed", "expired", "landed"):
+        purse.spend(name, NOW, 6_000, tip=1_000)
+    purse.end("failed", landed=True, failed=True)
+    purse.end("expired", landed=False)
+    purse.end("landed", landed=True)
+
+    assert purse.spent(NOW) == 5_000 + 6_000
+    assert purse.tip_room(NOW) == 9_000
+
+
+def test_an_hours_cap_on_all_fees_holds_back_placing_and_bounds_the_tip_of_a_cancel() -> None:
+    purse = Purse(hour_max=20_000)
+    purse.spend("a", NOW, 15_500)
+
+    assert purse.allows(NOW, 4_500, 10**9)
+    assert not purse.allows(NOW, 4_501, 10**9)
+    assert purse.tip_room(NOW) == 4_500
+
+
+def test_tips_that_earlier_processes_paid_count_whatever_killed_them() -> None:
+    before = Spending()
+    before.keep("a", NOW, 9_000, tip=4_000)
+    before.keep("b", NOW, 9_000, tip=3_000)
+    before.end("a", landed=True)
+
+    passed_on = Spending()
+    for note in before.notes(NOW):
+        add = passed_on.tips.add if note.topic == TIPPED else passed_on.add
+        for minute, lamports in read_spent(note).items():
+            add(minute, lamports)
+    passed_on.keep("b", NOW, 9_000, tip=3_000)
+    purse = Purse(tip_hour_max=10_000)
+    purse.inherit(passed_on, NOW)
+
+    assert purse.tip_room(NOW) == 3_000
+    assert purse.spent(NOW) == 18_000

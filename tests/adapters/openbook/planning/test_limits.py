@@ -18,6 +18,7 @@ from bmv.adapters.openbook.planning.orders import Own, OwnOrder
 from bmv.adapters.openbook.planning.packing import Frame
 from bmv.adapters.openbook.planning.plan import Part, Plan
 from bmv.adapters.openbook.planning.routes import LOCKS_MAX, UNITS_MAX, Form
+from bmv.adapters.openbook.planning.tipping import Tipping
 from bmv.adapters.openbook.v1.events import EventFlag, EventQueue
 from bmv.adapters.openbook.v2.instructions import parse
 from bmv.adapters.openbook.v2.market import PROGRAM_ID as V2
@@ -42,12 +43,12 @@ def some_own(dice: Random, venue: str) -> Own:
     return Own(tuple(orders), slots - used, used - resting, dice.choice([0, 10**9]), 0)
 
 
-def some_batch(dice: Random, own: Own) -> list[Intent]:
+def some_batch(dice: Random, own: Own, orders: int = 60) -> list[Intent]:
     named = [cancel(one.client_id) for one in own.resting if dice.random() < 0.6]
     gone = [CANCEL_ALL] if dice.random() < 0.5 else named + [cancel(10_000)]
     kinds = [Tif.POST_ONLY] * dice.choice([1, 9]) + [Tif.LIMIT, Tif.IOC]
     wanted = []
-    for number in range(dice.randint(0, 60)):
+    for number in range(dice.randint(0, orders)):
         side = dice.choice(list(Side))
         price = dice.randint(800, 999) if side is Side.BID else dice.randint(1_001, 1_200)
         wanted.append(place(100 + number, side, price, dice.randint(1, 10**6), dice.choice(kinds)))
@@ -64,16 +65,18 @@ def some_queue(dice: Random, empty: EventQueue, ours: Pubkey) -> EventQueue:
     return replace(empty, head=0, count=count, seq_num=count, ring=ring)
 
 
-def planned(stage: Stage, dice: Random, form: Form, state: object) -> tuple[list[Intent], Own, Plan]:
+def planned(
+    stage: Stage, dice: Random, form: Form, state: object, tipping: Tipping | None = None, orders: int = 60
+) -> tuple[list[Intent], Own, Plan]:
     own = some_own(dice, stage.venue)
-    batch = some_batch(dice, own)
+    batch = some_batch(dice, own, orders)
     terms = stage.terms(withdraw=dice.random() < 0.3, save_units=dice.random() < 0.5)
     fee = Fee(dice.choice([0, 10**6]))
     if stage.venue == "openbook-v1":
         queue = some_queue(dice, stage.events(), stage.seat.open_orders)  # type: ignore[arg-type]  # Of version 1.
-        frame = Frame(form, stage.user.address, fee, v1.SHAPE)
+        frame = Frame(form, stage.user.address, fee, v1.SHAPE, tipping)
         return batch, own, v1.PlannerV1(state, stage.seat).plan(batch, own, queue, terms, frame)  # type: ignore[arg-type]
-    frame = Frame(form, stage.user.address, fee, v2.SHAPE)
+    frame = Frame(form, stage.user.address, fee, v2.SHAPE, tipping)
     heap = stage.events()
     return batch, own, v2.PlannerV2(state, stage.seat).plan(batch, own, heap, terms, frame)  # type: ignore[arg-type]
 

@@ -88,11 +88,22 @@ def test_nothing_is_paid_to_a_stranger(scene: Scene, amount: int) -> None:
     assert code_of(judged(scene, [paid])) is Code.ACCOUNT
 
 
-def test_a_tip_is_paid_up_to_its_limit_all_tips_together(scene: Scene) -> None:
-    tip = transfer(TransferParams(from_pubkey=scene.ours.owner, to_pubkey=TIP, lamports=1_000_000))
+def tip(scene: Scene, lamports: int) -> Instruction:
+    return transfer(TransferParams(from_pubkey=scene.ours.owner, to_pubkey=TIP, lamports=lamports))
 
-    assert isinstance(judged(scene, [tip, tip]), Approved)
-    assert code_of(judged(scene, [tip, tip, tip])) is Code.LAMPORTS
+
+def test_a_tip_is_paid_up_to_its_limit(scene: Scene) -> None:
+    assert isinstance(judged(scene, [*trade(scene), tip(scene, 2_000_000)]), Approved)
+    assert code_of(judged(scene, [*trade(scene), tip(scene, 2_000_001)])) is Code.LAMPORTS
+
+
+def test_a_message_pays_one_tip_and_none_without_what_it_is_for(scene: Scene) -> None:
+    assert code_of(judged(scene, [*trade(scene), tip(scene, 1_000), tip(scene, 1_000)])) is Code.LAMPORTS
+    assert code_of(judged(scene, [tip(scene, 1_000)])) is Code.LAMPORTS
+
+
+def trade(scene: Scene) -> list[Instruction]:
+    return [one for one in honest(scene)["settle"] if one.program_id != tip(scene, 1).program_id]
 
 
 @pytest.mark.parametrize("data", [b"\3" + bytes(8), b"\4" + bytes(8), b"\6\2\0", b"\x0c" + bytes(9), b"\x09\0", b""])

@@ -84,7 +84,7 @@ def test_without_an_account_a_desk_has_wallets_and_nothing_else(venue: str) -> N
 
     assert seen.account is None
     assert (seen.base_wallet, seen.quote_wallet) == (1_000 * 10**9, 200_000 * 10**6)
-    assert seen.owner_lamports == 100 * 10**9
+    assert seen.signer_lamports == 100 * 10**9
     assert seen.orders == ()
     assert seen.own(desk.seat.open_orders).resting == ()
     assert held_of(seen, desk.seat.open_orders).is_empty

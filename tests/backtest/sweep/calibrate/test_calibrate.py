@@ -12,7 +12,6 @@ import pytest
 from numpy.typing import NDArray
 from searches import bmv
 
-from bmv.backtest.codecache import product_hash
 from bmv.backtest.sweep import commands as cli
 from bmv.backtest.sweep.calibrate import markets
 from bmv.backtest.sweep.calibrate.calibrate import (
@@ -39,6 +38,7 @@ from bmv.backtest.sweep.calibrate.markets import (
     made_up,
 )
 from bmv.backtest.sweep.calibrate.tally import verdict_of
+from bmv.data.runs.product import product_hash
 from bmv.data.ticks.synth.synth import quantiles
 from bmv.ports.errors import DataError
 from bmv.ports.market_data import Columns

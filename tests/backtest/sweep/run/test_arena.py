@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from searches import configured
 
+from bmv.adapters.bookkeeping.ledger import Record
+from bmv.adapters.bookkeeping.ledger import opened as opened_record
 from bmv.adapters.config import compile
 from bmv.adapters.sim.venue import Venue, opened
-from bmv.backtest.ledger import Record
-from bmv.backtest.ledger import opened as opened_record
 from bmv.backtest.sweep.run.arena import Arena
 from bmv.core.record import fields
 

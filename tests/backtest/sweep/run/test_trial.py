@@ -11,6 +11,7 @@ import polars as pl
 import pytest
 from searches import TABLE, configured, lake
 
+from bmv.adapters.bookkeeping.tables import equity_table
 from bmv.adapters.config import Config, build
 from bmv.adapters.strategy.plugin import StrategyError
 from bmv.backtest.api import Backtest
@@ -22,7 +23,6 @@ from bmv.backtest.sweep.run.work import Task, Work
 from bmv.backtest.sweep.tapes import tapes
 from bmv.backtest.sweep.trials.objectives import objectives_of
 from bmv.backtest.sweep.trials.space import trading, with_values
-from bmv.backtest.tables import equity_table
 from bmv.data.runs.statistics.stats import markouts
 from bmv.data.ticks.synth.synth import synth
 from bmv.ports.errors import ConfigError

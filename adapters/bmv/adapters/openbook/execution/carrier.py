@@ -13,6 +13,9 @@ from bmv.adapters.openbook.execution.orders import Orders
 from bmv.adapters.openbook.execution.purse import Purse
 from bmv.adapters.openbook.execution.tariff import Tariff
 from bmv.adapters.openbook.planning.plan import Part
+from bmv.adapters.openbook.planning.routes import LARGE_BYTES, Form
+from bmv.adapters.openbook.planning.routing import Course
+from bmv.adapters.openbook.planning.tipping import Purpose
 from bmv.adapters.openbook.policy.guard import GuardedSigner
 from bmv.adapters.openbook.policy.mandate import Moment
 from bmv.adapters.openbook.policy.verdict import Refusal
@@ -24,6 +27,7 @@ from bmv.ports.errors import StorageError
 from bmv.ports.signer import SignerError
 
 REFUSALS_KEPT = 100
+ANY_COURSE = Course((), Form(1, LARGE_BYTES))
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +40,9 @@ class Load:
         moment: What the policy is told, but for the blockhash.
         over_s: Second of the chain's clock from which orders are out of the book by themselves; None: never.
         urgent: Whether they go by the lane of cancels.
+        course: By which routes.
+        purpose: What they are for.
+        next_tip: As of an attempt that is kept.
     """
 
     parts: Sequence[Part]
@@ -43,6 +50,9 @@ class Load:
     moment: Moment
     over_s: int | None = None
     urgent: bool = False
+    course: Course = ANY_COURSE
+    purpose: Purpose = Purpose.RECENTRE
+    next_tip: int = 0
 
 
 class Ended(NamedTuple):
@@ -135,7 +145,8 @@ class Carrier:
             self.trouble = str(error)
             return None
         self.trouble = ""
-        attempt = make_attempt(message, signature, young.last_height, load.urgent or not part.places)
+        legs = load.course.legs(part)
+        attempt = make_attempt(message, signature, young.last_height, load.urgent or not part.places, legs)
         if self._is_moot(part, load):
             return None
         return attempt if await self._keep(attempt, part, load) else None
@@ -154,12 +165,19 @@ class Carrier:
             signature=attempt.signature,
             transaction=attempt.transaction,
             last_height=attempt.last_height,
-            ways=tuple(way.rpc.endpoint for way in self.courier.ways),
+            ways=tuple(leg.way for leg in attempt.legs) or tuple(way.name for way in self.courier.ways),
             epoch=self.epoch,
             urgent=attempt.urgent,
             places=places,
             cancels=cancels,
             lamports=self.tariff.cost(part),
+            tip=part.tip,
+            tip_route=part.tip_route,
+            priority=part.head.lamports,
+            units=part.head.units,
+            purpose=load.purpose.value,
+            slot=self.courier.slot,
+            next_tip=load.next_tip,
         )
         self.orders.send(attempt.signature, places, cancels, load.over_s)
         self.ledger.note(kept.note(self.now_ns()))
@@ -174,7 +192,7 @@ class Carrier:
             self.ledger.note(fated(attempt, Fate(State.EXPIRED)).note(self.now_ns()))
             self.orders.lose(attempt.signature)
             return False
-        self.purse.spend(attempt.signature, self.now_ns(), kept.lamports)
+        self.purse.spend(attempt.signature, self.now_ns(), kept.lamports, kept.tip)
         return True
 
     async def follow(
@@ -206,7 +224,7 @@ class Carrier:
 
         ended = await self.courier.carry(attempt, hear, fate, send)
         del self.alive[attempt.signature]
-        self.purse.end(attempt.signature, landed=ended.state is not State.EXPIRED)
+        self.purse.end(attempt.signature, ended.state is not State.EXPIRED, ended.state is State.FAILED)
         self.floor = max(self.floor, ended.slot or 0)
         if ended.state is State.FINALIZED:
             assert ended.slot is not None, "what is final lies in a block"

@@ -9,7 +9,7 @@ import json
 import time
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from solders.hash import Hash
 
@@ -24,8 +24,9 @@ from bmv.adapters.openbook.execution.reading import Fills
 from bmv.adapters.openbook.planning.budget import Fee
 from bmv.adapters.openbook.planning.packing import Frame, TooLarge
 from bmv.adapters.openbook.planning.plan import Part, Plan
-from bmv.adapters.openbook.planning.routes import LARGE_BYTES, PACKET_BYTES, Form
+from bmv.adapters.openbook.planning.routing import Course, Routing, best_course
 from bmv.adapters.openbook.planning.seat import Seat, Terms
+from bmv.adapters.openbook.planning.tipping import Purpose
 from bmv.adapters.openbook.policy.guard import GuardedSigner
 from bmv.adapters.openbook.policy.mandate import Moment
 from bmv.adapters.openbook.seat.desk import AnyMarket, DeskSnapshot, locks_of, plan, read_desk, shape_of
@@ -39,7 +40,7 @@ from bmv.data.journal.attempts import Attempted
 from bmv.data.journal.legacy import legacy_note
 from bmv.data.journal.spending import Spending
 from bmv.ports.errors import DataError, StorageError
-from bmv.ports.messages import Event, Intent, Verb
+from bmv.ports.messages import Event, Intent, Reason, Verb
 from bmv.ports.storage import Note
 
 MARK = "fills"  # Topic of the note that says how far fills were read.
@@ -93,6 +94,7 @@ class House:
         now_ns: The time at which something is told or paid, ns UTC; it never goes back.
         tell: Hears what became of orders; it is journalled there.
         native: Quanta of the market in a native unit of quote, in which the venue books fees.
+        routing: By which routes batches go, and what is tipped.
     """
 
     market: AnyMarket
@@ -106,6 +108,7 @@ class House:
     now_ns: Callable[[], int]
     tell: Callable[[Event], None]
     native: int = 1
+    routing: Routing = field(default_factory=Routing)
 
 
 class Executor:
@@ -369,8 +372,8 @@ class Executor:
         strangers = {-number: one.order_id for number, one in enumerate(self.orders.strangers, 1)}
         batch += [Intent(Verb.CANCEL, 0, order=number) for number in strangers]
         named = [intent.order for intent in batch]
-        terms = self._terms(desk)
-        made = self._plan(batch, desk, terms, strangers)
+        terms, purpose = self._terms(desk), _purpose(batch)
+        made, course = self._plan(batch, desk, terms, strangers, purpose)
         self.orders.refuse(named[at] for at in made.refused if batch[at].verb == Verb.PLACE)
         self._settling = False
         parts = self._affordable(made, desk, named)
@@ -379,23 +382,44 @@ class Executor:
         self._round_cancels = {named[at] for part in parts for at, _ in part.cancels}
         if parts:
             over_s = None if isinstance(self.house.market, MarketV1) else terms.deadline
-            self._round = self._spawn(self.carrier.carry(Load(parts, named, self._moment(desk), over_s)))
+            urgent, next_tip = not any(part.places for part in parts), self.house.routing.next_tip(purpose, parts)
+            load = Load(parts, named, self._moment(desk), over_s, urgent, course, purpose, next_tip)
+            self._round = self._spawn(self.carrier.carry(load))
 
     def _affordable(self, made: Plan, desk: DeskSnapshot, named: Sequence[int]) -> list[Part]:
         """Return the parts that may be paid for; orders of the others are refused. What places nothing always may."""
         parts = list[Part]()
         for part in made.parts:
             lamports = sum(map(self.carrier.tariff.cost, (*parts, part)))
-            if part.places and not self.house.purse.allows(self.house.now_ns(), lamports, desk.owner_lamports):
-                self.orders.refuse(named[at] for at in part.places)
+            tips = sum(each.tip for each in (*parts, part))
+            if part.places and not self.house.purse.allows(self.house.now_ns(), lamports, desk.signer_lamports, tips):
+                self.orders.refuse((named[at] for at in part.places), Reason.FEE_CAP)
             else:
                 parts.append(part)
         return parts
 
-    def _plan(self, batch: Sequence[Intent], desk: DeskSnapshot, terms: Terms, ids: Mapping[int, int]) -> Plan:
-        form = Form(1, LARGE_BYTES) if self.version else Form(0, PACKET_BYTES)
-        frame = Frame(form, self.house.seat.owner, self._fee, self.allowance.shape)
-        return plan(batch, desk, self.house.seat, terms, frame, {**self._order_ids(), **ids})
+    def _plan(
+        self,
+        batch: Sequence[Intent],
+        desk: DeskSnapshot,
+        terms: Terms,
+        ids: Mapping[int, int],
+        purpose: Purpose,
+    ) -> tuple[Plan, Course]:
+        """Return the transactions of a batch and the routes that they are for. Cancels tip what is left to be tipped,
+        and go without where nothing is."""
+        house = self.house
+        room = house.purse.tip_room(house.now_ns()) if purpose is Purpose.CANCEL else None
+
+        def made_for(course: Course) -> Plan:
+            frame = Frame(course.form, house.seat.signer, self._fee, self.allowance.shape, course.tipping)
+            return plan(batch, desk, house.seat, terms, frame, {**self._order_ids(), **ids})
+
+        made, course = best_course(house.routing.courses(purpose, self.version, self.carrier.serial, room), made_for)
+        if room is not None and made.tips > room:
+            courses = house.routing.courses(purpose, self.version, self.carrier.serial, room=0)
+            made, course = best_course(courses, made_for)
+        return made, course
 
     def _terms(self, desk: DeskSnapshot) -> Terms:
         second = desk.unix_timestamp
@@ -427,13 +451,23 @@ class Executor:
         desk = await read_desk(rpc, house.seat, house.market, least_slot=0, commitment=PROCESSED)
         batch = _cancels(self._alone())  # Once more: the round may have got to some meanwhile.
         shown = self.orders.found(desk.own(house.seat.open_orders).resting)
-        parts = self._plan(batch, desk, Terms(now=desk.unix_timestamp), shown).parts
+        made, course = self._plan(batch, desk, Terms(now=desk.unix_timestamp), shown, Purpose.CANCEL)
+        parts = made.parts
         if not parts:
             return  # Version 2 cancels nothing that it does not show.
         named = [intent.order for intent in batch]
         numbers = {named[at] for part in parts for at, _ in part.cancels}
         self._cancelling |= numbers
-        going = self._spawn(self.carrier.carry(Load(parts, named, self._moment(desk), urgent=True)))
+        load = Load(
+            parts,
+            named,
+            self._moment(desk),
+            urgent=True,
+            course=course,
+            purpose=Purpose.CANCEL,
+            next_tip=house.routing.next_tip(Purpose.CANCEL, parts),
+        )
+        going = self._spawn(self.carrier.carry(load))
         going.add_done_callback(lambda _: self._cancelling.difference_update(numbers))
 
     def _alone(self) -> list[Order]:
@@ -441,6 +475,15 @@ class Executor:
         young = self._round is not None and time.monotonic() - self._round_s < ROUND_S
         busy = self._cancelling | (self._round_cancels if young else set())
         return [order for order in self.orders.dying() if order.number not in busy]
+
+
+def _purpose(batch: Sequence[Intent]) -> Purpose:
+    """Return what a batch is for."""
+    places = any(intent.verb == Verb.PLACE for intent in batch)
+    cancels = any(intent.verb != Verb.PLACE for intent in batch)
+    if not places:
+        return Purpose.CANCEL
+    return Purpose.RECENTRE if cancels else Purpose.REFILL
 
 
 def _cancels(orders: Iterable[Order]) -> list[Intent]:

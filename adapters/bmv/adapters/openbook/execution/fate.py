@@ -22,6 +22,8 @@ BUDGET_ERRORS = frozenset(
 def fated(attempt: Attempt, fate: Fate) -> Fated:
     """Return the fate of an attempt for the journal."""
     more: dict[str, Any] = {"sent": fate.sent}  # Any: JSON.
+    if fate.handed:
+        more["handed"] = dict(fate.handed)
     if fate.slot is not None:
         more |= {"slot": fate.slot, "commitment": fate.commitment}
     if fate.error is not None:

@@ -10,7 +10,7 @@ from bmv.adapters.openbook.execution.orders import Order, Stage
 from bmv.data.journal.attempts import ATTEMPT, FATE, UNREADABLE, Attempted, read_attempt, read_fate
 from bmv.data.journal.attempts import ENDS as ATTEMPT_ENDS
 from bmv.data.journal.legacy import LEGACY_END, LEGACY_FILL, LegacyFill, read_legacy_end, read_legacy_fill
-from bmv.data.journal.spending import SPENT, Spending, read_spent
+from bmv.data.journal.spending import SPENT, TIPPED, Spending, read_spent
 from bmv.ports.errors import DataError
 from bmv.ports.messages import Event, Intent, Kind, Verb
 from bmv.ports.storage import Note, Word
@@ -68,14 +68,17 @@ class _Reading:
         elif note.topic == SPENT:
             for minute, lamports in read_spent(note).items():
                 self.spending.add(minute, lamports)
+        elif note.topic == TIPPED:
+            for minute, lamports in read_spent(note).items():
+                self.spending.tips.add(minute, lamports)
         elif note.topic == ATTEMPT:
             attempt = read_attempt(note)
-            self.spending.keep(attempt.signature, note.ts_ns, attempt.lamports)
+            self.spending.keep(attempt.signature, note.ts_ns, attempt.lamports, attempt.tip)
             self._send(attempt)
         elif note.topic == FATE:
             fate = read_fate(note)
             if fate.state in ATTEMPT_ENDS:
-                self.spending.end(fate.signature, landed=fate.state != "expired")
+                self.spending.end(fate.signature, fate.state != "expired", fate.state == "failed")
             if fate.state == "finalized":
                 self._land(fate.signature, _read_number(fate.more.get("slot")))
             elif fate.state in ("failed", "expired"):
@@ -134,7 +137,7 @@ def read_left(words: Iterable[Word]) -> Left:
 
 def carried(left: Left, epoch: int, ts_ns: int) -> list[Note]:
     """Return what a new session begins with, so that it alone tells whoever comes next all there is to know."""
-    notes = [Note(ts_ns, EPOCH, str(epoch)), left.spending.note(ts_ns)]
+    notes = [Note(ts_ns, EPOCH, str(epoch)), *left.spending.notes(ts_ns)]
     notes += [Note(ts_ns, CARRIED, _order_text(order)) for order in left.orders]
     notes += [attempt.note(ts_ns) for attempt in left.attempts]
     return notes if left.mark is None else [*notes, Note(ts_ns, MARK, left.mark)]

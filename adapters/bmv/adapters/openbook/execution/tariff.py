@@ -28,8 +28,8 @@ class Tariff:
     sure: bool = False
 
     def cost(self, part: Part) -> int:
-        """Return the lamports that a part of a plan costs, landed or failed."""
-        return self.signature_lamports + part.head.lamports
+        """Return the lamports that a part of a plan costs where it lands well; where it fails, its tip less."""
+        return self.signature_lamports + part.head.lamports + part.tip
 
     async def ask(self, rpc: Rpc, payer: Pubkey, version: int) -> str:
         """Ask a node what a signature costs, and return what to say of it; "": it is as it was, or not known there."""

@@ -76,6 +76,7 @@ class Feed:
         since: How far the market's events were read by an earlier process.
         dice: For the pauses between connections.
         genesis: Hash of the chain that the market is on; None: that of the first node that says one.
+        own: Our account on the market, whose orders are left out of the book; None: they are shown.
     """
 
     def __init__(
@@ -86,7 +87,9 @@ class Feed:
         since: Traded | None = None,
         dice: Random | None = None,
         genesis: str | None = None,
+        own: Pubkey | None = None,
     ) -> None:
+        self.own = own
         self.market, self.endpoints = market, endpoints
         self.limits = limits or Limits()
         self.lineage = Lineage()
@@ -143,7 +146,7 @@ class Feed:
         await self._refuse_another_chain(rpc)
         consensus = await read_consensus(rpc)
         identity, watched = await self._look(rpc, tell)
-        self._venue = venue = self._venue or _venue_of(identity, self._since)
+        self._venue = venue = self._venue or _venue_of(identity, self._since, self.own)
         follow = Follow(venue, self.lineage, watched, self.market)
         try:
             async with asyncio.timeout(OPEN_S):
@@ -384,7 +387,7 @@ def _account(key: Pubkey) -> Callable[[int], str]:
     return lambda request: account_subscribe(request, key, PROCESSED)
 
 
-def _venue_of(identity: Identity, since: Traded | None) -> Venue:
+def _venue_of(identity: Identity, since: Traded | None, own: Pubkey | None) -> Venue:
     if isinstance(identity.market, AccountV1):
-        return MarketV1(identity.address, identity.market, since)
-    return MarketV2(identity.address, identity.market, identity.program, since)
+        return MarketV1(identity.address, identity.market, since, own)
+    return MarketV2(identity.address, identity.market, identity.program, since, own)

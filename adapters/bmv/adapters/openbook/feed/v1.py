@@ -29,16 +29,17 @@ class MarketV1:
         address: The market's.
         market: Its account.
         since: How far its events were read by an earlier process; None: they are counted from now on.
+        own: Our account on the market, whose orders are left out of the book; None: they are shown.
     """
 
-    def __init__(self, address: Pubkey, market: Market, since: Traded | None = None) -> None:
+    def __init__(self, address: Pubkey, market: Market, since: Traded | None = None, own: Pubkey | None = None) -> None:
         self.keys = [address, market.bids, market.asks, market.event_q, market.req_q]
         self.left_out = ""  # Version 1 knows no orders that are pegged.
         self._market = market
         self._account = Decoded(address, lambda data: Market.decode(data, address))
         self._requests = Decoded(market.req_q, RequestQueue.decode)
-        self._bids = Decoded(market.bids, lambda data: _Side(data, Side.BID))
-        self._asks = Decoded(market.asks, lambda data: _Side(data, Side.ASK))
+        self._bids = Decoded(market.bids, lambda data: _Side(data, Side.BID, own))
+        self._asks = Decoded(market.asks, lambda data: _Side(data, Side.ASK, own))
         self._orders = OrderSequence(market.pc_lot_size)
         self._queue = Decoded(market.event_q, EventQueue.decode)
         self._read: dict[int, Traded] = {} if since is None else {0: since}  # By slot, as far as a fork may go back.
@@ -126,12 +127,13 @@ class MarketV1:
 class _Side:
     """A side of the book: its levels, and the numbers and sizes of its orders."""
 
-    def __init__(self, data: bytes, side: Side) -> None:
+    def __init__(self, data: bytes, side: Side, own: Pubkey | None = None) -> None:
         slab = Slab.decode(data)
         if slab.side is not side:
             raise Malformed(f"slab: is the other side of the book than its {side.name.lower()}s")
-        levels = ((level.price_lots, level.size_lots) for level in slab.levels())
-        self.levels: Levels = tuple((price, size) for price, size in levels if is_sane(price, size))
+        found = slab.levels(own=() if own is None else (own,))
+        levels = ((level.price_lots, level.size_lots - level.own_lots) for level in found)
+        self.levels: Levels = tuple((price, size) for price, size in levels if size and is_sane(price, size))
         low = slab.leaves["key_low"]
         self.sequences = ~low if side is Side.BID else low.copy()
         self.sizes: Sizes = dict(zip(self.sequences.tolist(), slab.leaves["quantity"].tolist(), strict=True))

@@ -56,15 +56,23 @@ class MarketV2:
         market: Its account.
         program: That it belongs to.
         since: What an earlier process read; None: there was none.
+        own: Our account on the market, whose orders are left out of the book; None: they are shown.
     """
 
-    def __init__(self, address: Pubkey, market: Market, program: Pubkey, since: Traded | None = None) -> None:
+    def __init__(
+        self,
+        address: Pubkey,
+        market: Market,
+        program: Pubkey,
+        since: Traded | None = None,
+        own: Pubkey | None = None,
+    ) -> None:
         self.keys = [address, market.bids, market.asks, market.event_heap, *oracle.keys(market)]
         self.left_out = ""  # Why pegged orders that can be matched are not in the book.
         self._address, self._program, self._quote_lot = address, program, market.quote_lot_size
         self._market = Decoded(address, Market.decode)
-        self._bids = _Side(market.bids, Side.BID)
-        self._asks = _Side(market.asks, Side.ASK)
+        self._bids = _Side(market.bids, Side.BID, own)
+        self._asks = _Side(market.asks, Side.ASK, own)
         self._heap = Decoded(market.event_heap, self._fills)
         self._orders = OrderSequence(market.quote_lot_size)
         self._seen: dict[int, _Seen] = {}  # By slot, those that may be gone back to.
@@ -174,7 +182,8 @@ class MarketV2:
 class _Side:
     """One side of the book, summed up anew when its account changes or an order of it expires."""
 
-    def __init__(self, key: Pubkey, side: Side) -> None:
+    def __init__(self, key: Pubkey, side: Side, own: Pubkey | None = None) -> None:
+        self._own = None if own is None else bytes(own)
         self._book = Decoded(key, lambda data: _decode_side(data, side))
         self._levels: tuple[BookSide, int, int, Levels] | None = None  # With the seconds between which they hold.
         self._orders: tuple[BookSide, Sequences] | None = None
@@ -199,15 +208,17 @@ class _Side:
         """Return what of a fixed price can be matched at second `now` of the chain."""
         book = self._book.of(accounts)
         if self._levels is None or self._levels[0] is not book or not self._levels[1] <= now < self._levels[2]:
-            self._levels = (book, now, *_matchable(book.rows(FIXED), now))
+            self._levels = (book, now, *_matchable(book.rows(FIXED), now, self._own))
         return self._levels[3]
 
 
-def _matchable(rows: NDArray[np.void], now: int) -> tuple[int, Levels]:
-    """Return the second at which the next order expires, and the levels of those that have not."""
+def _matchable(rows: NDArray[np.void], now: int, own: bytes | None) -> tuple[int, Levels]:
+    """Return the second at which the next order expires, and the levels of those that have not, ours left out."""
     lives = rows["time_in_force"].astype(np.int64)
     ends = np.where(lives == 0, NEVER, rows["timestamp"].astype(np.int64) + lives)
     alive = (ends > now) & (rows["price_data"] <= PRICE_TICKS_MAX) & (rows["quantity"] <= SIZE_LOTS_MAX)
+    if own is not None:
+        alive &= np.array([owner != own for owner in rows["owner"].tolist()], np.bool_)
     prices, sizes = rows["price_data"][alive], rows["quantity"][alive]
     if not prices.size:
         return NEVER, ()

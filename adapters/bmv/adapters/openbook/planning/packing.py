@@ -11,6 +11,7 @@ from bmv.adapters.openbook.planning.budget import LIMITING, Fee, Head, Shape, lo
 from bmv.adapters.openbook.planning.orders import Cancel, Place
 from bmv.adapters.openbook.planning.plan import Part
 from bmv.adapters.openbook.planning.routes import LOCKS_MAX, TRACE_MAX, UNITS_MAX, Form
+from bmv.adapters.openbook.planning.tipping import Tipping
 
 _ANY_HASH = Hash.default()
 
@@ -74,14 +75,14 @@ class Frame:
         payer: Pays, and signs.
         fee: For priority.
         shape: What the venue's steps take.
-        tail: Instructions behind every part's, a tip for instance.
+        tipping: A tip, behind the instructions of every part that cancels or places; None: none.
     """
 
     form: Form
     payer: Pubkey
     fee: Fee
     shape: Shape
-    tail: tuple[Instruction, ...] = ()
+    tipping: Tipping | None = None
 
 
 def pack(steps: Sequence[Step], render: Render, frame: Frame) -> list[Part]:
@@ -116,8 +117,10 @@ def _longest(steps: Sequence[Step], render: Render, frame: Frame) -> tuple[Part,
 def part_of(steps: Sequence[Step], render: Render, frame: Frame) -> Part | None:
     """Return one transaction of these steps; None where it would be too large for the chain or a route."""
     rendered = render(steps)
-    instructions = [*rendered.instructions, *frame.tail]
     units = frame.shape.base + rendered.units
+    tipping = frame.tipping if any(step.cancels or step.places for step in steps) else None
+    tips = [] if tipping is None else [tipping.instruction(frame.payer, units_limit(units))]
+    instructions = [*rendered.instructions, *tips]
     owners = {owner for step in steps for owner in step.owners}
     traced = len(instructions) + LIMITING[frame.form.version] + rendered.calls
     if units_limit(units) >= UNITS_MAX or traced > TRACE_MAX:
@@ -141,4 +144,6 @@ def part_of(steps: Sequence[Step], render: Render, frame: Frame) -> Part | None:
         places={one.intent: client_id for step in steps for one, client_id in step.places},
         cranks=sum(step.cranks for step in steps),
         settles=any(step.settles for step in steps),
+        tip=0 if tipping is None else tipping.lamports(limit),
+        tip_route="" if tipping is None else tipping.route,
     )

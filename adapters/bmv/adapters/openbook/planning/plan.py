@@ -24,6 +24,8 @@ class Part:
         places: Client id that the order gets, by the intent's number in the batch.
         cranks: Events that it takes from the queue or the heap, at most.
         settles: Whether it pays out what is free.
+        tip: Lamports, paid to an account of a route where all the rest is carried out.
+        tip_route: Which route's.
     """
 
     head: Head
@@ -33,6 +35,8 @@ class Part:
     places: Mapping[int, int]
     cranks: int
     settles: bool
+    tip: int = 0
+    tip_route: str = ""
 
     def message(self, blockhash: Hash, serial: int = 0) -> MessageV0 | MessageV1:
         """Return the message to sign; arguments as of :meth:`Head.message`."""
@@ -62,6 +66,11 @@ class Plan:
     def size(self) -> int:
         """Bytes in all."""
         return sum(part.size for part in self.parts)
+
+    @property
+    def tips(self) -> int:
+        """Lamports tipped, in all."""
+        return sum(part.tip for part in self.parts)
 
     @property
     def units(self) -> int:

@@ -2,6 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
+
+from solders.pubkey import Pubkey
 
 from bmv.ports.errors import ConfigError
 
@@ -12,6 +15,14 @@ TRACE_MAX = 64  # Instructions of one transaction and those that they call, toge
 UNITS_MAX = 1_400_000
 
 
+class RouteKind(StrEnum):
+    """How one sends by a route."""
+
+    RPC = "rpc"  # To a node, which hands it on.
+    JITO = "jito"  # To a block engine, as a bundle of one.
+    RELAY = "relay"  # As to a node, to somebody with a better connection, who wants a tip.
+
+
 @dataclass(frozen=True, slots=True)
 class Route:
     """One way to send.
@@ -20,11 +31,26 @@ class Route:
         name: As the configuration calls it.
         versions: Of transactions that it takes.
         bytes_max: Of the largest one that it takes.
+        kind: How one sends.
+        tips: Accounts that its tip is paid to; empty: it wants none.
+        least_tip: Lamports, of a route that wants a tip.
+        no_revert: Whether what would fail never lands by it.
+        after_slots, after_s: How long the routes before it have placements to themselves: until either has passed.
     """
 
     name: str
     versions: frozenset[int] = frozenset({0, 1})
     bytes_max: int = LARGE_BYTES
+    kind: RouteKind = RouteKind.RPC
+    tips: tuple[Pubkey, ...] = ()
+    least_tip: int = 0
+    no_revert: bool = False
+    after_slots: int = 0
+    after_s: float = 0.0
+
+    def takes(self, version: int, size: int) -> bool:
+        """Whether it takes a transaction of a version, of so many bytes."""
+        return version in self.versions and size <= self.bytes_max
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from solders.pubkey import Pubkey
 
+from bmv.adapters.openbook.delegate import Delegate
 from bmv.adapters.openbook.planning.orders import Own
 
 MARGIN_S = 2  # The chain's clock is its leaders': between it and any other lie whole seconds.
@@ -15,12 +16,13 @@ class Seat:
 
     Args:
         market: The market's address.
-        owner: Signs for the account at the venue and the wallets.
+        owner: Whose account at the venue and wallets these are.
         open_orders: Our account at the venue; it exists.
         base_wallet: Token account that asks are paid from.
         quote_wallet: Token account that bids are paid from, and the referrer of the settlement: half of our own taker
             fees comes back.
         program: The venue's.
+        delegate: Who signs for the owner, and pays from what lies at the venue alone; None: he signs himself.
     """
 
     market: Pubkey
@@ -29,6 +31,22 @@ class Seat:
     base_wallet: Pubkey
     quote_wallet: Pubkey
     program: Pubkey
+    delegate: Delegate | None = None
+
+    @property
+    def signer(self) -> Pubkey:
+        """Whose key signs, and pays the fees."""
+        return self.owner if self.delegate is None else self.delegate.key
+
+    @property
+    def base_payer(self) -> Pubkey:
+        """Token account that asks are paid from where too little lies at the venue."""
+        return self.base_wallet if self.delegate is None else self.delegate.base
+
+    @property
+    def quote_payer(self) -> Pubkey:
+        """Token account that bids are paid from likewise."""
+        return self.quote_wallet if self.delegate is None else self.delegate.quote
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -100,7 +100,8 @@ class PlannerV2:
         wanted = read_batch(
             batch, own, cancels_blind=OPENBOOK_V2.cancel_skips_missing, late=terms.late, lots=self.market.lots()
         )
-        settles = terms.settles(own)
+        # What is paid out a delegate can't trade with any more: only whoever asks for it takes it away.
+        settles = terms.withdraw if self.seat.delegate else terms.settles(own)
         nodes = [] if self.market.consume_events_admin else list(_events(heap, self.seat.open_orders))
         slots = OPENBOOK_V2.order_slots - len(wanted.kept)
         blocked = len(wanted.places) > slots - own.slots_waiting

@@ -84,7 +84,7 @@ class StepsV2:
         every = orders.CancelAllOrders(
             side_option=side,
             limit=OPENBOOK_V2.order_slots,
-            signer=self.seat.owner,
+            signer=self.seat.signer,
             open_orders_account=self.seat.open_orders,
             market=self.seat.market,
             bids=self.market.bids,
@@ -97,7 +97,7 @@ class StepsV2:
         assert cancel.order is not None, "version 2 cancels nothing blind"
         one = orders.CancelOrder(
             order_id=cancel.order.order_id,
-            signer=self.seat.owner,
+            signer=self.seat.signer,
             open_orders_account=self.seat.open_orders,
             market=self.seat.market,
             bids=self.market.bids,
@@ -108,9 +108,9 @@ class StepsV2:
     def place(self, place: Place, terms: Terms) -> Step:
         seat, market, bid = self.seat, self.market, place.side is Side.BID
         order = orders.PlaceOrder(
-            signer=seat.owner,
+            signer=seat.signer,
             open_orders_account=seat.open_orders,
-            user_token_account=seat.quote_wallet if bid else seat.base_wallet,
+            user_token_account=seat.quote_payer if bid else seat.base_payer,
             market=seat.market,
             bids=market.bids,
             asks=market.asks,
@@ -148,10 +148,10 @@ class StepsV2:
             bid_orders=bids,
             ask_orders=asks,
             limit=MATCHES_MAX,
-            signer=seat.owner,
+            signer=seat.signer,
             open_orders_account=seat.open_orders,
-            user_quote_account=seat.quote_wallet,
-            user_base_account=seat.base_wallet,
+            user_quote_account=seat.quote_payer,
+            user_base_account=seat.base_payer,
             market=seat.market,
             bids=market.bids,
             asks=market.asks,
@@ -197,8 +197,8 @@ class StepsV2:
     def settlement(self) -> Step:
         seat, market = self.seat, self.market
         settle = funds.SettleFunds(
-            owner=seat.owner,
-            penalty_payer=seat.owner,
+            owner=seat.signer,
+            penalty_payer=seat.signer,
             open_orders_account=seat.open_orders,
             market=seat.market,
             market_authority=market.market_authority,

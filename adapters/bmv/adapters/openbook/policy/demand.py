@@ -19,6 +19,7 @@ class Demand(NamedTuple):
         accounts: With no more rights than it needs.
         orders: What it places.
         tip, wrapped, rent: Lamports that it moves.
+        deposit: Native base and quote that it puts into our account at the venue.
     """
 
     accounts: list[AccountMeta]
@@ -26,6 +27,7 @@ class Demand(NamedTuple):
     tip: int = 0
     wrapped: int = 0
     rent: int = 0
+    deposit: tuple[int, int] = (0, 0)
 
 
 def only(*keys: Pubkey | None) -> frozenset[Pubkey | None]:

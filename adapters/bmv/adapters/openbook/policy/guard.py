@@ -14,16 +14,16 @@ class GuardedSigner:
 
     Args:
         signer: The key.
-        policy: Of the same owner; `ConfigError` if it is of another.
+        policy: For the same key; `ConfigError` if it is for another.
     """
 
     def __init__(self, signer: Signer, policy: Policy) -> None:
-        if signer.public_key != bytes(policy.owner):
-            raise ConfigError(f"live.wallet: is the key of {Pubkey(signer.public_key)}, and {policy.owner} is to sign")
+        if signer.public_key != bytes(policy.signer):
+            raise ConfigError(f"live.wallet: is the key of {Pubkey(signer.public_key)}, and {policy.signer} is to sign")
         self._signer, self._policy = signer, policy
 
     def __repr__(self) -> str:
-        return f"<GuardedSigner of {self._policy.owner}>"
+        return f"<GuardedSigner of {self._policy.signer}>"
 
     def judge(self, message: bytes, moment: Moment) -> Approved | Refusal:
         """Say whether a message may be signed; see :meth:`Policy.judge`."""
@@ -35,5 +35,5 @@ class GuardedSigner:
         assert approved.policy is self._policy, "another policy's approval is none"
         signature = await self._signer.sign(approved.message)
         if len(signature) != SIGNATURE_BYTES:
-            raise SignerError(f"the key of {self._policy.owner} answers with what is no signature")
+            raise SignerError(f"the key of {self._policy.signer} answers with what is no signature")
         return signature

@@ -1,4 +1,7 @@
-"""Instructions that move SOL and tokens: a tip, wrapping and unwrapping SOL, accounts of one's own. No others."""
+"""Instructions that move SOL and tokens: a tip, wrapping and unwrapping SOL, accounts of one's own. No others.
+
+While a key is rotated everything may go to the key that follows it, and to no third one.
+"""
 
 from solders.instruction import AccountMeta, Instruction
 from solders.pubkey import Pubkey
@@ -23,9 +26,12 @@ from bmv.adapters.solana.tokens import (
     CREATE_IDEMPOTENT,
     NATIVE_MINT,
     SYNC_NATIVE,
+    TRANSFER_TOKENS,
+    associated_account,
     close_token_account,
     create_associated_account,
     sync_native,
+    transfer_tokens,
 )
 
 CREATE, TRANSFER, CREATE_WITH_SEED = 0, 2, 3  # Kinds of the system program.
@@ -46,6 +52,13 @@ class Money:
         self._ours, self._program = ours, makes_accounts_of
         self._mints = dict(zip((ours.base, ours.quote), mints, strict=True))
         self._wrapped = {account for account, mint in self._mints.items() if mint == NATIVE_MINT}
+        self._made = {account: (ours.owner, mint) for account, mint in self._mints.items()}
+        self._heirs = dict[Pubkey, Pubkey]()  # Token accounts of the successor, by ours.
+        for holder in (*ours.delegates, *(() if ours.successor is None else (ours.successor,))):
+            self._made |= {associated_account(holder, mint): (holder, mint) for mint in mints}
+        if ours.successor is not None:
+            heir = ours.successor
+            self._heirs = {account: associated_account(heir, mint) for account, mint in self._mints.items()}
 
     def check(self, instruction: Instruction) -> Demand:
         """Return what an instruction of one of `PROGRAMS` demands, or refuse it."""
@@ -77,6 +90,8 @@ class Money:
         accounts = _same(instruction, ours)
         if to in self._wrapped:
             return Demand(accounts, [], wrapped=lamports)
+        if to == self._ours.successor:
+            return Demand(accounts, [])
         if to in self._ours.tips:
             return Demand(accounts, [], tip=lamports)
         raise Forbidden(Code.ACCOUNT, f"{lamports} lamports to {to}, which is no account for tips or of wrapped SOL")
@@ -122,16 +137,18 @@ class Money:
             return Demand(_same(instruction, sync_native(account)), [])
         if data == CLOSE_ACCOUNT and account in self._mints:
             return Demand(_same(instruction, close_token_account(account, owner)), [])
+        if data[:1] == TRANSFER_TOKENS and account in self._heirs:
+            moved = transfer_tokens(account, self._heirs[account], owner, _u64(data, 1))
+            return Demand(_same(instruction, moved), [])
         text = f"instruction {data[:1].hex() or 'of no bytes'} of SPL Token on {account}"
         raise Forbidden(Code.INSTRUCTION, f"{text}, and only one's own accounts are closed, and wrapped SOL synced")
 
     def _check_associated(self, instruction: Instruction) -> Demand:
         account = instruction.accounts[1].pubkey if len(instruction.accounts) > 1 else None
-        mint = self._mints.get(account) if account is not None else None
-        if bytes(instruction.data) != CREATE_IDEMPOTENT or account is None or mint is None:
+        made = self._made.get(account) if account is not None else None
+        if bytes(instruction.data) != CREATE_IDEMPOTENT or made is None:
             raise Forbidden(Code.INSTRUCTION, "only one's own token accounts are made, and idempotently")
-        owner = self._ours.owner
-        return Demand(_same(instruction, create_associated_account(owner, owner, mint)), [])
+        return Demand(_same(instruction, create_associated_account(self._ours.owner, *made)), [])
 
 
 def _u64(data: bytes, at: int) -> int:

@@ -47,12 +47,12 @@ class Policy:
     def __init__(self, venue: Venue, ours: Ours, limits: Limits) -> None:
         self._venue, self._ours, self._limits = venue, ours, limits
         makes = venue.program if isinstance(venue, venue_v1.VenueV1) else None
-        self._money = Money(ours, venue.mints, makes)
+        self._money = Money(ours.of_signer(), venue.mints, makes)
 
     @property
-    def owner(self) -> Pubkey:
+    def signer(self) -> Pubkey:
         """Whose key may sign what is approved."""
-        return self._ours.owner
+        return self._ours.signer
 
     def judge(self, message: bytes, moment: Moment) -> Approved | Refusal:
         """Say whether a message may be signed.
@@ -70,13 +70,14 @@ class Policy:
 
     def _check(self, message: bytes, moment: Moment) -> None:
         parsed = parse(message)
-        if parsed.payer != self._ours.owner:
-            raise Forbidden(Code.PAYER, f"{parsed.payer} pays, and not {self._ours.owner}")
+        if parsed.payer != self.signer:
+            raise Forbidden(Code.PAYER, f"{parsed.payer} pays, and not {self.signer}")
         if parsed.blockhash != moment.blockhash:
             raise Forbidden(Code.BLOCKHASH, f"names blockhash {parsed.blockhash}, and not {moment.blockhash}")
         check_fees(parsed, self._limits)
         demands = [self._demand(one, moment) for one in parsed.instructions if one.program_id != COMPUTE_BUDGET]
         _check_rights(parsed, demands)
+        self._check_tip(parsed, demands)
         self._check_lamports(demands)
         check_orders([order for demand in demands for order in demand.orders], self._limits, moment)
 
@@ -87,6 +88,14 @@ class Policy:
             return self._money.check(instruction)
         raise Forbidden(Code.PROGRAM, f"program {instruction.program_id}, which no maker on this market needs")
 
+    def _check_tip(self, parsed: Parsed, demands: list[Demand]) -> None:
+        """Refuse a tip without what it is paid for in the same message, and more than one: it pays one route."""
+        tips = sum(demand.tip > 0 for demand in demands)
+        if tips > 1:
+            raise Forbidden(Code.LAMPORTS, f"{tips} tips, and one pays for all there is")
+        if tips and all(one.program_id != self._venue.program for one in parsed.instructions):
+            raise Forbidden(Code.LAMPORTS, "a tip without an order: it would be paid for nothing")
+
     def _check_lamports(self, demands: list[Demand]) -> None:
         for what, sent, most in (
             ("tips", sum(demand.tip for demand in demands), self._limits.tip_lamports_max),
@@ -95,6 +104,10 @@ class Policy:
         ):
             if sent > most:
                 raise Forbidden(Code.LAMPORTS, f"{sent} lamports of {what}, and {most} is the most")
+        for at, what in enumerate(("base", "quote")):
+            sent, most = sum(demand.deposit[at] for demand in demands), self._limits.deposit_max[at]
+            if sent > most:
+                raise Forbidden(Code.DEPOSIT, f"a deposit of {sent} native {what}, and {most} is the most")
 
 
 def _check_rights(parsed: Parsed, demands: list[Demand]) -> None:

@@ -24,6 +24,7 @@ ALLOWED: Final = (
     funds.CreateOpenOrdersAccount,
     funds.CloseOpenOrdersAccount,
     funds.SetDelegate,
+    funds.Deposit,
     funds.SettleFunds,
     orders.PlaceOrder,
     orders.PlaceOrders,
@@ -33,6 +34,14 @@ ALLOWED: Final = (
     orders.CancelAllOrders,
     orders.ConsumeEvents,
     orders.ConsumeGivenEvents,
+)
+NOT_DELEGATED: Final = (
+    funds.CreateOpenOrdersIndexer,
+    funds.CloseOpenOrdersIndexer,
+    funds.CreateOpenOrdersAccount,
+    funds.CloseOpenOrdersAccount,
+    funds.SetDelegate,
+    funds.Deposit,
 )
 POST_ONLY: Final = (PlaceOrderType.POST_ONLY, PlaceOrderType.POST_ONLY_SLIDE)
 
@@ -57,21 +66,36 @@ class VenueV2:
         self.mints = (market.base_mint, market.quote_mint)
         self._ours, self._version = ours, version
         self._allowed = _allowed(market, address, ours, program)
+        own = ours.of_signer()
+        self._paying = {"user_base_account": only(own.base), "user_quote_account": only(own.quote)}
         self._sided: dict[Side, Allowed] = {
-            Side.BID: {"user_token_account": only(ours.quote), "market_vault": only(market.market_quote_vault)},
-            Side.ASK: {"user_token_account": only(ours.base), "market_vault": only(market.market_base_vault)},
+            Side.BID: {"user_token_account": only(own.quote), "market_vault": only(market.market_quote_vault)},
+            Side.ASK: {"user_token_account": only(own.base), "market_vault": only(market.market_base_vault)},
         }
 
     def check(self, instruction: Instruction, moment: Moment) -> Demand:
         """Return what an instruction demands, or refuse it."""
         value, metas = self._parse(instruction)
         what = type(value).__name__
-        sided = self._sided[value.args.side] if isinstance(value, orders.PlaceOrder) else {}
+        allowed = {**self._allowed, **self._payers(value)}
         for name in accounts(type(value)):
-            check_account(what, name, getattr(value, name), {**self._allowed, **sided})
+            check_account(what, name, getattr(value, name), allowed)
         cranks = isinstance(value, orders.ConsumeEvents | orders.ConsumeGivenEvents)
         check_others(what, value.remaining, moment.others | ({self._ours.open_orders} if cranks else set()))
-        return Demand(metas.accounts, _placements(value))
+        deposit = (value.base_amount, value.quote_amount) if isinstance(value, funds.Deposit) else (0, 0)
+        if isinstance(value, funds.Deposit) and not any(deposit):
+            raise Forbidden(Code.DEPOSIT, "a deposit of nothing")
+        return Demand(metas.accounts, _placements(value), deposit=deposit)
+
+    def _payers(self, value: Known) -> Allowed:
+        """Return what orders may be paid from: the signer's own, where settlement pays to the owner's."""
+        match value:
+            case orders.PlaceOrder():
+                return self._sided[value.args.side]
+            case orders.PlaceOrders() | orders.CancelAllAndPlaceOrders():
+                return self._paying
+            case _:
+                return {}
 
     def _parse(self, instruction: Instruction) -> tuple[Known, Instruction]:
         """Read an instruction; it must be written as we would write it, to the last byte."""
@@ -79,6 +103,8 @@ class VenueV2:
             kind = kind_of(bytes(instruction.data))
             if kind not in ALLOWED:
                 raise Forbidden(Code.INSTRUCTION, f"{kind.__name__}, which no maker needs")
+            if self._ours.delegate is not None and kind in NOT_DELEGATED:
+                raise Forbidden(Code.INSTRUCTION, f"{kind.__name__}, which a delegate may not sign")
             value = parse(instruction)
             again = build(value, self.program, self._version)
         except (Malformed, ValueError, OverflowError) as error:
@@ -90,16 +116,16 @@ class VenueV2:
 
 def _allowed(market: Market, address: Pubkey, ours: Ours, program: Pubkey) -> Allowed:
     """Return what each account may be, by the names of the program."""
-    owner, delegates = only(ours.owner), frozenset[Pubkey | None](ours.delegates)
+    signer, delegates = only(ours.signer), frozenset[Pubkey | None](ours.delegates)
     same = ("bids", "asks", "event_heap", "oracle_a", "oracle_b", "market_authority")
     vaults = ("market_base_vault", "market_quote_vault")
     return {name: only(getattr(market, name)) for name in (*same, *vaults)} | {
         "market": only(address),
-        "signer": owner,
-        "owner": owner,
-        "payer": owner,
-        "penalty_payer": owner,
-        "sol_destination": owner,
+        "signer": signer,
+        "owner": signer,
+        "payer": signer,
+        "penalty_payer": signer,
+        "sol_destination": signer,
         "open_orders_account": only(ours.open_orders),
         "open_orders_indexer": only(indexer_address(ours.owner, program)[0]),
         "open_orders_admin": only(None),

@@ -19,6 +19,7 @@ class Code(StrEnum):
     RIGHTS = "rights"  # An account signs or is written to where that is not needed, or the other way round.
     FEE = "fee"
     LAMPORTS = "lamports"  # A tip, rent, or SOL that is wrapped.
+    DEPOSIT = "deposit"
     PRICE = "price"
     SIZE = "size"
     NOTIONAL = "notional"

@@ -55,7 +55,7 @@ class DeskSnapshot:
         queue: The market's events that wait for the crank: version 1's queue, or version 2's heap.
         base_wallet: Native base in our token account; None: there is no such account.
         quote_wallet: Native quote likewise.
-        owner_lamports: What our wallet holds.
+        signer_lamports: What the wallet holds that signs and pays the fees: our own, or our delegate's.
         rent: Lamports that our accounts hold, by address; of those that are there.
         orders: Ours in the books, those that have expired too; None: the books were not read.
     """
@@ -67,7 +67,7 @@ class DeskSnapshot:
     queue: EventQueue | EventHeap
     base_wallet: int | None
     quote_wallet: int | None
-    owner_lamports: int
+    signer_lamports: int
     rent: Mapping[Pubkey, int]
     orders: tuple[RestingOrder, ...] | None = None
 
@@ -169,7 +169,7 @@ def slots_of(market: AnyMarket) -> int:
 
 
 def _keys(seat: Seat, market: AnyMarket, books: bool) -> list[Pubkey]:
-    ours = [seat.open_orders, seat.base_wallet, seat.quote_wallet, seat.owner]
+    ours = [seat.open_orders, seat.base_wallet, seat.quote_wallet, seat.signer]
     return [seat.market, _events(market), CLOCK, *ours, *((market.bids, market.asks) if books else ())]
 
 
@@ -181,7 +181,7 @@ def _read(snapshot: Snapshot, seat: Seat, market: AnyMarket, books: bool) -> Des
     forms = _V1 if isinstance(market, MarketV1) else _V2
     reading = _Reading(snapshot, seat.program)
     ours = (seat.open_orders, seat.base_wallet, seat.quote_wallet)
-    owner = snapshot.accounts[seat.owner]
+    signer = snapshot.accounts[seat.signer]
     return DeskSnapshot(
         slot=snapshot.slot,
         unix_timestamp=reading.clock(),
@@ -190,7 +190,7 @@ def _read(snapshot: Snapshot, seat: Seat, market: AnyMarket, books: bool) -> Des
         queue=reading.own(_events(market), forms.queue),
         base_wallet=reading.tokens(seat.base_wallet),
         quote_wallet=reading.tokens(seat.quote_wallet),
-        owner_lamports=0 if owner is None else owner.lamports,
+        signer_lamports=0 if signer is None else signer.lamports,
         rent={key: one.lamports for key in ours if reading.is_there(key) and (one := snapshot.accounts[key])},
         orders=_orders(reading, seat, market) if books else None,
     )
@@ -202,6 +202,11 @@ def _account(reading: "_Reading", seat: Seat, forms: "_Forms") -> OpenOrders | O
     account = reading.own(seat.open_orders, forms.account)
     if (account.market, account.owner) != (seat.market, seat.owner):
         raise DataError(f"account {seat.open_orders}: is of {account.owner} on market {account.market}, and not ours")
+    if isinstance(account, OpenOrdersAccount) and seat.delegate is not None and seat.delegate.key != account.delegate:
+        raise DataError(
+            f"account {seat.open_orders}: has {account.delegate or 'nobody'} as its delegate, and not "
+            f"{seat.delegate.key}, whose key is to sign; `bmv chain setup` with its owner's key changes that"
+        )
     return account
 
 

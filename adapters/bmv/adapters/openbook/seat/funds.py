@@ -44,6 +44,32 @@ class Held(NamedTuple):
 NOTHING = Held(Funds(0, 0, 0), Funds(0, 0, 0))
 
 
+class Owned(NamedTuple):
+    """All that is ours on a market, in wallets and at the venue, free or locked: native units."""
+
+    base: int
+    quote: int
+
+
+def owned_of(desk: DeskSnapshot, address: Pubkey) -> Owned | None:
+    """Return all that is ours; None while events of ours wait for the crank, which have moved money already.
+
+    Args:
+        desk: What stands there by one bank.
+        address: Of our account at the venue.
+    """
+    if desk.waiting(address):
+        return None
+    held, account = held_of(desk, address), desk.account
+    rebates = account.referrer_rebates_accrued if isinstance(account, OpenOrders) else 0
+    if isinstance(account, OpenOrdersAccount):
+        rebates = account.position.referrer_rebates_available
+    return Owned(
+        (desk.base_wallet or 0) + held.base.free + held.base.locked,
+        (desk.quote_wallet or 0) + held.quote.free + held.quote.locked + rebates,
+    )
+
+
 def held_of(desk: DeskSnapshot, address: Pubkey) -> Held:
     """Return what we have at the venue; `address` is our account's."""
     account, queue = desk.account, desk.queue

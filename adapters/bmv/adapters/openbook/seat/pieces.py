@@ -7,21 +7,25 @@ from solders.instruction import Instruction
 from solders.pubkey import Pubkey
 from solders.system_program import CreateAccountWithSeedParams, TransferParams, create_account_with_seed, transfer
 
+from bmv.adapters.openbook.delegate import delegate_of
 from bmv.adapters.openbook.planning.seat import Seat
 from bmv.adapters.openbook.seat.desk import AnyMarket, DeskSnapshot, mints_of
 from bmv.adapters.openbook.seat.find import Spot, seed_of
+from bmv.adapters.openbook.seat.funds import held_of
 from bmv.adapters.openbook.v1 import instructions as v1
 from bmv.adapters.openbook.v1 import keys as by
 from bmv.adapters.openbook.v1.accounts import Market as MarketV1
 from bmv.adapters.openbook.v1.layout import OPEN_ORDERS_BYTES
 from bmv.adapters.openbook.v2 import funds
 from bmv.adapters.openbook.v2.instructions import build
+from bmv.adapters.openbook.v2.market import Market as MarketV2
 from bmv.adapters.openbook.v2.open_orders import (
     OPEN_ORDERS_SIZE,
     OpenOrdersAccount,
     indexer_address,
     indexer_size,
 )
+from bmv.adapters.solana.balances import in_whole
 from bmv.adapters.solana.tokens import (
     NATIVE_MINT,
     TOKEN_ACCOUNT_BYTES,
@@ -45,6 +49,7 @@ class Piece:
         returns: Whether `bmv chain close` gives that back.
         instructions: What does it.
         wraps: Whether the lamports are SOL that is wrapped, and no rent.
+        deposit: Native base and quote that it puts into our account at the venue.
     """
 
     name: str
@@ -53,6 +58,7 @@ class Piece:
     returns: bool
     instructions: tuple[Instruction, ...]
     wraps: bool = False
+    deposit: tuple[int, int] = (0, 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,10 +68,14 @@ class Wish:
     Args:
         delegate: Who else may trade for the account, on version 2; None: whoever may now.
         wrapped_lamports: Wrapped SOL that is held at least.
+        deposit: Native base and quote that lie in the account at least, on version 2.
+        lacking: Token accounts of the delegate that are not there.
     """
 
     delegate: Pubkey | None = None
     wrapped_lamports: int = 0
+    deposit: tuple[int, int] = (0, 0)
+    lacking: frozenset[Pubkey] = frozenset()
 
 
 def sizes_of(market: AnyMarket, spot: Spot) -> list[int]:
@@ -81,12 +91,20 @@ def _listed(spot: Spot) -> tuple[int, int]:
 
 
 def missing(seat: Seat, desk: DeskSnapshot, spot: Spot, wish: Wish, rent: Rent) -> list[Piece]:
-    """Return what a seat still lacks, in the order in which it is made; nothing: it is set up."""
+    """Return what a seat still lacks, in the order in which it is made; nothing: it is set up.
+
+    All but a delegate's own token accounts is the owner's to make.
+    """
+    payers = _payers(seat, desk.market, wish, rent)
+    if seat.delegate is not None:
+        return list(payers)
     return [
         *_token_accounts(seat, desk, rent),
         *_wrapping(seat, desk, wish),
         *(_account(seat, desk.market, spot, wish, rent) if desk.account is None else []),
+        *payers,
         *_delegating(seat, desk, wish),
+        *_depositing(seat, desk, wish),
     ]
 
 
@@ -164,13 +182,44 @@ def _delegating(seat: Seat, desk: DeskSnapshot, wish: Wish) -> Iterator[Piece]:
     yield Piece(f"delegate {wish.delegate}", seat.open_orders, 0, False, (build(said, seat.program),))
 
 
-def closing(seat: Seat, desk: DeskSnapshot, spot: Spot) -> Sequence[Piece]:
+def _payers(seat: Seat, market: AnyMarket, wish: Wish, rent: Rent) -> Iterator[Piece]:
+    """Yield the delegate's own token accounts, which are named in orders and hold nothing."""
+    if wish.delegate is None:
+        return
+    delegate = delegate_of(wish.delegate, mints_of(market))
+    for what, mint, account in zip(("base", "quote"), mints_of(market), delegate[1:], strict=True):
+        if account in wish.lacking:
+            made = create_associated_account(seat.signer, wish.delegate, mint)
+            yield Piece(f"token account of {what}, the delegate's", account, rent(TOKEN_ACCOUNT_BYTES), False, (made,))
+
+
+def _depositing(seat: Seat, desk: DeskSnapshot, wish: Wish) -> Iterator[Piece]:
+    held, market = held_of(desk, seat.open_orders), desk.market
+    base, quote = (max(wanted - there.free - there.locked, 0) for wanted, there in zip(wish.deposit, held, strict=True))
+    if not (base or quote) or not isinstance(market, MarketV2):
+        return
+    put = funds.Deposit(
+        base_amount=base,
+        quote_amount=quote,
+        owner=seat.owner,
+        user_base_account=seat.base_wallet,
+        user_quote_account=seat.quote_wallet,
+        open_orders_account=seat.open_orders,
+        market=seat.market,
+        market_base_vault=market.market_base_vault,
+        market_quote_vault=market.market_quote_vault,
+    )
+    name = f"deposit of {in_whole(base, market.base_decimals)} base, {in_whole(quote, market.quote_decimals)} quote"
+    yield Piece(name, seat.open_orders, 0, True, (build(put, seat.program),), deposit=(base, quote))
+
+
+def closing(seat: Seat, desk: DeskSnapshot, spot: Spot, *, unwraps: bool = True) -> Sequence[Piece]:
     """Return what takes a seat down: our account, the indexer if it lists no other, and wrapped SOL.
 
-    Our account has to be empty. Token accounts stay, they may hold coins; that of wrapped SOL becomes SOL.
+    Our account has to be empty. Token accounts stay, they may hold coins; that of wrapped SOL becomes SOL, if wanted.
     """
     pieces = list(_account_closing(seat, desk, spot)) if desk.account is not None else []
-    wallet = wrapped_wallet(seat, desk.market)
+    wallet = wrapped_wallet(seat, desk.market) if unwraps else None
     if wallet is not None and wallet in desk.rent:
         closed = close_token_account(wallet, seat.owner)
         pieces.append(Piece("wrapped SOL", wallet, desk.rent[wallet], True, (closed,)))

@@ -8,12 +8,15 @@ nowhere when the final height is past the last at which it is valid. No refusal,
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import NamedTuple
 
 from solders.message import Message, MessageV0, MessageV1, from_bytes_versioned
 from solders.signature import Signature
 from solders.transaction import VersionedTransaction
 
 from bmv.adapters.solana.errors import Json
+
+VERSION_1 = 0x81  # First byte of a transaction of version 1.
 
 
 class State(StrEnum):
@@ -32,6 +35,19 @@ class State(StrEnum):
 ENDS = frozenset({State.FINALIZED, State.FAILED, State.EXPIRED})
 
 
+class Leg(NamedTuple):
+    """By which way an attempt goes, and from when on: as soon as either has passed since it was first to be sent.
+
+    Args:
+        way: Its name.
+        slots, seconds: How long the ways before it have it to themselves.
+    """
+
+    way: str
+    slots: int = 0
+    seconds: float = 0.0
+
+
 @dataclass(frozen=True, slots=True)
 class Attempt:
     """Signed bytes.
@@ -41,15 +57,22 @@ class Attempt:
         transaction: The bytes as they are sent.
         last_height: The last block height at which it is valid.
         urgent: Whether it goes by the lane that is kept for cancels.
+        legs: By which ways it goes; empty: by all that take it, at once.
     """
 
     signature: str
     transaction: bytes
     last_height: int
     urgent: bool = False
+    legs: tuple[Leg, ...] = ()
 
     def __repr__(self) -> str:
         return f"<Attempt {self.signature}, {len(self.transaction)} bytes, until height {self.last_height}>"
+
+    @property
+    def version(self) -> int:
+        """Of the transaction: 1, or 0 for those before it."""
+        return int(self.transaction[0] == VERSION_1)
 
     @property
     def message(self) -> Message | MessageV0 | MessageV1:
@@ -57,10 +80,12 @@ class Attempt:
         return VersionedTransaction.from_bytes(self.transaction).message
 
 
-def make_attempt(message: bytes, signature: bytes, last_height: int, urgent: bool = False) -> Attempt:
+def make_attempt(
+    message: bytes, signature: bytes, last_height: int, urgent: bool = False, legs: tuple[Leg, ...] = ()
+) -> Attempt:
     """Put a message and its one signature together."""
     signed = VersionedTransaction.populate(from_bytes_versioned(message), [Signature(signature)])
-    return Attempt(str(signed.signatures[0]), bytes(signed), last_height, urgent)
+    return Attempt(str(signed.signatures[0]), bytes(signed), last_height, urgent, legs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +99,7 @@ class Fate:
         commitment: How firm that block is; "": it is in none.
         sent: How often it was handed to a node.
         refused: What nodes said instead of taking it, the last words of each, by the node as it may be shown.
+        handed: How often it was handed to each way, before it was seen in a block.
     """
 
     state: State
@@ -82,11 +108,18 @@ class Fate:
     commitment: str = ""
     sent: int = 0
     refused: tuple[tuple[str, str], ...] = ()
+    handed: tuple[tuple[str, int], ...] = ()
 
     @property
     def ended(self) -> bool:
         """Whether nothing more can become of it."""
         return self.state in ENDS
+
+    def handing(self, way: str) -> "Fate":
+        """Return it with one more handing over to a way."""
+        counts = dict(self.handed)
+        counts[way] = counts.get(way, 0) + 1
+        return replace(self, handed=tuple(counts.items()))
 
     def refusing(self, node: str, words: str) -> "Fate":
         """Return it with what a node said."""

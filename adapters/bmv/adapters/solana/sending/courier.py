@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -14,7 +14,8 @@ from bmv.adapters.solana.rpc import Rpc
 from bmv.adapters.solana.sending.attempt import Attempt, Fate, State, Tell
 from bmv.adapters.solana.sending.blockhash import LIFE_BLOCKS, Young, commitment_for, read_blockhash
 from bmv.adapters.solana.sending.lane import Lane
-from bmv.adapters.solana.sending.sender import Handed, Way, due
+from bmv.adapters.solana.sending.sender import Age, Handed, Way, due, posting
+from bmv.adapters.solana.sending.slots import SlotClock
 from bmv.adapters.solana.sending.track import Track
 from bmv.adapters.solana.sending.watch import STATUSES_MAX, look_at
 
@@ -54,6 +55,7 @@ class Courier:
         rpc: A client of any of them; its connections are used.
         habits: How often what is done.
         clock: Seconds that never go back.
+        ways: Where it sends; None: to the nodes that are sent to.
     """
 
     def __init__(
@@ -62,14 +64,17 @@ class Courier:
         rpc: Rpc,
         habits: Habits | None = None,
         clock: Callable[[], float] = time.monotonic,
+        ways: Sequence[Way] | None = None,
     ) -> None:
         self.endpoints, self.habits = endpoints, habits or Habits()
         self.consensus = Consensus.UNKNOWN
         self.height = 0  # The newest final height that a node told of.
         self._rpc, self._clock = rpc, clock
         senders = [endpoint for endpoint in endpoints if SEND in endpoint.roles]
-        self.ways = [self._way(endpoint) for endpoint in senders]
+        self.ways = [self._way(endpoint) for endpoint in senders] if ways is None else list(ways)
+        self.slots = SlotClock()
         self._tracks: dict[str, tuple[Track, Tell, asyncio.Event]] = {}
+        self._begun: dict[str, tuple[float, int]] = {}  # By signature: second and slot.
         self._sending = set[asyncio.Task[None]]()
         self._young: Young | None = None
         self._renewed = asyncio.Event()
@@ -85,7 +90,8 @@ class Courier:
     def _way(self, endpoint: Endpoint) -> Way:
         habits = self.habits
         lane = Lane(habits.rate, habits.burst, habits.kept, habits.cool_s)
-        return Way(self._rpc.beside(endpoint.url, Health()), lane, habits.resend_s)
+        rpc = self._rpc.beside(endpoint.url, Health())
+        return Way(rpc.endpoint, posting(rpc), lane, habits.resend_s)
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator["Courier"]:
@@ -112,6 +118,11 @@ class Courier:
     def _refuse_broken(self) -> None:
         if self._broken is not None:
             raise RuntimeError("the courier has stopped working") from self._broken
+
+    @property
+    def slot(self) -> int:
+        """Which slot it is about now; 0: no node has told of one yet."""
+        return self.slots.now(self._clock())
 
     def failed(self) -> EndpointError | None:
         """Return why no node can be asked; None: one answered a while ago."""
@@ -146,12 +157,13 @@ class Courier:
         track = Track(attempt, fate or Fate(State.COMMITTED), send)
         assert attempt.signature not in self._tracks, f"{attempt.signature} is on its way"
         self._tracks[attempt.signature] = (track, tell, ended)
+        self._begun[attempt.signature] = self._clock(), self.slot
         self._wake.set()
         try:
             await ended.wait()
             self._refuse_broken()
         finally:
-            del self._tracks[attempt.signature]
+            del self._tracks[attempt.signature], self._begun[attempt.signature]
             for way in self.ways:
                 way.forget(attempt.signature)
         return track.fate
@@ -183,7 +195,7 @@ class Courier:
     async def _keep_sending(self) -> None:
         while True:
             wanted = [track for track, _, _ in self._tracks.values() if track.wants_sending(self.height)]
-            for way, attempt in due(self.ways, [track.attempt for track in wanted], self._clock()):
+            for way, attempt in due(self.ways, [track.attempt for track in wanted], self._clock(), self._ages()):
                 task = asyncio.create_task(self._send(way, attempt))
                 self._sending.add(task)
                 task.add_done_callback(self._sending.discard)
@@ -194,19 +206,27 @@ class Courier:
             except TimeoutError:
                 pass
 
+    def _ages(self) -> dict[str, Age]:
+        now_s, slot = self._clock(), self.slot
+        for signature, (began_s, began) in self._begun.items():
+            if not began:  # Nobody had told of a slot then.
+                self._begun[signature] = began_s, slot
+        return {signature: Age(now_s - began_s, slot - began) for signature, (began_s, began) in self._begun.items()}
+
     async def _send(self, way: Way, attempt: Attempt) -> None:
-        self._note(attempt.signature, None)
+        self._note(attempt.signature, way.name)
         handed = await way.send(attempt, self._clock)
         if handed.refused:
             self._note(attempt.signature, handed)
 
-    def _note(self, signature: str, handed: Handed | None) -> None:
+    def _note(self, signature: str, handed: Handed | str) -> None:
+        """Note that an attempt goes to a way, by its name, or what that said of it."""
         if signature not in self._tracks:
             return
         track, tell, _ = self._tracks[signature]
         before = track.fate
-        if handed is None:
-            track.note_sent()
+        if isinstance(handed, str):
+            track.note_sent(handed)
         else:
             track.fate = track.fate.refusing(handed.node, handed.refused)
         if before.state != track.fate.state or before.refused != track.fate.refused:
@@ -228,6 +248,7 @@ class Courier:
                 self._tell(track for track in tracks if track.lose_sight())
             return
         self._seen_s = self._clock()
+        self.slots.note(self._clock(), max(look.slot, look.final_slot))
         self.height = look.final_height  # As the newest look says: what one node told wrongly does not stay.
         self._tell(track for track, status in zip(tracks, statuses, strict=True) if track.hear(look, status))
 

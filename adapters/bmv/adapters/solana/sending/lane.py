@@ -44,6 +44,11 @@ class Lane:
         self._tokens -= 1
         return True
 
+    def is_free(self, now_s: float) -> bool:
+        """Whether something that is not urgent could be sent now."""
+        tokens = min(float(self.burst), self._tokens + max(now_s - self._at_s, 0.0) * self.rate)
+        return now_s >= self._open_s and tokens - 1 >= self.kept
+
     def refuse(self, now_s: float, urgent: bool, retry_after_s: float | None) -> None:
         """Note that the node wants to be left alone."""
         wait_s = self.cool_s if retry_after_s is None else retry_after_s

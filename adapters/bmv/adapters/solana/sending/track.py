@@ -121,7 +121,7 @@ class Track:
         waits = self.fate.state in (State.COMMITTED, State.SENT, State.UNKNOWN)
         return self.send and waits and height <= self.attempt.last_height
 
-    def note_sent(self) -> None:
-        """Note that it was handed to a node."""
+    def note_sent(self, way: str) -> None:
+        """Note that it was handed to a way."""
         state = State.SENT if self.fate.state is State.COMMITTED else self.fate.state
-        self.fate = replace(self.fate, state=state, sent=self.fate.sent + 1)
+        self.fate = replace(self.fate, state=state, sent=self.fate.sent + 1).handing(way)

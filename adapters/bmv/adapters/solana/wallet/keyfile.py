@@ -1,8 +1,10 @@
 """The file of a key: read only if nobody else can read it, written whole or not at all, and never over another.
 
-Two forms are read: encrypted (`sealing`), and the plain id.json that Solana's own tools write.
+Three forms are read: encrypted (`sealing`), the plain id.json that Solana's own tools write, and one that says behind
+which service the key lies (`remote`).
 """
 
+import json
 import os
 import stat
 from collections.abc import Callable
@@ -12,6 +14,7 @@ from typing import NamedTuple
 
 from bmv.adapters.solana.wallet.forms import read_key
 from bmv.adapters.solana.wallet.key import LocalKey
+from bmv.adapters.solana.wallet.remote import RemoteKey, RemoteSigner, is_remote, open_remote, read_remote
 from bmv.adapters.solana.wallet.sealing import SealedKey, read_sealed, unseal
 from bmv.adapters.solana.wallet.secret import Secret
 from bmv.data.files.writing import sync_folder
@@ -25,7 +28,7 @@ class Described(NamedTuple):
     """What is seen of a key without opening it.
 
     Args:
-        form: "encrypted" or "plain".
+        form: "encrypted", "plain" or "remote".
         public_key: In base58. Of an encrypted one it is the file's own word, until it is opened.
     """
 
@@ -33,8 +36,10 @@ class Described(NamedTuple):
     public_key: str
 
 
-def load(path: Path, passphrase: Callable[[], Secret]) -> LocalKey:
-    """Return the key of a file; `ConfigError` or `DataError` names the file and what to do.
+def load(path: Path, passphrase: Callable[[], Secret]) -> LocalKey | RemoteSigner:
+    """Return the key of a file, or the signer of one that lies elsewhere.
+
+    `ConfigError` or `DataError` names the file and what to do.
 
     Args:
         passphrase: Asked only if the file is encrypted.
@@ -42,10 +47,12 @@ def load(path: Path, passphrase: Callable[[], Secret]) -> LocalKey:
     content = read_private(path, "key")
     try:
         found = _parse(content)
+        if isinstance(found, RemoteKey):
+            return open_remote(found, lambda file: read_private(file, "secret"))
         return unseal(found, passphrase()) if isinstance(found, SealedKey) else found
-    except DataError as error:
-        wrong = f"{path}: {error}"
-    raise DataError(wrong)
+    except (ConfigError, DataError) as error:
+        kind, wrong = type(error), f"{path}: {error}"
+    raise kind(wrong)
 
 
 def describe(path: Path) -> Described:
@@ -56,8 +63,8 @@ def describe(path: Path) -> Described:
     except DataError as error:
         wrong = f"{path}: {error}"
     else:
-        if isinstance(found, SealedKey):
-            return Described("encrypted", found.pubkey)
+        if isinstance(found, SealedKey | RemoteKey):
+            return Described("encrypted" if isinstance(found, SealedKey) else "remote", found.pubkey)
         return Described("plain", found.address)
     raise DataError(wrong)
 
@@ -96,36 +103,56 @@ def _danger(path: Path, state: os.stat_result, what: str) -> str:
     if not stat.S_ISREG(state.st_mode):
         return f"{path}: expected the file of a {what}, found no file"
     if state.st_uid != os.geteuid():
-        return f"{path}: belongs to user {state.st_uid}, not to the one who runs this; say chown {os.geteuid()} {path}"
+        mend = f"chown {os.geteuid()} {path} and chmod 600 {path}"
+        return f"{path}: belongs to user {state.st_uid}, not to the one who runs this; say {mend}"
     if state.st_mode & OTHERS:
         mode = stat.S_IMODE(state.st_mode)
         return f"{path}: others may read or change it, its mode is {mode:04o}; say chmod 600 {path}"
     return ""
 
 
-def _parse(content: Secret) -> SealedKey | LocalKey:
+def _parse(content: Secret) -> SealedKey | LocalKey | RemoteKey:
     if not content.reveal().lstrip().startswith(b"{"):
         return read_key(content)
-    return read_sealed(content)
+    return read_remote(content) if is_remote(content) else read_sealed(content)
 
 
 def write_new(path: Path, sealed: SealedKey) -> None:
-    """Write an encrypted key to a file that is not there yet, for this user alone; `UsageError` if it is.
+    """Write an encrypted key to a file that is not there yet, for this user alone; `UsageError` if it is."""
+    _write_new(path, Secret(sealed.text().encode()))
+
+
+def write_plain(path: Path, key: LocalKey) -> None:
+    """Write a key as Solana's own tools have it, an id.json of 64 numbers that anybody can use who reads it.
+
+    Otherwise as `write_new`.
+    """
+    _write_new(path, Secret(json.dumps(list(key.reveal())).encode()))
+
+
+def _write_new(path: Path, content: Secret) -> None:
+    if why := _place(path, content):
+        raise UsageError(why)
+
+
+def _place(path: Path, content: Secret) -> str:
+    """Write a file that is not there yet; return why it can't be, and raise nothing, see `secret`.
 
     It is written beside its place, synced, and linked there: a link is never made over what exists.
     """
     half_done = path.with_name(f".{path.name}.{token_hex(8)}")
     try:
-        _write(half_done, sealed.text().encode())
+        _write(half_done, content.reveal())
         try:
             os.link(half_done, path)
         finally:
             half_done.unlink()
         sync_folder(path.parent)
     except FileExistsError:
-        raise UsageError(f"{path}: exists, and a key is never written over another") from None
+        return f"{path}: exists, and a key is never written over another"
     except OSError as error:
-        raise UsageError(f"{path}: can't be written: {error.strerror}") from None
+        return f"{path}: can't be written: {error.strerror}"
+    return ""
 
 
 def _write(path: Path, content: bytes) -> None:

@@ -22,7 +22,6 @@ import orjson
 import polars as pl
 
 from bmv.adapters.config import Config, build
-from bmv.backtest.codecache import product_hash
 from bmv.backtest.sweep import api
 from bmv.backtest.sweep.calibrate import markets
 from bmv.backtest.sweep.calibrate.markets import Nature, Trend
@@ -30,6 +29,7 @@ from bmv.backtest.sweep.judge.verdict import CHECKS
 from bmv.backtest.sweep.trials.reading import TRIALS
 from bmv.data.runs.folder import put_whole, writing
 from bmv.data.runs.numbers import Json, at
+from bmv.data.runs.product import product_hash
 from bmv.ports.errors import DataError
 
 FAIR_MAX = 0.05  # Share of fair markets that may be found worth trading,

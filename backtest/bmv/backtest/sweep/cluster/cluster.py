@@ -19,12 +19,12 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
-from bmv.backtest.codecache import product_hash
 from bmv.backtest.sweep.cluster.node import Worker, load_of, packed, preparation
 from bmv.backtest.sweep.run.pool import AHEAD, MakePool
 from bmv.backtest.sweep.run.work import Task, Work
 from bmv.backtest.sweep.tapes.shared import Stretch
 from bmv.backtest.sweep.trials.study import Row
+from bmv.data.runs.product import product_hash
 from bmv.ports.errors import BmvError, UsageError
 
 TRIES = 3  # Times that a set is run whose worker dies under it, and that a node may lose workers before one is ready.

@@ -86,7 +86,7 @@ def preparation() -> Callable[[str, Load], tuple[Any, str]]:
 
     def prepare(code: str, load: Any) -> tuple[Any, str]:  # Any: what `Load` is depends on the code.
         try:
-            from bmv.backtest.codecache import product_hash
+            from bmv.data.runs.product import product_hash
         except ImportError as error:
             return None, f"bmv can't be imported there ({error}); install on each node what runs here"
         if product_hash() != code:

@@ -8,10 +8,10 @@ import numpy as np
 from numpy import int64
 from numpy.typing import NDArray
 
-from bmv.backtest import ledger as r
+from bmv.adapters.bookkeeping import ledger as r
+from bmv.adapters.bookkeeping.tables import owned_of
 from bmv.backtest.sweep.tapes.shared import Prepared
 from bmv.backtest.sweep.trials.accounts import ride
-from bmv.backtest.tables import owned_of
 from bmv.core.params import Params
 
 
@@ -45,7 +45,7 @@ def cut(
         params: Of the run: what its market is counted in.
         start: The position before the first fill, lots.
         samples: Rows of equity, and
-        fills: of fills, as :mod:`bmv.backtest.ledger` has their columns.
+        fills: of fills, as :mod:`bmv.adapters.bookkeeping.ledger` has their columns.
     """
     if not len(samples):
         return Periods((0,) * periods, (0,) * periods, (0,) * (periods + 1))

@@ -4,9 +4,9 @@ import numpy as np
 from numpy import int64
 from numpy.typing import NDArray
 
-from bmv.backtest.eviction import Drained
-from bmv.backtest.ledger import E_MID2
-from bmv.backtest.tables import owned_of
+from bmv.adapters.bookkeeping.eviction import Drained
+from bmv.adapters.bookkeeping.ledger import E_MID2
+from bmv.adapters.bookkeeping.tables import owned_of
 
 
 class Sums:

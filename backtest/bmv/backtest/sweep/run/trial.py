@@ -8,15 +8,8 @@ import polars as pl
 from numpy import int64
 from numpy.typing import NDArray
 
-from bmv.adapters.config import Config
-from bmv.adapters.config.compile import price_ticks_max
-from bmv.backtest import ledger as r
-from bmv.backtest.sweep.run.arena import Arena
-from bmv.backtest.sweep.run.periods import Periods, cut, straight
-from bmv.backtest.sweep.run.wiring import Parts, put_together
-from bmv.backtest.sweep.tapes.shared import STOPS, Prepared
-from bmv.backtest.sweep.trials.objectives import Objective
-from bmv.backtest.tables import (
+from bmv.adapters.bookkeeping import ledger as r
+from bmv.adapters.bookkeeping.tables import (
     counts,
     equity_table,
     fall,
@@ -26,6 +19,13 @@ from bmv.backtest.tables import (
     profit,
     times,
 )
+from bmv.adapters.config import Config
+from bmv.adapters.config.compile import price_ticks_max
+from bmv.backtest.sweep.run.arena import Arena
+from bmv.backtest.sweep.run.periods import Periods, cut, straight
+from bmv.backtest.sweep.run.wiring import Parts, put_together
+from bmv.backtest.sweep.tapes.shared import STOPS, Prepared
+from bmv.backtest.sweep.trials.objectives import Objective
 from bmv.core.accounting import worth_if_known
 from bmv.core.digest import text
 from bmv.core.engine import Strategy
@@ -63,7 +63,7 @@ class Made(NamedTuple):
         halfway: Net so far at each check, in quanta, against holding where that is the objective; what the pruning of
             later sets goes by.
         market: The instrument.
-        samples: Rows of the equity, as :mod:`bmv.backtest.ledger` has their columns.
+        samples: Rows of the equity, as :mod:`bmv.adapters.bookkeeping.ledger` has their columns.
         pivots: Beside each the pivot, ticks; 0.0 for none.
     """
 

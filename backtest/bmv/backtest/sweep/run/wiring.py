@@ -3,12 +3,12 @@
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+from bmv.adapters.bookkeeping import ledger
+from bmv.adapters.bookkeeping.ledger import Record
 from bmv.adapters.config import Config, compile
 from bmv.adapters.sim.venue import Sim, Venue, opened
 from bmv.adapters.strategy import plugin
-from bmv.backtest import ledger
 from bmv.backtest.fused import Fused
-from bmv.backtest.ledger import Record
 from bmv.backtest.sweep.run.arena import Arena
 from bmv.backtest.sweep.run.sums import Sums
 from bmv.backtest.sweep.tapes.shared import Prepared, SharedTape

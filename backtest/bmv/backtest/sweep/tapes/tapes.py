@@ -7,13 +7,13 @@ from math import ceil
 from pathlib import Path
 from typing import Any
 
+from bmv.adapters.cli.timerange import span_ns
 from bmv.adapters.config import Config, build
 from bmv.adapters.config.compile import to_ns
 from bmv.adapters.lake.places import market_folder
 from bmv.adapters.parquet.tape import ParquetTape
 from bmv.backtest.sweep.tapes.shared import Stretch, prepare
 from bmv.backtest.sweep.trials.space import Axis, trading, with_values
-from bmv.backtest.timerange import span_ns
 from bmv.backtest.wiring import BacktestContainer
 from bmv.data.files.path import is_url
 from bmv.data.runs.numbers import SECOND

@@ -8,9 +8,9 @@ import polars as pl
 from numpy import float64, int64
 from numpy.typing import NDArray
 
-from bmv.backtest import ledger as r
-from bmv.backtest.eviction import Drained
-from bmv.backtest.ledger import Record
+from bmv.adapters.bookkeeping import ledger as r
+from bmv.adapters.bookkeeping.eviction import Drained
+from bmv.adapters.bookkeeping.ledger import Record
 from bmv.core.accounting import gain, worth, worth_if_known
 from bmv.core.digest import text
 from bmv.core.params import Params

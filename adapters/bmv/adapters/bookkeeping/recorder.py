@@ -4,22 +4,7 @@ The engine acts on what it knows; the record shows what was. Both drivers call t
 Money is whole quanta throughout, so that spread + inventory + fees add up to the change of equity exactly.
 """
 
-from bmv.adapters.sim.venue import (
-    R_CODE,
-    R_FEE,
-    R_KIND,
-    R_KNOWN_NS,
-    R_ORDER,
-    R_PRICE,
-    R_SIDE,
-    R_SIZE,
-    R_VENUE_NS,
-    REPORTS_MAX,
-    REPORTS_PER_ARRIVAL,
-    REPORTS_PER_ROW,
-    Venue,
-)
-from bmv.backtest.ledger import (
+from bmv.adapters.bookkeeping.ledger import (
     ASK_AT_TOUCH,
     BID_AT_TOUCH,
     E_CASH,
@@ -58,6 +43,21 @@ from bmv.backtest.ledger import (
     PAST,
     PAST_BEFORE,
     Record,
+)
+from bmv.adapters.sim.venue import (
+    R_CODE,
+    R_FEE,
+    R_KIND,
+    R_KNOWN_NS,
+    R_ORDER,
+    R_PRICE,
+    R_SIDE,
+    R_SIZE,
+    R_VENUE_NS,
+    REPORTS_MAX,
+    REPORTS_PER_ARRIVAL,
+    REPORTS_PER_ROW,
+    Venue,
 )
 from bmv.core.accounting import entry, gain, worth, worth_if_known
 from bmv.core.engine import centre
@@ -427,7 +427,7 @@ def finish(params: Params, state: State, venue: Venue, record: Record) -> None:
 
 @kernel
 def steps_left(record: Record) -> int:
-    """Return how many rows of the tape the tables can surely take; :mod:`bmv.backtest.eviction` makes room for more.
+    """Return how many rows of the tape the tables can surely take; `eviction` makes room for more.
 
     An arrival at the venue is worth `ROWS_PER_ARRIVAL` of them. The equity table is asked apart: :func:`sample_fits`.
     """

@@ -1,6 +1,6 @@
 """What is written down of a run: what is owned in truth, how long things stood, and a row for each order, fill, sample.
 
-The verbs that write it are in :mod:`bmv.backtest.recorder`, what takes rows out of it in :mod:`bmv.backtest.eviction`.
+The verbs that write it are in `recorder`, what takes rows out of it in `eviction`.
 """
 
 from typing import Annotated

@@ -6,7 +6,7 @@ import numpy as np
 from numpy import float64, int64
 from numpy.typing import NDArray
 
-from bmv.backtest.ledger import (
+from bmv.adapters.bookkeeping.ledger import (
     FILL_ROWS,
     O_DONE,
     ORDER_ROWS,

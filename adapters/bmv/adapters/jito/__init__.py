@@ -1,0 +1,1 @@
+"""A client of Jito's block engine: what is said (`codec`), how it is carried (`client`), where (`regions`)."""

@@ -1,0 +1,1 @@
+"""How transactions come into blocks, as a model: whose turn it is, who bids against us, what is lost on the way."""

@@ -1,0 +1,254 @@
+"""`bmv paper`, `bmv live` and `bmv replay`: sessions from the command line."""
+
+import asyncio
+import json
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from bmv.adapters.cli.options import JSON, SETS, Duration, Local
+from bmv.adapters.cli.places import ManyPaths, link_latest, new_folder, refuse_strange_folder
+from bmv.adapters.cli.timerange import span_ns
+from bmv.adapters.cli.wallet import PASSPHRASE
+from bmv.ports.errors import BmvError, DataError, UsageError
+
+if TYPE_CHECKING:
+    from bmv.live.session import Session
+
+FOR = click.option("--for", "seconds", type=Duration(), help="How long; else until it is stopped: 90s, 10m, 1h, 2d.")
+RUNS = {"paper": Path("runs/paper"), "live": Path("runs/live")}
+
+
+@contextmanager
+def stopped_by_signals(session: "Session", seconds: float | None = None) -> Iterator[None]:
+    """Let SIGINT and SIGTERM stop a session, and its time, if it has one; a second signal hurries it."""
+    loop = asyncio.get_running_loop()
+    if seconds is not None:
+        loop.call_later(seconds, session.ask_stop, _default_mode(session), "its time was over")
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    for number in numbers:
+        loop.add_signal_handler(number, session.ask_stop, _default_mode(session), signal.Signals(number).name)
+    try:
+        yield
+    finally:
+        for number in numbers:
+            loop.remove_signal_handler(number)
+
+
+def _default_mode(session: "Session") -> Any:  # Any: a `Mode`, whose module is imported late.
+    from bmv.live.session import Mode
+
+    return Mode.CANCEL
+
+
+@click.command(cls=ManyPaths)
+@click.argument("config", type=Local())
+@click.option("--data", multiple=True, metavar="PATH...", help="Stored ticks in place of the live market.")
+@click.option("--speed", type=click.FloatRange(0), default=0.0, show_default=True, help="Of stored ticks; 0: at once.")
+@click.option("--timerange", metavar="A-B", help="Of stored ticks, UTC, end exclusive: 20250903-20250905.")
+@FOR
+@SETS
+@click.option("--out", type=Local(), help="Run folder; else runs/paper/<time>-<symbol>-<hash>.")
+@click.option("--no-report", is_flag=True, help="Do not write report.html.")
+@JSON
+@click.pass_context
+def paper(
+    ctx: click.Context,
+    config: Path,
+    data: tuple[str, ...],
+    speed: float,
+    timerange: str | None,
+    seconds: float | None,
+    sets: tuple[str, ...],
+    out: Path | None,
+    no_report: bool,
+    as_json: bool,
+) -> None:
+    """Trade CONFIG on paper: the live market, and the backtest's simulated venue.
+
+    With --data stored ticks are the market, at a chosen speed; what comes of it is word for word what a backtest of
+    them makes. Every word is kept in the journal, and the session ends as a run folder.
+
+    \b
+    Examples:
+      bmv paper sandbox/bmv.toml
+      bmv paper my.toml --data ticks/*.parquet
+      bmv paper my.toml --data lake/binance/BTCUSDT --speed 20
+    """
+    from bmv.adapters.config import load
+
+    if (speed or timerange) and not data:
+        raise UsageError("--speed and --timerange go with --data: a live market has a time of its own")
+    if out is not None:
+        refuse_strange_folder(out)
+    loaded = load(config, sets)
+    folder = out or new_folder(loaded, RUNS["paper"])
+    start_ns, end_ns = span_ns(timerange)
+
+    from bmv.live.trading import Asked, trade_paper, trade_tape
+
+    asked = Asked(config, loaded, folder, not no_report)
+    ending = partial(stopped_by_signals, seconds=seconds)
+    if data:
+        work = trade_tape(asked, list(data), speed, start_ns, end_ns, ending)
+    else:
+        work = trade_paper(asked, ending, lambda line: click.echo(line, err=True))
+    page = asyncio.run(work)
+    if out is None and page["run"] is not None:
+        link_latest(folder)
+    _say_ended(page, folder, as_json, no_report)
+
+
+def _say_ended(page: dict[str, Any], folder: Path, as_json: bool, no_report: bool) -> None:  # Any: it is JSON.
+    """Say how a session ended: one line of JSON, or the summary of its run."""
+    if as_json:
+        click.echo(json.dumps(page))
+        return
+    from bmv.adapters.report import show as view
+    from bmv.data.runs.folder import REPORT
+
+    if page["run"] is not None:
+        view.show(folder, False)
+    click.echo(f"session {page['session']}")
+    receipt = page["receipt"]
+    left = "no order of ours rests" if receipt["cleared"] else f"{receipt['resting']} orders were open"
+    where = f", by the finalized chain at slot {receipt['slot']:,}" if "slot" in receipt else ""
+    click.echo(f"ended   {receipt['why']}; {left}{where}")
+    if page["run"] is not None:
+        click.echo(f"run     {folder}" + ("" if no_report else f"\nreport  {folder / REPORT}"))
+
+
+@click.command()
+@click.argument("session", required=False)
+@click.option("--config", type=Local(), help="Whose journal it is; else sessions.sqlite here.")
+@JSON
+@click.pass_context
+def replay(ctx: click.Context, session: str | None, config: Path | None, as_json: bool) -> None:
+    """Hear SESSION again, and prove that each decision comes out the same; the newest session if absent.
+
+    Exit code 0 if every word is equal, 1 if one differs, which is named. The journal's own chain is checked first.
+
+    \b
+    Examples:
+      bmv replay
+      bmv replay live/openbook-v2/SOL-USDC/00000007 --config live.toml --json
+    """
+    heard = asyncio.run(_replayed(session, config))
+    if as_json:
+        click.echo(json.dumps(heard))
+    else:
+        words = f"{heard['words']:,} words, {heard['decisions']:,} decisions"
+        how = "every one the same" if heard["equal"] else f"word {heard['first_difference']:,} differs"
+        click.echo(f"{heard['session']}: {words}, {how}\ndigest {heard['digest']}")
+    ctx.exit(0 if heard["equal"] else 1)
+
+
+async def _replayed(session: str | None, config: Path | None) -> dict[str, Any]:  # Any: it is JSON.
+    from bmv.live.decider import decider_of_text
+    from bmv.live.notes import read_opening
+    from bmv.live.replay import replay as hear
+    from bmv.live.stores import newest, open_sessions, words_of
+
+    place, folder = journal_place(config)
+    async with open_sessions(place, folder) as store:
+        name = await newest(store, session)
+        await store.verify(name)
+        words = await words_of(store, name)
+    opening = read_opening(words)
+    decider = decider_of_text(opening.config, opening.strategy)
+    return {"session": name, **hear(decider.engine(opening.standing), words, decider.change).to_json()}
+
+
+def journal_place(config: Path | None) -> tuple[str, Path]:
+    """Return where sessions are kept, and what a relative path of that is relative to; `DataError` if nothing is."""
+    from bmv.live.stores import BESIDE, journal_of
+
+    if config is not None:
+        from bmv.adapters.config import load
+
+        return journal_of(config, load(config)), config.parent
+    if not Path(BESIDE).is_file():
+        raise DataError(f"there is no {BESIDE} here; name the configuration whose journal it is: --config FILE")
+    return f"sqlite:{BESIDE}", Path()
+
+
+def quiet() -> bool:
+    """Whether nobody looks at a terminal."""
+    return not sys.stderr.isatty()
+
+
+@click.command()
+@click.argument("config", type=Local())
+@SETS
+@click.option("--yes", is_flag=True, help="Begin without asking.")
+@click.option("--shadow", is_flag=True, help="Decide and sign, and send nothing.")
+@FOR
+@PASSPHRASE
+@click.option("--out", type=Local(), help="Run folder; else runs/live/<time>-<symbol>-<hash>.")
+@click.option("--no-report", is_flag=True, help="Do not write report.html.")
+@JSON
+def live(
+    config: Path,
+    sets: tuple[str, ...],
+    yes: bool,
+    shadow: bool,
+    seconds: float | None,
+    passphrase_file: Path | None,
+    out: Path | None,
+    no_report: bool,
+    as_json: bool,
+) -> None:
+    """Trade CONFIG for real on its OpenBook market, until Ctrl-C, SIGTERM or `bmv stop`.
+
+    It begins by what an earlier process left: that is seen to its end, cancelled, and compared with the chain; where
+    journal and chain differ nothing is placed. It ends when the finalized chain shows no order of ours, with a receipt
+    and a run folder. Needs [risk], storage.journal, a funded wallet, `bmv chain setup`, and a doctor who finds nothing
+    wrong.
+
+    \b
+    Examples:
+      bmv live sandbox/bmv.toml --yes
+      bmv live live.toml --shadow --for 10m
+    """
+    from bmv.adapters.config import load
+
+    if out is not None:
+        refuse_strange_folder(out)
+    loaded = load(config, sets)
+    folder = out or new_folder(loaded, RUNS["live"])
+
+    from bmv.live.trading import Asked, refuse_unguarded, trade_live
+
+    refuse_unguarded(loaded)
+    if not (yes or shadow):
+        _confirm(loaded.market.symbol)
+    asked = Asked(config, loaded, folder, not no_report)
+    page = asyncio.run(
+        trade_live(
+            asked,
+            passphrase_file,
+            partial(stopped_by_signals, seconds=seconds),
+            lambda line: click.echo(line, err=True),
+            shadow=shadow,
+            accept=False,
+        )
+    )
+    if out is None and page["run"] is not None:
+        link_latest(folder)
+    _say_ended(page, folder, as_json, no_report)
+    if not page["receipt"]["cleared"]:
+        raise BmvError("orders of ours may still rest; `bmv chain cancel-all` clears the book")
+
+
+def _confirm(symbol: str) -> None:
+    """Let whoever sits at the terminal type the market's name; `UsageError` where that is not done."""
+    if not sys.stdin.isatty():
+        raise UsageError("there is no terminal to ask at; give --yes to begin without asking (nothing was sent)")
+    if click.prompt(f"this trades real money; type the market's name ({symbol}) to begin", err=True) != symbol:
+        raise UsageError("that is not the market's name: nothing was sent")

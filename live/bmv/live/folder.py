@@ -1,0 +1,166 @@
+"""The run folder of a session, made from nothing but its journal: like a backtest's, for the same readers.
+
+A paper session happens once more, at the same simulated venue, and must come to the same digest. A live one is booked
+as its journal tells it.
+"""
+
+import platform
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+from bmv.adapters.bookkeeping import ledger
+from bmv.adapters.bookkeeping.books import Books
+from bmv.adapters.bookkeeping.mirror import Mirror
+from bmv.adapters.bookkeeping.stage import Stage
+from bmv.adapters.bookkeeping.tables import Memory, outcome
+from bmv.adapters.config import compile, digest
+from bmv.adapters.config.compile import to_ns
+from bmv.adapters.sim.clock import SimClock
+from bmv.adapters.sim.exchange import SimExchange, open_venue
+from bmv.core.engine import Engine
+from bmv.data.runs.folder import VERSION, Run, RunFiles, save
+from bmv.data.runs.numbers import Json
+from bmv.data.runs.outcome import Outcome
+from bmv.data.runs.product import product_hash
+from bmv.data.runs.summary import LIVE as LIVE
+from bmv.data.runs.summary import Quality, summary_of
+from bmv.live.decider import Decider, decider_of_text
+from bmv.live.loop import Loop
+from bmv.live.notes import CLOSED, Opening, read_opening
+from bmv.live.replay import Retelling
+from bmv.ports.errors import DataError
+from bmv.ports.messages import Event, Intent, Kind
+from bmv.ports.storage import Note, Word
+
+PAPER = "paper"
+PACKAGES = ("bmv", "dependency-injector", "numba", "numpy", "polars", "pydantic")
+_DEPTH, _REFERENCE = Kind.DEPTH.value, Kind.REFERENCE.value
+DRAIN_ROWS = 4_096  # Events between two times at which rows are handed over.
+
+
+class Forgetting:
+    """A journal that keeps nothing: what is told is kept already."""
+
+    def event(self, event: Event) -> None:
+        """Forget it."""
+
+    def intent(self, intent: Intent) -> None:
+        """Forget it."""
+
+
+def outcome_of(words: Sequence[Word]) -> tuple[Opening, Decider, Outcome]:
+    """Return how a session began, who decided in it, and what came of it; `DataError` where its words don't say."""
+    opening = read_opening(words)
+    decider = decider_of_text(opening.config, opening.strategy)
+    first = decider_of_text(opening.config, opening.strategy)  # Whose keys change as the session is told again.
+    engine = first.engine(opening.standing)
+    exchange, clock = _exchange(decider)
+    memory = Memory()
+    record = ledger.opened(engine.params, to_ns(decider.config.data.equity_sample_s))
+    books = Books(engine, exchange.sim.venue, record, memory)
+    again = _simulated if opening.mode == PAPER else _mirrored
+    again(words, engine, Retelling(engine, first.change), exchange, clock, books)
+    made = outcome(decider.market, engine.params, engine.state, record, memory.whole(), (0.0, 0.0))
+    return opening, decider, made
+
+
+def _exchange(decider: Decider) -> tuple[SimExchange, SimClock]:
+    clock = SimClock()
+    return SimExchange(open_venue(compile.venue(decider.config, decider.market)), clock), clock
+
+
+def _simulated(
+    words: Sequence[Word], engine: Engine, retelling: Retelling, exchange: SimExchange, clock: SimClock, books: Books
+) -> None:
+    """Let a session happen once more: what the market and the operator did is told, all else follows from it."""
+    stage = Stage(exchange, clock, books)
+    loop = Loop(engine, stage, Forgetting(), clock, stage)
+    for number, word in enumerate(words):
+        if isinstance(word, Note):
+            retelling.obey(word)
+            if word.topic == CLOSED:
+                books.finish()
+        elif isinstance(word, Event) and not engine.state.closed:
+            if word.kind <= _DEPTH or word.kind >= _REFERENCE:
+                loop.tell(word)
+            else:
+                loop.wake(word.ts_ns)
+        if number % DRAIN_ROWS == 0:
+            books.drain()
+    if not engine.state.closed:  # A process that was killed.
+        books.finish()
+    while engine.state.closed and stage.reporting:
+        loop.hear(stage.deliver_next())
+    books.close()
+
+
+def _mirrored(
+    words: Sequence[Word], engine: Engine, retelling: Retelling, exchange: SimExchange, clock: SimClock, books: Books
+) -> None:
+    """Book a session as its journal tells it."""
+    mirror = Mirror(exchange, books)
+    for number, word in enumerate(words):
+        if isinstance(word, Note):
+            retelling.obey(word)
+        elif isinstance(word, Event):
+            mirror.before(word)
+            clock.advance(word.ts_ns)
+            engine.on(word)
+            mirror.after(word)
+        if number % DRAIN_ROWS == 0:
+            books.drain()
+    books.finish()
+    books.close()
+
+
+def save_session(session: str, words: Sequence[Word], folder: Path, *, report: bool = True, extra: Json) -> str:
+    """Write the run folder of a session, and return its digest; `DataError` where nothing happened in it.
+
+    Args:
+        session: Its name.
+        words: All of it.
+        folder: Where to.
+        report: Whether to write the page.
+        extra: What else the summary says, such as what the chain was paid.
+    """
+    opening, decider, made = outcome_of(words)
+    if made.first_ns < 0:
+        raise DataError(f"session {session}: nothing of the market was heard, so there is no run to write")
+    quality = Quality({"rows": made.counts["events"], "source": opening.rows}, [], 0)
+    config = decider.config.model_dump(mode="json")
+    summary = {**summary_of(made, config, opening.mode, quality), "session": session, **extra}
+    files = RunFiles(_manifest(session, opening, decider, words), opening.config, summary, *_tables(made))
+    save(folder, files, _page if report else None)
+    return made.digest
+
+
+def _tables(made: Outcome) -> tuple:  # type: ignore[type-arg]  # Three frames.
+    return made.orders, made.fills, made.equity
+
+
+def _manifest(session: str, opening: Opening, decider: Decider, words: Sequence[Word]) -> Json:
+    return {
+        "version": VERSION,
+        "code": product_hash(),
+        "config": digest(decider.config),
+        "strategy": opening.strategy,
+        "latencies": {},
+        "data": [],
+        "engine": opening.mode,
+        "session": {"name": session, "words": len(words), "rows": opening.rows},
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "packages": {name: version(name) for name in PACKAGES},
+    }
+
+
+def _page(run: Run) -> str:
+    from bmv.adapters.report import report  # Brings Plotly, which a session without a report has no need of.
+
+    return report.render(run)
+
+
+def intents_of(words: Sequence[Word]) -> int:
+    """Return how many intents a session has."""
+    return sum(isinstance(word, Intent) for word in words)

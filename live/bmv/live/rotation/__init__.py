@@ -1,0 +1,1 @@
+"""A key takes another's place: `bmv wallet rotate`."""

@@ -1,0 +1,279 @@
+"""A whole session, from its first word to its run folder."""
+
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bmv.adapters.cli.named_market import endpoints_of, look
+from bmv.adapters.config import Config, compile
+from bmv.adapters.config.compile import refuse_without_reference
+from bmv.adapters.lake.ticks import LakeTicks
+from bmv.adapters.openbook.execution.recovery import carried, read_left
+from bmv.adapters.openbook.feed.feed import Feed
+from bmv.adapters.openbook.inspection.records import worst
+from bmv.adapters.parquet.tape import ParquetTape
+from bmv.adapters.solana.rpc import make_client
+from bmv.core.engine import Engine
+from bmv.data.files.path import is_url
+from bmv.live.clock import SystemClock
+from bmv.live.doctor.check import State
+from bmv.live.doctor.command import examine
+from bmv.live.folder import LIVE, PAPER, save_session
+from bmv.live.journal import begin_session
+from bmv.live.market_data import MarketEvents
+from bmv.live.notes import Holding, read_holding
+from bmv.live.onchain import RECOVER_S, Seat, couriered, holding_of, refuse_left, refuse_unlike, take_place
+from bmv.live.opening import before_of, open_minutes
+from bmv.live.record.wiring import open_prices
+from bmv.live.session import Session, merged
+from bmv.live.stores import journal_of, open_sessions, words_of
+from bmv.live.tape import TapeClock, events_of, play, rows_of
+from bmv.live.wiring import SessionContainer, trade_on_chain, trade_on_paper
+from bmv.ports.errors import DataError, Refused
+from bmv.ports.messages import Event, Kind
+from bmv.ports.storage import SessionStore
+
+Signals = Callable[[Session], AbstractContextManager[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What somebody asked for.
+
+    Args:
+        path: Of the configuration.
+        config: What stands there.
+        folder: Where the run goes.
+        report: Whether a page is written.
+    """
+
+    path: Path
+    config: Config
+    folder: Path
+    report: bool = True
+
+
+def session_market(config: Config) -> str:
+    """Return what a session's market is called: `VENUE/SYMBOL`."""
+    return f"{config.market.venue}/{config.market.symbol.replace('/', '-')}"
+
+
+async def trade_tape(
+    asked: Asked, data: list[str], speed: float, start_ns: int | None, end_ns: int | None, signals: Signals
+) -> dict[str, Any]:  # Any: it is JSON.
+    """Trade stored ticks on paper, and return how it ended; see `bmv paper --data`."""
+    config = asked.config
+    refuse_without_reference(config)
+    market = compile.market(config)
+    tape = ParquetTape(
+        [Path(each) for each in data],
+        market,
+        start_ns,
+        end_ns,
+        max_bad_share=config.data.max_bad_share,
+        price_ticks_max=compile.price_ticks_max(config, market),
+    )
+    first_ns, _ = tape.ends()
+    async with open_sessions(journal_of(asked.path, config), asked.path.parent) as store:
+        begun = await begin_session(store, f"paper/{session_market(config)}", first_ns)
+        c = SessionContainer(mode=PAPER, config=config, journal=begun.journal, clock=TapeClock(first_ns, speed))
+        trade_on_paper(c)
+        seed = [(e.ts_ns, e.price, e.size) for e in events_of(tape.seed(int(c.engine().params.history_ns)))]
+        open_minutes(begun, PAPER, session_market(config), config, None, ", ".join(data), seed, first_ns)
+        sow(c.engine(), seed)
+        session = c.session()
+
+        async def telling() -> None:
+            await play(c.loop(), rows_of(tape), c.clock(), c.minutes().commit)
+
+        with signals(session):
+            await session.trade(telling)
+        return await ended(asked, session, store)
+
+
+async def trade_live(
+    asked: Asked,
+    passphrase_file: Path | None,
+    signals: Signals,
+    say: Callable[[str], None],
+    *,
+    shadow: bool,
+    accept: bool,
+) -> dict[str, Any]:  # Any: it is JSON.
+    """Trade on the chain until stopped, and return how it ended; see `bmv live`.
+
+    Args:
+        passphrase_file: Of the key.
+        say: Hears how the start goes on.
+        shadow: Whether to decide and sign, and send nothing.
+        accept: Whether the chain is right where the journal says otherwise.
+    """
+    config, clock = asked.config, SystemClock()
+    refuse_unguarded(config)
+    refuse_unpriced(config)
+    async with (
+        make_client() as client,
+        open_sessions(journal_of(asked.path, config), asked.path.parent) as store,
+        AsyncExitStack() as opened,
+    ):
+        await refuse_unwell(asked.path, config)
+        seat = await take_place(asked.path, config, client, passphrase_file)
+        begun = await begin_session(store, f"{LIVE}/{session_market(config)}", clock.now_ns())
+        say(f"session {begun.journal.session}")
+        before, left = before_of(begun.before), read_left(begun.before)
+        expected = read_holding(begun.before, compile.market(config).half)
+        for note in carried(left, begun.epoch, clock.now_ns()):
+            begun.journal.note(note)
+        c = SessionContainer(mode=LIVE, config=config, journal=begun.journal, standing=before.standing, clock=clock)
+        seed = await stored_trades(config, clock.now_ns(), int(c.engine().params.history_ns))
+        source = "shadow" if shadow else "feed"
+        open_minutes(begun, LIVE, session_market(config), config, before.standing, source, seed, clock.now_ns())
+        sow(c.engine(), seed)
+        minutes = c.minutes()
+        if expected is not None:
+            minutes.hold(expected)
+        courier, routing = await opened.enter_async_context(couriered(seat, client, shadow))
+        own = None if shadow else seat.seated.seat.open_orders
+        feed = Feed(seat.seated.seat.market, seat.seated.readers.endpoints, own=own)
+        rows = MarketEvents(feed, clock.now_ns)
+        trade_on_chain(c, seat, courier, routing, left, begun.epoch, rows)
+        await minutes.commit()
+        venue = c.venue()
+        venue.start()
+        if left.orders or left.attempts:
+            say(
+                f"seeing to their end {len(left.orders)} orders and {len(left.attempts)} transactions of the one before"
+            )
+        await recover(c, seat, expected, accept=accept)
+        await hear_market(c, rows, config, opened, signals)
+        return await ended(asked, c.session(), store)
+
+
+async def trade_paper(asked: Asked, signals: Signals, say: Callable[[str], None]) -> dict[str, Any]:  # Any: it is JSON.
+    """Trade the live market on paper until stopped, and return how it ended; see `bmv paper`.
+
+    A session that was stopped is over, and the next begins with what the configuration gives it. One that was killed
+    goes on with what it had; its orders at the simulated venue died with it.
+    """
+    config, clock = asked.config, SystemClock()
+    refuse_unpriced(config)
+    endpoints = endpoints_of(config)
+    address, _, findings = await look(asked.path, config, endpoints)
+    if findings:
+        raise worst(findings)("\n".join(finding.text for finding in findings))
+    async with (
+        open_sessions(journal_of(asked.path, config), asked.path.parent) as store,
+        AsyncExitStack() as opened,
+    ):
+        begun = await begin_session(store, f"{PAPER}/{session_market(config)}", clock.now_ns())
+        say(f"session {begun.journal.session}")
+        before = before_of(begun.before)
+        standing = None if before.stopped else before.standing
+        held = None if before.stopped else read_holding(begun.before, compile.market(config).half)
+        c = SessionContainer(mode=PAPER, config=config, journal=begun.journal, standing=standing, clock=clock)
+        trade_on_paper(c)
+        seed = await stored_trades(config, clock.now_ns(), int(c.engine().params.history_ns))
+        open_minutes(begun, PAPER, session_market(config), config, standing, "feed", seed, clock.now_ns())
+        sow(c.engine(), seed)
+        if held is not None:
+            say("the session before was killed: going on with what it held")
+            c.minutes().hold(held)
+            c.loop().tell(Event(Kind.BALANCE, clock.now_ns(), size=held.position, fee=held.cash))
+        await c.minutes().commit()
+        rows = MarketEvents(Feed(address, endpoints), clock.now_ns)
+        await hear_market(c, rows, config, opened, signals)
+        return await ended(asked, c.session(), store)
+
+
+async def hear_market(c: Any, rows: MarketEvents, config: Config, opened: AsyncExitStack, signals: Signals) -> None:
+    """Trade on what a feed and outside prices tell, until stopped."""  # Any: as of `recover`.
+    streams = [rows.events()]
+    if (prices := await open_prices(config, opened)) is not None:
+        streams.append(prices.events())
+    session = c.session()
+
+    async def telling() -> None:
+        await c.loop().run(merged(*streams))
+
+    with signals(session):
+        await session.trade(telling)
+
+
+def refuse_unpriced(config: Config) -> None:
+    """Raise `ConfigError` for keys that need a reference price, where the configuration names no source of one."""
+    if not config.live.prices.sources:
+        refuse_without_reference(config, "live.prices.sources names none")
+
+
+async def recover(
+    c: Any, seat: Seat, expected: Holding | None, *, accept: bool
+) -> None:  # Any: a container's attributes are known to it alone.
+    """See what an earlier process left to its end, compare journal and chain, and tell the engine what is held."""
+    venue, minutes, market = c.venue(), c.minutes(), c.market()
+    if not await venue.until_idle(RECOVER_S):
+        refuse_left(venue)
+    owned = await venue.owned()
+    if owned is None:  # Events of ours wait for the crank.
+        await venue.settle()
+        owned = await venue.owned()
+    if owned is None:
+        raise DataError("events of ours wait for the crank, and what is held can't be told; try again")
+    for fill in minutes.legacy:
+        expected = None if expected is None else expected.after(fill, market.half)
+    found = holding_of(seat, owned)
+    refuse_unlike(expected, found, market, accept)
+    minutes.hold(found)
+    c.loop().tell(Event(Kind.BALANCE, c.clock().now_ns(), size=found.position, fee=found.cash))
+    await minutes.commit()
+
+
+def refuse_unguarded(config: Config) -> None:
+    """Raise `Refused` where a configuration has no limits, or nowhere to keep what was done."""
+    if not config.risk.model_fields_set:
+        raise Refused("[risk]: missing; nothing is traded for real without limits")
+    if config.storage.journal is None:
+        raise Refused("storage.journal: missing; nothing is traded for real that is not kept: sqlite:sessions.sqlite")
+
+
+async def refuse_unwell(path: Path, config: Config) -> None:
+    """Raise what the doctor finds wrong."""
+    checks = await examine(path, config)
+    wrong = [check for check in checks if check.state is State.WRONG]
+    if wrong:
+        raise wrong[0].error("\n".join(f"{check.name}: {check.found} {check.advice}".strip() for check in wrong))
+
+
+async def stored_trades(config: Config, now_ns: int, history_ns: int) -> list[tuple[int, int, int]]:
+    """Return the trades of the last history that a lake has kept of a market; none where there is no lake."""
+    place = config.storage.ticks
+    if place is None or is_url(place) or not Path(place).is_dir():
+        return []
+    market, found = compile.market(config), list[tuple[int, int, int]]()
+    lake = LakeTicks(place, lambda _: market)
+    try:
+        async for columns in lake.read(session_market(config), now_ns - history_ns, now_ns):
+            found += [(e.ts_ns, e.price, e.size) for e in events_of(columns) if e.kind == Kind.TRADE]
+    finally:
+        await lake.close()
+    return found
+
+
+def sow(engine: Engine, seed: Iterable[tuple[int, int, int]]) -> None:
+    """Let an engine know trades from before its session."""
+    for trade in seed:
+        engine.seed(*trade)
+
+
+async def ended(
+    asked: Asked, session: Session, store: SessionStore, extra: dict[str, Any] | None = None
+) -> dict[str, Any]:  # Any: it is JSON.
+    """Write the run folder of a session that has ended, and return how it did."""
+    name = session.parts.name
+    run: str | None = str(asked.folder)
+    try:
+        digest = save_session(name, await words_of(store, name), asked.folder, report=asked.report, extra=extra or {})
+    except DataError:  # Nothing of the market was heard.
+        digest, run = session.parts.engine.digest, None
+    return {"session": name, "digest": digest, "run": run, "receipt": session.receipt}

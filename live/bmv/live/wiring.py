@@ -1,0 +1,91 @@
+"""The container of the present: a session is a set of providers; modes differ by the way to a venue alone."""
+
+import asyncio
+from typing import Any
+
+from dependency_injector import containers, providers
+
+from bmv.adapters.bookkeeping.stage import Stage
+from bmv.adapters.config import Config, compile
+from bmv.adapters.openbook.execution.recovery import Left
+from bmv.adapters.openbook.planning.routing import Routing
+from bmv.adapters.sim.clock import SimClock
+from bmv.adapters.sim.exchange import SimExchange, open_venue
+from bmv.adapters.solana.sending.courier import Courier
+from bmv.core.engine import Engine
+from bmv.core.standing import Standing
+from bmv.live.clock import SystemClock
+from bmv.live.decider import Decider, decider_of
+from bmv.live.guard import Guard
+from bmv.live.journal import SessionJournal
+from bmv.live.limits import guard_limits
+from bmv.live.loop import Loop
+from bmv.live.market_data import MarketEvents
+from bmv.live.minutes import Minutes
+from bmv.live.onchain import ChainVenue, Seat, make_executor
+from bmv.live.paper import PaperVenue
+from bmv.live.session import Parts, Session
+from bmv.ports.messages import Event
+
+
+def _engine(decider: Decider, standing: Standing | None) -> Engine:
+    return decider.engine(standing)
+
+
+class SessionContainer(containers.DeclarativeContainer):
+    """What every session is made of. `execution`, `stage` and `venue` are where modes differ; see below."""
+
+    mode = providers.Dependency[str]()
+    config = providers.Dependency[Config](instance_of=Config)
+    journal = providers.Dependency[SessionJournal](instance_of=SessionJournal)
+    standing = providers.Object[Standing | None](None)
+    stop_s = providers.Object(60.0)
+
+    clock: Any = providers.Singleton(SystemClock)  # Any: of the port's shape; a tape has another.
+    decider = providers.Singleton(decider_of, config)
+    market = providers.Singleton(compile.market, config)
+    engine = providers.Singleton(_engine, decider, standing)
+    minutes = providers.Singleton(Minutes, journal, engine, clock.provided.now_ns)
+
+    execution: Any = providers.Dependency()  # Any: of the port's shape, as the next two.
+    stage: Any = providers.Object(None)
+    venue: Any = providers.Dependency()
+
+    loop = providers.Singleton(Loop, engine, execution, minutes, clock, stage)
+    parts = providers.Factory(Parts, journal.provided.session, mode, decider, engine, minutes, loop, venue, clock)
+    session = providers.Singleton(Session, parts, stop_s)
+
+
+def trade_on_paper(c: Any) -> None:  # Any: a container's attributes are known to it alone.
+    """Let a session trade at the simulated venue."""
+    sim_clock = providers.Singleton(SimClock)
+    sim = providers.Singleton(open_venue, providers.Singleton(compile.venue, c.config, c.market))
+    stage = providers.Singleton(Stage, providers.Singleton(SimExchange, sim, sim_clock), sim_clock)
+    c.execution.override(stage)
+    c.stage.override(stage)
+    c.venue.override(providers.Singleton(PaperVenue, stage, c.engine, c.market, c.loop))
+
+
+def trade_on_chain(
+    c: Any, seat: Seat, courier: Courier, routing: Routing, left: Left, epoch: int, rows: MarketEvents
+) -> None:
+    """Let a session trade on the chain, with the guard in front of it; arguments as of `make_executor`."""
+
+    def tell(event: Event) -> None:
+        c.loop().tell(event)
+
+    def refuse(event: Event) -> None:
+        asyncio.get_running_loop().call_soon(tell, event)  # The engine is still speaking.
+
+    def band() -> tuple[int, int] | None:
+        found: tuple[int, int] | None = c.execution().band()
+        return found
+
+    now_ns = c.clock().now_ns
+    executor = providers.Singleton(make_executor, seat, courier, routing, c.minutes, left, epoch, band, now_ns, tell)
+    note = c.minutes().note_guard
+    limits = providers.Singleton(guard_limits, c.config)
+    guard = providers.Singleton(Guard, executor, limits, now_ns, providers.Object(lambda: rows.heard_ns), refuse, note)
+    c.execution.override(guard)
+    c.venue.override(providers.Singleton(ChainVenue, seat, executor, c.market))
+    c.minutes().listeners.append(c.execution().hear)
