@@ -4,11 +4,11 @@ import asyncio
 import json
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
@@ -19,9 +19,17 @@ from bmv.adapters.cli.wallet import PASSPHRASE
 from bmv.ports.errors import BmvError, DataError, UsageError
 
 if TYPE_CHECKING:
+    from bmv.live.reconciling import Comparison
     from bmv.live.session import Session
 
 FOR = click.option("--for", "seconds", type=Duration(), help="How long; else until it is stopped: 90s, 10m, 1h, 2d.")
+LOG = click.option(
+    "--log",
+    type=click.Choice(["console", "json", "none"]),
+    default="console",
+    show_default=True,
+    help="What happens, on standard error.",
+)
 RUNS = {"paper": Path("runs/paper"), "live": Path("runs/live")}
 
 
@@ -41,10 +49,10 @@ def stopped_by_signals(session: "Session", seconds: float | None = None) -> Iter
             loop.remove_signal_handler(number)
 
 
-def _default_mode(session: "Session") -> Any:  # Any: a `Mode`, whose module is imported late.
-    from bmv.live.session import Mode
+def _default_mode(session: "Session") -> Any:  # Any: a `StopMode`, whose module is imported late.
+    from bmv.live.control.steered import StopMode
 
-    return Mode.CANCEL
+    return StopMode.CANCEL
 
 
 @click.command(cls=ManyPaths)
@@ -53,6 +61,7 @@ def _default_mode(session: "Session") -> Any:  # Any: a `Mode`, whose module is 
 @click.option("--speed", type=click.FloatRange(0), default=0.0, show_default=True, help="Of stored ticks; 0: at once.")
 @click.option("--timerange", metavar="A-B", help="Of stored ticks, UTC, end exclusive: 20250903-20250905.")
 @FOR
+@LOG
 @SETS
 @click.option("--out", type=Local(), help="Run folder; else runs/paper/<time>-<symbol>-<hash>.")
 @click.option("--no-report", is_flag=True, help="Do not write report.html.")
@@ -65,6 +74,7 @@ def paper(
     speed: float,
     timerange: str | None,
     seconds: float | None,
+    log: Literal["console", "json", "none"],
     sets: tuple[str, ...],
     out: Path | None,
     no_report: bool,
@@ -91,6 +101,7 @@ def paper(
     folder = out or new_folder(loaded, RUNS["paper"])
     start_ns, end_ns = span_ns(timerange)
 
+    from bmv.live.beside import logged
     from bmv.live.trading import Asked, trade_paper, trade_tape
 
     asked = Asked(config, loaded, folder, not no_report)
@@ -99,7 +110,8 @@ def paper(
         work = trade_tape(asked, list(data), speed, start_ns, end_ns, ending)
     else:
         work = trade_paper(asked, ending, lambda line: click.echo(line, err=True))
-    page = asyncio.run(work)
+    with logged(None if data or log == "none" else log):
+        page = asyncio.run(work)
     if out is None and page["run"] is not None:
         link_latest(folder)
     _say_ended(page, folder, as_json, no_report)
@@ -189,6 +201,7 @@ def quiet() -> bool:
 @click.option("--yes", is_flag=True, help="Begin without asking.")
 @click.option("--shadow", is_flag=True, help="Decide and sign, and send nothing.")
 @FOR
+@LOG
 @PASSPHRASE
 @click.option("--out", type=Local(), help="Run folder; else runs/live/<time>-<symbol>-<hash>.")
 @click.option("--no-report", is_flag=True, help="Do not write report.html.")
@@ -199,6 +212,7 @@ def live(
     yes: bool,
     shadow: bool,
     seconds: float | None,
+    log: Literal["console", "json", "none"],
     passphrase_file: Path | None,
     out: Path | None,
     no_report: bool,
@@ -223,27 +237,88 @@ def live(
     loaded = load(config, sets)
     folder = out or new_folder(loaded, RUNS["live"])
 
+    from bmv.live.beside import logged
     from bmv.live.trading import Asked, refuse_unguarded, trade_live
 
     refuse_unguarded(loaded)
     if not (yes or shadow):
         _confirm(loaded.market.symbol)
     asked = Asked(config, loaded, folder, not no_report)
-    page = asyncio.run(
-        trade_live(
-            asked,
-            passphrase_file,
-            partial(stopped_by_signals, seconds=seconds),
-            lambda line: click.echo(line, err=True),
-            shadow=shadow,
-            accept=False,
+    with logged(None if log == "none" else log):
+        page = asyncio.run(
+            trade_live(
+                asked,
+                passphrase_file,
+                partial(stopped_by_signals, seconds=seconds),
+                lambda line: click.echo(line, err=True),
+                shadow=shadow,
+                accept=False,
+            )
         )
-    )
     if out is None and page["run"] is not None:
         link_latest(folder)
     _say_ended(page, folder, as_json, no_report)
     if not page["receipt"]["cleared"]:
         raise BmvError("orders of ours may still rest; `bmv chain cancel-all` clears the book")
+
+
+@click.command()
+@click.argument("config", type=Local())
+@SETS
+@click.option("--accept", is_flag=True, help="Say that the chain is right: the next session begins from what it shows.")
+@click.option("--yes", is_flag=True, help="Accept without asking.")
+@JSON
+@click.pass_context
+def reconcile(ctx: click.Context, config: Path, sets: tuple[str, ...], accept: bool, yes: bool, as_json: bool) -> None:
+    """Set what the journal of CONFIG says is held beside what the finalized chain shows.
+
+    Where they differ no session begins. Somebody deposited, withdrew or traded by hand? Then --accept says that the
+    chain is right. Exit code 0 if they agree or were brought to agree, 5 if they differ.
+
+    \b
+    Examples:
+      bmv reconcile live.toml
+      bmv reconcile live.toml --accept
+    """
+    from bmv.adapters.config import load
+    from bmv.live import reconciling
+
+    loaded = load(config, sets)
+    compared = asyncio.run(reconciling.compare(config, loaded))
+    if accept and compared.lines and (yes or _accepted(compared.lines)):
+        asyncio.run(reconciling.accept(config, loaded))
+        click.echo(json.dumps({**compared.to_json(), "accepted": True}) if as_json else "accepted: the chain is right")
+        return
+    if as_json:
+        click.echo(json.dumps({**compared.to_json(), "accepted": False}))
+    else:
+        _say_compared(compared)
+    ctx.exit(5 if compared.lines else 0)
+
+
+def _accepted(lines: Sequence[str]) -> bool:
+    """Let whoever sits at the terminal say so."""
+    for line in lines:
+        click.echo(line, err=True)
+    if not sys.stdin.isatty():
+        raise UsageError("there is no terminal to ask at; give --yes to accept without asking (nothing was written)")
+    return click.confirm("is the chain right?", err=True)
+
+
+def _say_compared(compared: "Comparison") -> None:
+    """Print how journal and chain compare."""
+    click.echo(f"session {compared.session or 'none of this market yet'}, breaker {compared.breaker}")
+    left = compared.left
+    if left is not None:
+        click.echo(
+            f"open    {len(left.orders)} orders by the journal, {compared.resting} rest at slot {compared.slot:,}"
+        )
+    if compared.found is None:
+        click.echo("held    can't be told: no account there, or events of ours wait for the crank (`bmv chain settle`)")
+    elif compared.lines:
+        click.echo("\n".join(f"differs {line}" for line in compared.lines))
+    else:
+        click.echo("held    journal and chain agree" if compared.expected else "held    the journal says nothing yet")
 
 
 def _confirm(symbol: str) -> None:

@@ -30,6 +30,7 @@ class Minutes:
         self._held: Holding | None = None
         self.legacy: list[LegacyFill] = []  # Fills of orders of earlier sessions that this one has learnt of.
         self.listeners: list[Callable[[Event], None]] = []  # Hear each event before the engine does.
+        self.readers: list[Callable[[Note], None]] = []  # Read each note.
         self.paused = bool(engine.state.paused)  # By an operator: that outlives the session, a stop's pause does not.
         self.heard = 0
         self.said = 0
@@ -52,6 +53,8 @@ class Minutes:
     def note(self, note: Note) -> None:
         """Add a note."""
         self.journal.note(note)
+        for read in self.readers:
+            read(note)
         if note.topic == LEGACY_FILL:
             self.legacy.append(read_legacy_fill(note))
 

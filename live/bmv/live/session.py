@@ -4,30 +4,22 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any, Protocol
 
 from bmv.core.engine import Engine
+from bmv.live.control.steered import StopMode
 from bmv.live.decider import Decider
 from bmv.live.loop import Loop
 from bmv.live.minutes import Minutes
 from bmv.live.notes import CLOSED, COMMANDED, RECEIPT, setting_note
 from bmv.ports.clock import Clock
-from bmv.ports.errors import BmvError, UsageError
+from bmv.ports.errors import BmvError
 from bmv.ports.messages import Command, Event, Kind, Tier
 from bmv.ports.storage import Note
 
 COMMIT_S = 0.05  # Between two commits of words that nothing waits for.
 LOOK_S = 0.02
 HURRY_S = 5.0  # What a second word leaves of the time to stop.
-
-
-class Mode(StrEnum):
-    """What a stop does with what is open."""
-
-    CANCEL = "cancel"  # Cancel all orders of ours.
-    KEEP = "keep"  # Leave them; on version 2 they expire by themselves.
-    FLATTEN = "flatten"  # Cancel, and trade back to the target.
 
 
 class Venue(Protocol):
@@ -98,9 +90,10 @@ class Session:
 
     def __init__(self, parts: Parts, stop_s: float = 60.0) -> None:
         self.parts, self.stop_s = parts, stop_s
-        self.stopping: Mode | None = None
+        self.stopping: StopMode | None = None
         self.why = ""  # Why it stops.
         self.receipt: dict[str, Any] = {}  # Any: it is JSON.
+        self.ended = asyncio.Event()  # The receipt is written.
         self._stop = asyncio.Event()
         self._hurry = asyncio.Event()
 
@@ -109,14 +102,14 @@ class Session:
 
     # What an operator asks.
 
-    def ask_stop(self, mode: Mode = Mode.CANCEL, why: str = "asked") -> None:
+    def ask_stop(self, mode: StopMode = StopMode.CANCEL, why: str = "asked") -> None:
         """Stop; from this moment no order is placed. A second word hurries, and skips nothing."""
         if self.stopping is not None:
             self._hurry.set()
             return
         self.stopping, self.why = mode, why
-        if mode is not Mode.KEEP:
-            self._tell(Command.FLATTEN if mode is Mode.FLATTEN else Command.PAUSE, why)
+        if mode is not StopMode.KEEP:
+            self._tell(Command.FLATTEN if mode is StopMode.FLATTEN else Command.PAUSE, why)
         else:
             self._close()
         self._stop.set()
@@ -126,6 +119,11 @@ class Session:
         if command in (Command.PAUSE, Command.FLATTEN, Command.RESUME):
             self.parts.minutes.paused = command is not Command.RESUME
         self._tell(command, who)
+
+    def guarded(self, command: Command, why: str) -> None:
+        """Tell the engine what a guard says; unless an operator has paused it, in which case that stands."""
+        if self.stopping is None and not (command is Command.RESUME and self.parts.minutes.paused):
+            self._tell(command, why)
 
     def _tell(self, command: Command, who: str) -> None:
         self.parts.minutes.say(COMMANDED, command=command.name.lower(), by=who)
@@ -173,13 +171,17 @@ class Session:
 
     # Its life.
 
-    async def trade(self, telling: Callable[[], Awaitable[None]]) -> None:
+    async def trade(
+        self, telling: Callable[[], Awaitable[None]], beside: Sequence[Callable[[], Awaitable[None]]] = ()
+    ) -> None:
         """Trade until the market ends, somebody stops it, or something fails; then stop, and keep the receipt.
 
         Args:
             telling: Tells the loop what the market does; it ends where the market does.
+            beside: What works until the session has ended; what raises there stops it.
         """
-        working = [asyncio.ensure_future(work) for work in (self.parts.venue.run(), self._keep())]
+        jobs = (self.parts.venue.run, self._keep, *beside)
+        working = [asyncio.ensure_future(job()) for job in jobs]
         hearing = asyncio.ensure_future(telling())
         asked = asyncio.ensure_future(self._stop.wait())
         try:
@@ -189,7 +191,7 @@ class Session:
                 self.why = "the market ended"
                 self._close()
             elif failed is not None and not asked.done():
-                self.ask_stop(Mode.CANCEL, f"failed: {failed}")
+                self.ask_stop(StopMode.CANCEL, f"failed: {failed}")
             await self._end(hearing, working)
             await self.parts.minutes.commit()
             if failed is not None:
@@ -202,26 +204,27 @@ class Session:
     async def _end(self, hearing: "asyncio.Future[None]", working: "Sequence[asyncio.Future[None]]") -> None:
         """Wait until nothing of ours is open, and write down how it ended."""
         cleared = True
-        if self.stopping is not None and self.stopping is not Mode.KEEP:
+        if self.stopping is not None and self.stopping is not StopMode.KEEP:
             cleared = await self._until(self._is_done, self.stop_s, working)
         hearing.cancel()
         with suppress(asyncio.CancelledError, BmvError):
             await hearing
         self._close()
         self.parts.venue.drain()
-        if cleared and self.stopping is not Mode.KEEP:
+        if cleared and self.stopping is not StopMode.KEEP:
             await self.parts.venue.settle()
         self.receipt = {
             "why": self.why,
-            "mode": str(self.stopping or Mode.CANCEL),
+            "mode": str(self.stopping or StopMode.CANCEL),
             "time_ns": self.parts.clock.now_ns(),
             **await self.parts.venue.receipt(),
         }
         self.parts.minutes.say(RECEIPT, **self.receipt)
+        self.ended.set()
 
     def _is_done(self) -> bool:
         state = self.parts.engine.state
-        flat = self.stopping is not Mode.FLATTEN or state.position == self.parts.engine.params.target
+        flat = self.stopping is not StopMode.FLATTEN or state.position == self.parts.engine.params.target
         return self.parts.venue.idle and not state.n_orders and bool(flat)
 
     def _close(self) -> None:
@@ -280,11 +283,3 @@ async def merged(*streams: AsyncIterator[Event]) -> AsyncIterator[Event]:
         for task in taking:
             task.cancel()
         await asyncio.gather(*taking, return_exceptions=True)
-
-
-def mode_of(text: str) -> Mode:
-    """Return the mode of a stop by its name; `UsageError` where there is none of that name."""
-    try:
-        return Mode(text)
-    except ValueError:
-        raise UsageError(f"{text!r}: expected one of {', '.join(Mode)}") from None

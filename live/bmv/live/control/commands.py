@@ -133,6 +133,27 @@ def resume(
 
 @click.command()
 @of_a_session
+@WAIT
+@click.pass_context
+def rearm(
+    ctx: click.Context, config: Path | None, sets: tuple[str, ...], session: str | None, as_json: bool, wait_s: float
+) -> None:
+    """Take back what the breaker of a session has latched: peak, day and loss start again from the present equity.
+
+    Look first why it tripped. What a guard has stopped, such as a chain that differs from the journal, goes on too.
+
+    \b
+    Examples:
+      bmv rearm
+      bmv rearm live.toml
+    """
+    from bmv.live.control.protocol import Request
+
+    ctx.exit(_act(config, sets, session, as_json, Request("rearm"), wait_s))
+
+
+@click.command()
+@of_a_session
 @click.option(
     "--mode",
     type=click.Choice(["cancel", "keep", "flatten"]),

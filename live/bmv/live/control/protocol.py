@@ -20,6 +20,7 @@ FIELDS = {  # Request -> what may stand beside it.
     "health": frozenset[str](),
     "pause": frozenset[str](),
     "resume": frozenset[str](),
+    "rearm": frozenset[str](),
     "stop": frozenset({"mode"}),
     "flatten": frozenset[str](),
     "set": frozenset({"key", "value"}),

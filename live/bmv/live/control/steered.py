@@ -73,6 +73,10 @@ class Steered(Watched, Protocol):
         """Quote again; `Refused` where a breaker or a guard forbids it."""
         ...
 
+    async def rearm(self) -> Outcome:
+        """Take back what the breaker latched; its peak starts again from the present equity. It quotes again."""
+        ...
+
     async def stop(self, mode: StopMode) -> Outcome:
         """Stop for good. Return before the socket is closed, or whoever asked learns nothing of it."""
         ...

@@ -1,0 +1,233 @@
+"""What watches the world while a session trades, and acts when it is not as it should be, whatever the strategy says.
+
+Each condition has a code, and one act: no order is let out; all are cancelled until it is well again; all are cancelled
+and an operator has to look; or the breaker is halted. What is done is a note of the journal, and the engine hears of it
+as of an operator's word, so that a replay knows it too.
+"""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import NamedTuple
+
+from bmv.adapters.openbook.feed.words import Cause
+from bmv.adapters.openbook.seat.funds import owned_of
+from bmv.data.journal.attempts import FATE, read_fate
+from bmv.live.guard import Guard
+from bmv.live.market_data import MarketEvents
+from bmv.live.notes import Holding
+from bmv.live.onchain import ChainVenue, differences, holding_in
+from bmv.ports.clock import Clock
+from bmv.ports.market import Market
+from bmv.ports.storage import Note
+
+LOOK_S = 0.5
+CLOCK_MAX_S = 30.0  # The wall clock was set while we ran.
+TROUBLE_S = 30.0  # For so long an execution may fail to look or to sign before that counts.
+DARK_ATTEMPTS = 4  # So many transactions in a row that never landed: nothing of ours lands any more.
+DARK_S = 60.0  # After which one more is tried.
+SEEN_TWICE = 2  # A difference counts when two final banks show it.
+GONE_BACK = (Cause.RESTARTED, Cause.WENT_BACK)
+ANOTHER = (Cause.PROGRAM, Cause.ANOTHER_CHAIN)
+
+
+class Act(StrEnum):
+    """What is done."""
+
+    HOLD = "hold"  # No order is let out.
+    CANCEL = "cancel"  # All are cancelled, and it quotes again when things are well.
+    PAUSE = "pause"  # All are cancelled, until an operator says otherwise.
+    HALT = "halt"  # The breaker halts, until an operator re-arms it.
+
+
+class Condition(NamedTuple):
+    """One thing that may be wrong.
+
+    Args:
+        code: Its name.
+        act: What is done about it.
+        why: Returns what is wrong, "" while nothing is.
+    """
+
+    code: str
+    act: Act
+    why: Callable[[], str]
+
+
+class Orders(NamedTuple):
+    """What a watch may ask of a session."""
+
+    pause: Callable[[str], None]
+    resume: Callable[[str], None]
+    halt: Callable[[str], None]
+
+
+@dataclass(slots=True)
+class Watch:
+    """Looks at its conditions again and again, and acts.
+
+    Args:
+        conditions: What may be wrong.
+        guard: Lets no order out while something is.
+        orders: What may be asked of the session.
+        note: Hears code, act, whether it begins, and why; for the journal, the log and the metrics.
+    """
+
+    conditions: Sequence[Condition]
+    guard: Guard
+    orders: Orders
+    note: Callable[[str, Act, bool, str], None]
+    wrong: dict[str, str] = field(default_factory=dict)  # Why, by code, of what is wrong now.
+    latched: set[str] = field(default_factory=set)  # What an operator has to look at.
+
+    async def run(self) -> None:
+        """Watch until cancelled."""
+        while True:
+            self.look()
+            await asyncio.sleep(LOOK_S)
+
+    def look(self) -> None:
+        """Look at all conditions once."""
+        for condition in self.conditions:
+            why = condition.why()
+            if bool(why) != (condition.code in self.wrong):
+                self._change(condition, why)
+            elif why:
+                self.wrong[condition.code] = why
+        self.guard.blocked = next((f"{code}: {why}" for code, why in self.wrong.items()), "")
+
+    def _change(self, condition: Condition, why: str) -> None:
+        code, act = condition.code, condition.act
+        if why:
+            self.wrong[code] = why
+            self.note(code, act, True, why)
+            if act is Act.HALT and code not in self.latched:
+                self.orders.halt(f"{code}: {why}")
+            elif act in (Act.CANCEL, Act.PAUSE):
+                self.orders.pause(f"{code}: {why}")
+            if act in (Act.HALT, Act.PAUSE):
+                self.latched.add(code)
+            return
+        del self.wrong[code]
+        self.note(code, act, False, "")
+        if act is Act.CANCEL and not self._holds_back():
+            self.orders.resume(f"{code} is over")
+
+    def _holds_back(self) -> bool:
+        """Whether something else that is wrong keeps all cancelled."""
+        cancelling = {condition.code for condition in self.conditions if condition.act is Act.CANCEL}
+        return bool(cancelling & set(self.wrong)) or bool(self.latched)
+
+
+@dataclass(slots=True)
+class ChainConditions:
+    """What may be wrong with a chain and our way to it.
+
+    Args:
+        venue: Our way there.
+        rows: What is heard of the market.
+        clock: The session's time.
+        holding: Returns what the engine knows that is held.
+        market: In whose units that is said.
+        monotonic: Seconds that never go back.
+        wall_ns: The machine's clock, ns UTC.
+    """
+
+    venue: ChainVenue
+    rows: MarketEvents
+    clock: Clock
+    holding: Callable[[], Holding]
+    market: Market
+    monotonic: Callable[[], float] = time.monotonic
+    wall_ns: Callable[[], int] = time.time_ns
+    _trouble_s: float | None = None
+    _lost: int = 0  # Transactions in a row that never landed.
+    _lost_s: float = 0.0
+    _differs: deque[tuple[int, str]] = field(default_factory=lambda: deque(maxlen=SEEN_TWICE))
+
+    def all(self) -> list[Condition]:
+        """Return the conditions."""
+        return [
+            Condition("clock", Act.HOLD, self.clock_was_set),
+            Condition("sol", Act.HOLD, self.sol_is_low),
+            Condition("dark", Act.CANCEL, self.chain_is_dark),
+            Condition("trouble", Act.CANCEL, self.execution_fails),
+            Condition("policy", Act.PAUSE, self.policy_refused),
+            Condition("restart", Act.PAUSE, lambda: self._down(GONE_BACK)),
+            Condition("another", Act.HALT, lambda: self._down(ANOTHER)),
+            Condition("reconcile", Act.HALT, self.chain_differs),
+            Condition("stray", Act.HALT, self.fills_are_stray),
+        ]
+
+    def heard(self, note: Note) -> None:
+        """Take in a note of the journal: what became of a transaction."""
+        if note.topic != FATE:
+            return
+        state = read_fate(note).state
+        if state == "expired":
+            self._lost += 1
+            self._lost_s = self.monotonic()
+        elif state in ("landed", "finalized", "failed"):
+            self._lost = 0
+
+    def clock_was_set(self) -> str:
+        """Say how far the machine's clock has moved away from the session's time."""
+        off_s = (self.wall_ns() - self.clock.now_ns()) / 1e9
+        return f"the machine's clock was set by {off_s:+.0f} s while we ran" if abs(off_s) > CLOCK_MAX_S else ""
+
+    def sol_is_low(self) -> str:
+        """Say that the wallet can't pay much longer."""
+        desk, floor = self.venue.executor.desk, self.venue.executor.house.purse.floor
+        if desk is None or desk.signer_lamports >= floor:
+            return ""
+        return f"the wallet holds {desk.signer_lamports} lamports, and risk.min_sol is {floor}"
+
+    def chain_is_dark(self) -> str:
+        """Say that nothing of ours lands any more, though the chain goes on."""
+        if self._lost >= DARK_ATTEMPTS and self.monotonic() - self._lost_s < DARK_S:
+            return f"{self._lost} transactions in a row never landed"
+        return ""
+
+    def execution_fails(self) -> str:
+        """Say what the execution has failed to do for a while."""
+        trouble = self.venue.executor.trouble
+        if not trouble:
+            self._trouble_s = None
+            return ""
+        if self._trouble_s is None:
+            self._trouble_s = self.monotonic()
+        return trouble if self.monotonic() - self._trouble_s > TROUBLE_S else ""
+
+    def policy_refused(self) -> str:
+        """Say what our own policy would not sign: something is wrong with us."""
+        refusals = self.venue.executor.carrier.refusals
+        return str(refusals[-1]) if refusals else ""
+
+    def fills_are_stray(self) -> str:
+        """Say that fills are of no order that we know."""
+        stray = self.venue.executor.orders.stray
+        return f"{len(stray)} fills of ours are of no open order" if stray else ""
+
+    def chain_differs(self) -> str:
+        """Say how what the chain shows differs from what the engine knows, once two final banks show it."""
+        executor = self.venue.executor
+        desk = executor.desk
+        if desk is None or executor.orders.untold:
+            return self._twice()
+        if not self._differs or self._differs[-1][0] != desk.slot:
+            owned = owned_of(desk, self.venue.seat.seated.seat.open_orders)
+            if owned is not None:
+                found = holding_in(owned, self.venue.seat.seated.lots, self.market)
+                self._differs.append((desk.slot, "; ".join(differences(self.holding(), found, self.market))))
+        return self._twice()
+
+    def _twice(self) -> str:
+        seen = [why for _, why in self._differs]
+        return seen[-1] if len(seen) == SEEN_TWICE and all(seen) else ""
+
+    def _down(self, causes: Sequence[Cause]) -> str:
+        down = self.rows.down
+        return f"the feed is down: {down.why}" if down is not None and down.cause in causes else ""
