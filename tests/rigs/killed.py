@@ -20,7 +20,7 @@ from bmv.adapters.sqlite.sessions import SqliteSessions
 from bmv.ports.errors import Refused
 
 FENCED = 5  # What a child ends with that finds another one in its place.
-PATIENCE_S = 75.0
+PATIENCE_S = 500.0  # On a machine that others use too.
 
 
 class Orders(NamedTuple):

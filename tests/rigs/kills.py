@@ -42,7 +42,7 @@ from bmv.ports.storage import Note, Word
 
 RESENT = "sent again by one that was fenced"
 FENCE_EVERY = 10  # Kills.
-PATIENCE_S = 90.0  # For a child to say something.
+PATIENCE_S = 600.0  # For a child to say something, on a machine that others use too.
 DARK_EVERY = 15  # Kills between two times at which the chain stands still and goes back.
 
 

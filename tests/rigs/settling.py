@@ -5,8 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from bmv.adapters.openbook.book import Lots
-from bmv.adapters.openbook.execution.executor import EPOCH_BITS
 from bmv.adapters.openbook.execution.recovery import read_left
+from bmv.adapters.openbook.execution.telling import EPOCH_BITS
 from bmv.data.journal.attempts import ATTEMPT, ENDS, FATE, Attempted, read_attempt, read_fate
 from bmv.data.journal.legacy import LEGACY_FILL, read_legacy_fill
 from bmv.live.journal import ENDED

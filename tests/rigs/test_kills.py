@@ -118,6 +118,7 @@ async def two_writers(settings: Settings) -> Account | None:
         assert not running.done(), running.exception()
         play.box.pace.paused = True
         await stopped(running)
+        await trader.journal.commit()
         sessions = {number_of(name, NAME) or 0: words for name, words in play.store.words.items()}
         first = [word for word in sessions[1] if isinstance(word, Event) and word.kind == Kind.FILLED]
         assert not first, "the first writer was to tell of no fill"

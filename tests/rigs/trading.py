@@ -70,6 +70,7 @@ TROUBLE_EVERY = 12  # Changes.
 TIPPED = (*JITO_TIPS, *RELAY_TIPS)
 DEPOSIT_BASE, DEPOSIT_QUOTE = 100 * 10**9, 20_000 * 10**6  # Native; the wallet holds ten times as much.
 LAG = 5  # Blocks by which the second endpoint is late.
+PATIENCE_S = 600.0  # Longer than any machine takes that others use too: who waits in vain says how it stands.
 
 
 class Sessions:
@@ -353,7 +354,7 @@ async def trade(
                 troubles.append(asyncio.create_task(trouble(play, number // TROUBLE_EVERY)))
             await play.change()
             if play.dice.random() < 0.7:
-                await trader.until(lambda: trader.executor.idle or play.running.done(), 120)
+                await trader.until(lambda: trader.executor.idle or play.running.done(), PATIENCE_S)
             else:
                 await asyncio.sleep(play.dice.random() * 2 / settings.speed)
             if play.running.done():
@@ -366,9 +367,9 @@ async def trade(
         for node in box.nodes:
             node.view.faults.switch_off()
         trader.submit(grid.nothing(trader.clock.now_ns()))
-        await trader.until(lambda: trader.executor.idle, 120)
+        await trader.until(lambda: trader.executor.idle, PATIENCE_S)
         trader.executor.settle()
-        await trader.until(lambda: trader.executor.idle, 120)
+        await trader.until(lambda: trader.executor.idle, PATIENCE_S)
         box.pace.paused = True
         wrong = list(witness.wrong)
         if rest := witness.resting():

@@ -13,10 +13,11 @@ from vault import vault
 
 from bmv.adapters.openbook.book import Side
 from bmv.adapters.openbook.execution.allowance import GROWTHS_MAX
-from bmv.adapters.openbook.execution.executor import MARK, STRAY, SURPRISE, Executor, Manners
+from bmv.adapters.openbook.execution.executor import Executor, Manners
 from bmv.adapters.openbook.execution.purse import Purse
 from bmv.adapters.openbook.execution.reading import Fills
 from bmv.adapters.openbook.execution.recovery import read_left
+from bmv.adapters.openbook.execution.telling import MARK, STRAY, SURPRISE
 from bmv.adapters.openbook.fills.fill import OwnFill
 from bmv.adapters.openbook.policy.guard import GuardedSigner
 from bmv.adapters.openbook.seat.desk import DeskSnapshot
@@ -204,7 +205,7 @@ def test_what_a_signature_costs_is_asked_once_and_again_after_a_transaction_that
         await rest(on)
         assert asked(on) == 1
 
-        executor._priced_s = float("-inf")
+        executor.carrier.tariff._asked_s = float("-inf")
         place(on, 2)
         await rest(on)
         assert asked(on) == 1
@@ -212,7 +213,7 @@ def test_what_a_signature_costs_is_asked_once_and_again_after_a_transaction_that
         narrow(on)
         place(on, 3)
         await rest(on)
-        executor._priced_s = float("-inf")
+        executor.carrier.tariff._asked_s = float("-inf")
         place(on, 4)
         await rest(on)
         assert (told(on, 3), asked(on)) == ([Kind.REJECTED], 2)

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bmv.adapters.openbook.execution.executor import EPOCH_BITS, MARK
 from bmv.adapters.openbook.execution.orders import Order, Stage
 from bmv.adapters.openbook.execution.recovery import CARRIED, EPOCH, Left, carried, read_left
+from bmv.adapters.openbook.execution.telling import EPOCH_BITS, MARK
 from bmv.data.journal.attempts import ATTEMPT, FATE, Attempted, Fated
 from bmv.data.journal.spending import DAY_NS, Spending
 from bmv.ports.errors import DataError

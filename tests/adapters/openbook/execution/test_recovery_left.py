@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 import pytest
 
-from bmv.adapters.openbook.execution.executor import EPOCH_BITS, MARK
 from bmv.adapters.openbook.execution.orders import Stage
 from bmv.adapters.openbook.execution.recovery import EPOCH, Left, carried, read_left
+from bmv.adapters.openbook.execution.telling import EPOCH_BITS, MARK
 from bmv.data.journal.attempts import Attempted, Fated
 from bmv.data.journal.legacy import legacy_note
 from bmv.ports.errors import DataError

@@ -159,17 +159,33 @@ class Carrier:
 
     async def _keep(self, attempt: Attempt, part: Part, load: Load) -> bool:
         """Keep an attempt; False: it is not known to be kept, and is never sent."""
-        places = tuple((load.named[at], client_id) for at, client_id in part.places.items())
-        cancels = tuple(dict.fromkeys(load.named[at] for at, _ in part.cancels))
-        kept = Attempted(
+        kept = self._attempted(attempt, part, load)
+        self.orders.send(attempt.signature, kept.places, kept.cancels, load.over_s)
+        self.ledger.note(kept.note(self.now_ns()))
+        try:
+            await self.ledger.commit()
+            wanted = not any(self.orders.open[number].dying for number, _ in kept.places)
+        except StorageError:
+            wanted = False
+        if wanted:
+            self.purse.spend(attempt.signature, self.now_ns(), kept.lamports, kept.tip)
+            return True
+        # Its word may be kept all the same, and then this one is behind it.
+        self.ledger.note(fated(attempt, Fate(State.EXPIRED)).note(self.now_ns()))
+        self.orders.lose(attempt.signature)
+        return False
+
+    def _attempted(self, attempt: Attempt, part: Part, load: Load) -> Attempted:
+        """Return what the journal is to know of an attempt."""
+        return Attempted(
             signature=attempt.signature,
             transaction=attempt.transaction,
             last_height=attempt.last_height,
             ways=tuple(leg.way for leg in attempt.legs) or tuple(way.name for way in self.courier.ways),
             epoch=self.epoch,
             urgent=attempt.urgent,
-            places=places,
-            cancels=cancels,
+            places=tuple((load.named[at], client_id) for at, client_id in part.places.items()),
+            cancels=tuple(dict.fromkeys(load.named[at] for at, _ in part.cancels)),
             lamports=self.tariff.cost(part),
             tip=part.tip,
             tip_route=part.tip_route,
@@ -179,21 +195,6 @@ class Carrier:
             slot=self.courier.slot,
             next_tip=load.next_tip,
         )
-        self.orders.send(attempt.signature, places, cancels, load.over_s)
-        self.ledger.note(kept.note(self.now_ns()))
-        try:
-            await self.ledger.commit()
-            kept_well = not any(self.orders.open[number].dying for number, _ in places)
-        except StorageError:
-            kept_well = False
-        if (
-            not kept_well
-        ):  # Or somebody wanted an order gone meanwhile. Its word may be kept, and then this one behind it.
-            self.ledger.note(fated(attempt, Fate(State.EXPIRED)).note(self.now_ns()))
-            self.orders.lose(attempt.signature)
-            return False
-        self.purse.spend(attempt.signature, self.now_ns(), kept.lamports, kept.tip)
-        return True
 
     async def follow(
         self,

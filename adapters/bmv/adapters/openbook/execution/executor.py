@@ -5,22 +5,22 @@ own have. What is to be cancelled meanwhile does not wait for that: it goes by i
 """
 
 import asyncio
-import json
 import time
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from solders.hash import Hash
 
-from bmv.adapters.openbook.book import Side
 from bmv.adapters.openbook.execution.allowance import Allowance, simulate
 from bmv.adapters.openbook.execution.carrier import Carrier, Load
 from bmv.adapters.openbook.execution.fate import exceeds_budget
-from bmv.adapters.openbook.execution.ledger import Ledger
+from bmv.adapters.openbook.execution.ledger import Ledger, keep_beating
 from bmv.adapters.openbook.execution.orders import Order, Orders, Seen
 from bmv.adapters.openbook.execution.purse import Purse
 from bmv.adapters.openbook.execution.reading import Fills
+from bmv.adapters.openbook.execution.tariff import NO_FEE, Tariff
+from bmv.adapters.openbook.execution.telling import Herald, number_at_venue
 from bmv.adapters.openbook.planning.budget import Fee
 from bmv.adapters.openbook.planning.packing import Frame, TooLarge
 from bmv.adapters.openbook.planning.plan import Part, Plan
@@ -32,27 +32,17 @@ from bmv.adapters.openbook.policy.mandate import Moment
 from bmv.adapters.openbook.seat.desk import AnyMarket, DeskSnapshot, locks_of, plan, read_desk, shape_of
 from bmv.adapters.openbook.v1.accounts import Market as MarketV1
 from bmv.adapters.solana.errors import EndpointError
-from bmv.adapters.solana.rpc import FINALIZED, PROCESSED, Rpc
+from bmv.adapters.solana.rpc import FINALIZED, PROCESSED
 from bmv.adapters.solana.sending.attempt import Attempt, Fate, State
 from bmv.adapters.solana.sending.courier import Courier
-from bmv.adapters.solana.sending.fees import read_price
 from bmv.data.journal.attempts import Attempted
-from bmv.data.journal.legacy import legacy_note
 from bmv.data.journal.spending import Spending
 from bmv.ports.errors import DataError, StorageError
 from bmv.ports.messages import Event, Intent, Reason, Verb
-from bmv.ports.storage import Note
 
-MARK = "fills"  # Topic of the note that says how far fills were read.
-BEAT = "beat"  # Topic of a word that says nothing: its writer is there.
-BEAT_S, IDLE_BEAT_S = 1.0, 30.0  # While bytes of ours are sent again, that is a few slots; else nothing hangs on it.
-STRAY = "stray"  # Topic of a fill of ours that is of no open order: its money is in no event.
-SURPRISE = "surprise"  # Topic of a note of what the chain does otherwise than was reckoned with.
 CANT_READ = "(-32602)"  # What a node says of bytes of a version that it does not know.
 ROUND_S = 2.0  # What a round is to cancel and has not got to by then goes by itself.
-EPOCH_BITS = 32
 SERIALS_APART = 101  # Between processes that may name the same blockhash.
-NO_FEE = Fee()
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +115,8 @@ class Executor:
         self.orders = Orders()
         self.carrier = Carrier(self.orders, house.courier, house.guard, house.ledger, house.purse, epoch, house.now_ns)
         self.carrier.serial = epoch * SERIALS_APART
+        self.carrier.tariff = Tariff(manners.fee, manners.price_s)
+        self.herald = Herald(self.orders, house.ledger, house.tell, house.now_ns, house.native, epoch)
         self.desk: DeskSnapshot | None = None  # The newest final one with every fill up to it.
         self.trouble = ""  # Why the last turn could not look or cancel; or, from then on, that a fill is of no order.
         self.version = manners.version
@@ -139,9 +131,6 @@ class Executor:
         self._looked_s = float("-inf")
         self._waiting_s: float | None = None  # Since when events of ours wait for a crank.
         self._settling = False
-        self._strays_kept = 0
-        self._fee = manners.fee
-        self._priced_s = float("-inf")
 
     def __repr__(self) -> str:
         return f"<Executor epoch {self.epoch}: {self.orders!r}, {len(self.carrier.alive)} attempts alive>"
@@ -155,7 +144,7 @@ class Executor:
 
     def number(self, order: int) -> int:
         """Return the number by which the venue knows an order: no other process gives it."""
-        return self.epoch << EPOCH_BITS | order
+        return number_at_venue(self.epoch, order)
 
     def settle(self) -> None:
         """Pay out what is free at the venue, with the next transactions."""
@@ -186,8 +175,10 @@ class Executor:
 
         What raises here is to stop the trading: `Refused` where another process writes, anything else is a bug.
         """
-        self._mark()  # Kept before anything is sent: whoever comes next reads fills from here on.
-        working = [asyncio.create_task(work()) for work in (self._work, self._keep_beating)]
+        house = self.house
+        self.herald.mark(house.fills)  # Kept before anything is sent: whoever comes next reads fills from here on.
+        beating = keep_beating(house.ledger, house.now_ns, lambda: bool(self.carrier.alive))
+        working = [asyncio.create_task(work) for work in (self._work(), beating)]
         try:
             done, _ = await asyncio.wait(working, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
@@ -204,18 +195,6 @@ class Executor:
                 self._tasks.discard(task)
                 task.result()
             await self._pause()
-
-    async def _keep_beating(self) -> None:
-        """Write a word now and then: one who is not the writer any more learns it, and sends no more."""
-        beaten_s = time.monotonic()
-        while True:
-            await asyncio.sleep(BEAT_S)
-            every_s = BEAT_S if self.carrier.alive else IDLE_BEAT_S
-            if time.monotonic() - beaten_s >= every_s:
-                beaten_s = time.monotonic()
-                self.house.ledger.note(Note(self.house.now_ns(), BEAT, ""))
-                with suppress(StorageError):
-                    await self.house.ledger.commit()
 
     async def _pause(self) -> None:
         """Wait until something is asked for, something has ended, or it is time to look."""
@@ -237,11 +216,11 @@ class Executor:
             troubles.append(await self._try(self._cancel_at_once))
         if time.monotonic() - self._looked_s >= self.manners.look_s or self._has_news():
             troubles.append(await self._try(self._look))
-        self._tell()
+        self.herald.tell(self.house.fills)
         if self._is_free():
             troubles.append(await self._try(self._begin_round))
-        self._tell()
-        self.trouble = "; ".join(filter(None, [self._astray(), *troubles]))
+        self.herald.tell(self.house.fills)
+        self.trouble = "; ".join(filter(None, [self.herald.trouble, *troubles]))
         with suppress(StorageError):  # Nothing is sent without it, and what is kept later is not lost.
             await self.house.ledger.commit()
 
@@ -279,7 +258,8 @@ class Executor:
     async def _look(self) -> None:
         """Read a final bank, with every fill up to it; nothing is concluded from less."""
         house, rpc = self.house, self.house.courier.reader()
-        await self._price(rpc)
+        tariff, locks = self.carrier.tariff, locks_of(house.market)
+        self.herald.surprise(await tariff.ask(rpc, locks, house.seat.signer, self.version))
         least = max(self.carrier.floor, house.fills.slot)
         desk = await read_desk(rpc, house.seat, house.market, least_slot=least, commitment=FINALIZED)
         if desk.slot <= house.fills.slot:
@@ -296,56 +276,6 @@ class Executor:
         elif self._waiting_s is None:
             self._waiting_s = time.monotonic()
 
-    async def _price(self, rpc: Rpc) -> None:
-        """Ask what transactions cost; where a node does not say, it stays as it was, and is asked again."""
-        if time.monotonic() - self._priced_s < self.manners.price_s:
-            return
-        self._priced_s = time.monotonic()
-        with suppress(EndpointError):
-            price = await read_price(rpc, locks_of(self.house.market))
-            self._fee = replace(self.manners.fee, micro=max(price, self.manners.fee.micro))
-        tariff = self.carrier.tariff
-        if not tariff.sure:
-            with suppress(EndpointError):
-                self._note(await tariff.ask(rpc, self.house.seat.owner, self.version))
-
-    def _note(self, surprise: str) -> None:
-        """Keep something that is otherwise than was reckoned with; "": nothing is."""
-        if surprise:
-            self.house.ledger.note(Note(self.house.now_ns(), SURPRISE, surprise))
-
-    def _tell(self) -> None:
-        """Tell what is new, and keep with it how far fills were read: both survive, or neither."""
-        events = self.orders.take()
-        for each in events:
-            event = each._replace(fee=each.fee * self.house.native)
-            if event.order >> EPOCH_BITS == self.epoch:
-                own = event.order - self.number(0)
-                self.house.tell(event._replace(ts_ns=self.house.now_ns(), order=own))
-            elif (note := legacy_note(event, self.house.now_ns())) is not None:
-                self.house.ledger.note(note)  # Nobody is told of it, and its money is there all the same.
-        if self._keep_strays() or events:
-            self._mark()
-
-    def _keep_strays(self) -> bool:
-        """Keep fills of no open order, and return whether there are new ones."""
-        new, self._strays_kept = self.orders.stray[self._strays_kept :], len(self.orders.stray)
-        for fill in new:
-            row = fill._asdict() | {"fee": fill.fee * self.house.native}
-            self.house.ledger.note(Note(self.house.now_ns(), STRAY, json.dumps(row, separators=(",", ":"))))
-        return bool(new)
-
-    def _astray(self) -> str:
-        """Return what is wrong with the position that was told; "": nothing is known to be."""
-        if not self.orders.stray:
-            return ""
-        lots = sum(fill.size if fill.side is Side.BID else -fill.size for fill in self.orders.stray)
-        count = len(self.orders.stray)
-        return f"{count} fills of ours are of no open order: the position is {lots:+d} lots off what was told"
-
-    def _mark(self) -> None:
-        self.house.ledger.note(Note(self.house.now_ns(), MARK, self.house.fills.mark()))
-
     def _learn(self) -> None:
         """Learn from attempts that have ended: a version that nodes don't know, a limit that was too low."""
         for attempt, fate, part in self.carrier.ended:
@@ -360,7 +290,7 @@ class Executor:
     async def _measure(self, part: Part) -> None:
         """Find out how much a part takes that had too little; nothing is placed until then."""
         used = await simulate(self.house.courier.reader(), part)
-        self._note(self.allowance.learn(part.head, used))
+        self.herald.surprise(self.allowance.learn(part.head, used))
 
     # Placing.
 
@@ -412,7 +342,7 @@ class Executor:
         room = house.purse.tip_room(house.now_ns()) if purpose is Purpose.CANCEL else None
 
         def made_for(course: Course) -> Plan:
-            frame = Frame(course.form, house.seat.signer, self._fee, self.allowance.shape, course.tipping)
+            frame = Frame(course.form, house.seat.signer, self.carrier.tariff.fee, self.allowance.shape, course.tipping)
             return plan(batch, desk, house.seat, terms, frame, {**self._order_ids(), **ids})
 
         made, course = best_course(house.routing.courses(purpose, self.version, self.carrier.serial, room), made_for)

@@ -5,9 +5,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from bmv.adapters.openbook.execution.executor import EPOCH_BITS, MARK
 from bmv.adapters.openbook.execution.orders import Order, Stage
-from bmv.data.journal.attempts import ATTEMPT, FATE, UNREADABLE, Attempted, read_attempt, read_fate
+from bmv.adapters.openbook.execution.telling import MARK, number_at_venue
+from bmv.data.journal.attempts import ATTEMPT, FATE, UNREADABLE, Attempted, Fated, read_attempt, read_fate
 from bmv.data.journal.attempts import ENDS as ATTEMPT_ENDS
 from bmv.data.journal.legacy import LEGACY_END, LEGACY_FILL, LegacyFill, read_legacy_end, read_legacy_fill
 from bmv.data.journal.spending import SPENT, TIPPED, Spending, read_spent
@@ -48,7 +48,7 @@ class _Reading:
         if isinstance(word, Note):
             self._note(word)
         elif isinstance(word, Intent) and word.verb == Verb.PLACE:
-            number = self.epoch << EPOCH_BITS | word.order
+            number = number_at_venue(self.epoch, word.order)
             self.orders[number] = Order(number, word._replace(order=number))
         elif isinstance(word, Event) and word.order:
             self._report(word)
@@ -65,24 +65,17 @@ class _Reading:
             self._fill(read_legacy_fill(note))
         elif note.topic == LEGACY_END:
             self.orders.pop(read_legacy_end(note), None)
-        elif note.topic == SPENT:
-            for minute, lamports in read_spent(note).items():
-                self.spending.add(minute, lamports)
-        elif note.topic == TIPPED:
-            for minute, lamports in read_spent(note).items():
-                self.spending.tips.add(minute, lamports)
+        elif note.topic in (SPENT, TIPPED):
+            self._spend(note)
         elif note.topic == ATTEMPT:
-            attempt = read_attempt(note)
-            self.spending.keep(attempt.signature, note.ts_ns, attempt.lamports, attempt.tip)
-            self._send(attempt)
+            self._send(read_attempt(note), note.ts_ns)
         elif note.topic == FATE:
-            fate = read_fate(note)
-            if fate.state in ATTEMPT_ENDS:
-                self.spending.end(fate.signature, fate.state != "expired", fate.state == "failed")
-            if fate.state == "finalized":
-                self._land(fate.signature, _read_number(fate.more.get("slot")))
-            elif fate.state in ("failed", "expired"):
-                self._lose(fate.signature)
+            self._end(read_fate(note))
+
+    def _spend(self, note: Note) -> None:
+        spending = self.spending if note.topic == SPENT else self.spending.tips
+        for minute, lamports in read_spent(note).items():
+            spending.add(minute, lamports)
 
     def _fill(self, fill: LegacyFill) -> None:
         if (order := self.orders.get(fill.number)) is not None:
@@ -91,7 +84,8 @@ class _Reading:
             if not order.left:
                 del self.orders[fill.number]
 
-    def _send(self, attempt: Attempted) -> None:
+    def _send(self, attempt: Attempted, ts_ns: int) -> None:
+        self.spending.keep(attempt.signature, ts_ns, attempt.lamports, attempt.tip)
         self.attempts[attempt.signature] = attempt
         for number, client_id in attempt.places:
             # An order that was seen in the book before its attempt was known to be final stays there.
@@ -100,6 +94,15 @@ class _Reading:
         for number in attempt.cancels:
             if (order := self.orders.get(number)) is not None:
                 order.cancels.add(attempt.signature)
+
+    def _end(self, fate: Fated) -> None:
+        if fate.state not in ATTEMPT_ENDS:
+            return
+        self.spending.end(fate.signature, fate.state != "expired", fate.state == "failed")
+        if fate.state == "finalized":
+            self._land(fate.signature, _read_number(fate.more.get("slot")))
+        else:
+            self._lose(fate.signature)
 
     def _land(self, signature: str, slot: int) -> None:
         self.ended.add(signature)
@@ -114,7 +117,7 @@ class _Reading:
                 del self.orders[number]
 
     def _report(self, event: Event) -> None:
-        number = self.epoch << EPOCH_BITS | event.order
+        number = number_at_venue(self.epoch, event.order)
         order = self.orders.get(number)
         if order is None:
             return
