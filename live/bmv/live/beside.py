@@ -4,6 +4,7 @@ import asyncio
 import logging
 import os
 import sys
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
@@ -17,15 +18,20 @@ from bmv.adapters.telemetry.meters import Meters
 from bmv.adapters.telemetry.notify import Notify
 from bmv.adapters.telemetry.pulse import Pulse
 from bmv.core.engine import Engine
+from bmv.data.journal.attempts import ATTEMPT, ENDS, FATE, Attempted, read_attempt, read_fate
+from bmv.data.journal.costs import cost_of
 from bmv.live.control.place import session_place
 from bmv.live.control.server import Control
 from bmv.live.helm import Helm
+from bmv.live.notes import GUARD, read_said
 from bmv.live.session import Session
 from bmv.ports.market import Market
-from bmv.ports.messages import Command, Event, Kind, Liquidity, Refusal, Tier
+from bmv.ports.messages import Command, Event, Kind, Liquidity, Refusal, Tier, Verb
+from bmv.ports.storage import Note
 
 LOG = logging.getLogger("bmv.session")
 BEAT_S = 0.5
+LAMPORTS = 10**9
 Form = Literal["json", "console"]
 
 
@@ -52,6 +58,7 @@ class Gauges:
         self.meters, self._engine, self._market = meters, engine, market
         self._refused: dict[int, int] = {}
         self._tier = 0
+        self._alive: dict[str, Attempted] = {}  # Transactions whose end is not known.
 
     def hear(self, event: Event) -> None:
         """Take in what the engine is about to hear."""
@@ -67,6 +74,30 @@ class Gauges:
         elif kind is Kind.COMMAND:
             LOG.warning("told to %s", Command(event.code).name.lower())
 
+    def read(self, note: Note) -> None:
+        """Take in a note of the journal: what became of transactions, and what guards did."""
+        if note.topic == ATTEMPT:
+            attempt = read_attempt(note)
+            self._alive[attempt.signature] = attempt
+        elif note.topic == FATE:
+            fate = read_fate(note)
+            self.meters.attempt(fate.state)
+            if fate.state in ENDS and (ended := self._alive.pop(fate.signature, None)) is not None:
+                cost = cost_of(ended, fate.state)
+                for kind, lamports in (("base", cost.base), ("priority", cost.priority), ("tip", cost.tip)):
+                    self.meters.fee(kind, lamports)
+        elif note.topic == GUARD:
+            said = read_said(note)
+            if said.get("begins", True):
+                self.meters.trip(str(said.get("code") or said.get("why")))
+        self.meters.unknown.set(len(self._alive))
+
+    def timed(self, seconds: float, intents: int) -> None:
+        """Take in how long it took from an event to the intents that answer it."""
+        if intents:
+            self.meters.event_to_intent.observe(seconds)
+            self.meters.intents(Verb(row[0]).name.lower() for row in self._engine.state.intents[:intents].tolist())
+
     def look(self, session: Session, why: str) -> None:
         """Set what is measured now and then."""
         state, meters = self._engine.state, self.meters
@@ -79,6 +110,11 @@ class Gauges:
         if state.market_ns > 0:
             meters.data_age.set(max(0.0, (session.parts.clock.now_ns() - int(state.market_ns)) / 1e9))
         rows = session.parts.venue.orders()
+        lamports = session.parts.venue.status().get("lamports")
+        if lamports is not None:
+            meters.sol.set(lamports / LAMPORTS)
+        if state.valued:
+            meters.pnl(net=float(self._market.money(int(state.equity) - int(state.start_equity))))
         bids = sum(row["side"] == "bid" for row in rows)
         meters.orders(bids, len(rows) - bids)
         self._count_refused()
@@ -98,7 +134,7 @@ async def attended(
     path: Path, config: Config, mode: str, session: Session, helm: Helm, gauges: Gauges
 ) -> AsyncIterator[Callable[[], "asyncio.Future[None]"]]:
     """Open the socket, metrics and the way to the service manager; give what keeps them going beside the session."""
-    notify, pulse = Notify.of_environment(), Pulse()
+    notify, pulse, told = Notify.of_environment(), Pulse(), deque(["it is starting"], maxlen=1)
 
     async def beat() -> None:
         while True:
@@ -106,10 +142,13 @@ async def attended(
             pulse.beat()
             pulse.say(why)
             notify.watchdog()
+            if why != told[-1]:
+                told.append(why)
+                notify.status(why or "quoting")
             gauges.look(session, why)
             await asyncio.sleep(BEAT_S)
 
-    async with Control(session_place(path, config, mode), helm):
+    async with Control(session_place(path, config, mode), helm, held=True):
         if config.live.metrics_port is None:
             notify.ready(session.parts.name)
             yield lambda: asyncio.ensure_future(beat())

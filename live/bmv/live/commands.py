@@ -4,7 +4,7 @@ import asyncio
 import json
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -19,6 +19,7 @@ from bmv.adapters.cli.wallet import PASSPHRASE
 from bmv.ports.errors import BmvError, DataError, UsageError
 
 if TYPE_CHECKING:
+    from bmv.live.reconciling import Comparison
     from bmv.live.session import Session
 
 FOR = click.option("--for", "seconds", type=Duration(), help="How long; else until it is stopped: 90s, 10m, 1h, 2d.")
@@ -259,6 +260,65 @@ def live(
     _say_ended(page, folder, as_json, no_report)
     if not page["receipt"]["cleared"]:
         raise BmvError("orders of ours may still rest; `bmv chain cancel-all` clears the book")
+
+
+@click.command()
+@click.argument("config", type=Local())
+@SETS
+@click.option("--accept", is_flag=True, help="Say that the chain is right: the next session begins from what it shows.")
+@click.option("--yes", is_flag=True, help="Accept without asking.")
+@JSON
+@click.pass_context
+def reconcile(ctx: click.Context, config: Path, sets: tuple[str, ...], accept: bool, yes: bool, as_json: bool) -> None:
+    """Set what the journal of CONFIG says is held beside what the finalized chain shows.
+
+    Where they differ no session begins. Somebody deposited, withdrew or traded by hand? Then --accept says that the
+    chain is right. Exit code 0 if they agree or were brought to agree, 5 if they differ.
+
+    \b
+    Examples:
+      bmv reconcile live.toml
+      bmv reconcile live.toml --accept
+    """
+    from bmv.adapters.config import load
+    from bmv.live import reconciling
+
+    loaded = load(config, sets)
+    compared = asyncio.run(reconciling.compare(config, loaded))
+    if accept and compared.lines and (yes or _accepted(compared.lines)):
+        asyncio.run(reconciling.accept(config, loaded))
+        click.echo(json.dumps({**compared.to_json(), "accepted": True}) if as_json else "accepted: the chain is right")
+        return
+    if as_json:
+        click.echo(json.dumps({**compared.to_json(), "accepted": False}))
+    else:
+        _say_compared(compared)
+    ctx.exit(5 if compared.lines else 0)
+
+
+def _accepted(lines: Sequence[str]) -> bool:
+    """Let whoever sits at the terminal say so."""
+    for line in lines:
+        click.echo(line, err=True)
+    if not sys.stdin.isatty():
+        raise UsageError("there is no terminal to ask at; give --yes to accept without asking (nothing was written)")
+    return click.confirm("is the chain right?", err=True)
+
+
+def _say_compared(compared: "Comparison") -> None:
+    """Print how journal and chain compare."""
+    click.echo(f"session {compared.session or 'none of this market yet'}, breaker {compared.breaker}")
+    left = compared.left
+    if left is not None:
+        click.echo(
+            f"open    {len(left.orders)} orders by the journal, {compared.resting} rest at slot {compared.slot:,}"
+        )
+    if compared.found is None:
+        click.echo("held    can't be told: no account there, or events of ours wait for the crank (`bmv chain settle`)")
+    elif compared.lines:
+        click.echo("\n".join(f"differs {line}" for line in compared.lines))
+    else:
+        click.echo("held    journal and chain agree" if compared.expected else "held    the journal says nothing yet")
 
 
 def _confirm(symbol: str) -> None:

@@ -170,6 +170,7 @@ class Guard:
             Event(
                 Kind.REJECTED,
                 self.now_ns(),
+                self.now_ns(),
                 order=intent.order,
                 side=intent.side,
                 price=intent.price,

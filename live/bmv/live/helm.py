@@ -92,6 +92,7 @@ class Helm:
         tier = Tier(int(self.session.parts.engine.state.tier))
         if tier is Tier.HALT:
             raise Refused("the breaker has halted: look why, and say `bmv rearm` when it may trade again")
+        self._forgive()
         if wrong := self._wrong():
             raise Refused(f"something is wrong still: {'; '.join(wrong.values())}")
         self.session.command(Command.RESUME, "operator")
@@ -109,9 +110,11 @@ class Helm:
         """Stop for good."""
         if mode is StopMode.FLATTEN:
             self._refuse_taking()
-        again = self.session.stopping is not None
         self.session.ask_stop(mode, "operator")
-        return Outcome(False, "it was stopping already, and hurries now" if again else "it stops")
+        await self.session.ended.wait()
+        receipt = self.session.receipt
+        left = "no order of ours rests" if receipt["cleared"] else f"{receipt['resting']} orders may rest"
+        return Outcome(bool(receipt["cleared"]) or mode is StopMode.KEEP, f"stopped: {left}", {"receipt": receipt})
 
     async def flatten(self) -> Outcome:
         """Cancel our orders, trade back to the target, and place no more."""

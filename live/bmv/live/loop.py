@@ -1,7 +1,8 @@
 """One way for every event of a living market: told in order, with the engine's own timers in between."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Callable
 from typing import Protocol
 
 from bmv.core.engine import Engine
@@ -67,6 +68,7 @@ class Loop:
     ) -> None:
         self.engine, self.execution, self.journal, self.clock, self.stage = engine, execution, journal, clock, stage
         self.told = 0
+        self.timed: Callable[[float, int], None] = _untimed  # Hears how long an event took, and how many intents.
         self._told_ns = 0
         self._least_ns = 0  # Nothing is told before: a row that comes after a timer is later than that.
         self._sooner = asyncio.Event()  # Something may be due sooner than it was.
@@ -148,8 +150,14 @@ class Loop:
         before_ns = self.due_ns
         self._told_ns = event.ts_ns
         self.told += 1
+        began_s = time.perf_counter()
         tell(self.engine, self.execution, self.journal, event)
+        self.timed(time.perf_counter() - began_s, self.engine.said)
         if self.stage is not None:
             self.stage.heard(event)
         if self.due_ns != before_ns:
             self._sooner.set()
+
+
+def _untimed(seconds: float, intents: int) -> None:
+    """Nobody wants to know."""

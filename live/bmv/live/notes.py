@@ -20,6 +20,7 @@ SETTING = "set"  # A key of the configuration that changed.
 CLOSED = "closed"  # From here on nothing is asked for.
 STANDING = "standing"  # How the breaker stands: what the next session goes on from.
 HOLDING = "holding"  # What the engine knows that is held: what the chain must say.
+ACCEPTED = "accepted"  # An operator said that the chain is right where the journal said otherwise.
 GUARD = "guard"  # What stood in front of the wire.
 COMMANDED = "commanded"  # Whose word a command was.
 RECEIPT = "receipt"  # How the session ended.

@@ -15,6 +15,7 @@ import httpx
 from bmv.adapters.cli.named_market import look
 from bmv.adapters.config import Config, compile
 from bmv.adapters.config.mandate import delegates_of, fees_lamports_per_day, fees_lamports_per_hour, limits_of
+from bmv.adapters.openbook.book import Lots
 from bmv.adapters.openbook.execution.executor import Executor, House, Manners
 from bmv.adapters.openbook.execution.purse import Purse
 from bmv.adapters.openbook.execution.reading import open_fills
@@ -66,8 +67,7 @@ class Seat:
     @property
     def native(self) -> Fraction:
         """Quanta of the market in a native unit of quote."""
-        market = compile.market(self.seated.config)
-        return Fraction(1, 10**self.seated.lots.quote_decimals) / market.quantum
+        return native_of(self.seated.lots, compile.market(self.seated.config))
 
 
 async def take_place(path: Path, config: Config, client: httpx.AsyncClient, passphrase_file: Path | None) -> Seat:
@@ -268,9 +268,14 @@ def _whole(native: Fraction) -> int:
     return native.numerator
 
 
-def holding_of(seat: Seat, owned: Owned) -> Holding:
+def native_of(lots: Lots, market: Market) -> Fraction:
+    """Return the quanta of a market in a native unit of quote."""
+    return Fraction(1, 10**lots.quote_decimals) / market.quantum
+
+
+def holding_in(owned: Owned, lots: Lots, market: Market) -> Holding:
     """Return what is held in lots and quanta; less than a lot of base is nobody's."""
-    return Holding(owned.base // seat.seated.lots.base_lot, int(owned.quote * seat.native))
+    return Holding(owned.base // lots.base_lot, int(owned.quote * native_of(lots, market)))
 
 
 @asynccontextmanager

@@ -51,3 +51,8 @@ def open_minutes(
     for note in seed_notes(ts_ns, seed):
         begun.journal.note(note)
     return opening
+
+
+def session_market(config: Config) -> str:
+    """Return what a session's market is called: `VENUE/SYMBOL`."""
+    return f"{config.market.venue}/{config.market.symbol.replace('/', '-')}"

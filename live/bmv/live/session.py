@@ -93,6 +93,7 @@ class Session:
         self.stopping: StopMode | None = None
         self.why = ""  # Why it stops.
         self.receipt: dict[str, Any] = {}  # Any: it is JSON.
+        self.ended = asyncio.Event()  # The receipt is written.
         self._stop = asyncio.Event()
         self._hurry = asyncio.Event()
 
@@ -219,6 +220,7 @@ class Session:
             **await self.parts.venue.receipt(),
         }
         self.parts.minutes.say(RECEIPT, **self.receipt)
+        self.ended.set()
 
     def _is_done(self) -> bool:
         state = self.parts.engine.state

@@ -18,17 +18,20 @@ from bmv.adapters.solana.rpc import make_client
 from bmv.adapters.telemetry.meters import Meters
 from bmv.core.engine import Engine
 from bmv.data.files.path import is_url
+from bmv.data.journal.costs import chain_costs
 from bmv.live.beside import LOG, Gauges, attended
 from bmv.live.clock import SystemClock
+from bmv.live.control.place import hold, session_place
 from bmv.live.doctor.check import State
 from bmv.live.doctor.command import examine
 from bmv.live.folder import LIVE, PAPER, save_session
 from bmv.live.helm import Helm
 from bmv.live.journal import begin_session
+from bmv.live.kept import keep_run, open_runs
 from bmv.live.market_data import MarketEvents
 from bmv.live.notes import GUARD, Holding, read_holding
-from bmv.live.onchain import RECOVER_S, Seat, couriered, holding_of, refuse_left, refuse_unlike, take_place
-from bmv.live.opening import before_of, open_minutes
+from bmv.live.onchain import RECOVER_S, Seat, couriered, holding_in, refuse_left, refuse_unlike, take_place
+from bmv.live.opening import before_of, open_minutes, session_market
 from bmv.live.record.wiring import open_prices
 from bmv.live.session import Session, merged
 from bmv.live.stores import journal_of, open_sessions, words_of
@@ -58,11 +61,6 @@ class Asked:
     config: Config
     folder: Path
     report: bool = True
-
-
-def session_market(config: Config) -> str:
-    """Return what a session's market is called: `VENUE/SYMBOL`."""
-    return f"{config.market.venue}/{config.market.symbol.replace('/', '-')}"
 
 
 async def trade_tape(
@@ -119,10 +117,11 @@ async def trade_live(
     refuse_unguarded(config)
     refuse_unpriced(config)
     async with (
+        AsyncExitStack() as opened,
         make_client() as client,
         open_sessions(journal_of(asked.path, config), asked.path.parent) as store,
-        AsyncExitStack() as opened,
     ):
+        opened.enter_context(hold(session_place(asked.path, config, LIVE)))  # Before another's session is ended.
         await refuse_unwell(asked.path, config)
         seat = await take_place(asked.path, config, client, passphrase_file)
         begun = await begin_session(store, f"{LIVE}/{session_market(config)}", clock.now_ns())
@@ -169,9 +168,10 @@ async def trade_paper(asked: Asked, signals: Signals, say: Callable[[str], None]
     if findings:
         raise worst(findings)("\n".join(finding.text for finding in findings))
     async with (
-        open_sessions(journal_of(asked.path, config), asked.path.parent) as store,
         AsyncExitStack() as opened,
+        open_sessions(journal_of(asked.path, config), asked.path.parent) as store,
     ):
+        opened.enter_context(hold(session_place(asked.path, config, PAPER)))  # Before another's session is ended.
         begun = await begin_session(store, f"{PAPER}/{session_market(config)}", clock.now_ns())
         say(f"session {begun.journal.session}")
         before = before_of(begun.before)
@@ -201,10 +201,12 @@ async def hear_market(
         streams.append(prices.events())
     session = c.session()
     may_take = mode == PAPER or config.strategy is not None or config.risk.breaker.on_halt == "flatten"
-    wrong, forgive = (dict, lambda: None) if watch is None else (lambda: dict(watch.wrong), watch.latched.clear)
+    wrong, forgive = (dict, lambda: None) if watch is None else (lambda: dict(watch.wrong), watch.forgive)
     helm = Helm(session, wrong, forgive, may_take)
     gauges = Gauges(Meters(mode, session_market(config), session.parts.name), c.engine(), c.market())
     c.minutes().listeners += [helm.hear, gauges.hear]
+    c.minutes().readers.append(gauges.read)
+    c.loop().timed = gauges.timed
 
     async def telling() -> None:
         await c.loop().run(merged(*streams))
@@ -232,7 +234,7 @@ def watching(c: Any, rows: MarketEvents) -> Watch:  # Any: as of `recover`.
         resume=lambda why: session.guarded(Command.RESUME, why),
         halt=lambda why: session.guarded(Command.HALT, why),
     )
-    return Watch(conditions.all(), c.execution(), orders, note)
+    return Watch(conditions.all(), c.execution(), orders, note, conditions.acknowledge)
 
 
 def refuse_unpriced(config: Config) -> None:
@@ -256,7 +258,7 @@ async def recover(
         raise DataError("events of ours wait for the crank, and what is held can't be told; try again")
     for fill in minutes.legacy:
         expected = None if expected is None else expected.after(fill, market.half)
-    found = holding_of(seat, owned)
+    found = holding_in(owned, seat.seated.lots, market)
     refuse_unlike(expected, found, market, accept)
     minutes.hold(found)
     c.loop().tell(Event(Kind.BALANCE, c.clock().now_ns(), size=found.position, fee=found.cash))
@@ -300,14 +302,16 @@ def sow(engine: Engine, seed: Iterable[tuple[int, int, int]]) -> None:
         engine.seed(*trade)
 
 
-async def ended(
-    asked: Asked, session: Session, store: SessionStore, extra: dict[str, Any] | None = None
-) -> dict[str, Any]:  # Any: it is JSON.
-    """Write the run folder of a session that has ended, and return how it did."""
-    name = session.parts.name
+async def ended(asked: Asked, session: Session, store: SessionStore) -> dict[str, Any]:  # Any: it is JSON.
+    """Keep what a session did, write its run folder, and return how it ended."""
+    name, config = session.parts.name, asked.config
+    words = await words_of(store, name)
+    async with open_runs(journal_of(asked.path, config), asked.path.parent) as runs:
+        await keep_run(runs, name, words, 0 if session.receipt.get("cleared") or session.parts.mode == PAPER else 1)
     run: str | None = str(asked.folder)
+    extra = {"chain": chain_costs(words).to_json()} if session.parts.mode == LIVE else {}
     try:
-        digest = save_session(name, await words_of(store, name), asked.folder, report=asked.report, extra=extra or {})
+        digest = save_session(name, words, asked.folder, report=asked.report, extra=extra)
     except DataError:  # Nothing of the market was heard.
         digest, run = session.parts.engine.digest, None
     return {"session": name, "digest": digest, "run": run, "receipt": session.receipt}

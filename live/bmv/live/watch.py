@@ -19,7 +19,7 @@ from bmv.data.journal.attempts import FATE, read_fate
 from bmv.live.guard import Guard
 from bmv.live.market_data import MarketEvents
 from bmv.live.notes import Holding
-from bmv.live.onchain import ChainVenue, differences, holding_of
+from bmv.live.onchain import ChainVenue, differences, holding_in
 from bmv.ports.clock import Clock
 from bmv.ports.market import Market
 from bmv.ports.storage import Note
@@ -74,12 +74,14 @@ class Watch:
         guard: Lets no order out while something is.
         orders: What may be asked of the session.
         note: Hears code, act, whether it begins, and why; for the journal, the log and the metrics.
+        acknowledge: Called when an operator has looked at what was latched.
     """
 
     conditions: Sequence[Condition]
     guard: Guard
     orders: Orders
     note: Callable[[str, Act, bool, str], None]
+    acknowledge: Callable[[], None] = lambda: None
     wrong: dict[str, str] = field(default_factory=dict)  # Why, by code, of what is wrong now.
     latched: set[str] = field(default_factory=set)  # What an operator has to look at.
 
@@ -88,6 +90,12 @@ class Watch:
         while True:
             self.look()
             await asyncio.sleep(LOOK_S)
+
+    def forgive(self) -> None:
+        """Take it that an operator has looked at what was wrong: what has not happened since is over."""
+        self.latched.clear()
+        self.acknowledge()
+        self.look()
 
     def look(self) -> None:
         """Look at all conditions once."""
@@ -146,6 +154,8 @@ class ChainConditions:
     _trouble_s: float | None = None
     _lost: int = 0  # Transactions in a row that never landed.
     _lost_s: float = 0.0
+    _refused: object = None  # The newest refusal that an operator has looked at.
+    _stray: int = 0  # Fills of no order that he has looked at.
     _differs: deque[tuple[int, str]] = field(default_factory=lambda: deque(maxlen=SEEN_TWICE))
 
     def all(self) -> list[Condition]:
@@ -204,12 +214,18 @@ class ChainConditions:
     def policy_refused(self) -> str:
         """Say what our own policy would not sign: something is wrong with us."""
         refusals = self.venue.executor.carrier.refusals
-        return str(refusals[-1]) if refusals else ""
+        return str(refusals[-1]) if refusals and refusals[-1] is not self._refused else ""
 
     def fills_are_stray(self) -> str:
         """Say that fills are of no order that we know."""
-        stray = self.venue.executor.orders.stray
-        return f"{len(stray)} fills of ours are of no open order" if stray else ""
+        stray = len(self.venue.executor.orders.stray) - self._stray
+        return f"{stray} fills of ours are of no open order" if stray else ""
+
+    def acknowledge(self) -> None:
+        """Take it that an operator has looked at what our policy refused, and at fills of no order."""
+        executor = self.venue.executor
+        self._refused = executor.carrier.refusals[-1] if executor.carrier.refusals else None
+        self._stray = len(executor.orders.stray)
 
     def chain_differs(self) -> str:
         """Say how what the chain shows differs from what the engine knows, once two final banks show it."""
@@ -220,7 +236,7 @@ class ChainConditions:
         if not self._differs or self._differs[-1][0] != desk.slot:
             owned = owned_of(desk, self.venue.seat.seated.seat.open_orders)
             if owned is not None:
-                found = holding_of(self.venue.seat, owned)
+                found = holding_in(owned, self.venue.seat.seated.lots, self.market)
                 self._differs.append((desk.slot, "; ".join(differences(self.holding(), found, self.market))))
         return self._twice()
 

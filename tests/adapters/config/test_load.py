@@ -75,6 +75,7 @@ BAD = [
     ("live.open_orders=short", "in the form 32 to 44 letters of base58"),
     ("risk.max_fees_sol_per_day=0", "expected a number (SOL), above 0"),
     ("live.metrics_port=0", "live.metrics_port = 0 (--set): expected a whole number, from 1 to 65535"),
+    ("live.traces_url=localhost:4318", "in the form http(s)://HOST:PORT/v1/traces"),
     ("live=3", "live = 3 (--set): expected a table [live]"),
 ]
 

@@ -17,13 +17,13 @@ import pytest
 from remembering import Remembering
 
 from bmv.live.control.client import ask
-from bmv.live.control.place import Place, connect, listens
+from bmv.live.control.place import Place, connect, hold, listens
 from bmv.live.control.protocol import REQUEST_MAX, Request, encode_request
 from bmv.live.control.server import Control, Patience
 from bmv.live.control.steered import StopMode
 from bmv.ports.errors import BmvError, Refused
 
-SHORT = Patience(connections=3, line_s=0.3, answer_s=0.3, farewell_s=0.3)
+SHORT = Patience(connections=3, line_s=1.0, answer_s=0.3, farewell_s=0.3)
 STATUS = encode_request(Request("status"))
 
 
@@ -147,6 +147,20 @@ def test_a_second_session_is_refused_while_the_first_lives_and_leaves_its_socket
         assert (await asked(place, Request("health")))["ready"]
 
     serving(place, use)
+
+
+def test_a_place_that_is_held_before_a_session_begins_is_served_by_it_and_by_no_other(place: Place) -> None:
+    async def run() -> None:
+        with hold(place):
+            with pytest.raises(Refused, match="already runs"):
+                async with Control(place, Remembering()):
+                    pass
+            async with Control(place, Remembering(), held=True):
+                assert (await asked(place, Request("health")))["alive"]
+            with pytest.raises(Refused, match="already runs"), hold(place):
+                pass
+
+    asyncio.run(run())
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP])

@@ -81,7 +81,7 @@ class Mirror:
         row = venue.reports[first & (REPORTS_MAX - 1)]
         row[R_KNOWN_NS] = event.ts_ns
         row[R_KIND] = event.kind
-        row[R_VENUE_NS] = event.venue_ns or event.ts_ns
+        row[R_VENUE_NS] = event.ts_ns  # A chain tells whole seconds of a clock of its own; the market is on ours.
         row[R_ORDER] = event.order
         row[R_SIDE] = event.side
         row[R_PRICE] = event.price

@@ -36,6 +36,8 @@ COMMANDS = {
     "paper": "Trade on paper: a live market or stored ticks, and the backtest's simulated venue.",
     "live": "Trade for real, on OpenBook.",
     "replay": "Hear a session again, and prove that every decision comes out the same.",
+    "reconcile": "Set what the journal says is held beside what the chain shows.",
+    "why": "Say where an order came from, and what became of it.",
     "wallet": "Make, import, list and show the keys that sign: wallet new|import|list|show.",
     "chain": "Set up, look at, clear and close our accounts on a market: chain setup|orders|cancel-all|…",
     "status": "Show how a running session is.",

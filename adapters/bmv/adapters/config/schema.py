@@ -587,6 +587,12 @@ class Live(Section):
     metrics_port: int | None = key(
         "Port on this machine for /metrics, /health and /ready; off if absent.", None, ge=1, le=65_535
     )
+    traces_url: str | None = key(
+        "Collector of OpenTelemetry that traces go to, by OTLP over HTTP; off if absent. Needs the extra otel.",
+        None,
+        form="http(s)://HOST:PORT/v1/traces",
+        pattern=r"^https?://.+$",
+    )
     deposit_base: Amount = key(
         "Base that `bmv chain setup` brings our account to (openbook-v2): what a delegate trades with.",
         Decimal(0),

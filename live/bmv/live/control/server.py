@@ -4,7 +4,7 @@ import asyncio
 import logging
 import os
 import socket
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, nullcontext, suppress
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
@@ -38,17 +38,20 @@ class Patience:
 class Control:
     """Serves the control socket while it is entered.
 
-    Entering takes the place, before anything else of a session should begin: `Refused` where it already runs. What is
+    Entering takes the place: `Refused` where the session already runs. Nothing of a session may begin before that, its
+    journal least of all, whose next writer ends the one before: take the place first by `hold`, and say `held`. What is
     asked is done in tasks of the loop that entered it; a request that was begun goes on though whoever asked has gone.
 
     Args:
         place: Where the socket lies.
         session: What is asked.
         patience: How much it bears.
+        held: Whether whoever enters holds the place already, by `hold`, since before the session began.
     """
 
-    def __init__(self, place: Place, session: Steered, patience: Patience | None = None) -> None:
+    def __init__(self, place: Place, session: Steered, patience: Patience | None = None, *, held: bool = False) -> None:
         self.place, self.session = place, session
+        self._holding = nullcontext() if held else hold(place)
         self.patience = patience or Patience()
         self.answered = self.refused = self.faults = 0
         self._tasks = set[asyncio.Task[None]]()
@@ -63,7 +66,7 @@ class Control:
 
     async def __aenter__(self) -> Self:
         with ExitStack() as held:
-            held.enter_context(hold(self.place))
+            held.enter_context(self._holding)
             listener = held.enter_context(socket.socket(socket.AF_UNIX))
             bind(listener, self.place)
             held.callback(self.place.socket.unlink, missing_ok=True)

@@ -1,0 +1,124 @@
+"""`bmv reconcile`: what the journal says of a market beside what the chain shows, and who is right."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bmv.adapters.config import Config, compile
+from bmv.adapters.openbook.execution.recovery import Left, carried, read_left
+from bmv.adapters.openbook.seat.funds import owned_of
+from bmv.adapters.solana.rpc import FINALIZED, make_client
+from bmv.live.chain.opening import PATIENCE_S
+from bmv.live.chain.seated import Seated, take_seat
+from bmv.live.clock import SystemClock
+from bmv.live.folder import LIVE
+from bmv.live.journal import begin_session
+from bmv.live.notes import ACCEPTED, Holding, read_holding, read_standing, said_note, standing_note
+from bmv.live.onchain import differences, holding_in
+from bmv.live.opening import session_market
+from bmv.live.stores import journal_of, newest, open_sessions, words_of
+from bmv.ports.errors import DataError, Refused
+from bmv.ports.messages import Tier
+from bmv.ports.storage import SessionStore, Word
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """A journal beside the chain.
+
+    Args:
+        session: The newest of the market; None: there was none.
+        left: What that left open; None likewise.
+        expected: What it says is held; None: it does not say.
+        found: What the chain shows; None: events of ours wait for the crank.
+        resting: Orders of ours in the book, by a final bank.
+        slot: Of that bank.
+        breaker: How it stands.
+        lines: How they differ, in words.
+    """
+
+    session: str | None
+    left: Left | None
+    expected: Holding | None
+    found: Holding | None
+    resting: int
+    slot: int
+    breaker: str
+    lines: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:  # Any: it is JSON.
+        """Return it as `bmv reconcile --json` prints it."""
+        left = self.left
+        return {
+            "session": self.session,
+            "equal": not self.lines and self.found is not None,
+            "differences": list(self.lines),
+            "open_by_journal": None if left is None else len(left.orders),
+            "attempts_by_journal": None if left is None else len(left.attempts),
+            "resting": self.resting,
+            "slot": self.slot,
+            "breaker": self.breaker,
+            "expected": None if self.expected is None else list(self.expected),
+            "found": None if self.found is None else list(self.found),
+        }
+
+
+async def compare(path: Path, config: Config) -> Comparison:
+    """Read journal and chain, and change nothing."""
+    async with make_client() as client, open_sessions(journal_of(path, config), path.parent) as store:
+        seated = await take_seat(path, config, client, PATIENCE_S)
+        return await _compared(store, seated, config)
+
+
+async def accept(path: Path, config: Config) -> Comparison:
+    """Write down that the chain is right: a session of one word more, from which the next goes on.
+
+    `Refused` where orders rest or may come to, or another process trades: what is held then is not what will be.
+    """
+    async with make_client() as client, open_sessions(journal_of(path, config), path.parent) as store:
+        seated = await take_seat(path, config, client, PATIENCE_S)
+        compared = await _compared(store, seated, config)
+        left = compared.left
+        if compared.resting or (left is not None and (left.orders or left.attempts)):
+            raise Refused("orders of ours rest or may come to; `bmv chain cancel-all` first, or begin a session")
+        if compared.found is None:
+            raise Refused("events of ours wait for the crank; `bmv chain settle` first")
+        now_ns = SystemClock().now_ns()
+        begun = await begin_session(store, f"{LIVE}/{session_market(config)}", now_ns)
+        for note in carried(read_left(begun.before), begun.epoch, now_ns):
+            begun.journal.note(note)
+        if (standing := read_standing(begun.before)) is not None:
+            begun.journal.note(standing_note(now_ns, standing))
+        begun.journal.note(said_note(now_ns, ACCEPTED, differences=list(compared.lines)))
+        begun.journal.note(compared.found.note(now_ns))
+        await begun.journal.commit()
+        return compared
+
+
+async def _compared(store: SessionStore, seated: Seated, config: Config) -> Comparison:
+    desk = await seated.desk(FINALIZED)
+    address, market = seated.seat.open_orders, compile.market(config)
+    owned = None if desk.account is None else owned_of(desk, address)
+    found = None if owned is None else holding_in(owned, seated.lots, market)
+    words, session = await _newest_words(store, config)
+    expected = read_holding(words, market.half)
+    standing = read_standing(words)
+    lines = () if expected is None or found is None else tuple(differences(expected, found, market))
+    return Comparison(
+        session,
+        read_left(words) if words else None,
+        expected,
+        found,
+        len(desk.own(address).resting),
+        desk.slot,
+        "armed" if standing is None else Tier(standing.tier).name.lower(),
+        lines,
+    )
+
+
+async def _newest_words(store: SessionStore, config: Config) -> tuple[list[Word], str | None]:
+    try:
+        session = await newest(store, f"{LIVE}/{session_market(config)}")
+        return await words_of(store, session), session
+    except DataError:
+        return [], None

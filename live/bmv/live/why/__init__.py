@@ -1,0 +1,1 @@
+"""`bmv why`: where an order came from, and what became of it."""
