@@ -262,7 +262,12 @@ def watching(c: Any, rows: MarketEvents) -> Watch:  # Any: as of `recover`.
     """Return what watches the chain for a session."""
     state, minutes, session = c.engine().state, c.minutes(), c.session()
     conditions = ChainConditions(
-        c.venue(), rows, c.clock(), lambda: Holding(int(state.position), int(state.cash)), c.market()
+        c.venue(),
+        rows,
+        c.clock(),
+        lambda: Holding(int(state.position), int(state.cash)),
+        c.market(),
+        lambda: minutes.trouble,
     )
     minutes.readers.append(conditions.heard)
 

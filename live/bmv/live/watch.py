@@ -140,6 +140,7 @@ class ChainConditions:
         clock: The session's time.
         holding: Returns what the engine knows that is held.
         market: In whose units that is said.
+        unkept: Returns why the journal's last commit failed, "" if it did not.
         monotonic: Seconds that never go back.
         wall_ns: The machine's clock, ns UTC.
     """
@@ -149,6 +150,7 @@ class ChainConditions:
     clock: Clock
     holding: Callable[[], Holding]
     market: Market
+    unkept: Callable[[], str] = lambda: ""
     monotonic: Callable[[], float] = time.monotonic
     wall_ns: Callable[[], int] = time.time_ns
     _trouble_s: float | None = None
@@ -165,6 +167,7 @@ class ChainConditions:
             Condition("sol", Act.HOLD, self.sol_is_low),
             Condition("dark", Act.CANCEL, self.chain_is_dark),
             Condition("trouble", Act.CANCEL, self.execution_fails),
+            Condition("journal", Act.CANCEL, self.journal_fails),
             Condition("policy", Act.PAUSE, self.policy_refused),
             Condition("restart", Act.PAUSE, lambda: self._down(GONE_BACK)),
             Condition("another", Act.HALT, lambda: self._down(ANOTHER)),
@@ -210,6 +213,10 @@ class ChainConditions:
         if self._trouble_s is None:
             self._trouble_s = self.monotonic()
         return trouble if self.monotonic() - self._trouble_s > TROUBLE_S else ""
+
+    def journal_fails(self) -> str:
+        """Say why nothing can be kept, and so nothing be sent."""
+        return self.unkept()
 
     def policy_refused(self) -> str:
         """Say what our own policy would not sign: something is wrong with us."""
