@@ -117,7 +117,7 @@ def _mirrored(
     books.close()
 
 
-def save_session(session: str, words: Sequence[Word], folder: Path, *, report: bool = True, extra: Json) -> str:
+def save_session(session: str, words: Sequence[Word], folder: Path, *, report: bool = True) -> str:
     """Write the run folder of a session, and return its digest; `DataError` where nothing happened in it.
 
     Args:
@@ -125,7 +125,6 @@ def save_session(session: str, words: Sequence[Word], folder: Path, *, report: b
         words: All of it.
         folder: Where to.
         report: Whether to write the page.
-        extra: What else the summary says, such as what the chain was paid.
     """
     opening, decider, made = outcome_of(words)
     if made.first_ns < 0:
@@ -133,7 +132,7 @@ def save_session(session: str, words: Sequence[Word], folder: Path, *, report: b
     quality = Quality({"rows": made.counts["events"], "source": opening.rows}, [], 0)
     config = decider.config.model_dump(mode="json")
     chain = {"chain": chain_costs(words).to_json(quote_per_sol(made))} if opening.mode == LIVE else {}
-    summary = {**summary_of(made, config, opening.mode, quality), "session": session, **chain, **extra}
+    summary = {**summary_of(made, config, opening.mode, quality), "session": session, **chain}
     files = RunFiles(_manifest(session, opening, decider, words), opening.config, summary, *_tables(made))
     save(folder, files, _page if report else None)
     return made.digest

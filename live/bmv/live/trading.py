@@ -21,7 +21,6 @@ from bmv.adapters.solana.rpc import make_client
 from bmv.adapters.telemetry.meters import Meters
 from bmv.core.engine import Engine
 from bmv.data.files.path import is_url
-from bmv.data.journal.costs import chain_costs
 from bmv.live.beside import LOG, Gauges, attended
 from bmv.live.clock import SystemClock
 from bmv.live.control.place import hold, session_place
@@ -355,9 +354,8 @@ async def ended(asked: Asked, session: Session, store: SessionStore) -> dict[str
     async with open_runs(journal_of(asked.path, config), asked.path.parent) as runs:
         await keep_run(runs, name, words, 0 if session.receipt.get("cleared") or session.parts.mode == PAPER else 1)
     run: str | None = str(asked.folder)
-    extra = {"chain": chain_costs(words).to_json()} if session.parts.mode == LIVE else {}
     try:
-        digest = save_session(name, words, asked.folder, report=asked.report, extra=extra)
+        digest = save_session(name, words, asked.folder, report=asked.report)
     except DataError:  # Nothing of the market was heard.
         digest, run = session.parts.engine.digest, None
     return {"session": name, "digest": digest, "run": run, "receipt": session.receipt}
