@@ -13,9 +13,27 @@ QUEUES = {
 }
 
 
+LIVE = [
+    (
+        "Fills are booked when we learnt of them",
+        "At the finalized slot and on our clock: a chain tells whole seconds of a clock of its own. Markouts begin there, "
+        "and the mid of that moment parts spread from inventory.",
+    ),
+    (
+        "The book is shown without our orders",
+        "As a backtest's tape is. Prints that we took part in are among the prints.",
+    ),
+    ("What the chain was paid stands beside the profit", "Fees, tips and rent go out of the wallet in SOL."),
+]
+
+
 def confessions(run: Run) -> Html:
     """Return the simplifications behind this run as a list, with the settings that it used."""
-    items = [
+    return _listed(LIVE if at(run.summary, "engine") == "live" else _simulated(run))
+
+
+def _simulated(run: Run) -> list[tuple[str, str]]:
+    return [
         ("Our fills take nothing from the tape", "What we trade stays there for others, and nobody reacts to our "
          f"orders. The larger our size beside that of the market, the less is to be believed{_share(run)}."),
         ("Our place in the queue is assumed", _queue(run)),
@@ -27,6 +45,9 @@ def confessions(run: Run) -> Html:
          "by prints through it, and a taker gets no more than the size shown."),
         ("The chain is left out", "No dropped or reordered transactions, no priority fees or tips, no rent."),
     ]  # fmt: skip
+
+
+def _listed(items: list[tuple[str, str]]) -> Html:
     return element("ul", *(element("li", element("b", title), element("span", text)) for title, text in items),
                    css="confess")  # fmt: skip
 

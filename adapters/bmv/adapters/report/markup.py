@@ -15,6 +15,9 @@ class Html(str):
     __slots__ = ()
 
 
+WORLDS = {"paper": "bmv paper session", "live": "bmv live session"}  # What drove the core -> what a page calls it.
+
+
 def html(*parts: str) -> Html:
     """Return parts side by side; text among them is escaped.
 
@@ -67,7 +70,7 @@ def header(summary: Json) -> Html:
         "Engine": summary.get("engine") or UNKNOWN,
         "Digest": summary.get("digest") or UNKNOWN,
     }
-    return heading("bmv backtest", str(summary.get("symbol", "")), facts)
+    return heading(WORLDS.get(str(summary.get("engine")), "bmv backtest"), str(summary.get("symbol", "")), facts)
 
 
 def heading(kicker: str, name: str, facts: Json) -> Html:

@@ -86,7 +86,7 @@ def _main(run: Run, drawn: set[str]) -> Html:
         pair(_bracket(summary), markup.card("Pivot against the mid", markup.pivot_table(stats), "How far the pivot "
               "stood from the mid now and later; a bias above zero stands too high.")),
         pair(_quality(summary), _refusals(stats)),
-        markup.card("What this simulation leaves out", confessions(run), "Read before you believe the numbers above."),
+        markup.card(_left_out(run), confessions(run), "Read before you believe the numbers above."),
         folded("Resolved configuration", run.config_text),
         folded("Manifest", orjson.dumps(run.manifest, option=orjson.OPT_INDENT_2).decode())
         if run.manifest else NOTHING,
@@ -174,6 +174,11 @@ def _footer(summary: Json) -> Html:
     took = [span(summary[name]) if name in summary else "?" for name in ("load_seconds", "engine_seconds")]
     text = f"{plain(summary.get('events', 0), 0)} events, read in {took[0]}, run in {took[1]}{pace}. All times UTC."
     return markup.element("footer", text)
+
+
+def _left_out(run: Run) -> str:
+    """Return the title above what a reader should know of how this came about."""
+    return "How this was booked" if run.summary.get("engine") == "live" else "What this simulation leaves out"
 
 
 def _embedded(drawn: "dict[str, Figure]") -> str:
