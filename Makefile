@@ -56,6 +56,12 @@ rigs: $(STAMP)  ## Kill what writes, fill its disk (as root), fork chains, run m
 	$(BIN)/python -m tests.rigs.rotation 50 --venue openbook-v1
 	$(BIN)/python -m tests.rigs.rotation 50 --venue openbook-v2
 	$(BIN)/python -m tests.rigs.rotation 50 --delegate
+	for route in rpc jito relay all; do \
+		$(BIN)/python -m tests.rigs.trading 300 --venue openbook-v1 --route $$route --version 0 && \
+		$(BIN)/python -m tests.rigs.trading 300 --venue openbook-v2 --route $$route --version 0 || exit 1; done
+	$(BIN)/python -m tests.rigs.tipping silent
+	$(BIN)/python -m tests.rigs.tipping caps
+	$(BIN)/python -m tests.rigs.kills 50 --route jito --tips-max 60000 --version 0
 	$(BIN)/python -m tests.rigs.soak 60 --free --venue openbook-v1
 	$(BIN)/python -m tests.rigs.soak 60 --free --venue openbook-v2
 

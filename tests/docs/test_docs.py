@@ -121,7 +121,7 @@ def test_every_block_of_toml_can_be_read(page: Path) -> None:
 @pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "console")], ids=named)
 def test_commands_do_what_they_say(page: Path, house: Path) -> None:
     lines = [line.removeprefix("$ ") for text in blocks(page, "console") for line in text.splitlines()]
-    targets = re.findall(r"^(\w+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE)
+    targets = re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE)
     synth(house / "lake", rows=ROWS)
 
     for line in lines:

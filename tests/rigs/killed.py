@@ -2,21 +2,25 @@
 
 import asyncio
 import json
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
 from random import Random
 from typing import NamedTuple
 
 from solders.keypair import Keypair
 from solders.pubkey import Pubkey
+from tests.rigs.roads import configuration_at
 from tests.rigs.trader import LIFE_S, Trader, habits_of, open_trader
 
 from bmv.adapters.openbook.execution.executor import Manners
+from bmv.adapters.openbook.execution.purse import Purse
 from bmv.adapters.solana.endpoints import Endpoint, Endpoints
 from bmv.adapters.solana.rpc import Rpc, make_client
 from bmv.adapters.solana.sending.courier import Courier
 from bmv.adapters.sqlite.sessions import SqliteSessions
+from bmv.live.routes import open_roads
 from bmv.ports.errors import Refused
 
 FENCED = 5  # What a child ends with that finds another one in its place.
@@ -37,6 +41,8 @@ class Orders(NamedTuple):
         speed: Of the chain.
         version: Of transactions.
         last: Whether to clear all, settle and end.
+        route: By which it goes, as the rig of trading has them; "": to the nodes without any.
+        tips_max: Lamports that it may tip in an hour; 0: any.
     """
 
     urls: list[tuple[str, str]]
@@ -49,6 +55,8 @@ class Orders(NamedTuple):
     speed: float
     version: int
     last: bool
+    route: str = ""
+    tips_max: int = 0
 
 
 def say(text: str) -> None:
@@ -63,15 +71,23 @@ async def child(orders: Orders) -> int:
     manners = Manners(life_s=LIFE_S, look_s=0.4 / orders.speed, crank_s=3 / orders.speed, version=orders.version)
     endpoints = Endpoints([Endpoint(*urls) for urls in orders.urls])
     say("begins")
-    async with make_client() as client:
-        rpc = Rpc(client, orders.urls[0][0])
-        async with Courier(endpoints, rpc, habits_of(orders.speed)).open() as courier:
-            market, account = Pubkey.from_string(orders.market), Pubkey.from_string(orders.account)
-            with fenced() as ending:
-                trader = await open_trader(rpc, courier, market, account, key, store, Random(orders.seed), manners)
-                trader.grid.middle = lambda: int(Path(orders.middle).read_text())
-                work = clear if orders.last else trade
-                await beside(trader, asyncio.create_task(work(trader, orders)))
+    async with make_client() as client, AsyncExitStack() as opened:
+        rpc, habits, roads = Rpc(client, orders.urls[0][0]), habits_of(orders.speed), None
+        if orders.route:
+            config = configuration_at(orders.route, [url for url, _ in orders.urls], orders.speed)
+            roads = await opened.enter_async_context(open_roads(config, client, {}, habits, time.monotonic))
+        ways, purse = roads.ways if roads else None, Purse(tip_hour_max=orders.tips_max or None)
+        courier = await opened.enter_async_context(Courier(endpoints, rpc, habits, ways=ways).open())
+        market, account, dice = (
+            Pubkey.from_string(orders.market),
+            Pubkey.from_string(orders.account),
+            Random(orders.seed),
+        )
+        with fenced() as ending:
+            trader = await open_trader(rpc, courier, market, account, key, store, dice, manners, roads, purse)
+            trader.grid.middle = lambda: int(Path(orders.middle).read_text())
+            work = clear if orders.last else trade
+            await beside(trader, asyncio.create_task(work(trader, orders)))
     await store.close()
     return FENCED if ending else 0
 

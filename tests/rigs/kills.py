@@ -1,6 +1,7 @@
 """A process that trades, killed with -9 at random moments and started again from its journal.
 
-    python -m tests.rigs.kills KILLS [--venue V] [--consensus C] [--seed N] [--speed N] [--no-faults]
+    python -m tests.rigs.kills KILLS [--venue V] [--consensus C] [--seed N] [--speed N] [--route R] [--tips-max N]
+        [--no-faults]
 
 The chain, its faults and its witness live in this process; who trades is a real process of its own (see `killed.py`),
 with a journal in SQLite. It is killed while it trades and while it recovers. Once in a while it is only stopped, another
@@ -28,7 +29,8 @@ from random import Random
 from solders.pubkey import Pubkey
 from solders.transaction import VersionedTransaction
 from tests.rigs.killed import FENCED, Orders
-from tests.rigs.settling import account_of, check_sessions, check_spending
+from tests.rigs.roads import ROUTES, tip_balances
+from tests.rigs.settling import account_of, check_sessions, check_spending, check_tips
 from tests.rigs.trader import NAME
 from tests.rigs.trading import FAULTS, LAG, Witness, middle_of, user_account
 
@@ -150,6 +152,8 @@ class Play:
     version: int
     kept: Kept
     longest_s: float = 2.0
+    route: str = ""
+    tips_max: int = 0
     wrong: list[str] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=lambda: Counter({RESENT: 0}))
     children: list[Child] = field(default_factory=list)
@@ -177,6 +181,8 @@ class Play:
             speed=self.box.settings.speed,
             version=self.version,
             last=last,
+            route=self.route,
+            tips_max=self.tips_max,
         )
         path = self.folder / f"orders-{number}.json"
         path.write_text(json.dumps(orders._asdict()))
@@ -335,11 +341,18 @@ async def sessions_of(path: Path) -> dict[int, list[Word]]:
 
 
 async def kill_often(
-    settings: Settings, kills: int, faults: Sequence[Fault], version: int = 1, longest_s: float = 2.0
+    settings: Settings,
+    kills: int,
+    faults: Sequence[Fault],
+    version: int = 1,
+    longest_s: float = 2.0,
+    route: str = "",
+    tips_max: int = 0,
 ) -> list[str]:
     """Kill a child so many times, let a last one clear all, and return what is wrong."""
     async with playing(settings, version) as play:
-        play.longest_s = longest_s
+        play.longest_s, play.route, play.tips_max = longest_s, route, tips_max
+        tipped = tip_balances(play.box)
         held, lamports, started_s = play.witness.held(), play.lamports(), time.monotonic()
         for node in play.box.nodes:
             node.view.faults.switch_on(*faults)
@@ -368,6 +381,7 @@ async def kill_often(
             return wrong
         wrong += check_sessions(sessions)
         wrong += check_spending(sessions, lamports - play.lamports())
+        wrong += check_tips(sessions, tip_balances(play.box) - tipped, tips_max)
         wrong += account_of(sessions).check(play.box.world.market.lots, held, play.witness.held())
         print(f"{len(play.children)} processes, {len(sessions)} sessions; killed {dict(play.counts)}")
         print(f"{account_of(sessions)}; most rested {dict(play.witness.most)}; {len(wrong)} things wrong")
@@ -389,10 +403,15 @@ def main() -> None:
     parser.add_argument("--version", type=int, default=1, choices=(0, 1))
     parser.add_argument("--speed", type=float, default=10)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--route", default="", choices=("", *ROUTES), help="By which route, as in the rig of trading.")
+    parser.add_argument("--tips-max", type=int, default=0, help="Lamports that may be tipped in an hour; 0: any.")
     parser.add_argument("--no-faults", action="store_true")
     asked = parser.parse_args()
     settings = Settings(venue=asked.venue, seed=asked.seed, consensus=asked.consensus, speed=asked.speed)
-    wrong = asyncio.run(kill_often(settings, asked.kills, () if asked.no_faults else FAULTS, asked.version))
+    faults = () if asked.no_faults else FAULTS
+    wrong = asyncio.run(
+        kill_often(settings, asked.kills, faults, asked.version, route=asked.route, tips_max=asked.tips_max)
+    )
     print("\n".join(wrong) or "nothing is wrong")
     sys.exit(bool(wrong))
 

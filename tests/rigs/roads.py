@@ -28,7 +28,19 @@ def configuration(
     route: str, box: Sandbox, speed: float, after_slots: int = AFTER_SLOTS, after_s: float | None = None, **tips: object
 ) -> Config:
     """Return a configuration that sends to a sandbox by a route, and by its nodes when that has had its time."""
-    base = box.node.rpc_url
+    return configuration_at(route, [node.rpc_url for node in box.nodes], speed, after_slots, after_s, **tips)
+
+
+def configuration_at(
+    route: str,
+    urls: Sequence[str],
+    speed: float,
+    after_slots: int = AFTER_SLOTS,
+    after_s: float | None = None,
+    **tips: object,
+) -> Config:
+    """Return the same for nodes by their URLs, the first of which has Jito and the relay."""
+    base = urls[0]
     late = {"after_slots": after_slots, "after_s": 2 * after_slots * 0.2 / speed if after_s is None else after_s}
     jito = {
         "name": "jito",
@@ -48,17 +60,17 @@ def configuration(
         {
             "name": f"rpc{at}",
             "kind": "rpc",
-            "url": node.rpc_url,
+            "url": url,
             "rate": 10.0 * speed,
             **(late if route != "rpc" else {}),
         }
-        for at, node in enumerate(box.nodes)
+        for at, url in enumerate(urls)
     ]
     before = {"rpc": [], "jito": [jito], "relay": [relay], "all": [jito, relay]}[route]
     live = {
         "routes": [*before, *nodes],
         "jito": {"floor": base, "max_tip_lamports": TIP_MAX, **tips},
-        "endpoints": [node.rpc_url for node in box.nodes],
+        "endpoints": list(urls),
     }
     inventory = {"start_base": "1", "start_quote": "100", "max_position": "1"}
     sides = {"bid": SIDE, "ask": SIDE}

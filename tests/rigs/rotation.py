@@ -2,7 +2,8 @@
 
     python -m tests.rigs.rotation KILLS [--venue V] [--delegate] [--seed N] [--speed N]
 
-The chain lives in this process; `bmv wallet rotate` is a process of its own. It is killed as each line of its diary
+The chain lives in this process; each `bmv wallet rotate` is a process of its own, forked from one that has imported the
+code and done nothing else. It is killed as each line of its diary
 appears, one line later every time, and then KILLS times at moments that dice choose, and run again until it ends. After
 every rotation: no order of the old key rests, it holds nothing, the funds are those of before less the fees that the
 chain took, one key is live and the configuration names it, whatever landed stood in the diary before, and one more run
@@ -16,6 +17,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -31,6 +33,7 @@ sys.path[:0] = [str(HERE / "servers")]
 
 from sandboxes import Running, patiently, running  # noqa: E402 it lies beside.
 from seats import Sitting  # noqa: E402
+from zygote import Zygote  # noqa: E402
 
 from bmv.adapters.openbook.book import Side  # noqa: E402
 from bmv.adapters.openbook.seat.funds import held_of  # noqa: E402
@@ -127,6 +130,7 @@ class Rig:
     config: Path
     owner: Keypair | None
     current: Pubkey
+    zygote: Zygote
     number: int = 0
     kills: int = 0
     runs: int = 0
@@ -177,26 +181,27 @@ class Rig:
         self.runs += 1
         begun, lines = time.monotonic(), len(self.diary(self.current))
         working_s = 0.0
-        env = {**os.environ, "BMV_WALLETS": str(self.folder), "BMV_WALLET_PASSPHRASE": PASSPHRASE}
-        with subprocess.Popen(
-            [*BMV, *self.arguments(new)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env
-        ) as child:
-            while child.poll() is None:
-                if not working_s and len(self.diary(self.current)) > lines:
-                    working_s = time.monotonic()
-                if kill(time.monotonic() - working_s if working_s else 0.0):
-                    child.send_signal(signal.SIGKILL)
-                    self.kills += 1
-                    break
-                if time.monotonic() - begun > PATIENCE_S:
-                    child.kill()
-                    self.wrong.append("a run does not end")
-                    break
-                time.sleep(0.005)
-            out, err = child.communicate()
-        if working_s and child.returncode == 0:
+        child = self.zygote.start(self.arguments(new))
+        ended: list[tuple[int, str, str]] = []
+        waiting = threading.Thread(target=lambda: ended.append(self.zygote.end()))
+        waiting.start()
+        while not ended:
+            if not working_s and len(self.diary(self.current)) > lines:
+                working_s = time.monotonic()
+            if kill(time.monotonic() - working_s if working_s else 0.0):
+                os.kill(child, signal.SIGKILL)
+                self.kills += 1
+                break
+            if time.monotonic() - begun > PATIENCE_S:
+                os.kill(child, signal.SIGKILL)
+                self.wrong.append("a run does not end")
+                break
+            time.sleep(0.01)
+        waiting.join()
+        code, out, err = ended[0]
+        if working_s and code == 0:
             self.slowest_s = max(self.slowest_s, time.monotonic() - working_s)
-        return child.returncode, out, err
+        return code, out, err
 
     def diary(self, old: Pubkey) -> list[dict[str, str]]:
         path = self.folder / "rotations" / f"{old}.jsonl"
@@ -311,8 +316,12 @@ def play(settings: Settings, kills: int, delegate: bool, steps: bool = True) -> 
     folder = Path(tempfile.mkdtemp(prefix="bmv-rotation-"))
     wallets = folder / "wallets"
     wallets.mkdir(mode=0o700)
-    with running(settings, folder / "sandbox", lambda world: Sitting(world).set_up(), asleep=True) as it:
-        rig = _open(it, wallets, Random(settings.seed), delegate)
+    env = {"BMV_WALLETS": str(wallets), "BMV_WALLET_PASSPHRASE": PASSPHRASE}
+    with (
+        Zygote(["bmv.live.rotation.command", "bmv.live.rotation.steps"], folder, env) as zygote,
+        running(settings, folder / "sandbox", lambda world: Sitting(world).set_up(), asleep=True) as it,
+    ):
+        rig = _open(it, wallets, Random(settings.seed), delegate, zygote)
         keys = {it.world.user.address: it.world.user.key} if rig.owner is None else {}
         if rig.owner is not None:
             _appoint_first(rig, keys)
@@ -334,12 +343,12 @@ def play(settings: Settings, kills: int, delegate: bool, steps: bool = True) -> 
         return rig.wrong
 
 
-def _open(it: Running, wallets: Path, dice: Random, delegate: bool) -> Rig:
+def _open(it: Running, wallets: Path, dice: Random, delegate: bool, zygote: Zygote) -> Rig:
     user = it.world.user
     owner = user.key if delegate else None
     if delegate:
         write_new(wallets / "owner.json", seal(LocalKey(user.key), Secret(PASSPHRASE.encode()), COST_MIN))
-    return Rig(it, wallets, dice, Witness(it), Path(it.config), owner, user.address)
+    return Rig(it, wallets, dice, Witness(it), Path(it.config), owner, user.address, zygote)
 
 
 def _appoint_first(rig: Rig, keys: dict[Pubkey, Keypair]) -> None:

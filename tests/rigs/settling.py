@@ -108,6 +108,14 @@ def check_spending(sessions: Mapping[int, Sequence[Word]], lamports: int) -> lis
     return [] if spent == lamports else [f"{lamports} lamports left the wallet, and the journal tells of {spent}"]
 
 
+def check_tips(sessions: Mapping[int, Sequence[Word]], paid: int, most: int) -> list[str]:
+    """Return where what the newest session knows of all tips is not what was paid, or that is more than allowed."""
+    known = read_left(sessions[max(sessions)]).spending.tips.since(0)
+    print(f"{paid} lamports of tips paid, {known} the journal says{f', and {most} is the most' if most else ''}")
+    wrong = [] if known == paid else [f"{paid} lamports of tips were paid, and the journal tells of {known}"]
+    return wrong + ([f"{paid} lamports were tipped, and {most} is the most"] if most and paid > most else [])
+
+
 def _after_the_end(epoch: int, words: Iterable[Word]) -> list[str]:
     """Return what was written behind the word that ends a session."""
     topics = [word.topic if isinstance(word, Note) else "" for word in words]

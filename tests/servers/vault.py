@@ -2,7 +2,6 @@
 
 import json
 import threading
-import time
 from base64 import b64decode, b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,14 +22,15 @@ class Vault:
     """
 
     def __init__(self, key: Keypair, token: str) -> None:
-        self.key, self.token, self.mode, self.slow_s, self.signed, self.url = key, token, "good", 5.0, 0, ""
+        self.key, self.token, self.mode, self.signed, self.url = key, token, "good", 0, ""
+        self.closing = threading.Event()
 
     def answer(self, token: str, body: bytes) -> tuple[int, object]:
         """Return status and body."""
         if token != self.token or self.mode == "forbidden":
             return 403, {"errors": [f"permission denied for {token}"], "id": token}
         if self.mode == "slow":
-            time.sleep(self.slow_s)
+            self.closing.wait()  # Longer than anybody waits.
         if self.mode == "sealed":
             return 503, {"errors": [f"Vault is sealed ({token})"]}
         if self.mode == "garbage":
@@ -72,6 +72,7 @@ def vault(key: Keypair, token: str) -> Iterator[Vault]:
     try:
         yield service
     finally:
+        service.closing.set()
         server.shutdown()
         server.server_close()
         thread.join()

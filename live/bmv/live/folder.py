@@ -6,6 +6,7 @@ as its journal tells it.
 
 import platform
 from collections.abc import Sequence
+from fractions import Fraction
 from importlib.metadata import version
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from bmv.adapters.config.compile import to_ns
 from bmv.adapters.sim.clock import SimClock
 from bmv.adapters.sim.exchange import SimExchange, open_venue
 from bmv.core.engine import Engine
+from bmv.data.journal.costs import chain_costs
 from bmv.data.runs.folder import VERSION, Run, RunFiles, save
 from bmv.data.runs.numbers import Json
 from bmv.data.runs.outcome import Outcome
@@ -34,6 +36,7 @@ from bmv.ports.messages import Event, Intent, Kind
 from bmv.ports.storage import Note, Word
 
 PAPER = "paper"
+SOL = ("SOL", "WSOL")
 PACKAGES = ("bmv", "dependency-injector", "numba", "numpy", "polars", "pydantic")
 _DEPTH, _REFERENCE = Kind.DEPTH.value, Kind.REFERENCE.value
 DRAIN_ROWS = 4_096  # Events between two times at which rows are handed over.
@@ -114,7 +117,7 @@ def _mirrored(
     books.close()
 
 
-def save_session(session: str, words: Sequence[Word], folder: Path, *, report: bool = True, extra: Json) -> str:
+def save_session(session: str, words: Sequence[Word], folder: Path, *, report: bool = True) -> str:
     """Write the run folder of a session, and return its digest; `DataError` where nothing happened in it.
 
     Args:
@@ -122,17 +125,26 @@ def save_session(session: str, words: Sequence[Word], folder: Path, *, report: b
         words: All of it.
         folder: Where to.
         report: Whether to write the page.
-        extra: What else the summary says, such as what the chain was paid.
     """
     opening, decider, made = outcome_of(words)
     if made.first_ns < 0:
         raise DataError(f"session {session}: nothing of the market was heard, so there is no run to write")
     quality = Quality({"rows": made.counts["events"], "source": opening.rows}, [], 0)
     config = decider.config.model_dump(mode="json")
-    summary = {**summary_of(made, config, opening.mode, quality), "session": session, **extra}
+    chain = {"chain": chain_costs(words).to_json(quote_per_sol(made))} if opening.mode == LIVE else {}
+    summary = {**summary_of(made, config, opening.mode, quality), "session": session, **chain}
     files = RunFiles(_manifest(session, opening, decider, words), opening.config, summary, *_tables(made))
     save(folder, files, _page if report else None)
     return made.digest
+
+
+def quote_per_sol(made: Outcome) -> Fraction | None:
+    """Return what a SOL is worth at the end of a run, by its own last mid; None where its market has no SOL."""
+    base, _, quote = made.market.symbol.partition("/")
+    if quote in SOL:
+        return Fraction(1)
+    mids = made.equity["mid"].drop_nulls()
+    return Fraction(mids[-1]) if base in SOL and len(mids) else None
 
 
 def _tables(made: Outcome) -> tuple:  # type: ignore[type-arg]  # Three frames.

@@ -92,6 +92,7 @@ class Helm:
         tier = Tier(int(self.session.parts.engine.state.tier))
         if tier is Tier.HALT:
             raise Refused("the breaker has halted: look why, and say `bmv rearm` when it may trade again")
+        self._forgive()
         if wrong := self._wrong():
             raise Refused(f"something is wrong still: {'; '.join(wrong.values())}")
         self.session.command(Command.RESUME, "operator")

@@ -11,6 +11,7 @@ from bmv.data.journal.legacy import LEGACY_FILL, LegacyFill, read_legacy_fill
 from bmv.live.guard import Stopped
 from bmv.live.journal import SessionJournal
 from bmv.live.notes import GUARD, Holding, said_note, standing_note
+from bmv.ports.errors import StorageError
 from bmv.ports.messages import Event, Intent
 from bmv.ports.storage import Note
 
@@ -32,6 +33,7 @@ class Minutes:
         self.listeners: list[Callable[[Event], None]] = []  # Hear each event before the engine does.
         self.readers: list[Callable[[Note], None]] = []  # Read each note.
         self.paused = bool(engine.state.paused)  # By an operator: that outlives the session, a stop's pause does not.
+        self.trouble = ""  # Why the last commit failed; "": it did not. What it was to keep the next one keeps.
         self.heard = 0
         self.said = 0
 
@@ -84,4 +86,9 @@ class Minutes:
         if self.heard and holding != self._held:
             self._held = holding
             self.journal.note(holding.note(self._now_ns()))
-        await self.journal.commit()
+        try:
+            await self.journal.commit()
+        except StorageError as error:
+            self.trouble = str(error)
+            raise
+        self.trouble = ""

@@ -13,7 +13,7 @@ from bmv.live.loop import Loop
 from bmv.live.minutes import Minutes
 from bmv.live.notes import CLOSED, COMMANDED, RECEIPT, setting_note
 from bmv.ports.clock import Clock
-from bmv.ports.errors import BmvError
+from bmv.ports.errors import BmvError, StorageError
 from bmv.ports.messages import Command, Event, Kind, Tier
 from bmv.ports.storage import Note
 
@@ -234,10 +234,11 @@ class Session:
             self.parts.minutes.note(Note(self.parts.clock.now_ns(), CLOSED, ""))
 
     async def _keep(self) -> None:
-        """Keep what was told and said, again and again."""
+        """Keep what was told and said, again and again; a store that is away is asked again, and nothing is sent."""
         while True:
             await asyncio.sleep(COMMIT_S)
-            await self.parts.minutes.commit()
+            with suppress(StorageError):
+                await self.parts.minutes.commit()
 
     async def _until(self, done: Callable[[], bool], seconds: float, working: "Sequence[asyncio.Future[None]]") -> bool:
         """Wait until something holds, and say whether it came about; a second word leaves it less time."""

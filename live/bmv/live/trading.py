@@ -1,10 +1,13 @@
 """A whole session, from its first word to its run folder."""
 
-from collections.abc import Callable, Iterable
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import AbstractContextManager, AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from solders.pubkey import Pubkey
 
 from bmv.adapters.cli.named_market import endpoints_of, look
 from bmv.adapters.config import Config, compile
@@ -12,13 +15,12 @@ from bmv.adapters.config.compile import refuse_without_reference
 from bmv.adapters.lake.ticks import LakeTicks
 from bmv.adapters.openbook.execution.recovery import carried, read_left
 from bmv.adapters.openbook.feed.feed import Feed
-from bmv.adapters.openbook.inspection.records import worst
+from bmv.adapters.openbook.inspection.records import Inspection, worst
 from bmv.adapters.parquet.tape import ParquetTape
 from bmv.adapters.solana.rpc import make_client
 from bmv.adapters.telemetry.meters import Meters
 from bmv.core.engine import Engine
 from bmv.data.files.path import is_url
-from bmv.data.journal.costs import chain_costs
 from bmv.live.beside import LOG, Gauges, attended
 from bmv.live.clock import SystemClock
 from bmv.live.control.place import hold, session_place
@@ -32,17 +34,18 @@ from bmv.live.market_data import MarketEvents
 from bmv.live.notes import GUARD, Holding, read_holding
 from bmv.live.onchain import RECOVER_S, Seat, couriered, holding_in, refuse_left, refuse_unlike, take_place
 from bmv.live.opening import before_of, open_minutes, session_market
-from bmv.live.record.wiring import open_prices
+from bmv.live.record.wiring import open_prices, open_recorder
 from bmv.live.session import Session, merged
 from bmv.live.stores import journal_of, open_sessions, words_of
 from bmv.live.tape import TapeClock, events_of, play, rows_of
 from bmv.live.watch import Act, ChainConditions, Watch
 from bmv.live.watch import Orders as WatchOrders
 from bmv.live.wiring import SessionContainer, trade_on_chain, trade_on_paper
-from bmv.ports.errors import DataError, Refused
+from bmv.ports.errors import BmvError, DataError, Refused
 from bmv.ports.messages import Command, Event, Kind
 from bmv.ports.storage import SessionStore
 
+Job = Callable[[], Awaitable[None]]
 Signals = Callable[[Session], AbstractContextManager[None]]
 
 
@@ -151,7 +154,10 @@ async def trade_live(
                 f"seeing to their end {len(left.orders)} orders and {len(left.attempts)} transactions of the one before"
             )
         await recover(c, seat, expected, accept=accept)
-        await hear_market(c, rows, asked, opened, signals, watching(c, rows))
+        market = seat.seated.seat.market
+        beside = list[Job]()
+        await recording(config, market, seat.inspection, opened, beside)
+        await hear_market(c, rows, asked, opened, signals, watching(c, rows), beside)
         return await ended(asked, c.session(), store)
 
 
@@ -164,7 +170,7 @@ async def trade_paper(asked: Asked, signals: Signals, say: Callable[[str], None]
     config, clock = asked.config, SystemClock()
     refuse_unpriced(config)
     endpoints = endpoints_of(config)
-    address, _, findings = await look(asked.path, config, endpoints)
+    address, inspection, findings = await look(asked.path, config, endpoints)
     if findings:
         raise worst(findings)("\n".join(finding.text for finding in findings))
     async with (
@@ -188,20 +194,54 @@ async def trade_paper(asked: Asked, signals: Signals, say: Callable[[str], None]
             c.loop().tell(Event(Kind.BALANCE, clock.now_ns(), size=held.position, fee=held.cash))
         await c.minutes().commit()
         rows = MarketEvents(Feed(address, endpoints), clock.now_ns)
-        await hear_market(c, rows, asked, opened, signals, None)
+        beside = list[Job]()
+        await recording(config, address, inspection, opened, beside)
+        await hear_market(c, rows, asked, opened, signals, None, beside)
         return await ended(asked, c.session(), store)
 
 
+async def recording(
+    config: Config, market: Pubkey, inspection: Inspection, opened: AsyncExitStack, beside: list[Job]
+) -> None:
+    """Keep the market's ticks in the lake that the configuration names, if any: the next session's pivot learns them.
+
+    It is no reason to stop trading that they can't be kept, such as where `bmv record` does so already: that is said.
+    """
+    place = config.storage.ticks
+    if place is None or is_url(place):
+        return
+    try:
+        recorder = await opened.enter_async_context(open_recorder(config, market, inspection, (place,), None))
+    except BmvError as error:
+        LOG.warning("ticks are not recorded: %s", error)
+        return
+
+    async def record() -> None:
+        try:
+            await recorder.run()
+        except BmvError as error:
+            LOG.warning("ticks are not recorded any more: %s", error)
+            await asyncio.Event().wait()
+
+    beside.append(record)
+
+
 async def hear_market(
-    c: Any, rows: MarketEvents, asked: Asked, opened: AsyncExitStack, signals: Signals, watch: Watch | None
-) -> None:  # Any: as of `recover`.
+    c: Any,  # Any: as of `recover`.
+    rows: MarketEvents,
+    asked: Asked,
+    opened: AsyncExitStack,
+    signals: Signals,
+    watch: Watch | None,
+    beside: list[Job],
+) -> None:
     """Trade on what a feed and outside prices tell, with all that works beside it, until stopped."""
     config, mode, streams = asked.config, c.mode(), [rows.events()]
     if (prices := await open_prices(config, opened)) is not None:
         streams.append(prices.events())
     session = c.session()
     may_take = mode == PAPER or config.strategy is not None or config.risk.breaker.on_halt == "flatten"
-    wrong, forgive = (dict, lambda: None) if watch is None else (lambda: dict(watch.wrong), watch.latched.clear)
+    wrong, forgive = (dict, lambda: None) if watch is None else (lambda: dict(watch.wrong), watch.forgive)
     helm = Helm(session, wrong, forgive, may_take)
     gauges = Gauges(Meters(mode, session_market(config), session.parts.name), c.engine(), c.market())
     c.minutes().listeners += [helm.hear, gauges.hear]
@@ -212,16 +252,21 @@ async def hear_market(
         await c.loop().run(merged(*streams))
 
     async with attended(asked.path, config, mode, session, helm, gauges) as beat:
-        beside = [beat] if watch is None else [beat, watch.run]
+        jobs = [beat, *beside] if watch is None else [beat, watch.run, *beside]
         with signals(session):
-            await session.trade(telling, beside)
+            await session.trade(telling, jobs)
 
 
 def watching(c: Any, rows: MarketEvents) -> Watch:  # Any: as of `recover`.
     """Return what watches the chain for a session."""
     state, minutes, session = c.engine().state, c.minutes(), c.session()
     conditions = ChainConditions(
-        c.venue(), rows, c.clock(), lambda: Holding(int(state.position), int(state.cash)), c.market()
+        c.venue(),
+        rows,
+        c.clock(),
+        lambda: Holding(int(state.position), int(state.cash)),
+        c.market(),
+        lambda: minutes.trouble,
     )
     minutes.readers.append(conditions.heard)
 
@@ -234,7 +279,7 @@ def watching(c: Any, rows: MarketEvents) -> Watch:  # Any: as of `recover`.
         resume=lambda why: session.guarded(Command.RESUME, why),
         halt=lambda why: session.guarded(Command.HALT, why),
     )
-    return Watch(conditions.all(), c.execution(), orders, note)
+    return Watch(conditions.all(), c.execution(), orders, note, conditions.acknowledge)
 
 
 def refuse_unpriced(config: Config) -> None:
@@ -309,9 +354,8 @@ async def ended(asked: Asked, session: Session, store: SessionStore) -> dict[str
     async with open_runs(journal_of(asked.path, config), asked.path.parent) as runs:
         await keep_run(runs, name, words, 0 if session.receipt.get("cleared") or session.parts.mode == PAPER else 1)
     run: str | None = str(asked.folder)
-    extra = {"chain": chain_costs(words).to_json()} if session.parts.mode == LIVE else {}
     try:
-        digest = save_session(name, words, asked.folder, report=asked.report, extra=extra)
+        digest = save_session(name, words, asked.folder, report=asked.report)
     except DataError:  # Nothing of the market was heard.
         digest, run = session.parts.engine.digest, None
     return {"session": name, "digest": digest, "run": run, "receipt": session.receipt}

@@ -74,12 +74,14 @@ class Watch:
         guard: Lets no order out while something is.
         orders: What may be asked of the session.
         note: Hears code, act, whether it begins, and why; for the journal, the log and the metrics.
+        acknowledge: Called when an operator has looked at what was latched.
     """
 
     conditions: Sequence[Condition]
     guard: Guard
     orders: Orders
     note: Callable[[str, Act, bool, str], None]
+    acknowledge: Callable[[], None] = lambda: None
     wrong: dict[str, str] = field(default_factory=dict)  # Why, by code, of what is wrong now.
     latched: set[str] = field(default_factory=set)  # What an operator has to look at.
 
@@ -88,6 +90,12 @@ class Watch:
         while True:
             self.look()
             await asyncio.sleep(LOOK_S)
+
+    def forgive(self) -> None:
+        """Take it that an operator has looked at what was wrong: what has not happened since is over."""
+        self.latched.clear()
+        self.acknowledge()
+        self.look()
 
     def look(self) -> None:
         """Look at all conditions once."""
@@ -132,6 +140,7 @@ class ChainConditions:
         clock: The session's time.
         holding: Returns what the engine knows that is held.
         market: In whose units that is said.
+        unkept: Returns why the journal's last commit failed, "" if it did not.
         monotonic: Seconds that never go back.
         wall_ns: The machine's clock, ns UTC.
     """
@@ -141,11 +150,14 @@ class ChainConditions:
     clock: Clock
     holding: Callable[[], Holding]
     market: Market
+    unkept: Callable[[], str] = lambda: ""
     monotonic: Callable[[], float] = time.monotonic
     wall_ns: Callable[[], int] = time.time_ns
     _trouble_s: float | None = None
     _lost: int = 0  # Transactions in a row that never landed.
     _lost_s: float = 0.0
+    _refused: object = None  # The newest refusal that an operator has looked at.
+    _stray: int = 0  # Fills of no order that he has looked at.
     _differs: deque[tuple[int, str]] = field(default_factory=lambda: deque(maxlen=SEEN_TWICE))
 
     def all(self) -> list[Condition]:
@@ -155,6 +167,7 @@ class ChainConditions:
             Condition("sol", Act.HOLD, self.sol_is_low),
             Condition("dark", Act.CANCEL, self.chain_is_dark),
             Condition("trouble", Act.CANCEL, self.execution_fails),
+            Condition("journal", Act.CANCEL, self.journal_fails),
             Condition("policy", Act.PAUSE, self.policy_refused),
             Condition("restart", Act.PAUSE, lambda: self._down(GONE_BACK)),
             Condition("another", Act.HALT, lambda: self._down(ANOTHER)),
@@ -201,15 +214,25 @@ class ChainConditions:
             self._trouble_s = self.monotonic()
         return trouble if self.monotonic() - self._trouble_s > TROUBLE_S else ""
 
+    def journal_fails(self) -> str:
+        """Say why nothing can be kept, and so nothing be sent."""
+        return self.unkept()
+
     def policy_refused(self) -> str:
         """Say what our own policy would not sign: something is wrong with us."""
         refusals = self.venue.executor.carrier.refusals
-        return str(refusals[-1]) if refusals else ""
+        return str(refusals[-1]) if refusals and refusals[-1] is not self._refused else ""
 
     def fills_are_stray(self) -> str:
         """Say that fills are of no order that we know."""
-        stray = self.venue.executor.orders.stray
-        return f"{len(stray)} fills of ours are of no open order" if stray else ""
+        stray = len(self.venue.executor.orders.stray) - self._stray
+        return f"{stray} fills of ours are of no open order" if stray else ""
+
+    def acknowledge(self) -> None:
+        """Take it that an operator has looked at what our policy refused, and at fills of no order."""
+        executor = self.venue.executor
+        self._refused = executor.carrier.refusals[-1] if executor.carrier.refusals else None
+        self._stray = len(executor.orders.stray)
 
     def chain_differs(self) -> str:
         """Say how what the chain shows differs from what the engine knows, once two final banks show it."""

@@ -23,7 +23,7 @@ AXES = "--param grid.bid.first_bps=2:4:1 --param pivot.window_s=10:20:10"
 IN_ALL = {"--help", "data synth lake --seed 3 --rows 3000", "backtest demo.toml --data lake --out one", "show one"}
 MAIN_PATHS = [
     "--help", "--version", "data --help", "sweep --help", "sweep run --help", "backtest --help", "db --help", "sandbox --help", "market --help", "record --help", "doctor --help", "wallet --help", "chain --help", "chain landing --help",
-    "paper --help", "live --help", "replay --help", "status --help", "orders --help", "fills --help", "pause --help", "resume --help", "rearm --help", "set --help", "flatten --help", "stop --help",
+    "paper --help", "live --help", "replay --help", "reconcile --help", "why --help", "status --help", "orders --help", "fills --help", "pause --help", "resume --help", "rearm --help", "set --help", "flatten --help", "stop --help",
     "init my.toml", "config check demo.toml", "config show demo.toml", "config schema",
     "data synth lake --seed 3 --rows 3000", "data list --lake lake --show-timerange", "data check lake",
     "data synth other --seed 4 --rows 3000 --like lake/synthetic/SOL-USDC/2025-09-03.parquet",

@@ -108,6 +108,14 @@ def test_a_key_that_the_account_does_not_name_is_told_so(pair: Pair, capsys: pyt
     assert f"has nobody as its delegate, and not {pair.hot}, whose key is to sign" in words
 
 
+def test_a_delegate_without_an_owner_is_no_owner(pair: Pair, capsys: pytest.CaptureFixture[str]) -> None:
+    alone = [*pair.delegate[:2], "--set", f"live.delegate={pair.hot}"]
+
+    assert "live.owner: missing; live.wallet is the key of live.delegate" in done(
+        capsys, "setup", pair.it.config, *alone, code=3
+    )
+
+
 def test_more_than_the_wallet_holds_is_not_deposited(pair: Pair, capsys: pytest.CaptureFixture[str]) -> None:
     much = ["--set", "live.deposit_base=1000000"]
 

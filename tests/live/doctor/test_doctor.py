@@ -175,7 +175,8 @@ def test_a_chain_of_tower_is_told_by_its_missing_certificate(
 
 def with_journal(live: Running, dsn: str, folder: Path) -> str:
     """Write a configuration with a journal; a password may stand in its place, so that it goes into no argument."""
-    text = Path(live.config).read_text().replace("\n[storage]\n", f"\n[storage]\njournal = {json.dumps(dsn)}\n")
+    lines = Path(live.config).read_text().splitlines()
+    text = "\n".join(f"journal = {json.dumps(dsn)}" if line.startswith("journal = ") else line for line in lines)
     (folder / "live.toml").write_text(text)
     return str(folder / "live.toml")
 

@@ -90,6 +90,10 @@ async def take_seat(
     """Find our seat; arguments as of `Readers`."""
     signer, address = signer_of(config), address_of(path, config)
     owner = owner_of(config) or signer
+    if owner_of(config) is None and str(signer) == config.live.delegate:
+        raise ConfigError(
+            "live.owner: missing; live.wallet is the key of live.delegate, and whose account it trades for?"
+        )
     readers = Readers(client, endpoints_of(config), patience_s, stubborn=stubborn)
     identity = await readers.ask(lambda rpc: _identify(rpc, address))
     if config.market.venue != (venue := _venue(identity)):

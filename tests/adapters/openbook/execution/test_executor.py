@@ -40,10 +40,19 @@ FAR = 14_000  # A bid that nobody meets.
 both = pytest.mark.parametrize("venue", VENUES)
 
 
-def run(venue: str, play: Callable[[Stage], Awaitable[None]], speed: float = SPEED, **chain: int) -> None:
+def run(
+    venue: str,
+    play: Callable[[Stage], Awaitable[None]],
+    speed: float = SPEED,
+    *,
+    delegate: bool = False,
+    patience_s: float = 120,
+    **chain: int,
+) -> None:
     async def whole() -> None:
         manners = Manners(life_s=LIFE_S, look_s=0.4 / speed, crank_s=3 / speed)
-        async with asyncio.timeout(120), stage(Settings(venue, speed=speed, **chain), manners, lags=(0,)) as on:
+        settings = Settings(venue, speed=speed, **chain)
+        async with asyncio.timeout(patience_s), stage(settings, manners, lags=(0,), delegate=delegate) as on:
             await play(on)
 
     asyncio.run(whole())
@@ -537,14 +546,21 @@ def test_a_signer_that_is_slow_or_gone_stops_placing_and_is_named_until_it_is_ba
         with vault(on.box.world.user.key, "hvs.token") as service:
             settings = {"api_base_url": service.url, "key_name": "hot", "token": Hidden(file=str(token))}
             address = str(on.box.world.user.address)
-            remote = RemoteKey(v=1, backend="vault", pubkey=address, limit_s=0.5, settings=settings)
-            signer = open_remote(remote, lambda file: Secret(file.read_bytes()))
+            remote = RemoteKey(v=1, backend="vault", pubkey=address, limit_s=20, settings=settings)
             carrier = on.trader.executor.carrier
-            carrier.guard = GuardedSigner(signer, carrier.guard._policy)
+
+            def sign_within(limit_s: float) -> None:
+                key = remote.model_copy(update={"limit_s": limit_s})
+                signer = open_remote(key, lambda file: Secret(file.read_bytes()))
+                carrier.guard = GuardedSigner(signer, carrier.guard._policy)
+
+            sign_within(20)
             place(on, 1)
             await until(on, lambda: Kind.ACCEPTED in told(on, 1))
-            for number, mode, reason in ((2, "sealed", "HTTP status 503"), (3, "slow", "no answer within 0.5 s")):
-                service.mode, service.slow_s = mode, 1.0
+            bad = ((2, "sealed", 20, "HTTP status 503"), (3, "slow", 0.5, "no answer within 0.5 s"))
+            for number, mode, limit_s, reason in bad:
+                service.mode = mode
+                sign_within(limit_s)
                 attempts = len(attempts_of(on.store.words[on.trader.journal.session]).attempts)
                 place(on, number)
                 await until(on, lambda number=number: Kind.REJECTED in told(on, number))
@@ -553,31 +569,29 @@ def test_a_signer_that_is_slow_or_gone_stops_placing_and_is_named_until_it_is_ba
                 assert reason in carrier.trouble
                 assert len(attempts_of(words).attempts) == attempts, "something was kept to be sent"
             service.mode = "good"
+            sign_within(20)
             place(on, 4)
             cancel(on, 1)
             await until(on, lambda: Kind.ACCEPTED in told(on, 4) and Kind.CANCELLED in told(on, 1))
             assert carrier.trouble == ""
 
-    run("openbook-v2", play)
+    run("openbook-v2", play, patience_s=120)
 
 
 def test_a_delegate_that_is_deposed_places_nothing_more_and_says_why() -> None:
-    async def play() -> None:
-        manners = Manners(life_s=LIFE_S, look_s=0.4 / SPEED, crank_s=3 / SPEED)
-        settings = Settings(venue="openbook-v2", speed=SPEED)
-        async with asyncio.timeout(60), stage(settings, manners, lags=(0,), delegate=True) as on:
-            place(on, 1)
-            await until(on, lambda: Kind.ACCEPTED in told(on, 1))
-            user, seat = on.box.world.user, on.trader.executor.house.seat
-            nobody = build(funds.SetDelegate(owner=user.address, open_orders_account=seat.open_orders))
-            send(on.box.chain, [user.key], [nobody])
-            await until(on, lambda: "has nobody as its delegate" in on.trader.executor.trouble)
-            attempts = len(attempts_of(on.store.words[on.trader.journal.session]).attempts)
-            place(on, 2)
-            await asyncio.sleep(1)
-            later = attempts_of(on.store.words[on.trader.journal.session]).attempts
-            assert len(later) - attempts <= 1, "it goes on sending"
-            assert Kind.ACCEPTED not in told(on, 2)
-            assert f"not {seat.signer}, whose key is to sign" in on.trader.executor.trouble
+    async def play(on: Stage) -> None:
+        place(on, 1)
+        await until(on, lambda: Kind.ACCEPTED in told(on, 1))
+        user, seat = on.box.world.user, on.trader.executor.house.seat
+        nobody = build(funds.SetDelegate(owner=user.address, open_orders_account=seat.open_orders))
+        send(on.box.chain, [user.key], [nobody])
+        await until(on, lambda: "has nobody as its delegate" in on.trader.executor.trouble)
+        attempts = len(attempts_of(on.store.words[on.trader.journal.session]).attempts)
+        place(on, 2)
+        await asyncio.sleep(1)
+        later = attempts_of(on.store.words[on.trader.journal.session]).attempts
+        assert len(later) - attempts <= 1, "it goes on sending"
+        assert Kind.ACCEPTED not in told(on, 2)
+        assert f"not {seat.signer}, whose key is to sign" in on.trader.executor.trouble
 
-    asyncio.run(play())
+    run("openbook-v2", play, delegate=True, patience_s=120)

@@ -48,7 +48,7 @@ def written(folder: Path, service: Vault | None = None, **changes: object) -> Pa
         "v": 1,
         "backend": "vault",
         "pubkey": ADDRESS,
-        "limit_s": 0.5,
+        "limit_s": 30,
         "settings": {
             "api_base_url": "http://127.0.0.1:9" if service is None else service.url,
             "key_name": KEY_NAME,
@@ -101,8 +101,8 @@ def test_whatever_the_service_does_is_told_in_our_own_words_and_with_no_secret(
     tmp_path: Path, service: Vault, mode: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    signer = opened(tmp_path, None if mode == "gone" else service)
-    service.mode, service.slow_s = mode, 1.0
+    signer = opened(tmp_path, None if mode == "gone" else service, limit_s=0.5 if mode == "slow" else 30)
+    service.mode = mode
 
     with pytest.raises(SignerError) as caught:
         asyncio.run(signer.sign(V0))
