@@ -16,8 +16,8 @@ QUEUES = {
 LIVE = [
     (
         "Fills are booked when we learnt of them",
-        "At the finalized slot and on our clock: a chain tells whole seconds of a clock of its own. Markouts begin there, "
-        "and the mid of that moment parts spread from inventory.",
+        "At the finalized slot and on our clock: a chain tells whole seconds of a clock of its own. Markouts begin "
+        "there, and the mid of that moment parts spread from inventory.",
     ),
     (
         "The book is shown without our orders",
