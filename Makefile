@@ -7,6 +7,8 @@ SUITABLE := import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))
 PYTHON ?= $(firstword $(foreach p,python3.13 python3.12 python3.11 python3 python,\
 	$(shell $(p) -c "$(SUITABLE)" >/dev/null 2>&1 && echo $(p))))
 
+FOR ?= 2m
+
 .DEFAULT_GOAL := help
 .PHONY: help venv demo demo-live test check lint types contracts rigs bench scaling lock format docs clean
 
@@ -27,7 +29,7 @@ demo: $(STAMP)  ## Make a tape up (seeded: the same for everybody), run the grid
 	$(BIN)/bmv backtest docs/examples/demo.toml --data runs/demo/lake --out runs/demo/run
 
 demo-live: $(STAMP)  ## Trade the grid for two minutes on a chain of one's own: no keys, no coins, no network.
-	@$(BIN)/python -m bmv.live.demo
+	@$(BIN)/python -m bmv.live.demo --for $(FOR)
 
 test: $(STAMP)  ## Run the tests.
 	$(BIN)/python -m pytest -q -n auto --dist loadfile
