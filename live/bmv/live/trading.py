@@ -20,6 +20,7 @@ from bmv.core.engine import Engine
 from bmv.data.files.path import is_url
 from bmv.live.beside import LOG, Gauges, attended
 from bmv.live.clock import SystemClock
+from bmv.live.control.place import hold, session_place
 from bmv.live.doctor.check import State
 from bmv.live.doctor.command import examine
 from bmv.live.folder import LIVE, PAPER, save_session
@@ -125,6 +126,7 @@ async def trade_live(
     ):
         await refuse_unwell(asked.path, config)
         seat = await take_place(asked.path, config, client, passphrase_file)
+        refuse_running(asked.path, config, LIVE)
         begun = await begin_session(store, f"{LIVE}/{session_market(config)}", clock.now_ns())
         say(f"session {begun.journal.session}")
         before, left = before_of(begun.before), read_left(begun.before)
@@ -172,6 +174,7 @@ async def trade_paper(asked: Asked, signals: Signals, say: Callable[[str], None]
         open_sessions(journal_of(asked.path, config), asked.path.parent) as store,
         AsyncExitStack() as opened,
     ):
+        refuse_running(asked.path, config, PAPER)
         begun = await begin_session(store, f"{PAPER}/{session_market(config)}", clock.now_ns())
         say(f"session {begun.journal.session}")
         before = before_of(begun.before)
@@ -229,6 +232,7 @@ def watching(c: Any, rows: MarketEvents) -> Watch:  # Any: as of `recover`.
 
     orders = WatchOrders(
         pause=lambda why: session.guarded(Command.PAUSE, why),
+        latch=lambda why: session.guarded(Command.PAUSE, why, lasting=True),
         resume=lambda why: session.guarded(Command.RESUME, why),
         halt=lambda why: session.guarded(Command.HALT, why),
     )
@@ -261,6 +265,12 @@ async def recover(
     minutes.hold(found)
     c.loop().tell(Event(Kind.BALANCE, c.clock().now_ns(), size=found.position, fee=found.cash))
     await minutes.commit()
+
+
+def refuse_running(path: Path, config: Config, mode: str) -> None:
+    """Raise `Refused` where a process of this machine runs the session: to begin the next would end that one."""
+    with hold(session_place(path, config, mode)):
+        pass
 
 
 def refuse_unguarded(config: Config) -> None:
