@@ -677,7 +677,12 @@ def scenes_of(kills: int, store: str, counts: Mapping[str, int]) -> dict[str, in
 
 
 async def play_all(
-    settings: Settings, kills: int, store: str = "sqlite", counts: Mapping[str, int] | None = None, minutes: float = 1e9
+    settings: Settings,
+    kills: int,
+    store: str = "sqlite",
+    counts: Mapping[str, int] | None = None,
+    minutes: float = 1e9,
+    keep: Path | None = None,
 ) -> list[str]:
     """Play all scenes in a random order, let a last session clear all, and return what is wrong."""
     async with playing(settings, store) as play:
@@ -698,8 +703,8 @@ async def play_all(
         print(f"played {dict(played)} of {dict(Counter(scenes))}; {len(play.traders)} processes")
         print(f"{len(play.kept.words)} sessions: {dict(sorted(play.counts.items()))}")
         print(f"{account_of(play.kept.numbered())}; most rested {dict(play.witness.most)}; {len(wrong)} things wrong")
-        if wrong and (folder := os.environ.get("BMV_KEEP")) and isinstance(play.kept.journal, Path):
-            Path(folder).write_bytes(play.kept.journal.read_bytes())
+        if wrong and keep and isinstance(play.kept.journal, Path):
+            keep.write_bytes(play.kept.journal.read_bytes())
         return wrong
 
 
@@ -727,10 +732,11 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--minutes", type=float, default=1e9, help="After so many no more scene is begun.")
     parser.add_argument("--scene", action="append", default=[], metavar="NAME=COUNT", help="How often one is played.")
+    parser.add_argument("--keep", type=Path, metavar="FILE", help="Where a journal of SQLite goes if a thing is wrong.")
     asked = parser.parse_args()
     counts = {name: int(count) for name, _, count in (each.partition("=") for each in asked.scene)}
     settings = Settings(venue=asked.venue, seed=asked.seed, consensus=asked.consensus, speed=asked.speed)
-    wrong = asyncio.run(play_all(settings, asked.kills, asked.store, counts, asked.minutes))
+    wrong = asyncio.run(play_all(settings, asked.kills, asked.store, counts, asked.minutes, asked.keep))
     print("\n".join(wrong) or "nothing is wrong")
     sys.exit(bool(wrong))
 

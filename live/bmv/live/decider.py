@@ -1,8 +1,8 @@
 """Who decides in a session: the engine of a configuration, and which of its keys may change while it runs."""
 
 import tomllib
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import reduce
 from operator import getitem
@@ -28,10 +28,12 @@ class Decider:
     Args:
         config: As it is now; it changes with :meth:`change`.
         strategy: The user's function; None: the pivot grid.
+        listeners: Hear each configuration that takes the place of another.
     """
 
     config: Config
     strategy: Strategy | None
+    listeners: list[Callable[[Config], None]] = field(default_factory=list)
 
     @property
     def market(self) -> Market:
@@ -55,8 +57,11 @@ class Decider:
         _refuse_fixed(key)
         if _is_of(key, DOWNWARDS):
             _refuse_wider(key, _at(self.config, key), _at(changed, key))
+        params = compile.params(changed, self.market, plugin.kind(self.strategy))
         self.config = changed
-        return self.params()
+        for listen in self.listeners:
+            listen(changed)
+        return params
 
 
 def decider_of(config: Config) -> Decider:

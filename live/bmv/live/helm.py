@@ -96,6 +96,7 @@ class Helm:
         if wrong := self._wrong():
             raise Refused(f"something is wrong still: {'; '.join(wrong.values())}")
         self.session.command(Command.RESUME, "operator")
+        self._forgive()
         return Outcome(True, "quoting again")
 
     async def rearm(self) -> Outcome:

@@ -120,8 +120,13 @@ class Session:
             self.parts.minutes.paused = command is not Command.RESUME
         self._tell(command, who)
 
-    def guarded(self, command: Command, why: str) -> None:
-        """Tell the engine what a guard says; unless an operator has paused it, in which case that stands."""
+    def guarded(self, command: Command, why: str, lasting: bool = False) -> None:
+        """Tell the engine what a guard says; unless an operator has paused it, in which case that stands.
+
+        Args:
+            lasting: Whether only an operator may take it back; then it outlives the session, as his own pause does.
+        """
+        self.parts.minutes.paused |= lasting
         if self.stopping is None and not (command is Command.RESUME and self.parts.minutes.paused):
             self._tell(command, why)
 
@@ -172,13 +177,18 @@ class Session:
     # Its life.
 
     async def trade(
-        self, telling: Callable[[], Awaitable[None]], beside: Sequence[Callable[[], Awaitable[None]]] = ()
+        self,
+        telling: Callable[[], Awaitable[None]],
+        beside: Sequence[Callable[[], Awaitable[None]]] = (),
+        *,
+        ends: bool = False,
     ) -> None:
         """Trade until the market ends, somebody stops it, or something fails; then stop, and keep the receipt.
 
         Args:
             telling: Tells the loop what the market does; it ends where the market does.
-            beside: What works until the session has ended; what raises there stops it.
+            beside: What works until the session has ended; what raises or ends there stops it.
+            ends: Whether the market may end, as stored ticks do; the end of a living one is a failure.
         """
         jobs = (self.parts.venue.run, self._keep, *beside)
         working = [asyncio.ensure_future(job()) for job in jobs]
@@ -187,12 +197,12 @@ class Session:
         try:
             await asyncio.wait({*working, hearing, asked}, return_when=asyncio.FIRST_COMPLETED)
             failed = _failure(*working, hearing)
-            if hearing.done() and failed is None and not asked.done():
+            if ends and hearing.done() and failed is None and not asked.done():
                 self.why = "the market ended"
                 self._close()
-            elif failed is not None and not asked.done():
-                self.ask_stop(StopMode.CANCEL, f"failed: {failed}")
-            await self._end(hearing, working)
+            elif not asked.done():
+                self.ask_stop(StopMode.CANCEL, f"failed: {failed or 'something that works beside it has ended'}")
+            await self._end(hearing, working[:2])
             await self.parts.minutes.commit()
             if failed is not None:
                 raise failed
@@ -201,11 +211,15 @@ class Session:
                 task.cancel()
             await asyncio.gather(*working, hearing, asked, return_exceptions=True)
 
-    async def _end(self, hearing: "asyncio.Future[None]", working: "Sequence[asyncio.Future[None]]") -> None:
-        """Wait until nothing of ours is open, and write down how it ended."""
+    async def _end(self, hearing: "asyncio.Future[None]", needed: "Sequence[asyncio.Future[None]]") -> None:
+        """Wait until nothing of ours is open, and write down how it ended.
+
+        Args:
+            needed: What no order can be cancelled without; what else has failed is no reason to leave them there.
+        """
         cleared = True
         if self.stopping is not None and self.stopping is not StopMode.KEEP:
-            cleared = await self._until(self._is_done, self.stop_s, working)
+            cleared = await self._until(self._is_done, self.stop_s, needed)
         hearing.cancel()
         with suppress(asyncio.CancelledError, BmvError):
             await hearing
@@ -240,7 +254,7 @@ class Session:
             with suppress(StorageError):
                 await self.parts.minutes.commit()
 
-    async def _until(self, done: Callable[[], bool], seconds: float, working: "Sequence[asyncio.Future[None]]") -> bool:
+    async def _until(self, done: Callable[[], bool], seconds: float, needed: "Sequence[asyncio.Future[None]]") -> bool:
         """Wait until something holds, and say whether it came about; a second word leaves it less time."""
         loop = asyncio.get_running_loop()
         until_s = loop.time() + seconds
@@ -248,7 +262,7 @@ class Session:
             if self._hurry.is_set():
                 until_s = min(until_s, loop.time() + HURRY_S)
                 self._hurry.clear()
-            if loop.time() > until_s or any(task.done() for task in working):
+            if loop.time() > until_s or any(task.done() for task in needed):
                 return False
             await asyncio.sleep(LOOK_S)
         return True

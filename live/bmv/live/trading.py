@@ -95,7 +95,7 @@ async def trade_tape(
             await play(c.loop(), rows_of(tape), c.clock(), c.minutes().commit)
 
         with signals(session):
-            await session.trade(telling)
+            await session.trade(telling, ends=True)
         return await ended(asked, session, store)
 
 
@@ -221,7 +221,7 @@ async def recording(
             await recorder.run()
         except BmvError as error:
             LOG.warning("ticks are not recorded any more: %s", error)
-            await asyncio.Event().wait()
+        await asyncio.Event().wait()
 
     beside.append(record)
 
@@ -276,6 +276,7 @@ def watching(c: Any, rows: MarketEvents) -> Watch:  # Any: as of `recover`.
 
     orders = WatchOrders(
         pause=lambda why: session.guarded(Command.PAUSE, why),
+        latch=lambda why: session.guarded(Command.PAUSE, why, lasting=True),
         resume=lambda why: session.guarded(Command.RESUME, why),
         halt=lambda why: session.guarded(Command.HALT, why),
     )

@@ -58,9 +58,17 @@ class Condition(NamedTuple):
 
 
 class Orders(NamedTuple):
-    """What a watch may ask of a session."""
+    """What a watch may ask of a session.
+
+    Args:
+        pause: Cancel all, until it is told to resume.
+        latch: Cancel all, until an operator says otherwise, to this session or to one after it.
+        resume: Quote again.
+        halt: Halt the breaker.
+    """
 
     pause: Callable[[str], None]
+    latch: Callable[[str], None]
     resume: Callable[[str], None]
     halt: Callable[[str], None]
 
@@ -114,8 +122,10 @@ class Watch:
             self.note(code, act, True, why)
             if act is Act.HALT and code not in self.latched:
                 self.orders.halt(f"{code}: {why}")
-            elif act in (Act.CANCEL, Act.PAUSE):
+            elif act is Act.CANCEL:
                 self.orders.pause(f"{code}: {why}")
+            elif act is Act.PAUSE:
+                self.orders.latch(f"{code}: {why}")
             if act in (Act.HALT, Act.PAUSE):
                 self.latched.add(code)
             return

@@ -89,3 +89,8 @@ def trade_on_chain(
     c.execution.override(guard)
     c.venue.override(providers.Singleton(ChainVenue, seat, executor, c.market))
     c.minutes().listeners.append(c.execution().hear)
+
+    def narrow(config: Config) -> None:
+        c.execution().limits = guard_limits(config)
+
+    c.decider().listeners.append(narrow)
