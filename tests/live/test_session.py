@@ -278,7 +278,7 @@ def test_a_venue_that_fails_ends_a_session_at_once_and_its_receipt_says_what_may
 def test_a_market_that_ends_ends_its_session() -> None:
     desk = Desk()
 
-    ran(desk.session.trade(partial(desk.market, ends=True)))
+    ran(desk.session.trade(partial(desk.market, ends=True), ends=True))
 
     assert desk.receipts()[0]["why"] == "the market ended"
 
