@@ -267,6 +267,7 @@ def watching(c: Any, rows: MarketEvents) -> Watch:  # Any: as of `recover`.
         lambda: Holding(int(state.position), int(state.cash)),
         c.market(),
         lambda: minutes.trouble,
+        c.config().risk.stale_after_slots,
     )
     minutes.readers.append(conditions.heard)
 
@@ -276,6 +277,7 @@ def watching(c: Any, rows: MarketEvents) -> Watch:  # Any: as of `recover`.
 
     orders = WatchOrders(
         pause=lambda why: session.guarded(Command.PAUSE, why),
+        suspend=lambda why: session.guarded(Command.PAUSE, why, lasting=True),
         resume=lambda why: session.guarded(Command.RESUME, why),
         halt=lambda why: session.guarded(Command.HALT, why),
     )

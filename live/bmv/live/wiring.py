@@ -22,10 +22,12 @@ from bmv.live.limits import guard_limits
 from bmv.live.loop import Loop
 from bmv.live.market_data import MarketEvents
 from bmv.live.minutes import Minutes
+from bmv.live.notes import SETTING
 from bmv.live.onchain import ChainVenue, Seat, make_executor
 from bmv.live.paper import PaperVenue
 from bmv.live.session import Parts, Session
 from bmv.ports.messages import Event
+from bmv.ports.storage import Note
 
 
 def _engine(decider: Decider, standing: Standing | None) -> Engine:
@@ -89,3 +91,9 @@ def trade_on_chain(
     c.execution.override(guard)
     c.venue.override(providers.Singleton(ChainVenue, seat, executor, c.market))
     c.minutes().listeners.append(c.execution().hear)
+
+    def heed(note: Note) -> None:
+        if note.topic == SETTING:
+            c.execution().limits = guard_limits(c.decider().config)
+
+    c.minutes().readers.append(heed)
