@@ -15,7 +15,7 @@ class Standing(NamedTuple):
         tier: A `Tier`.
         peak: Highest equity since it was armed.
         start_equity: What `max_loss` is counted from.
-        day_equity: First equity of the UTC day that ends at `day_end_ns`.
+        day_equity: First equity of the UTC day that ends at `day_end_ns`; that is not above 0 where nothing was valued.
         paused: 1 if an operator had it paused.
     """
 
@@ -28,8 +28,8 @@ class Standing(NamedTuple):
 
 
 def standing_of(state: State) -> Standing | None:
-    """Return how an engine stands; None before it has valued what it owns."""
-    if state.valued == 0:
+    """Return how an engine stands; None where it has valued nothing, and nobody has halted or paused it."""
+    if state.valued == 0 and state.tier == 0 and state.paused == 0:
         return None
     s = state
     return Standing(int(s.tier), int(s.peak), int(s.start_equity), int(s.day_equity), int(s.day_end_ns), int(s.paused))
@@ -43,7 +43,7 @@ def take_up(params: Params, state: State, standing: Standing) -> None:
     state.day_equity = standing.day_equity
     state.day_end_ns = standing.day_end_ns
     state.paused = standing.paused
-    state.valued = 1
+    state.valued = int(standing.day_end_ns > 0)
     set_trip_level(params, state)
 
 

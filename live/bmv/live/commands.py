@@ -129,7 +129,11 @@ def _say_ended(page: dict[str, Any], folder: Path, as_json: bool, no_report: boo
         view.show(folder, False)
     click.echo(f"session {page['session']}")
     receipt = page["receipt"]
-    left = "no order of ours rests" if receipt["cleared"] else f"{receipt['resting']} orders were open"
+    left = (
+        "no order of ours rests"
+        if receipt["cleared"]
+        else f"{receipt['resting'] if receipt['resting'] is not None else 'unknown how many'} orders were open"
+    )
     where = f", by the finalized chain at slot {receipt['slot']:,}" if "slot" in receipt else ""
     click.echo(f"ended   {receipt['why']}; {left}{where}")
     if page["run"] is not None:
@@ -258,7 +262,7 @@ def live(
     if out is None and page["run"] is not None:
         link_latest(folder)
     _say_ended(page, folder, as_json, no_report)
-    if not page["receipt"]["cleared"]:
+    if not page["receipt"]["cleared"] and page["receipt"]["mode"] != "keep":
         raise BmvError("orders of ours may still rest; `bmv chain cancel-all` clears the book")
 
 

@@ -19,6 +19,8 @@ from bmv.ports.market import Market
 
 FREE = ("grid", "requote", "inventory.price_skew_bps", "inventory.size_skew", "inventory.target")  # Keys, and tables.
 DOWNWARDS = ("risk", "inventory.max_position")  # Limits, which may only become narrower.
+# Limits of whoever pays and signs, who learns them once.
+AT_START = ("risk.min_sol", "risk.max_fees_sol_per_day", "risk.max_fees_sol_per_hour", "risk.stale_after_slots")
 
 
 @dataclass(slots=True)
@@ -53,6 +55,7 @@ class Decider:
 
     def change(self, key: str, value: str) -> Params:
         """Change a key, and return what the engine decides by from now on; `ConfigError` where that may not be."""
+        key = key.strip()  # As whoever reads it does: or a space would be a key that has no limit.
         changed = _changed(self.config, key, value)
         _refuse_fixed(key)
         if _is_of(key, DOWNWARDS):
@@ -95,6 +98,8 @@ def _changed(config: Config, key: str, value: str) -> Config:
 
 
 def _refuse_fixed(key: str) -> None:
+    if key in AT_START:
+        raise ConfigError(f"{key}: is heeded from the start of a session, and can't change while one runs")
     if not _is_of(key, (*FREE, *DOWNWARDS)):
         names = ", ".join((*FREE, *DOWNWARDS))
         raise ConfigError(f"{key}: can't change while a session runs; what can: {names}")
@@ -113,9 +118,13 @@ def _at(config: Config, key: str) -> Any:  # Any: whatever a key may hold.
 
 def _refuse_wider(key: str, before: object, now: object) -> None:
     """Raise `ConfigError` where a limit would become wider: none is the widest."""
-    if isinstance(now, str) and now != before:
+    if now == before:
+        return
+    if isinstance(before, dict) or isinstance(now, dict):
+        raise ConfigError(f"{key}: is a table, and can't change as a whole; name one of its keys")
+    if isinstance(now, str):
         raise ConfigError(f"{key}: can't change while a session runs")
-    if before is None or now == before:
+    if before is None:
         return
     if now is None or Decimal(str(now)) > Decimal(str(before)):
         raise ConfigError(f"{key}: limits may only become narrower while a session runs; it is {before}, asked {now}")

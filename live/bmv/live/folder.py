@@ -38,7 +38,7 @@ from bmv.ports.storage import Note, Word
 PAPER = "paper"
 SOL = ("SOL", "WSOL")
 PACKAGES = ("bmv", "dependency-injector", "numba", "numpy", "polars", "pydantic")
-_DEPTH, _REFERENCE = Kind.DEPTH.value, Kind.REFERENCE.value
+_DEPTH, _REFERENCE, _BALANCE = Kind.DEPTH.value, Kind.REFERENCE.value, Kind.BALANCE.value
 DRAIN_ROWS = 4_096  # Events between two times at which rows are handed over.
 
 
@@ -85,6 +85,8 @@ def _simulated(
             if word.topic == CLOSED:
                 books.finish()
         elif isinstance(word, Event) and not engine.state.closed:
+            if word.kind == _BALANCE:  # A session that went on with what a killed one held.
+                books.begin(word.size, word.fee)
             if word.kind <= _DEPTH or word.kind >= _REFERENCE:
                 loop.tell(word)
             else:

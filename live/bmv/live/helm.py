@@ -100,12 +100,21 @@ class Helm:
         return Outcome(True, "quoting again")
 
     async def rearm(self) -> Outcome:
-        """Take back what the breaker and the guards have latched."""
+        """Take back what the breaker and the guards have latched; `Refused` before a price says what is owned."""
+        await self._priced()
         tier = Tier(int(self.session.parts.engine.state.tier))
         self.session.command(Command.REARM, "operator")
         self.session.command(Command.RESUME, "operator")
         self._forgive()
         return Outcome(True, f"armed again; it was at {tier.name.lower()}")
+
+    async def _priced(self) -> None:
+        """Wait a while for a price of the market, without which nobody knows what is owned."""
+        until_s = asyncio.get_running_loop().time() + PATIENCE_S
+        while not self.session.parts.engine.state.mid2:
+            if asyncio.get_running_loop().time() >= until_s:
+                raise Refused("no price was heard yet, and the breaker would count from nothing: say it again later")
+            await asyncio.sleep(LOOK_S)
 
     async def stop(self, mode: StopMode) -> Outcome:
         """Stop for good."""

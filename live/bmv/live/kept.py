@@ -9,7 +9,7 @@ from pathlib import Path
 from bmv.adapters.postgres.dsn import is_database
 from bmv.core.standing import Standing
 from bmv.data.journal.tradelog import Open, project
-from bmv.live.notes import COMMANDED, STANDING, Opening, read_opening, read_said
+from bmv.live.notes import COMMANDED, STANDING, read_opening, read_said
 from bmv.live.stores import sqlite_path
 from bmv.ports.messages import Command, Tier
 from bmv.ports.storage import BreakerChange, Changes, Note, OperatorCommand, RunStore, Word
@@ -50,6 +50,7 @@ async def keep_run(store: RunStore, session: str, words: Sequence[Word], exit_co
     digest = sha256(opening.config.encode()).digest()
     run = await store.begin(session, opening.mode, opening.market, opening.code, digest, words[0].ts_ns)
     known = dict[int, Open]()
+    tier = 0 if opening.standing is None else opening.standing.tier
     for number, first in enumerate(range(0, len(words), WORDS_AT_ONCE)):
         page = words[first : first + WORDS_AT_ONCE]
         told = project(run.id, page, known, first)
@@ -59,16 +60,16 @@ async def keep_run(store: RunStore, session: str, words: Sequence[Word], exit_co
                 number=number,
                 orders=told.orders,
                 fills=told.fills,
-                breaker=list(_breaker(page, _tier_before(words[:first], opening))),
+                breaker=list(_breaker(page, tier)),
                 commands=list(_commands(page)),
             ),
         )
+        tier = _tier_after(page, tier)
     await store.end(run, words[-1].ts_ns, exit_code)
 
 
-def _tier_before(words: Iterable[Word], opening: Opening) -> int:
-    """Return how far the breaker had gone by these words."""
-    tier = 0 if opening.standing is None else opening.standing.tier
+def _tier_after(words: Iterable[Word], tier: int) -> int:
+    """Return how far the breaker has gone after these words."""
     for word in words:
         if isinstance(word, Note) and word.topic == STANDING:
             tier = Standing(*map(int, json.loads(word.text))).tier

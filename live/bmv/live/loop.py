@@ -123,14 +123,19 @@ class Loop:
 
     async def run(self, events: AsyncIterator[Event]) -> None:
         """Tell what a market does until it ends or this is cancelled."""
-        waking = asyncio.create_task(self._keep_waking())
+        waking, hearing = (asyncio.create_task(work) for work in (self._keep_waking(), self._keep_telling(events)))
         try:
-            async for event in events:
-                self.tell(event)
-                if waking.done():
-                    waking.result()
+            done, _ = await asyncio.wait({waking, hearing}, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
         finally:
-            waking.cancel()
+            for task in (waking, hearing):
+                task.cancel()
+            await asyncio.gather(waking, hearing, return_exceptions=True)
+
+    async def _keep_telling(self, events: AsyncIterator[Event]) -> None:
+        async for event in events:
+            self.tell(event)
 
     async def _keep_waking(self) -> None:
         while True:

@@ -15,6 +15,8 @@ from bmv.ports.errors import StorageError
 from bmv.ports.messages import Event, Intent
 from bmv.ports.storage import Note
 
+UNTOUCHED = Standing(tier=0, peak=0, start_equity=0, day_equity=0, day_end_ns=0)  # Of an engine that valued nothing.
+
 
 class Minutes:
     """Writes the words of a session, as journal of the loop and as ledger of the execution.
@@ -27,7 +29,7 @@ class Minutes:
 
     def __init__(self, journal: SessionJournal, engine: Engine, now_ns: Callable[[], int]) -> None:
         self.journal, self._engine, self._now_ns = journal, engine, now_ns
-        self._stood: Standing | None = None
+        self._stood: Standing | None = engine.standing  # As the opening says.
         self._held: Holding | None = None
         self.legacy: list[LegacyFill] = []  # Fills of orders of earlier sessions that this one has learnt of.
         self.listeners: list[Callable[[Event], None]] = []  # Hear each event before the engine does.
@@ -67,7 +69,7 @@ class Minutes:
 
     def say(self, topic: str, **what: object) -> None:
         """Add a note that decides nothing."""
-        self.journal.note(said_note(self._now_ns(), topic, **what))
+        self.note(said_note(self._now_ns(), topic, **what))
 
     def note_guard(self, why: Stopped, order: int) -> None:
         """Add a note of an order that was not let out."""
@@ -76,6 +78,8 @@ class Minutes:
     async def commit(self) -> None:
         """Return when every word so far is kept, and with them how the breaker stands by them."""
         standing = self._engine.standing
+        if standing is None and self._stood is not None:
+            standing = UNTOUCHED  # It was paused, and is not any more.
         if standing is not None:
             standing = standing._replace(paused=int(self.paused))
         if standing is not None and standing != self._stood:

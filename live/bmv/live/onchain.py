@@ -186,7 +186,8 @@ class ChainVenue:
         resting = [str(order.order_id) for order in desk.own(seat.open_orders).resting]
         accounts = {"market": str(seat.market), "open_orders": str(seat.open_orders), "owner": str(seat.owner)}
         return {
-            "cleared": not resting and not alive,
+            # Nor may we know of one: a node that lags shows the book of before.
+            "cleared": not resting and not alive and not self.executor.orders.open,
             "resting": len(resting),
             "left": resting,
             "alive": alive,

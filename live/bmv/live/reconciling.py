@@ -1,5 +1,6 @@
 """`bmv reconcile`: what the journal says of a market beside what the chain shows, and who is right."""
 
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from bmv.adapters.solana.rpc import FINALIZED, make_client
 from bmv.live.chain.opening import PATIENCE_S
 from bmv.live.chain.seated import Seated, take_seat
 from bmv.live.clock import SystemClock
+from bmv.live.control.place import hold, session_place
 from bmv.live.folder import LIVE
 from bmv.live.journal import begin_session
 from bmv.live.notes import ACCEPTED, Holding, read_holding, read_standing, said_note, standing_note
@@ -75,7 +77,12 @@ async def accept(path: Path, config: Config) -> Comparison:
 
     `Refused` where orders rest or may come to, or another process trades: what is held then is not what will be.
     """
-    async with make_client() as client, open_sessions(journal_of(path, config), path.parent) as store:
+    async with AsyncExitStack() as opened:
+        opened.enter_context(
+            hold(session_place(path, config, LIVE))
+        )  # The session that is written ends the one before.
+        client = await opened.enter_async_context(make_client())
+        store = await opened.enter_async_context(open_sessions(journal_of(path, config), path.parent))
         seated = await take_seat(path, config, client, PATIENCE_S)
         compared = await _compared(store, seated, config)
         left = compared.left

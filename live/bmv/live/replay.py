@@ -6,7 +6,7 @@ from typing import Any
 
 from bmv.core.engine import Engine
 from bmv.core.params import Params
-from bmv.live.notes import CLOSED, SEED, SETTING, read_seed, read_setting
+from bmv.live.notes import CLOSED, RECEIPT, SEED, SETTING, read_seed, read_setting
 from bmv.ports.messages import Event, Intent
 from bmv.ports.storage import Note, Word
 
@@ -86,5 +86,7 @@ def replay(engine: Engine, words: Iterable[Word], reparameter: Reparameter | Non
             count += 1
             decisions += 1
         else:
+            if said and first is None and word.topic in (CLOSED, SETTING, RECEIPT):
+                first = number  # Something was to be asked for, and the session went on without.
             retelling.obey(word)
     return Replay(count, decisions, first, engine.digest)

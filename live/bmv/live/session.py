@@ -13,12 +13,13 @@ from bmv.live.loop import Loop
 from bmv.live.minutes import Minutes
 from bmv.live.notes import CLOSED, COMMANDED, RECEIPT, setting_note
 from bmv.ports.clock import Clock
-from bmv.ports.errors import BmvError, StorageError
-from bmv.ports.messages import Command, Event, Kind, Tier
+from bmv.ports.errors import Refused, StorageError
+from bmv.ports.messages import Command, Event, Intent, Kind, Tier, Verb
 from bmv.ports.storage import Note
 
 COMMIT_S = 0.05  # Between two commits of words that nothing waits for.
 LOOK_S = 0.02
+PAPER = "paper"  # The mode whose orders end with the market.
 HURRY_S = 5.0  # What a second word leaves of the time to stop.
 
 
@@ -94,6 +95,7 @@ class Session:
         self.why = ""  # Why it stops.
         self.receipt: dict[str, Any] = {}  # Any: it is JSON.
         self.ended = asyncio.Event()  # The receipt is written.
+        self._fault: Exception | None = None  # What telling the engine to stop has failed with.
         self._stop = asyncio.Event()
         self._hurry = asyncio.Event()
 
@@ -108,26 +110,36 @@ class Session:
             self._hurry.set()
             return
         self.stopping, self.why = mode, why
-        if mode is not StopMode.KEEP:
-            self._tell(Command.FLATTEN if mode is StopMode.FLATTEN else Command.PAUSE, why)
-        else:
+        self._stop.set()  # First: whatever telling the engine comes to, it ends.
+        if mode is StopMode.KEEP:
             self._close()
-        self._stop.set()
+            return
+        try:
+            self._tell(Command.FLATTEN if mode is StopMode.FLATTEN else Command.PAUSE, why)
+        except Exception as error:  # Whoever called can't do anything about it: it is what the session fails with.
+            self._fault = self._fault or error
+            with suppress(Exception):  # Past whoever decides: what rests is to go all the same.
+                self.parts.loop.execution.submit([Intent(Verb.CANCEL_ALL, self.parts.clock.now_ns())])
 
     def command(self, command: Command, who: str) -> None:
-        """Tell the engine an operator's word, which is kept with whose it was; a pause outlives the session."""
+        """Tell the engine an operator's word, which is kept with whose it was; a pause outlives the session.
+
+        `Refused` while the session stops: from then on nothing that was said may make it place again.
+        """
+        if self.stopping is not None:
+            raise Refused(f"the session is stopping ({self.why}), and hears nothing any more but a second stop")
         if command in (Command.PAUSE, Command.FLATTEN, Command.RESUME):
             self.parts.minutes.paused = command is not Command.RESUME
         self._tell(command, who)
 
-    def guarded(self, command: Command, why: str, lasting: bool = False) -> None:
+    def guarded(self, command: Command, why: str, *, lasting: bool = False) -> None:
         """Tell the engine what a guard says; unless an operator has paused it, in which case that stands.
 
         Args:
-            lasting: Whether only an operator may take it back; then it outlives the session, as his own pause does.
+            lasting: Whether only an operator may take it back, who may come to the next session.
         """
-        self.parts.minutes.paused |= lasting
         if self.stopping is None and not (command is Command.RESUME and self.parts.minutes.paused):
+            self.parts.minutes.paused |= lasting
             self._tell(command, why)
 
     def _tell(self, command: Command, who: str) -> None:
@@ -197,36 +209,42 @@ class Session:
         try:
             await asyncio.wait({*working, hearing, asked}, return_when=asyncio.FIRST_COMPLETED)
             failed = _failure(*working, hearing)
-            if ends and hearing.done() and failed is None and not asked.done():
+            if failed is not None:
+                self._stop_for(f"failed: {failed}")
+            elif ends and hearing.done() and not self._stop.is_set():
                 self.why = "the market ended"
                 self._close()
-            elif not asked.done():
-                self.ask_stop(StopMode.CANCEL, f"failed: {failed or 'something that works beside it has ended'}")
-            await self._end(hearing, working[:2])
+            else:  # What is out in the world does not go away because nothing is heard of it.
+                self._stop_for("the market ended" if hearing.done() else "what works beside it has ended")
+            await self._end(hearing, working)
             await self.parts.minutes.commit()
-            if failed is not None:
+            if (failed := failed or self._fault or _failure(*working)) is not None:
                 raise failed
         finally:
             for task in (*working, hearing, asked):
                 task.cancel()
             await asyncio.gather(*working, hearing, asked, return_exceptions=True)
 
-    async def _end(self, hearing: "asyncio.Future[None]", needed: "Sequence[asyncio.Future[None]]") -> None:
-        """Wait until nothing of ours is open, and write down how it ended.
+    def _stop_for(self, why: str) -> None:
+        """Stop, unless that was asked already."""
+        if self.stopping is None:
+            self.ask_stop(StopMode.CANCEL, why)
 
-        Args:
-            needed: What no order can be cancelled without; what else has failed is no reason to leave them there.
-        """
+    async def _end(self, hearing: "asyncio.Future[None]", working: "Sequence[asyncio.Future[None]]") -> None:
+        """Wait until nothing of ours is open, and write down how it ended."""
         cleared = True
         if self.stopping is not None and self.stopping is not StopMode.KEEP:
-            cleared = await self._until(self._is_done, self.stop_s, needed)
+            venue_and_journal = working[:2]  # Without these nothing can be cancelled; without the others it can.
+            cleared = await self._until(self._is_done, self.stop_s, venue_and_journal)
         hearing.cancel()
-        with suppress(asyncio.CancelledError, BmvError):
-            await hearing
+        await asyncio.gather(hearing, return_exceptions=True)  # What it failed with is raised when all is written down.
         self._close()
         self.parts.venue.drain()
         if cleared and self.stopping is not StopMode.KEEP:
-            await self.parts.venue.settle()
+            try:
+                await self.parts.venue.settle()
+            except Exception as error:  # No money is lost that stays at the venue, and a receipt would be.
+                self._fault = self._fault or error
         self.receipt = {
             "why": self.why,
             "mode": str(self.stopping or StopMode.CANCEL),

@@ -267,6 +267,7 @@ def watching(c: Any, rows: MarketEvents) -> Watch:  # Any: as of `recover`.
         lambda: Holding(int(state.position), int(state.cash)),
         c.market(),
         lambda: minutes.trouble,
+        c.config().risk.stale_after_slots,
     )
     minutes.readers.append(conditions.heard)
 

@@ -104,6 +104,8 @@ class Watch:
         self.latched.clear()
         self.acknowledge()
         self.look()
+        latching = {condition.code for condition in self.conditions if condition.act in (Act.PAUSE, Act.HALT)}
+        self.latched |= latching & set(self.wrong)  # What is not over stays latched.
 
     def look(self) -> None:
         """Look at all conditions once."""
@@ -151,6 +153,7 @@ class ChainConditions:
         holding: Returns what the engine knows that is held.
         market: In whose units that is said.
         unkept: Returns why the journal's last commit failed, "" if it did not.
+        slots_max: Most slots that market data may be behind; None: any.
         monotonic: Seconds that never go back.
         wall_ns: The machine's clock, ns UTC.
     """
@@ -161,6 +164,7 @@ class ChainConditions:
     holding: Callable[[], Holding]
     market: Market
     unkept: Callable[[], str] = lambda: ""
+    slots_max: int | None = None
     monotonic: Callable[[], float] = time.monotonic
     wall_ns: Callable[[], int] = time.time_ns
     _trouble_s: float | None = None
@@ -175,6 +179,7 @@ class ChainConditions:
         return [
             Condition("clock", Act.HOLD, self.clock_was_set),
             Condition("sol", Act.HOLD, self.sol_is_low),
+            Condition("slots", Act.CANCEL, self.data_are_behind),
             Condition("dark", Act.CANCEL, self.chain_is_dark),
             Condition("trouble", Act.CANCEL, self.execution_fails),
             Condition("journal", Act.CANCEL, self.journal_fails),
@@ -207,6 +212,13 @@ class ChainConditions:
         if desk is None or desk.signer_lamports >= floor:
             return ""
         return f"the wallet holds {desk.signer_lamports} lamports, and risk.min_sol is {floor}"
+
+    def data_are_behind(self) -> str:
+        """Say how many slots the market that is quoted on lies behind the chain, where that is too many."""
+        now, heard = self.venue.executor.house.courier.slot, self.rows.slot
+        if self.slots_max is None or not now or not heard or now - heard <= self.slots_max:
+            return ""
+        return f"market data are {now - heard} slots behind, and risk.stale_after_slots is {self.slots_max}"
 
     def chain_is_dark(self) -> str:
         """Say that nothing of ours lands any more, though the chain goes on."""

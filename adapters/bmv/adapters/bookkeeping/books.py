@@ -33,6 +33,13 @@ class Books:
     record: Record
     sink: Sink
 
+    def begin(self, position: int, cash: int) -> None:
+        """Write down what is held as the session begins, lots and quanta, where that is not what the parameters say."""
+        record = self.record
+        if not record.mid2:
+            record.position = record.start_position = record.stood_position = position
+            record.cash = record.start_cash = cash
+
     def enter(self) -> None:
         """Write down what the engine just asked for."""
         recorder.enter(self.engine.state, self.record, self.engine.said)

@@ -58,8 +58,8 @@ class Mirror:
             self.books.count(event)
         elif _ACCEPTED <= event.kind <= _EXPIRED:
             self._report(event)
-        elif event.kind == _BALANCE and not self.books.record.mid2:
-            self._begin(event)
+        elif event.kind == _BALANCE:
+            self.books.begin(event.size, event.fee)
         elif event.kind == _TIMER:
             self.books.record.timers += 1
 
@@ -68,12 +68,6 @@ class Mirror:
         self.books.enter()
         if event.kind <= _DEPTH:
             self.books.mark()
-
-    def _begin(self, event: Event) -> None:
-        """Note what is held as the session begins."""
-        record = self.books.record
-        record.position = record.start_position = record.stood_position = event.size
-        record.cash = record.start_cash = event.fee
 
     def _report(self, event: Event) -> None:
         venue = self.books.venue

@@ -250,7 +250,7 @@ def test_a_wallet_that_is_nearly_empty_places_nothing_and_cancels(venue: str) ->
 def test_what_the_policy_refuses_is_told_as_rejected_and_never_sent(venue: str) -> None:
     async def play(on: Stage) -> None:
         executor = on.trader.executor
-        executor.house = replace(executor.house, band=lambda: None)
+        executor.house = replace(executor.house, band=lambda: (1, 1))
 
         place(on, 1)
         await rest(on)
@@ -258,6 +258,22 @@ def test_what_the_policy_refuses_is_told_as_rejected_and_never_sent(venue: str) 
         assert told(on, 1) == [Kind.REJECTED]
         assert len(executor.carrier.refusals) == 1
         assert sendings(on) == 0
+        assert attempts(on).attempts == {}
+
+    run(venue, play)
+
+
+@both
+def test_what_may_not_be_placed_any_more_is_rejected_and_no_fault_of_ours(venue: str) -> None:
+    async def play(on: Stage) -> None:
+        executor = on.trader.executor
+        executor.house = replace(executor.house, band=lambda: None)
+
+        place(on, 1)
+        await rest(on)
+
+        assert told(on, 1) == [Kind.REJECTED]
+        assert executor.carrier.refusals == []
         assert attempts(on).attempts == {}
 
     run(venue, play)

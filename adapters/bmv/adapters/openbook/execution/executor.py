@@ -298,6 +298,9 @@ class Executor:
         """Plan all that is asked for by the last final bank, and send it."""
         desk, asked = self.desk, self.orders.asked()
         assert desk is not None, "a round begins by a bank"
+        if asked and self.house.band() is None:  # Well when it was asked, and not now: no fault of ours to be signed.
+            self.orders.refuse((order.number for order in asked), Reason.GUARDED)
+            asked = []
         batch = [*_cancels(self.orders.dying()), *(order.intent for order in asked)]
         strangers = {-number: one.order_id for number, one in enumerate(self.orders.strangers, 1)}
         batch += [Intent(Verb.CANCEL, 0, order=number) for number in strangers]
