@@ -14,6 +14,7 @@ from bmv.adapters.sandbox.wallets import fund
 from bmv.adapters.sandbox.wiring import Settings
 from bmv.data.journal.attempts import ATTEMPT
 from bmv.data.journal.legacy import LEGACY_END, LEGACY_FILL
+from bmv.live.control.place import hold, session_place
 from bmv.live.notes import HOLDING, Holding, read_holding
 from bmv.live.session import Session
 from bmv.live.trading import Asked, trade_live
@@ -131,3 +132,44 @@ def _private(folder: Path) -> Path:
     made = folder / "sockets"
     made.mkdir(mode=0o700)
     return made
+
+
+def test_a_limit_that_is_narrowed_while_a_session_runs_holds_in_front_of_the_wire_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BMV_RUNTIME_DIR", str(_private(tmp_path)))
+
+    assert asyncio.run(narrowed()) == [1_001_200, 1_000_500]
+
+
+async def narrowed() -> list[int]:
+    found = list[int]()
+
+    @contextmanager
+    def signals(session: Session) -> Iterator[None]:
+        guard: Any = session.parts.loop.execution
+        found.append(guard.limits.position_max)
+        session.set("inventory.max_position", "0.5")
+        found.append(guard.limits.position_max)
+        session.ask_stop()
+        yield
+
+    async with playing(Settings(seed=4, speed=4), "sqlite") as play:
+        await session(play, signals)
+    return found
+
+
+def test_a_second_start_on_a_machine_is_refused_before_it_ends_the_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BMV_RUNTIME_DIR", str(_private(tmp_path)))
+
+    asyncio.run(started_beside())
+
+
+async def started_beside() -> None:
+    async with playing(Settings(seed=4, speed=4), "sqlite") as play:
+        with hold(session_place(play.config, load(play.config), "live")), pytest.raises(Refused, match="already runs"):
+            await session(play)
+
+        assert play.kept.words == {}
