@@ -55,6 +55,9 @@ rigs: $(STAMP)  ## Kill what writes, fill its disk (as root), fork chains, run m
 	$(BIN)/python -m tests.rigs.trading 500 --venue openbook-v2
 	$(BIN)/python -m tests.rigs.kills 100 --venue openbook-v1
 	$(BIN)/python -m tests.rigs.kills 100 --venue openbook-v2
+	$(BIN)/python -m tests.rigs.sessions 60 --venue openbook-v2
+	$(BIN)/python -m tests.rigs.sessions 30 --venue openbook-v1
+	$(BIN)/python -m tests.rigs.sessions 20 --store postgres
 	$(BIN)/python -m tests.rigs.rotation 50 --venue openbook-v1
 	$(BIN)/python -m tests.rigs.rotation 50 --venue openbook-v2
 	$(BIN)/python -m tests.rigs.rotation 50 --delegate

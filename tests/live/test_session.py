@@ -328,6 +328,22 @@ def test_an_operator_who_resumes_ends_a_pause_that_was_to_outlive_the_session() 
     assert paused(desk.words) == 0
 
 
+def test_an_operator_hears_that_it_is_done_when_it_is_kept() -> None:
+    desk = Desk()
+    helm = Helm(desk.session, dict, lambda: None, may_take=False)
+
+    async def play() -> None:
+        trading = asyncio.ensure_future(desk.trade())
+        await asyncio.sleep(3)
+        for say, kept in ((helm.pause, 1), (helm.resume, 0), (helm.pause, 1), (helm.rearm, 0)):
+            await say()
+            assert paused(desk.words) == kept
+        trading.cancel()
+        await asyncio.gather(trading, return_exceptions=True)
+
+    ran(play())
+
+
 def test_a_session_that_wrote_its_receipt_was_stopped_and_one_without_was_killed() -> None:
     desk = Desk()
     assert before_of([]).stopped

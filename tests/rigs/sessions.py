@@ -736,6 +736,7 @@ def main() -> None:
     asked = parser.parse_args()
     counts = {name: int(count) for name, _, count in (each.partition("=") for each in asked.scene)}
     settings = Settings(venue=asked.venue, seed=asked.seed, consensus=asked.consensus, speed=asked.speed)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # Else processes and a database would be left behind.
     wrong = asyncio.run(play_all(settings, asked.kills, asked.store, counts, asked.minutes, asked.keep))
     print("\n".join(wrong) or "nothing is wrong")
     sys.exit(bool(wrong))

@@ -97,6 +97,7 @@ class Helm:
             raise Refused(f"something is wrong still: {'; '.join(wrong.values())}")
         self.session.command(Command.RESUME, "operator")
         self._forgive()
+        await self._keep()
         return Outcome(True, "quoting again")
 
     async def rearm(self) -> Outcome:
@@ -106,6 +107,7 @@ class Helm:
         self.session.command(Command.REARM, "operator")
         self.session.command(Command.RESUME, "operator")
         self._forgive()
+        await self._keep()
         return Outcome(True, f"armed again; it was at {tier.name.lower()}")
 
     async def _priced(self) -> None:
@@ -136,7 +138,12 @@ class Helm:
     async def set(self, key: str, value: str) -> Outcome:
         """Change a key of the configuration."""
         self.session.set(key, value)
+        await self._keep()
         return Outcome(True, f"{key} is {value} from now on")
+
+    async def _keep(self) -> None:
+        """Return when what was told survives a crash: nobody hears that it is done before."""
+        await self.session.parts.minutes.commit()
 
     def _refuse_taking(self) -> None:
         if not self._may_take:
@@ -146,6 +153,7 @@ class Helm:
 
     async def _cleared(self, done: str, holds: Callable[[], bool] = lambda: True) -> Outcome:
         """Wait a while until nothing of ours is open, and say how far it is."""
+        await self._keep()
         state, venue = self.session.parts.engine.state, self.session.parts.venue
         until_s = asyncio.get_running_loop().time() + PATIENCE_S
         while not (venue.idle and not state.n_orders and holds()):
