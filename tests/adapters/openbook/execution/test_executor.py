@@ -7,19 +7,25 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from solders.hash import Hash
+from solders.pubkey import Pubkey
 from tests.rigs.trader import LIFE_S, LOTS
 from tests.rigs.trading import Sessions, Stage, middle_of, stage
 from vault import vault
 
 from bmv.adapters.openbook.book import Side
 from bmv.adapters.openbook.execution.allowance import GROWTHS_MAX
+from bmv.adapters.openbook.execution.carrier import Load
 from bmv.adapters.openbook.execution.executor import Executor, Manners
 from bmv.adapters.openbook.execution.purse import Purse
 from bmv.adapters.openbook.execution.reading import Fills
 from bmv.adapters.openbook.execution.recovery import read_left
 from bmv.adapters.openbook.execution.telling import MARK, STRAY, SURPRISE
 from bmv.adapters.openbook.fills.fill import OwnFill
+from bmv.adapters.openbook.planning import budget
+from bmv.adapters.openbook.planning.plan import Part
 from bmv.adapters.openbook.policy.guard import GuardedSigner
+from bmv.adapters.openbook.policy.mandate import Moment
 from bmv.adapters.openbook.seat.desk import DeskSnapshot
 from bmv.adapters.openbook.v2 import funds
 from bmv.adapters.openbook.v2.instructions import build
@@ -27,6 +33,7 @@ from bmv.adapters.sandbox.faults import Fault
 from bmv.adapters.sandbox.wallets import send
 from bmv.adapters.sandbox.wiring import Settings
 from bmv.adapters.solana.rpc import Rpc
+from bmv.adapters.solana.sending.attempt import Attempt
 from bmv.adapters.solana.wallet.remote import Hidden, RemoteKey, open_remote
 from bmv.adapters.solana.wallet.secret import Secret
 from bmv.data.journal.attempts import Told, attempts_of
@@ -611,3 +618,27 @@ def test_a_delegate_that_is_deposed_places_nothing_more_and_says_why() -> None:
         assert f"not {seat.signer}, whose key is to sign" in on.trader.executor.trouble
 
     run("openbook-v2", play, delegate=True, patience_s=120)
+
+
+def test_an_order_that_ended_since_it_was_planned_is_not_kept_as_one_that_is_cancelled() -> None:
+    async def play(on: Stage) -> None:
+        place(on, 1)
+        await rest(on)
+        carrier, number = on.trader.executor.carrier, on.trader.executor.number(1)
+        (attempt,) = [Attempt(one.signature, one.transaction, 0) for one in attempts(on).attempts.values()]
+        part = cancelling(0, 1)
+        moment = Moment(Hash.default(), 0)
+
+        both_open = carrier._attempted(attempt, part, Load([part], [number, number], moment))
+        one_ended = carrier._attempted(attempt, part, Load([part], [number, number + 1], moment))
+
+        assert (both_open.cancels, one_ended.cancels) == ((number,), (number,))
+        assert carrier._attempted(attempt, part, Load([part], [5, 6], moment)).cancels == ()
+
+    run("openbook-v2", play)
+
+
+def cancelling(*intents: int) -> Part:
+    """Return a part that cancels what intents are about."""
+    head = budget.Head(1, Pubkey(bytes([7]) * 32), units=50_000, loaded=200_000, price=0, lamports=0)
+    return Part(head, (), 200, {(at, at + 1): 5 for at in intents}, {}, 0, False)

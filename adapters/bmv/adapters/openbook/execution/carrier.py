@@ -176,7 +176,12 @@ class Carrier:
         return False
 
     def _attempted(self, attempt: Attempt, part: Part, load: Load) -> Attempted:
-        """Return what the journal is to know of an attempt."""
+        """Return what the journal is to know of an attempt.
+
+        An order that has ended since it was planned is not cancelled any more, though the bytes say so: another attempt
+        that did it may not have been heard to its end yet, and no two that live are about one order.
+        """
+        cancels = [number for at, _ in part.cancels if (number := load.named[at]) in self.orders.open]
         return Attempted(
             signature=attempt.signature,
             transaction=attempt.transaction,
@@ -185,7 +190,7 @@ class Carrier:
             epoch=self.epoch,
             urgent=attempt.urgent,
             places=tuple((load.named[at], client_id) for at, client_id in part.places.items()),
-            cancels=tuple(dict.fromkeys(load.named[at] for at, _ in part.cancels)),
+            cancels=tuple(dict.fromkeys(cancels)),
             lamports=self.tariff.cost(part),
             tip=part.tip,
             tip_route=part.tip_route,

@@ -5,6 +5,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from bmv.adapters.solana.consensus import Consensus, read_consensus
 from bmv.adapters.solana.endpoints import SEND, Endpoint, Endpoints
@@ -47,6 +48,14 @@ class Habits:
     cool_s: float = 2.0
 
 
+class Carried(NamedTuple):
+    """An attempt on its way, who hears of it, and what is set at its end."""
+
+    track: Track
+    tell: Tell
+    ended: asyncio.Event
+
+
 class Courier:
     """Sends to every node of a configuration that is sent to, and asks those that are read from.
 
@@ -73,7 +82,7 @@ class Courier:
         senders = [endpoint for endpoint in endpoints if SEND in endpoint.roles]
         self.ways = [self._way(endpoint) for endpoint in senders] if ways is None else list(ways)
         self.slots = SlotClock()
-        self._tracks: dict[str, tuple[Track, Tell, asyncio.Event]] = {}
+        self._tracks: dict[str, Carried] = {}
         self._begun: dict[str, tuple[float, int]] = {}  # By signature: second and slot.
         self._sending = set[asyncio.Task[None]]()
         self._young: Young | None = None
@@ -84,7 +93,7 @@ class Courier:
         self._broken: BaseException | None = None
 
     def __repr__(self) -> str:
-        tracks = [track for track, _, _ in self._tracks.values()]
+        tracks = [one.track for one in self._tracks.values()]
         return f"<Courier at height {self.height}: {len(tracks)} on their way, {len(self.ways)} nodes>"
 
     def _way(self, endpoint: Endpoint) -> Way:
@@ -112,8 +121,8 @@ class Courier:
             return
         self._broken = error
         self._renewed.set()
-        for _, _, ended in self._tracks.values():
-            ended.set()
+        for one in self._tracks.values():
+            one.ended.set()
 
     def _refuse_broken(self) -> None:
         if self._broken is not None:
@@ -156,7 +165,7 @@ class Courier:
         ended = asyncio.Event()
         track = Track(attempt, fate or Fate(State.COMMITTED), send)
         assert attempt.signature not in self._tracks, f"{attempt.signature} is on its way"
-        self._tracks[attempt.signature] = (track, tell, ended)
+        self._tracks[attempt.signature] = Carried(track, tell, ended)
         self._begun[attempt.signature] = self._clock(), self.slot
         self._wake.set()
         try:
@@ -194,7 +203,7 @@ class Courier:
 
     async def _keep_sending(self) -> None:
         while True:
-            wanted = [track for track, _, _ in self._tracks.values() if track.wants_sending(self.height)]
+            wanted = [one.track for one in self._tracks.values() if one.track.wants_sending(self.height)]
             for way, attempt in due(self.ways, [track.attempt for track in wanted], self._clock(), self._ages()):
                 task = asyncio.create_task(self._send(way, attempt))
                 self._sending.add(task)
@@ -235,7 +244,7 @@ class Courier:
     async def _keep_looking(self) -> None:
         while True:
             await asyncio.sleep(self.habits.look_s)
-            tracks = [track for track, _, _ in self._tracks.values()]
+            tracks = [one.track for one in self._tracks.values()]
             for at in range(0, len(tracks), STATUSES_MAX):
                 await self._look(tracks[at : at + STATUSES_MAX])
 
@@ -254,12 +263,12 @@ class Courier:
 
     def _tell(self, tracks: Iterable[Track]) -> None:
         for track in list(tracks):
-            entry = self._tracks.get(track.attempt.signature)
-            if entry is None:
+            one = self._tracks.get(track.attempt.signature)
+            if one is None:
                 continue
-            entry[1](track.fate)
+            one.tell(track.fate)
             if track.fate.ended:
-                entry[2].set()
+                one.ended.set()
 
     def reader(self) -> Rpc:
         """Return the node to ask."""
