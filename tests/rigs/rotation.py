@@ -20,6 +20,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
@@ -189,8 +190,9 @@ class Rig:
             if not working_s and len(self.diary(self.current)) > lines:
                 working_s = time.monotonic()
             if kill(time.monotonic() - working_s if working_s else 0.0):
-                os.kill(child, signal.SIGKILL)
-                self.kills += 1
+                with suppress(ProcessLookupError):  # It may have ended by itself in this very moment.
+                    os.kill(child, signal.SIGKILL)
+                    self.kills += 1
                 break
             if time.monotonic() - begun > PATIENCE_S:
                 os.kill(child, signal.SIGKILL)
