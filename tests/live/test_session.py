@@ -631,22 +631,25 @@ class World:
 
     seconds: float = 0.0
     wall: int = NOW
+    unkept: str = ""
     held: Holding = field(default_factory=lambda: Holding(1_000, 0))
 
     def __post_init__(self) -> None:
-        house = SimpleNamespace(purse=SimpleNamespace(floor=5))
+        house = SimpleNamespace(purse=SimpleNamespace(floor=5), courier=SimpleNamespace(slot=100))
         orders = SimpleNamespace(stray=[], untold=[])
         carrier = SimpleNamespace(refusals=[])
         self.executor = SimpleNamespace(trouble="", desk=None, house=house, orders=orders, carrier=carrier)
-        self.rows = SimpleNamespace(down=None)
+        self.rows = SimpleNamespace(down=None, slot=100)
         self.conditions = ChainConditions(
             SimpleNamespace(executor=self.executor),
             self.rows,
             Clock(),
             lambda: self.held,
             decider_of(configured(tomllib.loads(CONFIG))).market,
-            lambda: self.seconds,
-            lambda: self.wall,
+            unkept=lambda: self.unkept,
+            slots_max=10,
+            monotonic=lambda: self.seconds,
+            wall_ns=lambda: self.wall,
         )
 
     def fate(self, state: str) -> None:
@@ -655,6 +658,14 @@ class World:
 
     def wrong(self) -> list[str]:
         return [condition.code for condition in self.conditions.all() if condition.why()]
+
+
+def _slots(world: World, on: bool) -> None:
+    world.rows.slot = 89 if on else 90
+
+
+def _journal(world: World, on: bool) -> None:
+    world.unkept = "the database is away" if on else ""
 
 
 def _clock(world: World, on: bool) -> None:
@@ -704,6 +715,8 @@ def _stray(world: World, on: bool) -> None:
     [
         ("clock", Act.HOLD, _clock),
         ("sol", Act.HOLD, _sol),
+        ("slots", Act.CANCEL, _slots),
+        ("journal", Act.CANCEL, _journal),
         ("dark", Act.CANCEL, _dark),
         ("dark", Act.CANCEL, _lands),
         ("trouble", Act.CANCEL, _trouble),
@@ -813,16 +826,35 @@ class Lost(Sessions):
         return await super().append(session, first, words)
 
 
-def test_a_session_whose_journal_is_gone_ends_and_says_so() -> None:
+def test_a_session_that_stops_while_its_journal_is_away_says_so_and_has_no_receipt() -> None:
     store = Lost()
     desk = Desk(store=store)
 
     def lose() -> None:
         store.gone = True
         desk.tell(Event(Kind.TRADE, NOW + S, side=1, price=15_000, size=1))
+        desk.session.ask_stop()
 
     with pytest.raises(StorageError, match="the database is gone"):
         ran(desk.trade(lose))
 
     assert desk.receipts() == []
     assert not before_of(desk.words).stopped
+
+
+def test_a_session_bears_a_journal_that_is_away_for_a_while_and_keeps_all_when_it_is_back() -> None:
+    store = Lost()
+    desk = Desk(store=store)
+
+    def lose() -> None:
+        store.gone = True
+        desk.tell(Event(Kind.TRADE, NOW + S, side=1, price=15_000, size=1))
+        loop = asyncio.get_running_loop()
+        loop.call_later(0.2, setattr, store, "gone", False)
+        loop.call_later(0.4, desk.session.ask_stop)
+
+    ran(desk.trade(lose))
+
+    assert desk.session.parts.minutes.trouble == ""
+    assert len(desk.receipts()) == 1
+    assert any(isinstance(word, Event) and word.ts_ns == NOW + S for word in desk.words)
