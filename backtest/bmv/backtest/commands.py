@@ -88,12 +88,12 @@ def backtest(
 @RUN
 @JSON
 def show(run: Path, as_json: bool) -> None:
-    """Print the summary of RUN, a run folder; the last one if absent.
+    """Print the summary of RUN, a run folder; the last backtest if absent.
 
     \b
     Examples:
       bmv show
-      bmv show runs/backtest/latest --json
+      bmv show runs/live/latest --json
     """
     from bmv.adapters.report import show as view
 
@@ -103,7 +103,7 @@ def show(run: Path, as_json: bool) -> None:
 @click.command()
 @RUN
 def report(run: Path) -> None:
-    """Write report.html of RUN anew from its files; the last run if absent.
+    """Write report.html of RUN anew from its files; the last backtest if absent.
 
     \b
     Example:
@@ -123,7 +123,7 @@ def compare(a: Path, b: Path, as_json: bool) -> None:
 
     \b
     Example:
-      bmv compare runs/backtest/first runs/backtest/latest
+      bmv compare runs/backtest/latest runs/live/latest
     """
     from bmv.adapters.report import compare as pair
 

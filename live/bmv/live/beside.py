@@ -4,9 +4,8 @@ import asyncio
 import logging
 import os
 import sys
-from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Literal
 
@@ -72,7 +71,7 @@ class Gauges:
         elif kind is Kind.FEED:
             (LOG.info if event.code else LOG.warning)("market data are %s", "up" if event.code else "down")
         elif kind is Kind.COMMAND:
-            LOG.warning("told to %s", Command(event.code).name.lower())
+            LOG.warning("command: %s", Command(event.code).name.lower())
 
     def read(self, note: Note) -> None:
         """Take in a note of the journal: what became of transactions, and what guards did."""
@@ -134,26 +133,25 @@ async def attended(
     path: Path, config: Config, mode: str, session: Session, helm: Helm, gauges: Gauges
 ) -> AsyncIterator[Callable[[], "asyncio.Future[None]"]]:
     """Open the socket, metrics and the way to the service manager; give what keeps them going beside the session."""
-    notify, pulse, told = Notify.of_environment(), Pulse(), deque(["it is starting"], maxlen=1)
+    notify, pulse = Notify.of_environment(), Pulse()
 
     async def beat() -> None:
+        last_why = "it is starting"
         while True:
             why = helm.why()
             pulse.beat()
             pulse.say(why)
             notify.watchdog()
-            if why != told[-1]:
-                told.append(why)
+            if why != last_why:
+                last_why = why
                 notify.status(why or "quoting")
             gauges.look(session, why)
             await asyncio.sleep(BEAT_S)
 
+    port = config.live.metrics_port
+    page = nullcontext() if port is None else Exposition(port, gauges.meters.text, pulse)
     async with Control(session_place(path, config, mode), helm, held=True):
-        if config.live.metrics_port is None:
+        with page:
             notify.ready(session.parts.name)
             yield lambda: asyncio.ensure_future(beat())
-        else:
-            with Exposition(config.live.metrics_port, gauges.meters.text, pulse):
-                notify.ready(session.parts.name)
-                yield lambda: asyncio.ensure_future(beat())
         notify.stopping(session.why)

@@ -35,24 +35,18 @@ RUNS = {"paper": Path("runs/paper"), "live": Path("runs/live")}
 
 @contextmanager
 def stopped_by_signals(session: "Session", seconds: float | None = None) -> Iterator[None]:
-    """Let SIGINT and SIGTERM stop a session, and its time, if it has one; a second signal hurries it."""
+    """Stop a session at SIGINT, at SIGTERM and after so many seconds, if they are given; a second signal hurries it."""
     loop = asyncio.get_running_loop()
     if seconds is not None:
-        loop.call_later(seconds, session.ask_stop, _default_mode(session), "its time was over")
+        loop.call_later(seconds, partial(session.ask_stop, why="its time was over"))
     numbers = (signal.SIGINT, signal.SIGTERM)
     for number in numbers:
-        loop.add_signal_handler(number, session.ask_stop, _default_mode(session), signal.Signals(number).name)
+        loop.add_signal_handler(number, partial(session.ask_stop, why=number.name))
     try:
         yield
     finally:
         for number in numbers:
             loop.remove_signal_handler(number)
-
-
-def _default_mode(session: "Session") -> Any:  # Any: a `StopMode`, whose module is imported late.
-    from bmv.live.control.steered import StopMode
-
-    return StopMode.CANCEL
 
 
 @click.command(cls=ManyPaths)
@@ -142,11 +136,11 @@ def _say_ended(page: dict[str, Any], folder: Path, as_json: bool, no_report: boo
 
 @click.command()
 @click.argument("session", required=False)
-@click.option("--config", type=Local(), help="Whose journal it is; else sessions.sqlite here.")
+@click.option("--config", type=Local(), help="Whose journal to read; else sessions.sqlite here.")
 @JSON
 @click.pass_context
 def replay(ctx: click.Context, session: str | None, config: Path | None, as_json: bool) -> None:
-    """Hear SESSION again, and prove that each decision comes out the same; the newest session if absent.
+    """Replay SESSION, or the newest, and prove that each decision comes out the same.
 
     Exit code 0 if every word is equal, 1 if one differs, which is named. The journal's own chain is checked first.
 
@@ -194,11 +188,6 @@ def journal_place(config: Path | None) -> tuple[str, Path]:
     return f"sqlite:{BESIDE}", Path()
 
 
-def quiet() -> bool:
-    """Whether nobody looks at a terminal."""
-    return not sys.stderr.isatty()
-
-
 @click.command()
 @click.argument("config", type=Local())
 @SETS
@@ -224,9 +213,9 @@ def live(
 ) -> None:
     """Trade CONFIG for real on its OpenBook market, until Ctrl-C, SIGTERM or `bmv stop`.
 
-    It begins by what an earlier process left: that is seen to its end, cancelled, and compared with the chain; where
-    journal and chain differ nothing is placed. It ends when the finalized chain shows no order of ours, with a receipt
-    and a run folder. Needs [risk], storage.journal, a funded wallet, `bmv chain setup`, and a doctor who finds nothing
+    It first sees what an earlier process left to its end, cancels its orders, and compares journal and chain; where
+    they differ nothing is placed. It ends when the finalized chain shows no order of ours, with a receipt and a run
+    folder. Needs [risk], storage.journal, a funded wallet, `bmv chain setup`, and a `bmv doctor` that finds nothing
     wrong.
 
     \b
@@ -274,7 +263,7 @@ def live(
 @JSON
 @click.pass_context
 def reconcile(ctx: click.Context, config: Path, sets: tuple[str, ...], accept: bool, yes: bool, as_json: bool) -> None:
-    """Set what the journal of CONFIG says is held beside what the finalized chain shows.
+    """Compare what the journal of CONFIG says is held with what the finalized chain shows.
 
     Where they differ no session begins. Somebody deposited, withdrew or traded by hand? Then --accept says that the
     chain is right. Exit code 0 if they agree or were brought to agree, 5 if they differ.

@@ -87,7 +87,7 @@ def decider_of_text(text: str, strategy: Mapping[str, Any] | None) -> Decider:  
     if (now or {}).get("sha256") != (strategy or {}).get("sha256"):
         raise DataError(
             f"{config.strategy}: is not the file that decided in the session (SHA-256 {(strategy or {}).get('sha256')}"
-            f", now {(now or {}).get('sha256')}); put that one back to hear the session again"
+            f", now {(now or {}).get('sha256')}); put that one back to replay the session"
         )
     return decider_of(config)
 
@@ -101,8 +101,8 @@ def _refuse_fixed(key: str) -> None:
     if key in AT_START:
         raise ConfigError(f"{key}: is heeded from the start of a session, and can't change while one runs")
     if not _is_of(key, (*FREE, *DOWNWARDS)):
-        names = ", ".join((*FREE, *DOWNWARDS))
-        raise ConfigError(f"{key}: can't change while a session runs; what can: {names}")
+        free, limits = ", ".join(FREE), ", ".join(DOWNWARDS)
+        raise ConfigError(f"{key}: can't change while a session runs; what can: {free}, and downwards {limits}")
 
 
 def _is_of(key: str, names: tuple[str, ...]) -> bool:

@@ -64,8 +64,8 @@ def outcome_of(words: Sequence[Word]) -> tuple[Opening, Decider, Outcome]:
     books = Books(engine, exchange.sim.venue, record, memory)
     again = _simulated if opening.mode == PAPER else _mirrored
     again(words, engine, Retelling(engine, first.change), exchange, clock, books)
-    made = outcome(decider.market, engine.params, engine.state, record, memory.whole(), (0.0, 0.0))
-    return opening, decider, made
+    result = outcome(decider.market, engine.params, engine.state, record, memory.whole(), (0.0, 0.0))
+    return opening, decider, result
 
 
 def _exchange(decider: Decider) -> tuple[SimExchange, SimClock]:
@@ -128,29 +128,27 @@ def save_session(session: str, words: Sequence[Word], folder: Path, *, report: b
         folder: Where to.
         report: Whether to write the page.
     """
-    opening, decider, made = outcome_of(words)
-    if made.first_ns < 0:
+    opening, decider, result = outcome_of(words)
+    if result.first_ns < 0:
         raise DataError(f"session {session}: nothing of the market was heard, so there is no run to write")
-    quality = Quality({"rows": made.counts["events"], "source": opening.rows}, [], 0)
+    quality = Quality({"rows": result.counts["events"], "source": opening.rows}, [], 0)
     config = decider.config.model_dump(mode="json")
-    chain = {"chain": chain_costs(words).to_json(quote_per_sol(made))} if opening.mode == LIVE else {}
-    summary = {**summary_of(made, config, opening.mode, quality), "session": session, **chain}
-    files = RunFiles(_manifest(session, opening, decider, words), opening.config, summary, *_tables(made))
+    chain = {"chain": chain_costs(words).to_json(quote_per_sol(result))} if opening.mode == LIVE else {}
+    summary = {**summary_of(result, config, opening.mode, quality), "session": session, **chain}
+    files = RunFiles(
+        _manifest(session, opening, decider, words), opening.config, summary, result.orders, result.fills, result.equity
+    )
     save(folder, files, _page if report else None)
-    return made.digest
+    return result.digest
 
 
-def quote_per_sol(made: Outcome) -> Fraction | None:
+def quote_per_sol(result: Outcome) -> Fraction | None:
     """Return what a SOL is worth at the end of a run, by its own last mid; None where its market has no SOL."""
-    base, _, quote = made.market.symbol.partition("/")
+    base, _, quote = result.market.symbol.partition("/")
     if quote in SOL:
         return Fraction(1)
-    mids = made.equity["mid"].drop_nulls()
+    mids = result.equity["mid"].drop_nulls()
     return Fraction(mids[-1]) if base in SOL and len(mids) else None
-
-
-def _tables(made: Outcome) -> tuple:  # type: ignore[type-arg]  # Three frames.
-    return made.orders, made.fills, made.equity
 
 
 def _manifest(session: str, opening: Opening, decider: Decider, words: Sequence[Word]) -> Json:
@@ -173,8 +171,3 @@ def _page(run: Run) -> str:
     from bmv.adapters.report import report  # Brings Plotly, which a session without a report has no need of.
 
     return report.render(run)
-
-
-def intents_of(words: Sequence[Word]) -> int:
-    """Return how many intents a session has."""
-    return sum(isinstance(word, Intent) for word in words)

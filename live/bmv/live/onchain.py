@@ -306,9 +306,9 @@ def differences(expected: Holding, found: Holding, market: Market) -> list[str]:
         ("quote", market.money(expected.cash), market.money(found.cash)),
     )
     return [
-        f"{name}: the journal says {said}, the chain {is_} ({abs(is_ - said)} {'more' if is_ > said else 'less'})"
-        for name, said, is_ in amounts
-        if said != is_
+        f"{name}: the journal says {ours}, the chain {its} ({abs(its - ours)} {'more' if its > ours else 'less'})"
+        for name, ours, its in amounts
+        if ours != its
     ]
 
 
@@ -336,7 +336,7 @@ def refuse_unlike(expected: Holding | None, found: Holding, market: Market, acce
 
 
 def refuse_left(venue: ChainVenue) -> None:
-    """Raise `DataError` where what an earlier process left did not come to its end in time."""
+    """Raise `DataError`: what an earlier process left did not come to its end in time."""
     executor = venue.executor
     raise DataError(
         f"what an earlier process left has not come to its end within {RECOVER_S:.0f} s: {executor!r}"

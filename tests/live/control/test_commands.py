@@ -55,7 +55,7 @@ def test_a_session_is_looked_at_and_steered_by_its_configuration_and_without(con
             assert (code, json.loads(out)["state"], err) == (0, "quoting", "")
         assert bmv("status")[1].splitlines() == [
             "session   live/sim/SOL-USDC/00000001", "mode      live", "market    SOL/USDC", "state     quoting",
-            "why       ", "pnl.net   1.25", "pnl.fees  -0.5",
+            "why       -", "pnl.net   1.25", "pnl.fees  -0.5",
         ]  # fmt: skip
         assert bmv("orders")[1].splitlines() == ["id  side  price  size", " 7  bid    99.5  1.25"]
         assert [row["id"] for row in json.loads(bmv("fills", "--limit", 2, "--json")[1])] == ["998", "999"]

@@ -186,7 +186,7 @@ def _in_lots(size: Decimal, lot: Decimal, least: int) -> Decimal:
 
 
 TEMPLATE = """\
-# A configuration of bmv. Today it is backtested; trading the same file is to come.
+# A configuration of bmv: the same file is backtested, traded on paper, and traded for real.
 # `bmv config check FILE` finds mistakes, `bmv config show FILE` prints every key there is,
 # docs/configuration.md explains each. Distances in bps are 1/10,000 of the pivot.
 version = 1

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from html import escape
 
-from bmv.adapters.report.sheet import ABOVE_HOLDING, Row, Section, in_words, profit_parts, volume_decimals
+from bmv.adapters.report.sheet import ABOVE_HOLDING, Row, Section, in_words, profit_parts, volume_decimals, world
 from bmv.data.runs.contracts import units
 from bmv.data.runs.numbers import SECOND, Json, at, finite
 from bmv.data.runs.wording import UNKNOWN, currencies, instant, moneys, percent, plain, span
@@ -13,9 +13,6 @@ class Html(str):
     """HTML that is safe to stand in a page. Whoever makes one from anything but a literal vouches for it."""
 
     __slots__ = ()
-
-
-WORLDS = {"paper": "bmv paper session", "live": "bmv live session"}  # What drove the core -> what a page calls it.
 
 
 def html(*parts: str) -> Html:
@@ -70,7 +67,7 @@ def header(summary: Json) -> Html:
         "Engine": summary.get("engine") or UNKNOWN,
         "Digest": summary.get("digest") or UNKNOWN,
     }
-    return heading(WORLDS.get(str(summary.get("engine")), "bmv backtest"), str(summary.get("symbol", "")), facts)
+    return heading(f"bmv {world(summary)}", str(summary.get("symbol", "")), facts)
 
 
 def heading(kicker: str, name: str, facts: Json) -> Html:

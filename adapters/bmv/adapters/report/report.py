@@ -11,11 +11,10 @@ from bmv.adapters.report import markup
 from bmv.adapters.report.confessions import confessions
 from bmv.adapters.report.figures import figures
 from bmv.adapters.report.markup import Html, html
-from bmv.adapters.report.sheet import headline, sections
+from bmv.adapters.report.sheet import headline, pace, sections, world
 from bmv.data.runs.contracts import units
 from bmv.data.runs.folder import REPORT, Run, put_whole, read, writing
 from bmv.data.runs.numbers import Json
-from bmv.data.runs.wording import plain, span
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -39,7 +38,7 @@ def render(run: Run) -> str:
     """Return the whole page, charts and the program that draws them included: about 5 MB."""
     drawn = figures(run)
     body = html(markup.header(run.summary), _main(run, set(drawn)))
-    return document(f"{run.summary.get('symbol', '')}: backtest", body, drawn)
+    return document(f"{run.summary.get('symbol', '')}: {world(run.summary)}", body, drawn)
 
 
 def document(title: str, body: Html, drawn: "dict[str, Figure]", *more: str) -> str:
@@ -169,11 +168,7 @@ def folded(title: str, text: str) -> Html:
 
 
 def _footer(summary: Json) -> Html:
-    speed = summary.get("events_per_second")
-    pace = f", {plain(speed / 1e6, 2)} M events/s" if speed else ""
-    took = [span(summary[name]) if name in summary else "?" for name in ("load_seconds", "engine_seconds")]
-    text = f"{plain(summary.get('events', 0), 0)} events, read in {took[0]}, run in {took[1]}{pace}. All times UTC."
-    return markup.element("footer", text)
+    return markup.element("footer", f"{pace(summary)}. All times UTC.")
 
 
 def _left_out(run: Run) -> str:

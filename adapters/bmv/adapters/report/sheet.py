@@ -19,6 +19,7 @@ Unit = Literal["quote", "base", "amount", "bps", "share", "part", "count", "seco
 
 
 NET_ABOVE_HOLDING = "Net above holding"  # Everywhere; in JSON `net_vs_hold`.
+SESSIONS = ("live", "paper")  # Engines of sessions; any other is a backtest's.
 ABOVE_HOLDING = "net, less what the first position made"
 BASE_DIGITS = 5  # Of the largest amount of base that stands beside others.
 
@@ -129,6 +130,23 @@ def _chain(paid: object) -> list[Row]:
     worth = "" if paid.get("quote") is None else f"; {paid['quote']} of quote, at {paid.get('quote_per_sol')} a SOL"
     what = f"{said}, rent {rent:,}; from the wallet, and not in the profit{worth}"
     return [Row("Lamports to the chain", finite(paid.get("lamports")), "count", what)]
+
+
+def world(summary: Json) -> str:
+    """Return what a run was: `live`, `paper`, or a `backtest`, whichever engine ran that."""
+    engine = summary.get("engine")
+    return engine if engine in SESSIONS else "backtest"
+
+
+def pace(summary: Json) -> str:
+    """Say how many events a run had, and how fast it went; a session goes as its market does, and no faster."""
+    events, speed = finite(summary.get("events")) or 0.0, finite(summary.get("events_per_second"))
+    count = f"{plain(events, 0)} events"
+    if summary.get("engine") in SESSIONS:
+        return count
+    took = [finite(summary.get(name)) for name in ("load_seconds", "engine_seconds")]
+    load, engine = (span(seconds) if seconds is not None else "?" for seconds in took)
+    return f"{count}; read in {load}, run in {engine}" + (f", {plain(speed / 1e6, 2)} M events/s" if speed else "")
 
 
 def sampling(stats: Json) -> str:

@@ -14,6 +14,7 @@ from bmv.adapters.report.sheet import (
     headline,
     in_words,
     no_ratios,
+    pace,
     profit_parts,
     sections,
     volume_decimals,
@@ -23,7 +24,7 @@ from bmv.adapters.report.tables import Column, Grid
 from bmv.data.runs.contracts import units
 from bmv.data.runs.folder import summary_of
 from bmv.data.runs.numbers import SECOND, Json, at, finite
-from bmv.data.runs.wording import currencies, instant, moneys, plain, span
+from bmv.data.runs.wording import currencies, instant, moneys, span
 
 
 def show(run_dir: Path, as_json: bool) -> None:
@@ -50,7 +51,7 @@ def summary_table(summary: Json) -> RenderableType:
     if bracket := summary.get("bracket"):
         parts.append(_bracket(bracket, symbol))
     parts += [Text(f"! {warning}", style="yellow") for warning in summary.get("warnings", [])]
-    parts.append(_speed(summary))
+    parts.append(Text(pace(summary), style="dim"))
     return Group(*parts)
 
 
@@ -114,14 +115,6 @@ def _bracket(bracket: Json, symbol: str) -> Grid:
                       in_words(Row("", fills, "count")), in_words(Row("", fall, "share")),
                       str(run.get("digest", "")))  # fmt: skip
     return table
-
-
-def _speed(summary: Json) -> Text:
-    events, speed = finite(summary.get("events")) or 0.0, finite(summary.get("events_per_second"))
-    took = [finite(summary.get(name)) for name in ("load_seconds", "engine_seconds")]
-    load, engine = (span(seconds) if seconds is not None else "?" for seconds in took)
-    pace = "" if speed is None else f", {plain(speed / 1e6, 2)} M events/s"
-    return Text(f"{plain(events, 0)} events; read in {load}, run in {engine}{pace}", style="dim")
 
 
 def _tone(amount: object) -> str:

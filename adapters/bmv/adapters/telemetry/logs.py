@@ -153,6 +153,7 @@ def _json(event: Event) -> str:
 
 
 def _console(event: Event) -> str:
+    event.pop("logger", None)  # For programs: a person has a line to read.
     time_, level, text = (str(event.pop(name)) for name in HEAD)
     trace = "\n".join(_shown(each, bare=True) for each in str(event.pop("exception", "")).splitlines())
     beside = " ".join(f"{name}={_shown(value)}" for name, value in event.items())

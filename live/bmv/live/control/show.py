@@ -8,7 +8,9 @@ import orjson
 from bmv.adapters.report.streams import say_json
 from bmv.adapters.report.tables import Column, printable, say, say_table
 from bmv.data.runs.numbers import Json
+from bmv.data.runs.wording import instant
 
+INSTANT = "time_ns"
 NUMERIC = frozenset("+-−0123456789.,")
 
 
@@ -18,7 +20,7 @@ def say_answer(answer: object) -> None:
 
 
 def say_facts(facts: Json) -> None:
-    """Print facts, a line each, in their order."""
+    """Print facts, a line each, in their order; what ends in `time_ns` as an instant of UTC."""
     lines = list(_lines(facts))
     width = max((len(name) for name, _ in lines), default=0) + 2
     for name, text in lines:
@@ -37,9 +39,9 @@ def say_rows(rows: Sequence[Json], none: str) -> None:
         say(none)
         return
     names = list(dict.fromkeys(name for row in rows for name in row))
-    cells = [[_text(row.get(name)) for name in names] for row in rows]
+    cells = [[_shown(name, row.get(name)) for name in names] for row in rows]
     columns = [
-        Column(printable(name), "right" if all(set(row[at]) <= NUMERIC for row in cells) else "left")
+        Column(printable(_titled(name)), "right" if all(set(row[at]) <= NUMERIC for row in cells) else "left")
         for at, name in enumerate(names)
     ]
     say_table(columns, cells)
@@ -50,12 +52,22 @@ def _lines(facts: Json, prefix: str = "") -> Iterator[tuple[str, str]]:
         if isinstance(value, dict):
             yield from _lines(value, f"{prefix}{name}.")
         else:
-            yield printable(f"{prefix}{name}"), _text(value)
+            yield printable(f"{prefix}{_titled(name)}"), _shown(name, value)
+
+
+def _titled(name: str) -> str:
+    return name.removesuffix("_ns") if name.endswith(INSTANT) else name
+
+
+def _shown(name: str, value: object) -> str:
+    return instant(value) if name.endswith(INSTANT) and isinstance(value, int) else _text(value)
 
 
 def _text(value: Any) -> str:  # Any: whatever JSON holds.
-    if value is None:
+    if value is None or value == "":
         return "-"
+    if isinstance(value, float):
+        return f"{value:.10g}"
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, list):
