@@ -155,5 +155,5 @@ def test_a_second_session_of_a_market_is_numbered_after_the_first(
 
     first, second = (run(capsys, *words, "--out", out) for out in ("a", "b"))
 
-    assert [first["session"], second["session"]] == [f"paper/sim/SOL-USDC/0000000{number}" for number in (1, 2)]
+    assert [first["session"], second["session"]] == [f"tape/sim/SOL-USDC/0000000{number}" for number in (1, 2)]
     assert first["digest"] == second["digest"]

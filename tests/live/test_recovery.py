@@ -27,9 +27,18 @@ SENT = 5 * 10**9  # Native base.
 
 @contextmanager
 def stopped(session: Session) -> Iterator[None]:
-    """Stop a session as soon as it trades."""
-    session.ask_stop()
-    yield
+    """Stop a session as soon as it knows what is held."""
+
+    async def stop() -> None:
+        while not session.parts.minutes.knows:
+            await asyncio.sleep(0.02)
+        session.ask_stop()
+
+    stopping = asyncio.ensure_future(stop())
+    try:
+        yield
+    finally:
+        stopping.cancel()
 
 
 @contextmanager
@@ -157,6 +166,32 @@ async def narrowed() -> list[int]:
     async with playing(Settings(seed=4, speed=4), "sqlite") as play:
         await session(play, signals)
     return found
+
+
+def test_a_session_that_is_stopped_while_it_begins_ends_with_a_receipt_and_leaves_what_is_held_as_it_stood(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BMV_RUNTIME_DIR", str(_private(tmp_path)))
+
+    asyncio.run(stopped_at_once())
+
+
+async def stopped_at_once() -> None:
+    @contextmanager
+    def at_once(session: Session) -> Iterator[None]:
+        session.ask_stop(why="SIGTERM")
+        yield
+
+    async with playing(Settings(seed=4, speed=4), "sqlite") as play:
+        await session(play)
+        once = holding(play)
+
+        ended = await session(play, at_once)
+
+        assert ended["receipt"]["cleared"]
+        assert ended["receipt"]["why"] == "SIGTERM"
+        assert holding(play) == once
+        assert (await session(play))["receipt"]["cleared"], "journal and chain agree still"
 
 
 def test_a_second_start_on_a_machine_is_refused_before_it_ends_the_first(

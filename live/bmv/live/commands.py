@@ -34,11 +34,9 @@ RUNS = {"paper": Path("runs/paper"), "live": Path("runs/live")}
 
 
 @contextmanager
-def stopped_by_signals(session: "Session", seconds: float | None = None) -> Iterator[None]:
-    """Stop a session at SIGINT, at SIGTERM and after so many seconds, if they are given; a second signal hurries it."""
+def stopped_by_signals(session: "Session") -> Iterator[None]:
+    """Stop a session at SIGINT and at SIGTERM, also while it begins; a second signal hurries it."""
     loop = asyncio.get_running_loop()
-    if seconds is not None:
-        loop.call_later(seconds, partial(session.ask_stop, why="its time was over"))
     numbers = (signal.SIGINT, signal.SIGTERM)
     for number in numbers:
         loop.add_signal_handler(number, partial(session.ask_stop, why=number.name))
@@ -98,12 +96,11 @@ def paper(
     from bmv.live.beside import logged
     from bmv.live.trading import Asked, trade_paper, trade_tape
 
-    asked = Asked(config, loaded, folder, not no_report)
-    ending = partial(stopped_by_signals, seconds=seconds)
+    asked = Asked(config, loaded, folder, not no_report, seconds)
     if data:
-        work = trade_tape(asked, list(data), speed, start_ns, end_ns, ending)
+        work = trade_tape(asked, list(data), speed, start_ns, end_ns, stopped_by_signals)
     else:
-        work = trade_paper(asked, ending, lambda line: click.echo(line, err=True))
+        work = trade_paper(asked, stopped_by_signals, lambda line: click.echo(line, err=True))
     with logged(None if data or log == "none" else log):
         page = asyncio.run(work)
     if out is None and page["run"] is not None:
@@ -236,13 +233,13 @@ def live(
     refuse_unguarded(loaded)
     if not (yes or shadow):
         _confirm(loaded.market.symbol)
-    asked = Asked(config, loaded, folder, not no_report)
+    asked = Asked(config, loaded, folder, not no_report, seconds)
     with logged(None if log == "none" else log):
         page = asyncio.run(
             trade_live(
                 asked,
                 passphrase_file,
-                partial(stopped_by_signals, seconds=seconds),
+                stopped_by_signals,
                 lambda line: click.echo(line, err=True),
                 shadow=shadow,
                 accept=False,

@@ -17,7 +17,7 @@ from bmv.core.standing import Standing
 from bmv.ports.errors import ConfigError, DataError
 from bmv.ports.market import Market
 
-FREE = ("grid", "requote", "inventory.price_skew_bps", "inventory.size_skew", "inventory.target")  # Keys, and tables.
+FREE = ("grid", "requote", "inventory.price_skew_bps", "inventory.size_skew")  # Keys, and tables.
 DOWNWARDS = ("risk", "inventory.max_position")  # Limits, which may only become narrower.
 # Limits of whoever pays and signs, who learns them once.
 AT_START = ("risk.min_sol", "risk.max_fees_sol_per_day", "risk.max_fees_sol_per_hour", "risk.stale_after_slots")
@@ -30,11 +30,13 @@ class Decider:
     Args:
         config: As it is now; it changes with :meth:`change`.
         strategy: The user's function; None: the pivot grid.
+        checks: Refuse a configuration that may not take the place of the present one, by `ConfigError`.
         listeners: Hear each configuration that takes the place of another.
     """
 
     config: Config
     strategy: Strategy | None
+    checks: list[Callable[[Config], None]] = field(default_factory=list)
     listeners: list[Callable[[Config], None]] = field(default_factory=list)
 
     @property
@@ -61,6 +63,8 @@ class Decider:
         if _is_of(key, DOWNWARDS):
             _refuse_wider(key, _at(self.config, key), _at(changed, key))
         params = compile.params(changed, self.market, plugin.kind(self.strategy))
+        for check in self.checks:
+            check(changed)
         self.config = changed
         for listen in self.listeners:
             listen(changed)

@@ -126,7 +126,10 @@ class Helm:
         await self.session.ended.wait()
         receipt = self.session.receipt
         left = "no order of ours rests" if receipt["cleared"] else f"{receipt['resting']} orders may rest"
-        return Outcome(bool(receipt["cleared"]) or mode is StopMode.KEEP, f"stopped: {left}", {"receipt": receipt})
+        flat = mode is not StopMode.FLATTEN or receipt["flat"]
+        short = "" if flat else ", and the target was not reached"
+        done = (bool(receipt["cleared"]) or mode is StopMode.KEEP) and flat
+        return Outcome(done, f"stopped: {left}{short}", {"receipt": receipt})
 
     async def flatten(self) -> Outcome:
         """Cancel our orders, trade back to the target, and place no more."""

@@ -36,6 +36,7 @@ class Minutes:
         self.readers: list[Callable[[Note], None]] = []  # Read each note.
         self.paused = bool(engine.state.paused)  # By an operator: that outlives the session, a stop's pause does not.
         self.trouble = ""  # Why the last commit failed; "": it did not. What it was to keep the next one keeps.
+        self.knows = True  # Whether what the engine takes for held is what the chain shows.
         self.heard = 0
         self.said = 0
 
@@ -87,7 +88,7 @@ class Minutes:
             self.journal.note(standing_note(self._now_ns(), standing))
         state = self._engine.state
         holding = Holding(int(state.position), int(state.cash))
-        if self.heard and holding != self._held:
+        if self.heard and self.knows and holding != self._held:
             self._held = holding
             self.journal.note(holding.note(self._now_ns()))
         try:

@@ -20,6 +20,7 @@ SETTING = "set"  # A key of the configuration that changed.
 CLOSED = "closed"  # From here on nothing is asked for.
 STANDING = "standing"  # How the breaker stands: what the next session goes on from.
 HOLDING = "holding"  # What the engine knows that is held: what the chain must say.
+ACCOUNT = "account"  # Ours at the venue, of which fills and holdings are told.
 ACCEPTED = "accepted"  # An operator said that the chain is right where the journal said otherwise.
 GUARD = "guard"  # What stood in front of the wire.
 COMMANDED = "commanded"  # Whose word a command was.
@@ -165,6 +166,17 @@ def read_holding(words: Iterable[Word], half: int) -> Holding | None:
         elif word.topic == LEGACY_FILL and holding is not None:
             holding = holding.after(read_legacy_fill(word), half)
     return holding
+
+
+def account_note(ts_ns: int, account: str) -> Note:
+    """Return the note of our account at the venue, in base58."""
+    return Note(ts_ns, ACCOUNT, account)
+
+
+def read_account(words: Iterable[Word]) -> str | None:
+    """Return the account that a session was of; None: it does not say."""
+    found = [word.text for word in words if isinstance(word, Note) and word.topic == ACCOUNT]
+    return found[-1] if found else None
 
 
 def said_note(ts_ns: int, topic: str, **what: object) -> Note:

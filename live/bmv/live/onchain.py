@@ -24,6 +24,7 @@ from bmv.adapters.openbook.inspection.records import Inspection, worst
 from bmv.adapters.openbook.planning.budget import Fee
 from bmv.adapters.openbook.planning.routing import Routing
 from bmv.adapters.openbook.policy.guard import GuardedSigner
+from bmv.adapters.openbook.policy.mandate import Limits
 from bmv.adapters.openbook.seat.desk import DeskSnapshot
 from bmv.adapters.openbook.seat.funds import Owned, owned_of
 from bmv.adapters.openbook.seat.rights import make_policy
@@ -224,6 +225,22 @@ class ChainVenue:
         ]
 
 
+def limits_for(seat: Seat, config: Config) -> Limits:
+    """Return what is signed for a seat, by a configuration and today's price."""
+    return limits_of(config, price_now(seat.inspection))
+
+
+def refuse_unsigned(seat: Seat, signed: Limits, config: Config) -> None:
+    """Raise `ConfigError` where a changed configuration wants larger orders than are signed since the start."""
+    wanted = limits_for(seat, config)
+    for name in ("order_lots_max", "order_quote_lots_max", "total_quote_lots_max"):
+        if getattr(wanted, name) > getattr(signed, name):
+            raise ConfigError(
+                "the orders of that grid are larger than what is signed since the session began; stop it, change the "
+                "file and begin again"
+            )
+
+
 def make_executor(
     seat: Seat,
     courier: Courier,
@@ -237,7 +254,7 @@ def make_executor(
 ) -> Executor:
     """Return what carries out a session's intents, with what an earlier process left already in its hands."""
     seated, config = seat.seated, seat.seated.config
-    limits = limits_of(config, price_now(seat.inspection))
+    limits = limits_for(seat, config)
     tips = {account for route in routing.routes for account in route.tips}
     policy = make_policy(seated.seat, seated.identity.market, limits, delegates=delegates_of(config), tips=tips)
     house = House(

@@ -15,7 +15,7 @@ from bmv.live.clock import SystemClock
 from bmv.live.control.place import hold, session_place
 from bmv.live.folder import LIVE
 from bmv.live.journal import begin_session
-from bmv.live.notes import ACCEPTED, Holding, read_holding, read_standing, said_note, standing_note
+from bmv.live.notes import ACCEPTED, Holding, account_note, read_holding, read_standing, said_note, standing_note
 from bmv.live.onchain import differences, holding_in
 from bmv.live.opening import session_market
 from bmv.live.stores import journal_of, newest, open_sessions, words_of
@@ -97,6 +97,7 @@ async def accept(path: Path, config: Config) -> Comparison:
         if (standing := read_standing(begun.before)) is not None:
             begun.journal.note(standing_note(now_ns, standing))
         begun.journal.note(said_note(now_ns, ACCEPTED, differences=list(compared.lines)))
+        begun.journal.note(account_note(now_ns, str(seated.seat.open_orders)))
         begun.journal.note(compared.found.note(now_ns))
         await begun.journal.commit()
         return compared

@@ -121,6 +121,15 @@ class Session:
             with suppress(Exception):  # Past whoever decides: what rests is to go all the same.
                 self.parts.loop.execution.submit([Intent(Verb.CANCEL_ALL, self.parts.clock.now_ns())])
 
+    async def asked(self) -> None:
+        """Return when somebody wants the session stopped."""
+        await self._stop.wait()
+
+    def fail(self, error: Exception) -> None:
+        """Stop for something that has gone wrong out of anybody's sight; the session fails with it."""
+        self._fault = self._fault or error
+        self.ask_stop(StopMode.CANCEL, f"failed: {error}")
+
     def command(self, command: Command, who: str) -> None:
         """Tell the engine an operator's word, which is kept with whose it was; a pause outlives the session.
 
@@ -249,15 +258,18 @@ class Session:
             "why": self.why,
             "mode": str(self.stopping or StopMode.CANCEL),
             "time_ns": self.parts.clock.now_ns(),
+            "flat": self._is_flat(),
             **await self.parts.venue.receipt(),
         }
         self.parts.minutes.say(RECEIPT, **self.receipt)
         self.ended.set()
 
     def _is_done(self) -> bool:
-        state = self.parts.engine.state
-        flat = self.stopping is not StopMode.FLATTEN or state.position == self.parts.engine.params.target
-        return self.parts.venue.idle and not state.n_orders and bool(flat)
+        flat = self.stopping is not StopMode.FLATTEN or self._is_flat()
+        return self.parts.venue.idle and not self.parts.engine.state.n_orders and flat
+
+    def _is_flat(self) -> bool:
+        return int(self.parts.engine.state.position) == int(self.parts.engine.params.target)
 
     def _close(self) -> None:
         """Ask for nothing any more."""

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import AbstractContextManager, AsyncExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from bmv.adapters.cli.named_market import endpoints_of, look
 from bmv.adapters.config import Config, compile
 from bmv.adapters.config.compile import refuse_without_reference
 from bmv.adapters.lake.ticks import LakeTicks
-from bmv.adapters.openbook.execution.recovery import carried, read_left
+from bmv.adapters.openbook.execution.recovery import Left, carried, read_left
 from bmv.adapters.openbook.feed.feed import Feed
 from bmv.adapters.openbook.inspection.records import Inspection, worst
 from bmv.adapters.parquet.tape import ParquetTape
@@ -31,7 +32,7 @@ from bmv.live.helm import Helm
 from bmv.live.journal import begin_session
 from bmv.live.kept import keep_run, open_runs
 from bmv.live.market_data import MarketEvents
-from bmv.live.notes import GUARD, Holding, read_holding
+from bmv.live.notes import GUARD, Holding, account_note, read_account, read_holding
 from bmv.live.onchain import RECOVER_S, Seat, couriered, holding_in, refuse_left, refuse_unlike, take_place
 from bmv.live.opening import before_of, open_minutes, session_market
 from bmv.live.record.wiring import open_prices, open_recorder
@@ -45,6 +46,8 @@ from bmv.ports.errors import BmvError, DataError, Refused
 from bmv.ports.messages import Command, Event, Kind
 from bmv.ports.storage import SessionStore
 
+CRANKS_MAX = 5  # Times that our events are cranked before what is held is said to be unknown.
+TAPE = "tape"  # How sessions on stored ticks are called: they never go on from one another.
 Job = Callable[[], Awaitable[None]]
 Signals = Callable[[Session], AbstractContextManager[None]]
 
@@ -58,12 +61,14 @@ class Asked:
         config: What stands there.
         folder: Where the run goes.
         report: Whether a page is written.
+        seconds: How long it trades; None: until it is stopped.
     """
 
     path: Path
     config: Config
     folder: Path
     report: bool = True
+    seconds: float | None = None
 
 
 async def trade_tape(
@@ -83,7 +88,7 @@ async def trade_tape(
     )
     first_ns, _ = tape.ends()
     async with open_sessions(journal_of(asked.path, config), asked.path.parent) as store:
-        begun = await begin_session(store, f"paper/{session_market(config)}", first_ns)
+        begun = await begin_session(store, f"{TAPE}/{session_market(config)}", first_ns)
         c = SessionContainer(mode=PAPER, config=config, journal=begun.journal, clock=TapeClock(first_ns, speed))
         trade_on_paper(c)
         seed = [(e.ts_ns, e.price, e.size) for e in events_of(tape.seed(int(c.engine().params.history_ns)))]
@@ -95,6 +100,7 @@ async def trade_tape(
             await play(c.loop(), rows_of(tape), c.clock(), c.minutes().commit)
 
         with signals(session):
+            limit(session, asked.seconds)
             await session.trade(telling, ends=True)
         return await ended(asked, session, store)
 
@@ -131,12 +137,17 @@ async def trade_live(
         say(f"session {begun.journal.session}")
         before, left = before_of(begun.before), read_left(begun.before)
         expected = read_holding(begun.before, compile.market(config).half)
+        account = str(seat.seated.seat.open_orders)
+        if (was := read_account(begun.before)) not in (None, account):  # The keys were rotated.
+            refuse_orders_of(was, left)
+            left, expected = left._replace(mark=None), None
         for note in carried(left, begun.epoch, clock.now_ns()):
             begun.journal.note(note)
         c = SessionContainer(mode=LIVE, config=config, journal=begun.journal, standing=before.standing, clock=clock)
         seed = await stored_trades(config, clock.now_ns(), int(c.engine().params.history_ns))
         source = "shadow" if shadow else "feed"
         open_minutes(begun, LIVE, session_market(config), config, before.standing, source, seed, clock.now_ns())
+        begun.journal.note(account_note(clock.now_ns(), account))
         sow(c.engine(), seed)
         minutes = c.minutes()
         if expected is not None:
@@ -147,18 +158,19 @@ async def trade_live(
         rows = MarketEvents(feed, clock.now_ns)
         trade_on_chain(c, seat, courier, routing, left, begun.epoch, rows)
         await minutes.commit()
-        venue = c.venue()
-        venue.start()
+        minutes.knows = False  # What is held, before journal and chain were compared.
+        venue, session = c.venue(), c.session()
         if left.orders or left.attempts:
             say(
                 f"seeing to their end {len(left.orders)} orders and {len(left.attempts)} transactions of the one before"
             )
-        await recover(c, seat, expected, accept=accept)
-        market = seat.seated.seat.market
-        beside = list[Job]()
-        await recording(config, market, seat.inspection, opened, beside)
-        await hear_market(c, rows, asked, opened, signals, watching(c, rows), beside)
-        return await ended(asked, c.session(), store)
+        with signals(session):
+            venue.start()
+            await recover(c, seat, expected, accept=accept)
+            beside = list[Job]()
+            await recording(config, seat.seated.seat.market, seat.inspection, opened, beside)
+            await hear_market(c, rows, asked, opened, watching(c, rows), beside)
+        return await ended(asked, session, store)
 
 
 async def trade_paper(asked: Asked, signals: Signals, say: Callable[[str], None]) -> dict[str, Any]:  # Any: it is JSON.
@@ -196,7 +208,8 @@ async def trade_paper(asked: Asked, signals: Signals, say: Callable[[str], None]
         rows = MarketEvents(Feed(address, endpoints), clock.now_ns)
         beside = list[Job]()
         await recording(config, address, inspection, opened, beside)
-        await hear_market(c, rows, asked, opened, signals, None, beside)
+        with signals(c.session()):
+            await hear_market(c, rows, asked, opened, None, beside)
         return await ended(asked, c.session(), store)
 
 
@@ -231,7 +244,6 @@ async def hear_market(
     rows: MarketEvents,
     asked: Asked,
     opened: AsyncExitStack,
-    signals: Signals,
     watch: Watch | None,
     beside: list[Job],
 ) -> None:
@@ -253,8 +265,14 @@ async def hear_market(
 
     async with attended(asked.path, config, mode, session, helm, gauges) as beat:
         jobs = [beat, *beside] if watch is None else [beat, watch.run, *beside]
-        with signals(session):
-            await session.trade(telling, jobs)
+        limit(session, asked.seconds)
+        await session.trade(telling, jobs)
+
+
+def limit(session: Session, seconds: float | None) -> None:
+    """Let a session end after so many seconds from now."""
+    if seconds is not None:
+        asyncio.get_running_loop().call_later(seconds, partial(session.ask_stop, why="its time was over"))
 
 
 def watching(c: Any, rows: MarketEvents) -> Watch:  # Any: as of `recover`.
@@ -293,14 +311,26 @@ def refuse_unpriced(config: Config) -> None:
 async def recover(
     c: Any, seat: Seat, expected: Holding | None, *, accept: bool
 ) -> None:  # Any: a container's attributes are known to it alone.
-    """See what an earlier process left to its end, compare journal and chain, and tell the engine what is held."""
-    venue, minutes, market = c.venue(), c.minutes(), c.market()
-    if not await venue.until_idle(RECOVER_S):
+    """See what an earlier process left to its end, compare journal and chain, and tell the engine what is held.
+
+    Somebody may want it stopped meanwhile: then nothing is compared, and the session ends as it would later on.
+    """
+    venue, minutes, market, session = c.venue(), c.minutes(), c.market(), c.session()
+    waiting = asyncio.ensure_future(venue.until_idle(RECOVER_S))
+    asked = asyncio.ensure_future(session.asked())
+    await asyncio.wait({waiting, asked}, return_when=asyncio.FIRST_COMPLETED)
+    stopped = session.stopping is not None
+    for task in (asked, waiting) if stopped else (asked,):
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+    if stopped:
+        return
+    if not await waiting:
         refuse_left(venue)
-    owned = await venue.owned()
-    if owned is None:  # Events of ours wait for the crank.
-        await venue.settle()
-        owned = await venue.owned()
+    for _ in range(CRANKS_MAX):
+        if (owned := await venue.owned()) is not None:
+            break
+        await venue.settle()  # Events of ours wait for the crank.
     if owned is None:
         raise DataError("events of ours wait for the crank, and what is held can't be told; try again")
     for fill in minutes.legacy:
@@ -309,6 +339,7 @@ async def recover(
     refuse_unlike(expected, found, market, accept)
     minutes.hold(found)
     c.loop().tell(Event(Kind.BALANCE, c.clock().now_ns(), size=found.position, fee=found.cash))
+    minutes.knows = True
     await minutes.commit()
 
 
@@ -318,6 +349,15 @@ def refuse_unguarded(config: Config) -> None:
         raise Refused("[risk]: missing; nothing is traded for real without limits")
     if config.storage.journal is None:
         raise Refused("storage.journal: missing; nothing is traded for real that is not kept: sqlite:sessions.sqlite")
+
+
+def refuse_orders_of(account: str | None, left: Left) -> None:
+    """Raise `Refused` where orders of another account of ours than today's may rest."""
+    if left.orders or left.attempts:
+        raise Refused(
+            f"the session before traded for account {account}, and {len(left.orders)} orders and {len(left.attempts)} "
+            "transactions of it may live; `bmv chain cancel-all` with live.open_orders naming it clears its book"
+        )
 
 
 async def refuse_unwell(path: Path, config: Config) -> None:

@@ -1,6 +1,7 @@
 """The container of the present: a session is a set of providers; modes differ by the way to a venue alone."""
 
 import asyncio
+from functools import partial
 from typing import Any
 
 from dependency_injector import containers, providers
@@ -22,7 +23,7 @@ from bmv.live.limits import guard_limits
 from bmv.live.loop import Loop
 from bmv.live.market_data import MarketEvents
 from bmv.live.minutes import Minutes
-from bmv.live.onchain import ChainVenue, Seat, make_executor
+from bmv.live.onchain import ChainVenue, Seat, limits_for, make_executor, refuse_unsigned
 from bmv.live.paper import PaperVenue
 from bmv.live.session import Parts, Session
 from bmv.ports.messages import Event
@@ -74,8 +75,14 @@ def trade_on_chain(
     def tell(event: Event) -> None:
         c.loop().tell(event)
 
+    def tell_later(event: Event) -> None:
+        try:
+            tell(event)
+        except Exception as error:  # Nobody waits for it who could do something about it.
+            c.session().fail(error)
+
     def refuse(event: Event) -> None:
-        asyncio.get_running_loop().call_soon(tell, event)  # The engine is still speaking.
+        asyncio.get_running_loop().call_soon(tell_later, event)  # The engine is still speaking.
 
     def band() -> tuple[int, int] | None:
         found: tuple[int, int] | None = c.execution().band()
@@ -94,3 +101,4 @@ def trade_on_chain(
         c.execution().limits = guard_limits(config)
 
     c.decider().listeners.append(narrow)
+    c.decider().checks.append(partial(refuse_unsigned, seat, limits_for(seat, c.config())))
