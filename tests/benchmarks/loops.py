@@ -7,10 +7,10 @@ from typing import Any
 from dependency_injector import providers
 from numba import int64, njit, types
 
+from bmv.adapters.bookkeeping.books import Sink
 from bmv.adapters.config import Config, load
 from bmv.adapters.strategy import plugin
 from bmv.backtest.fused import Fused
-from bmv.backtest.run import Sink
 from bmv.backtest.wiring import BacktestContainer
 from bmv.core.engine import Strategy
 

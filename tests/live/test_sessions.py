@@ -3,6 +3,7 @@
 import asyncio
 import json
 import sqlite3
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -142,7 +143,11 @@ def test_no_session_begins_where_journal_and_chain_differ_until_somebody_says_th
 def _deposit(live: Running) -> None:
     """Send one base to the wallet behind the journal's back."""
     world = live.world
+    live.command("/pause")  # The chain's own thread and ours may not touch it at once.
+    time.sleep(0.5)
     patiently(lambda: fund(world.chain, [world.user], 0, {world.base: 10**world.base.decimals}))
+    live.command("/resume")
+    time.sleep(0.5)  # Some blocks later it is final.
 
 
 def test_paper_on_a_living_market_is_heard_again_the_same_and_what_was_killed_goes_on_with_what_it_had(

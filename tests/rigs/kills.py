@@ -42,6 +42,7 @@ from bmv.data.journal.chain import word
 from bmv.live.journal import number_of
 from bmv.ports.storage import Note, Word
 
+ROOT = Path(__file__).parents[2]  # From which a module of the tests is found.
 RESENT = "sent again by one that was fenced"
 FENCE_EVERY = 10  # Kills.
 PATIENCE_S = 600.0  # For a child to say something, on a machine that others use too.
@@ -189,7 +190,7 @@ class Play:
         with (self.folder / f"errors-{number}").open("wb") as errors:
             process = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", "tests.rigs.kills", "--child", str(path),
-                stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=errors,
+                stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=errors, cwd=ROOT,
             )  # fmt: skip
         child = Child(process)
         child.listening = asyncio.create_task(child.listen())

@@ -413,7 +413,7 @@ def check_tips(told: Told, paid: int) -> list[str]:
     said = sum(tip for name, tip in tips.items() if name in landed)
     by = Counter(told.attempts[name].tip_route or "none" for name in landed)
     print(
-        f"tips: {paid} lamports were paid, {said} the journal says, of {dict(by)}; the largest was {max(tips.values())}"
+        f"tips: {paid} lamports were paid, {said} the journal says, of {dict(by)}; the largest was {max(tips.values(), default=0)}"
     )
     wrong = [f"{name} tips {tip}, and {TIP_MAX} is the most" for name, tip in tips.items() if tip > TIP_MAX]
     return wrong + ([] if said == paid else [f"{paid} lamports of tips were paid, and the journal says {said}"])

@@ -122,11 +122,11 @@ def test_the_help_names_the_commands_that_a_configuration_has(tmp_path: Path) ->
     assert [bmv("config", name, "--help", cwd=tmp_path).returncode for name in ("check", "show", "schema")] == [0, 0, 0]
 
 
-def test_the_first_words_of_help_promise_no_trading(tmp_path: Path) -> None:
+def test_the_first_words_of_help_say_that_one_file_is_run_traded_on_paper_and_traded_for_real(tmp_path: Path) -> None:
     told = " ".join(bmv("--help", cwd=tmp_path).stdout.split())
 
-    assert "nothing here sends an order" in told
-    assert "for real" not in told
+    assert "The same file is run on recorded ticks, traded on paper, and traded for real" in told
+    assert "nothing here sends an order" not in told
 
 
 def test_show_tells_where_each_value_comes_from(starter: Path) -> None:

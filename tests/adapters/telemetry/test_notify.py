@@ -11,12 +11,14 @@ from bmv.adapters.telemetry.notify import STATUS_MAX, Notify
 
 
 @pytest.fixture(params=["path", "abstract"])
-def manager(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[socket.socket, str]]:
+def manager(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[tuple[socket.socket, str]]:
     """A socket as systemd has it, and its address as it stands in the environment."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as one:
         name = str(tmp_path / "notify")[-90:] if request.param == "path" else f"bmv-test-{os.getpid()}"
         if request.param == "path":
-            os.chdir(tmp_path)
+            monkeypatch.chdir(tmp_path)
             name = "./notify"
         one.bind(f"\0{name}" if request.param == "abstract" else name)
         one.settimeout(20)

@@ -360,11 +360,13 @@ except OSError:
 """
 
 
-def test_a_session_that_dies_in_mid_answer_is_told_from_one_that_does_not_run(place: Place) -> None:
+def test_a_session_that_dies_in_mid_answer_is_told_from_one_that_does_not_run(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with pytest.raises(BmvError, match="does not run"):
         ask(place, Request("status"), 5.0)
     listener = socket.socket(socket.AF_UNIX)
-    os.chdir(place.folder)
+    monkeypatch.chdir(place.folder)
     listener.bind(place.socket.name)
     listener.listen()
     thread = threading.Thread(target=lambda: listener.accept()[0].close())
@@ -376,9 +378,9 @@ def test_a_session_that_dies_in_mid_answer_is_told_from_one_that_does_not_run(pl
     listener.close()
 
 
-def test_an_answer_that_does_not_end_is_given_up(place: Place) -> None:
+def test_an_answer_that_does_not_end_is_given_up(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     listener = socket.socket(socket.AF_UNIX)
-    os.chdir(place.folder)
+    monkeypatch.chdir(place.folder)
     listener.bind(place.socket.name)
     listener.listen()
 

@@ -212,7 +212,7 @@ class _Side:
         return self._levels[3]
 
 
-def _matchable(rows: NDArray[np.void], now: int, own: bytes | None) -> tuple[int, Levels]:
+def _matchable(rows: NDArray[np.void], now: int, own: bytes | None = None) -> tuple[int, Levels]:
     """Return the second at which the next order expires, and the levels of those that have not, ours left out."""
     lives = rows["time_in_force"].astype(np.int64)
     ends = np.where(lives == 0, NEVER, rows["timestamp"].astype(np.int64) + lives)
