@@ -32,19 +32,8 @@ class Simulated(Protocol):
         """Let happen what is due next; return what the engine is to hear of it, if anything."""
         ...
 
-    def row(
-        self,
-        ts_ns: int,
-        kind: int,
-        side: int,
-        price: int,
-        size: int,
-        bid: int,
-        bid_size: int,
-        ask: int,
-        ask_size: int,
-    ) -> Event:
-        """Let a row of the market happen there; return what the engine is to hear of it."""
+    def row(self, *row: int) -> Event:
+        """Let a row of the market, in the order of `Columns`, happen there; return what the engine is to hear of it."""
         ...
 
     def heard(self, event: Event) -> None:

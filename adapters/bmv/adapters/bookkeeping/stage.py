@@ -56,21 +56,10 @@ class Stage:
             self.books.book(first)
         return None
 
-    def row(
-        self,
-        ts_ns: int,
-        kind: int,
-        side: int,
-        price: int,
-        size: int,
-        bid: int,
-        bid_size: int,
-        ask: int,
-        ask_size: int,
-    ) -> Event:
-        """Let a row of the market happen at the venue; return what the engine is to hear of it."""
+    def row(self, *row: int) -> Event:
+        """Let a row of the market, in the order of `Columns`, happen there; return what the engine is to hear of it."""
         first = self.exchange.reports_made
-        event = self.exchange.row(ts_ns, kind, side, price, size, bid, bid_size, ask, ask_size)
+        event = self.exchange.row(*row)
         if self.books is not None:
             self.books.book(first)
             self.books.count(event)
