@@ -3,9 +3,9 @@
 import socket
 import urllib.error
 import urllib.request
+from contextlib import suppress
 
 import pytest
-from contextlib import suppress
 from prometheus_client.parser import text_string_to_metric_families
 
 from bmv.adapters.telemetry.exposition import CONNECTIONS_MAX, Exposition
