@@ -14,7 +14,7 @@ import polars as pl
 import pytest
 
 from bmv.adapters.cli.main import main
-from bmv.adapters.parquet.infer import infer_steps
+from bmv.adapters.cli.starter import guess
 from bmv.adapters.parquet.tape import ParquetTape
 from bmv.data.files.pages import refuse_odd_pages
 from bmv.data.ticks.check.inspection import inspected
@@ -106,7 +106,7 @@ def _varint(number: int) -> bytes:
 
 READERS: list[tuple[str, Callable[[Path], object]]] = [
     ("backtest", lambda lake: list(ParquetTape([lake], SOL_USDC).batches())),
-    ("tick and lot", infer_steps),
+    ("starter", guess),
     ("check", lambda lake: inspected(only_day(lake), None, None, None, Options(), 0.01)),
     ("manifest", lambda lake: Lake(lake).manifest(Lake(lake).days()[0])),
 ]

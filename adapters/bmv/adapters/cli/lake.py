@@ -179,16 +179,14 @@ def take(
       bmv data import book.csv --venue mine --config my.toml --kind depth
     """
     from bmv.data.ticks.contracts import in_words
-    from bmv.data.ticks.importers import FORMS, chosen
+    from bmv.data.ticks.lake.asked import market_to_import
     from bmv.data.ticks.lake.intake import take_in
     from bmv.data.ticks.lake.lake import Lake
     from bmv.data.ticks.noted import in_words as gaps_in_words
 
-    for path in files:  # Whether they can be read at all is asked before what they are counted in.
-        chosen(FORMS, path, form, options)
     lake = Lake(root)
-    known = lake.market(venue, symbol) if symbol else None
-    market = _market(known, symbol, tick_size, lot_size, config, files, form, options)
+    stated = None if config is None else _market_in(config)
+    market = market_to_import(files, lake, venue, symbol, (tick_size, lot_size), stated, form, options)
     with _told_what_is_kept(f"{venue}/{market.symbol} in {root}"), rows_bar(as_json) as progress:
         done = take_in(files, lake, venue, market, form, options, max_bad_share, progress)
     if as_json:
@@ -212,6 +210,14 @@ def take(
         click.echo(f"wrote {day.path}: {lake.manifest(day).rows:,} rows")
     if not done.written:
         click.echo("nothing new: the lake is as it was")
+
+
+def _market_in(config: Path) -> "Market":
+    from bmv.adapters.config import load
+    from bmv.ports.market import Market
+
+    market = load(config).market
+    return Market(market.symbol, market.tick_size, market.lot_size)
 
 
 @contextmanager
@@ -532,61 +538,6 @@ def download(
         click.echo(json.dumps({"files": told}))
     if all(file["state"] == "absent" for file in told):
         raise DataError(f"{symbol}: the archive has none of these days; is the name right, and the market {market}?")
-
-
-def _market(
-    known: "Market | None",
-    symbol: str | None,
-    tick_size: Decimal | None,
-    lot_size: Decimal | None,
-    config: Path | None,
-    files: tuple[Path, ...],
-    form: str | None,
-    options: "Options",
-) -> "Market":
-    """Return the market to count in: as given, else configured, else known to the lake, else stated by the files."""
-    from bmv.ports.market import Market
-
-    if config is not None:
-        from bmv.adapters.config import load
-
-        stated = load(config).market
-        symbol = symbol or stated.symbol
-        tick_size, lot_size = tick_size or stated.tick_size, lot_size or stated.lot_size
-    if symbol is None:
-        raise UsageError("which market is it? Give --symbol, or --config")
-    if known is not None:
-        tick_size, lot_size = tick_size or known.tick_size, lot_size or known.lot_size
-    if (tick_size is None or lot_size is None) and (stated_by := _stated(files, form, options)):
-        tick_size, lot_size = tick_size or stated_by[0], lot_size or stated_by[1]
-    if tick_size is None or lot_size is None:
-        raise UsageError(f"give --tick-size and --lot-size, or --config{_guess(files[0], form, options)}")
-    return Market(symbol, tick_size, lot_size)
-
-
-def _stated(files: tuple[Path, ...], form: str | None, options: "Options") -> tuple[Decimal, Decimal] | None:
-    """Return the steps that the files state; None where one of them does not, or they differ."""
-    from bmv.data.ticks.importers import FORMS, chosen
-
-    found = {chosen(FORMS, path, form, options).steps(path) for path in files}
-    return found.pop() if len(found) == 1 else None
-
-
-def _guess(path: Path, form: str | None, options: "Options") -> str:
-    """Say which steps would fit, where that can be told; guessing is left to the user."""
-    from bmv.data.ticks.check.inspection import steps_told
-
-    try:
-        tick, lot = steps_told(path, form, options)
-    except DataError:  # The file can't be read, whatever its steps are.
-        raise
-    except Exception:  # A hint may fail for any reason; the error that it belongs to is told all the same.
-        return ""
-    if tick is None:
-        return ""
-    if lot is None:
-        return f"; --tick-size {tick} would fit {path}, and as it records no sizes, any --lot-size does"
-    return f"; --tick-size {tick} --lot-size {lot} would fit {path}"
 
 
 def _files(paths: tuple[Path, ...]) -> Iterator[Path]:

@@ -19,7 +19,7 @@ from bmv.data.ticks.contracts import refuse_other_contract, terms_in
 from bmv.data.ticks.importers.floats import refuse_others
 from bmv.data.ticks.quality import utc
 from bmv.data.ticks.schema import FLOATS, LAKE, VERSION
-from bmv.data.ticks.steps import in_steps
+from bmv.data.ticks.units import in_steps
 from bmv.ports.errors import DataError
 from bmv.ports.market import Market
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Sequence
+from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -10,7 +11,6 @@ import numpy as np
 import polars as pl
 from numpy import int64
 
-from bmv.adapters.parquet.infer import infer_tick
 from bmv.adapters.parquet.reading import MAX_NS, MIN_NS, Reading, where
 from bmv.adapters.parquet.source import Source, named_otherwise, open_all
 from bmv.data.files.hash import sha256
@@ -19,6 +19,7 @@ from bmv.data.ticks.calendar import EARLIEST_NS
 from bmv.data.ticks.lake.lake import refuse_altered
 from bmv.data.ticks.noted import in_order, in_words, noted_in
 from bmv.data.ticks.quality import WORDS, Fault, Quality, judged, judged_whole, utc
+from bmv.data.ticks.steps import ROWS_LOOKED_AT, find_steps
 from bmv.ports.errors import DataError
 from bmv.ports.market import PRICE_TICKS_MAX, Market
 from bmv.ports.market_data import Columns
@@ -208,9 +209,14 @@ class ParquetTape:
             f"{quality.faults()}; first {where(source, row, WORDS[fault])}"
         )
         for source, _, fault in reading.first_bad:
-            if fault == Fault.GRID and (tick := infer_tick(source.path)) not in (None, self.market.tick_size):
+            if fault == Fault.GRID and (tick := _fitting_tick(source)) not in (None, self.market.tick_size):
                 told += f"; tick_size is {self.market.tick_size}, {tick} would fit"
         return DataError(told)
+
+
+def _fitting_tick(source: Source) -> Decimal | None:
+    form = "lake" if source.lake else "floats"
+    return find_steps([source.path], form=form, rows_max=ROWS_LOOKED_AT).tick
 
 
 def _sha256(path: Path) -> str:

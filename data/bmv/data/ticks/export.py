@@ -15,7 +15,7 @@ from bmv.data.ticks.importers import FORMS, Options, chosen
 from bmv.data.ticks.lake.lake import refuse_many
 from bmv.data.ticks.schema import FLOATS, market_of, writable
 from bmv.data.ticks.stamps import bare, names_in, stamps_among, with_stamps
-from bmv.data.ticks.steps import KINDS
+from bmv.data.ticks.units import KINDS
 from bmv.ports.errors import DataError, UsageError
 from bmv.ports.market import Market
 

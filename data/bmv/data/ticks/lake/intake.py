@@ -33,7 +33,7 @@ from bmv.data.ticks.lake.stage import Part, Stage, kept, spans
 from bmv.data.ticks.quality import WORDS, Fault, judged, judged_whole
 from bmv.data.ticks.schema import LAKE, at_rest, market_of
 from bmv.data.ticks.stamps import bare, stamps_among
-from bmv.data.ticks.steps import in_steps
+from bmv.data.ticks.units import in_steps
 from bmv.ports.errors import DataError
 from bmv.ports.market import Market
 from bmv.ports.messages import Kind
