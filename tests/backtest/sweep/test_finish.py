@@ -19,6 +19,7 @@ from bmv.backtest.sweep import api
 from bmv.backtest.sweep.judge.verdict import CHECKS
 from bmv.backtest.sweep.trials.objectives import objectives_of, unknown
 from bmv.backtest.sweep.trials.ranking import front
+from bmv.backtest.sweep.trials.row import TrialRow
 from bmv.data.ticks.lake.lake import DAY_NS
 from bmv.ports.errors import DataError
 
@@ -227,10 +228,14 @@ def test_bad_rows_of_the_holdout_are_told_before_the_search(ticks: Path, tmp_pat
     bad.write_parquet(tmp_path / "bad.parquet", metadata={k: v for k, v in words.items() if k.startswith("bmv")})
     plan = api.planned(configured(), PARAMS, [str(tmp_path / "bad.parquet")])
     api.begin(tmp_path / "s", plan)
-    heard = list[str]()
+    heard = list[int]()
+
+    class Hearing(api.Monitor):
+        def begun(self, planned: int, known: int, events: int) -> None:
+            heard.append(planned)
 
     with pytest.raises(DataError, match="rows read are bad"):
-        api.go_on(tmp_path / "s", plan, told=lambda what, _: heard.append(what))
+        api.go_on(tmp_path / "s", plan, monitor=Hearing())
     assert heard == []
 
 
@@ -312,12 +317,13 @@ def test_a_sweep_that_is_broken_off_counts_as_well(ticks: Path, tmp_path: Path, 
     plan = api.planned(configured(), PARAMS, [str(ticks)])
     api.begin(tmp_path / "s", plan)
 
-    def told(what: str, content: Any) -> None:
-        if what == "trial" and content["trial"] >= 3:
-            raise KeyboardInterrupt
+    class BreakingOff(api.Monitor):
+        def trial(self, row: TrialRow) -> None:
+            if row["trial"] >= 3:
+                raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        api.go_on(tmp_path / "s", plan, 1, told)
+        api.go_on(tmp_path / "s", plan, 1, BreakingOff())
 
     data = [str(file["sha256"]) for file in json.loads((tmp_path / "s/manifest.json").read_text())["data"]]
     assert Register(tmp_path / "trials.sqlite").count(data) >= 3

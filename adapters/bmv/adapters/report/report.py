@@ -15,6 +15,7 @@ from bmv.adapters.report.sheet import headline, pace, sections, world
 from bmv.data.runs.contracts import units
 from bmv.data.runs.folder import REPORT, Run, put_whole, read, writing
 from bmv.data.runs.numbers import Json
+from bmv.data.runs.summary import Summary
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -94,7 +95,7 @@ def _main(run: Run, drawn: set[str]) -> Html:
     return markup.element("main", *parts)
 
 
-def _headline(summary: Json) -> Html:
+def _headline(summary: Summary) -> Html:
     rest = [row for row in headline(summary) if row.unit != "quote"]
     tiles = markup.tiles(rest, units(summary))
     return markup.element("section", markup.profit(summary), tiles, css="card")
@@ -112,11 +113,15 @@ def _warnings(run: Run) -> Html:
 
 def _torn(run: Run) -> list[str]:
     """Return how the tables of the folder contradict its summary: then its files are not of one run, or not whole."""
-    lengths = {"orders": len(run.orders), "fills": len(run.fills)}
+    orders, fills = len(run.orders), len(run.fills)
+    counted = (
+        ("orders", orders, run.summary.get("orders", orders)),
+        ("fills", fills, run.summary.get("fills", fills)),
+    )
     return [
-        f"{name}.parquet has {rows:,} rows, but the summary counts {run.summary[name]:,}: do not trust this folder."
-        for name, rows in lengths.items()
-        if run.summary.get(name, rows) != rows
+        f"{name}.parquet has {rows:,} rows, but the summary counts {count:,}: do not trust this folder."
+        for name, rows, count in counted
+        if count != rows
     ]
 
 
@@ -141,7 +146,7 @@ def _breaker(stats: Json, drawn: set[str]) -> Html:
     return markup.card("Circuit breaker", html(chart, markup.breaker_table(changes))) if changes else NOTHING
 
 
-def _bracket(summary: Json) -> Html:
+def _bracket(summary: Summary) -> Html:
     found = summary.get("bracket")
     if not found:
         return NOTHING
@@ -152,7 +157,7 @@ def _bracket(summary: Json) -> Html:
     return markup.card("Bracket of belief", markup.bracket_table(found, units(summary)), lead)
 
 
-def _quality(summary: Json) -> Html:
+def _quality(summary: Summary) -> Html:
     quality = summary.get("quality")
     return markup.card("Data", markup.quality_table(quality)) if quality else NOTHING
 
@@ -167,7 +172,7 @@ def folded(title: str, text: str) -> Html:
     return markup.element("details", markup.element("summary", title), markup.element("pre", text), css="card")
 
 
-def _footer(summary: Json) -> Html:
+def _footer(summary: Summary) -> Html:
     return markup.element("footer", f"{pace(summary)}. All times UTC.")
 
 

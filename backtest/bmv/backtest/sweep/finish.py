@@ -28,6 +28,7 @@ from bmv.backtest.sweep.trials.ranking import Ranking, columns_of, front, rank
 from bmv.backtest.sweep.trials.reading import ACCOUNTS, BEST, BESTS, PAGE, RESULTS, TRIALS, VERSION, read
 from bmv.backtest.sweep.trials.space import trading
 from bmv.backtest.sweep.trials.study import STATES, Study
+from bmv.backtest.sweep.trials.summary import Speed, SweepSummary, Tape, Units, Verdict
 from bmv.data.files.writing import whole_part
 from bmv.data.runs.contracts import units_of
 from bmv.data.runs.folder import SUMMARY, put, writing
@@ -41,9 +42,9 @@ MADE_UP = "made up"
 
 
 def finish(
-    folder: Path, plan: Plan, study: Study, works: tuple[Work, Work], tried: Tried, planned: int, speed: Json,
+    folder: Path, plan: Plan, study: Study, works: tuple[Work, Work], tried: Tried, planned: int, speed: Speed,
     report: bool, threads: int = 1,
-) -> Json:  # fmt: skip
+) -> SweepSummary:  # fmt: skip
     """Write what a sweep leaves, the table, the best sets and the summary with the verdict; return the summary.
 
     All of it is there or none: the summary comes last, and is away while an older one's files are replaced.
@@ -68,7 +69,7 @@ def finish(
         warnings += filter(None, [tried.warning])
         if any(MADE_UP in warning for warning in warnings):
             verdict["headline"] = f"On a made-up tape, which means nothing: {verdict['headline']}"
-        summary = {
+        summary: SweepSummary = {
             "version": VERSION,
             "kind": "sweep",
             "symbol": plan.config.market.symbol,
@@ -149,7 +150,7 @@ def _held(behind: Work, after: Sequence[Made]) -> Json | None:
     }
 
 
-def _judged(plan: Plan, ranking: Ranking, column: str, held: Json | None, tried: Tried) -> tuple[Json, Json]:
+def _judged(plan: Plan, ranking: Ranking, column: str, held: Json | None, tried: Tried) -> tuple[Json, Verdict]:
     """Return the figures of the validation and the verdict."""
     first = plan.objectives[0]
     frame, sets = _taken_apart(ranking.frame)
@@ -198,7 +199,7 @@ def _without_lists(figures: Mapping[str, Any]) -> Json:  # Any: figures.
     return {name: value for name, value in figures.items() if name not in LISTS}
 
 
-def _tape(split: Split, works: tuple[Work, Work]) -> Json:
+def _tape(split: Split, works: tuple[Work, Work]) -> Tape:
     searched, held_out = ({each.prepared.name: each.prepared for each in work.stretches} for work in works)
     prepared = searched.get(split.source.name) or held_out[split.source.name]
     return {
@@ -232,7 +233,7 @@ def _decimal(amount: Fraction) -> str:
     return format(Decimal(amount.numerator) / Decimal(amount.denominator), "f")
 
 
-def _units(config: Config) -> Json:
+def _units(config: Config) -> Units:
     """Return what sizes and money are counted in, where that is not what the symbol says."""
     instrument = market(config)
     if instrument.contract == SPOT:

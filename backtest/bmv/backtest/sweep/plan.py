@@ -1,7 +1,7 @@
 """What a sweep is made of: its configuration, axes, objectives and tapes, checked before anything is run."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -20,7 +20,7 @@ from bmv.backtest.sweep.trials.objectives import Objective, objectives_of
 from bmv.backtest.sweep.trials.proposer import Proposer
 from bmv.backtest.sweep.trials.space import Axis, axes_of, trading, with_values
 from bmv.backtest.wiring import listed
-from bmv.data.runs.numbers import SECOND, Json
+from bmv.data.runs.numbers import SECOND
 from bmv.data.runs.statistics.returns import RETURNS_MIN, no_ratio
 from bmv.ports.errors import ConfigError, UsageError
 
@@ -188,5 +188,3 @@ def _instant(ts_ns: int | None) -> str:
 
 
 PACKAGES = ("bmv", "numba", "numpy", "optuna", "polars")
-
-Told = Callable[[str, Json], None]  # Called with what happened: `begun`, `trial`, `searched`, `ended`.

@@ -21,6 +21,7 @@ from bmv.backtest.fused import machine_code
 from bmv.backtest.sweep import api
 from bmv.backtest.sweep.cluster.cluster import Cluster, ClusterError, pool
 from bmv.backtest.sweep.run.work import Work
+from bmv.backtest.sweep.trials.row import TrialRow
 from bmv.ports.errors import UsageError
 
 pytest.importorskip("ray", reason="Ray is not installed: pip install 'bmv[ray]'")
@@ -123,7 +124,7 @@ def power_off(node: Any) -> None:
         os.kill(process, signal.SIGKILL)
 
 
-class Middle:
+class Middle(api.Monitor):
     """Does something once, when both workers are at work, and knows when that was."""
 
     def __init__(self, act: Any) -> None:
@@ -133,9 +134,9 @@ class Middle:
         self.pool = pool("auto")(work)
         return self.pool
 
-    def __call__(self, what: str, content: Any) -> None:
-        self.heard += what == "trial"
-        if what == "trial" and self.at < 0 and self.pool.workers == 2:
+    def trial(self, row: TrialRow) -> None:
+        self.heard += 1
+        if self.at < 0 and self.pool.workers == 2:
             self.at = self.heard
             self.act()
 
@@ -184,7 +185,7 @@ def test_a_node_killed_in_the_middle_loses_and_doubles_no_trial(
     second = nodes.add_node(num_cpus=1)
     for attempt in range(4):  # On a busy machine the sweep may end before the second node takes part.
         middle = Middle(lambda: power_off(second))
-        table = swept(tmp_path / f"sweep-{attempt}", configured(), ticks, make_pool=middle.make, told=middle)
+        table = swept(tmp_path / f"sweep-{attempt}", configured(), ticks, make_pool=middle.make, monitor=middle)
         assert middle.heard == 60
         assert table == of_threads
         if middle.at > 0:
@@ -207,7 +208,7 @@ def test_a_worker_killed_in_the_middle_loses_and_doubles_no_trial(
 
     for attempt in range(4):  # As above.
         middle = Middle(kill)
-        table = swept(tmp_path / f"sweep-{attempt}", configured(), ticks, make_pool=middle.make, told=middle)
+        table = swept(tmp_path / f"sweep-{attempt}", configured(), ticks, make_pool=middle.make, monitor=middle)
         if middle.at > 0:
             break
     nodes.remove_node(second)

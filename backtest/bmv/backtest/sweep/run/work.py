@@ -17,8 +17,8 @@ from bmv.backtest.sweep.run.trial import CHECKS, Look, Made, Stopped, run
 from bmv.backtest.sweep.tapes.combine import across, combined, common_quantum, joined_returns
 from bmv.backtest.sweep.tapes.shared import Stretch
 from bmv.backtest.sweep.trials.objectives import Objective, ObjectiveError, unknown, violated
+from bmv.backtest.sweep.trials.row import Account, State, TrialRow
 from bmv.backtest.sweep.trials.space import Set, trading, with_values
-from bmv.backtest.sweep.trials.study import Row
 from bmv.core.engine import Strategy
 from bmv.core.kernel import is_kernel
 from bmv.ports.errors import ConfigError
@@ -76,13 +76,8 @@ class Work:
         """Rows that one set is told, on all tapes together."""
         return sum(stretch.prepared.events for stretch in self.stretches)
 
-    def row(self, task: Task) -> Row | None:
-        """Run a set on all tapes and return what it came to; None when it was told to stop.
-
-        The row is JSON: `trial`, `set`, `state` (complete, pruned, invalid), `reason`, `digest`, `objectives`,
-        `violations` (how far each constraint is broken), `figures`, `net_of` each tape, what `account` returns,
-        `halfway`.
-        """
+    def row(self, task: Task) -> TrialRow | None:
+        """Run a set on all tapes and return what it came to; None when it was told to stop."""
         made = list[Made]()
         for at, stretch in enumerate(self.stretches):
             try:
@@ -103,7 +98,7 @@ class Work:
         """Run a set on each tape to its end."""
         return [self._made(task, stretch, None) for stretch in self.stretches]
 
-    def account(self, made: Sequence[Made]) -> dict[str, list[int]]:
+    def account(self, made: Sequence[Made]) -> Account:
         """Return what was earned and held period by period over all tapes, as `trials.parquet` has it.
 
         `returns`, the change of equity in each period, and `held`, the position in it, are in common quanta; of `held`
@@ -156,7 +151,7 @@ class Work:
             return f"after {(check + 1) / CHECKS:.0%} of the tape it stood below the median of earlier sets"
         return ""
 
-    def _whole(self, task: Task, made: Sequence[Made]) -> Row:
+    def _whole(self, task: Task, made: Sequence[Made]) -> TrialRow:
         figures = combined([each.figures for each in made])
         objectives = [
             across([each.objectives[n] for each in made], self._across, asked.large)
@@ -178,7 +173,7 @@ class Work:
         }
 
 
-def _unfinished(task: Task, state: str, reason: str, halfway: Sequence[Sequence[int]]) -> Row:
+def _unfinished(task: Task, state: State, reason: str, halfway: Sequence[Sequence[int]]) -> TrialRow:
     return {
         "trial": task.trial,
         "set": task.set,
