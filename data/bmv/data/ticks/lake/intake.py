@@ -93,17 +93,40 @@ class Taken:
         """Return how many rows were dropped for each fault, and where the first of them stands, in words."""
         return [f"{count:,} {word} (first in {self.bad_at[word]})" for word, count in self.bad.items()]
 
+    def words(self) -> list[str]:
+        """Return what became of its rows, for people."""
+        words = [f"{self.good:,} of {self.rows:,} rows good", f"{self.fresh:,} new", *self.faults()]
+        words += [f"{self.back:,} moved to their time"] if self.back else []
+        return words + ([f"{self.off_lot:,} sizes rounded down to a lot"] if self.off_lot else [])
+
+    def as_dict(self) -> dict[str, Any]:  # Any: it is JSON.
+        """Return all of it as JSON-able values."""
+        return {
+            "path": str(self.path), "format": self.form, "rows": self.rows, "good": self.good, "new": self.fresh,
+            "moved": self.back, "off_lot": self.off_lot, "bad": self.bad, "bad_at": self.bad_at,
+            "notes": list(self.notes), "not_used": list(self.unused), "warnings": self.warnings,
+            "contract": dict(self.terms) or None, "gaps": [gap._asdict() for gap in self.gaps],
+        }  # fmt: skip
+
 
 @dataclass(frozen=True, slots=True)
-class Intake:
+class ImportReport:
     """What an import did: file by file, and which days of the lake it touched."""
 
     files: Sequence[Taken]
     written: Sequence[Day]
     known: Sequence[Day]
 
+    def as_dict(self) -> dict[str, Any]:  # Any: it is JSON.
+        """Return all of it as JSON-able values."""
+        return {
+            "files": [file.as_dict() for file in self.files],
+            "written": [str(day.path) for day in self.written],
+            "unchanged": [str(day.path) for day in self.known],
+        }
 
-def take_in(
+
+def import_files(
     paths: Sequence[Path],
     lake: Lake,
     venue: str,
@@ -112,7 +135,7 @@ def take_in(
     options: Options | None = None,
     max_bad_share: float = 0.01,
     progress: Progress | None = None,
-) -> Intake:
+) -> ImportReport:
     """Let files into a lake.
 
     Args:
@@ -148,7 +171,7 @@ def take_in(
         for taken in files:
             refuse_bad(taken, max_bad_share)
         written, known = _put(lake, venue, market, files, staged)
-    return Intake(files, written, known)
+    return ImportReport(files, written, known)
 
 
 class Staged(NamedTuple):

@@ -9,7 +9,7 @@ import fcntl
 import json
 import shutil
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime
@@ -236,6 +236,24 @@ class Lake:
                 sync_folder(day.path.parent)
                 with suppress(OSError):  # It still has other days, or ticks that are not settled.
                     day.path.parent.rmdir()
+
+    def remove_days(self, venue: str, symbol: str, wanted: Collection[date] = ()) -> list[Day]:
+        """Remove days of a market, where none are named all of them, and return them.
+
+        `DataError` where the lake has none of them, or lacks one that is named.
+        """
+        days = self.days(venue, symbol)
+        if not days:
+            raise DataError(
+                f"{self.root}: no days of {venue} {symbol} in this lake; "
+                f"`bmv data list --lake {self.root}` says what it has"
+            )
+        if lacking := sorted(set(wanted) - {day.day for day in days}):
+            raise DataError(f"{self.root}: {venue} {symbol} has no day {', '.join(map(str, lacking))}")
+        gone = [day for day in days if not wanted or day.day in wanted]
+        with self.writing():
+            self.remove(gone)
+        return gone
 
     @contextmanager
     def writing(self) -> Iterator[Path]:
