@@ -70,11 +70,11 @@ def _tape(
     paths = [each for each in named(data) if isinstance(each, str | Path)]
     if paths or not data:
         return ParquetTape(paths, market, start_ns, end_ns, **choices)
-    from bmv.backtest.database import DatabaseTape
+    from bmv.backtest.database import CopiedFiles
 
     (recorded,) = named(data)
     assert not isinstance(recorded, str | Path)
-    return DatabaseTape(recorded, market, start_ns, end_ns, **choices)
+    return ParquetTape(CopiedFiles(recorded), market, start_ns, end_ns, **choices)
 
 
 def _loop(

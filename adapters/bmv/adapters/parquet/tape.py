@@ -5,18 +5,16 @@ from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import polars as pl
 from numpy import int64
 
 from bmv.adapters.parquet.reading import MAX_NS, MIN_NS, Reading, where
-from bmv.adapters.parquet.source import Source, named_otherwise, open_all
-from bmv.data.files.hash import sha256
+from bmv.adapters.parquet.source import Paths, Source, named_otherwise
 from bmv.data.files.parquet import readable
 from bmv.data.ticks.calendar import EARLIEST_NS
-from bmv.data.ticks.lake.lake import refuse_altered
 from bmv.data.ticks.noted import in_order, in_words, noted_in
 from bmv.data.ticks.quality import WORDS, Fault, Quality, judged, judged_whole, utc
 from bmv.data.ticks.steps import ROWS_LOOKED_AT, find_steps
@@ -36,11 +34,22 @@ class Span(NamedTuple):
     stop: int
 
 
+class Files(Protocol):
+    """Where the files of a tape come from; asked when the tape is first used."""
+
+    def open(self, market: Market, from_ns: int, to_ns: int) -> list[Source]:
+        """Return the files with all there is of `market` in `[from_ns, to_ns)` or more, ordered by time."""
+
+    def manifest(self, used: Sequence[Source]) -> list[dict[str, Any]]:  # Any: it is JSON.
+        """Return what identifies the files that were read; see :meth:`ParquetTape.manifest`."""
+
+
 class ParquetTape:
     """Market data at rest, as a :class:`~bmv.ports.market_data.Tape`; no file is opened before it is first asked.
 
     Args:
-        paths: Parquet files, or folders of which all `*.parquet` are taken, in the lake's form or that of floats.
+        files: Parquet files, or folders of which all `*.parquet` are taken, in the lake's form or that of floats; or
+            what gives them when it is asked.
         market: The instrument whose ticks and lots are counted.
         start_ns: First instant of the run (nanoseconds UTC, inclusive); None: that of the data. Earlier trades seed.
         end_ns: End of the run (exclusive); None: that of the data.
@@ -55,7 +64,7 @@ class ParquetTape:
 
     def __init__(
         self,
-        paths: Sequence[str | Path],
+        files: Sequence[str | Path] | Files,
         market: Market,
         start_ns: int | None = None,
         end_ns: int | None = None,
@@ -64,7 +73,7 @@ class ParquetTape:
         price_ticks_max: int = PRICE_TICKS_MAX,
         earliest_ns: int = EARLIEST_NS,
     ) -> None:
-        self.paths = paths
+        self.files: Files = Paths(tuple(files)) if isinstance(files, Sequence) else files
         self.market = market
         self.start_ns = start_ns
         self.end_ns = end_ns
@@ -75,14 +84,16 @@ class ParquetTape:
         self.quality = Quality()
         self.seed_quality = Quality()
         self.seeded: list[Span] = []
+        self._history_ns = 0
 
     def __repr__(self) -> str:
-        return f"<ParquetTape {self.market.symbol} | {', '.join(map(str, self.paths))}>"
+        return f"<ParquetTape {self.market.symbol} | {self.files}>"
 
     @cached_property
     def sources(self) -> list[Source]:
         """The files, ordered by time; the first use opens them all and refuses what is not one tape."""
-        return open_all(self.paths, self.market)
+        from_ns = MIN_NS if self.start_ns is None else max(self.start_ns - self._history_ns, MIN_NS)
+        return self.files.open(self.market, from_ns, MAX_NS if self.end_ns is None else self.end_ns)
 
     @cached_property
     def window(self) -> list[Span]:
@@ -110,7 +121,9 @@ class ParquetTape:
         """Return the good trades of the `history_ns` before `start_ns`; one exactly that old still counts.
 
         Empty without a `start_ns`: then nothing lies before the run. Bad rows are dropped, and told of in a warning.
+        Where rows are copied from a database this comes before all else, as what is asked first is what is copied.
         """
+        self._history_ns = history_ns
         if not self.window or self.start_ns is None:
             return _none()
         self.seeded = self._spans(max(self.start_ns - history_ns, MIN_NS), self.start_ns)
@@ -151,17 +164,7 @@ class ParquetTape:
         lake: what was read was then never recorded.
         """
         used = {span.source.path for span in (*self.seeded, *self.window)}
-        return [
-            {
-                "path": str(source.path),
-                "sha256": _sha256(source.path),
-                "rows": source.rows,
-                "first_ns": source.first_ns,
-                "last_ns": source.last_ns,
-            }
-            for source in self.sources
-            if source.path in used
-        ]
+        return self.files.manifest([source for source in self.sources if source.path in used])
 
     def _made_up(self) -> str:
         """Return what the files that seed and run say of their maker, if they are made up; empty if none is."""
@@ -217,12 +220,6 @@ class ParquetTape:
 def _fitting_tick(source: Source) -> Decimal | None:
     form = "lake" if source.lake else "floats"
     return find_steps([source.path], form=form, rows_max=ROWS_LOOKED_AT).tick
-
-
-def _sha256(path: Path) -> str:
-    found = sha256(path)
-    refuse_altered(path, found)
-    return found
 
 
 def _span(source: Source, from_ns: int, to_ns: int) -> Span:
