@@ -21,7 +21,9 @@ def main(maker: str, folder: str, rows: str, few: str, many: str) -> None:
     place = Path(folder)
     synth(place / "lake", 5, int(rows), shape=BENIGN)
     sets = ["sweep.sampler=random", f"sweep.trials={many}", "data.equity_sample_s=1"]
-    plan = api.planned(load(maker, sets), ["grid.bid.first_bps=1:20", "grid.ask.first_bps=1:20"], [str(place / "lake")])
+    plan = api.make_plan(
+        load(maker, sets), ["grid.bid.first_bps=1:20", "grid.ask.first_bps=1:20"], [str(place / "lake")]
+    )
     found, done = dict[int, float](), count(1)
 
     class Measuring(api.Monitor):
@@ -30,7 +32,7 @@ def main(maker: str, folder: str, rows: str, few: str, many: str) -> None:
                 found[number] = resident_mb()
 
     api.begin(place / "sweep", plan)
-    api.go_on(place / "sweep", plan, monitor=Measuring(), report=False)
+    api.run(place / "sweep", plan, monitor=Measuring(), report=False)
     print(*found.values())
 
 

@@ -12,7 +12,7 @@ from bmv.adapters.openbook.feed.feed import Feed as LiveFeed
 from bmv.adapters.parquet.tape import ParquetTape
 from bmv.adapters.postgres.runs import PostgresRuns
 from bmv.adapters.postgres.sessions import PostgresSessions
-from bmv.adapters.postgres.tape import Recorded
+from bmv.adapters.postgres.tape import PostgresSource
 from bmv.adapters.postgres.ticks import PostgresTicks
 from bmv.adapters.prices.polling import make_client
 from bmv.adapters.prices.quote import Pair
@@ -70,7 +70,7 @@ def tapes() -> Iterator[Tape]:
     parquet = ParquetTape(["nowhere"], Market("SOL/USDC", Decimal("0.01"), Decimal("0.001")))
     yield parquet
     yield Watched(parquet, None, Config.model_construct())
-    yield ParquetTape(CopiedFiles(Recorded("postgresql://nobody@nowhere/bmv?market=sim/SOL")), parquet.market)
+    yield ParquetTape(CopiedFiles(PostgresSource("postgresql://nobody@nowhere/bmv?market=sim/SOL")), parquet.market)
 
 
 def feeds() -> Iterator[Feed]:

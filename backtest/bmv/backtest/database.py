@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from bmv.adapters.parquet.source import Source, open_all
-from bmv.adapters.postgres.tape import Copy, Recorded
+from bmv.adapters.postgres.tape import Copy, PostgresSource
 from bmv.ports.market import Market
 
 
@@ -16,7 +16,7 @@ class CopiedFiles:
         recorded: Which ticks; what it has copied serves all tapes that are made of it.
     """
 
-    def __init__(self, recorded: Recorded) -> None:
+    def __init__(self, recorded: PostgresSource) -> None:
         self.recorded = recorded
         self._copy: Copy | None = None
 

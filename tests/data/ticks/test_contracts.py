@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from bmv.adapters.cli.main import main
-from bmv.data.ticks.export import converted
+from bmv.data.ticks.export import convert
 from bmv.data.ticks.importers import FORMS, Options, chosen
 from bmv.data.ticks.lake.intake import import_files
 from bmv.data.ticks.lake.lake import Day, Lake
@@ -103,7 +103,7 @@ def test_contracts_of_two_sizes_do_not_go_into_one_day(tmp_path: Path) -> None:
 
 def test_what_is_converted_says_so_and_imported_again_still_does(tmp_path: Path) -> None:
     trades = file(tmp_path, "trades.csv", HEADER, *ROWS)
-    converted(trades, tmp_path / "trades.parquet", None, Options())
+    convert(trades, tmp_path / "trades.parquet", None, Options())
 
     lake, day = imported(tmp_path, tmp_path / "trades.parquet")
     import_files([day.path], Lake(tmp_path / "other"), "binance", MARKET)

@@ -97,7 +97,7 @@ def synth(
       bmv data synth lake --symbol BONK/USDC --price 0.00002 --tick-size 0.00000001 --lot-size 1000 --size 5000000
     """
     from bmv.data.ticks.synth.compare import compare
-    from bmv.data.ticks.synth.fit import fitted, record_at
+    from bmv.data.ticks.synth.fit import fit, record_at
     from bmv.data.ticks.synth.synth import BENIGN, THIN, Shape
     from bmv.data.ticks.synth.synth import synth as write
     from bmv.ports.market import Market
@@ -115,7 +115,7 @@ def synth(
     if like is not None:
         named = None if ctx.get_parameter_source("symbol") == ParameterSource.DEFAULT else symbol
         record = record_at(like, named, form, options)
-        market, shape = record.market, fitted(record.rows, record.market)
+        market, shape = record.market, fit(record.rows, record.market)
     day = start.replace(tzinfo=UTC).date()
     with rows_bar(as_json) as progress:
         files = write(folder, seed, rows, day, market, shape=shape, overwrite=overwrite, progress=progress)

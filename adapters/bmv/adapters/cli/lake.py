@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from bmv.data.ticks.importers import Options
     from bmv.data.ticks.lake.intake import ImportReport
     from bmv.data.ticks.lake.lake import Lake
-    from bmv.data.ticks.quality import Gap
+    from bmv.data.ticks.quality import Hole
     from bmv.ports.market import Market
 
 FILE, PLACE = Local(), Place()
@@ -238,12 +238,12 @@ def check(
       bmv data check BTCUSDT-trades-2025-09-03.zip --tick-size 0.01 --lot-size 0.00001 --json
       bmv data check book.csv --only level=0
     """
-    from bmv.data.ticks.check.files import Checks, files_of, inspected_or_not
+    from bmv.data.ticks.check.files import Checks, files_of, inspect_file
 
     checks = Checks()
     for path in files_of(paths):
         with rows_bar(as_json) as progress:
-            one = inspected_or_not(path, (tick_size, lot_size), form, options, max_bad_share, progress)
+            one = inspect_file(path, (tick_size, lot_size), form, options, max_bad_share, progress)
         checks.add(one)
         if one.inspection and not as_json:
             _say_findings(path, one.inspection)
@@ -274,10 +274,10 @@ def export(path: Path, out: Path, whole: bool, overwrite: bool, as_json: bool) -
       bmv data export lake/binance/BTCUSDT/2025-09-03.parquet day.csv
       bmv data export lake/binance/BTCUSDT all.csv.gz --whole
     """
-    from bmv.data.ticks.export import exported
+    from bmv.data.ticks.export import export as write
 
     with rows_bar(as_json) as progress:
-        rows = exported(path, out, whole, overwrite, progress)
+        rows = write(path, out, whole, overwrite, progress)
     click.echo(json.dumps({"file": str(out), "rows": rows}) if as_json else f"wrote {out}: {rows:,} rows")
 
 
@@ -306,11 +306,11 @@ def convert(
       bmv data convert all.csv prints.parquet --only symbol=BTCUSDT --only type=trade --kind trade
     """
     from bmv.data.ticks.contracts import in_words
-    from bmv.data.ticks.export import converted
+    from bmv.data.ticks.export import convert as write
     from bmv.data.ticks.importers import FORMS, chosen
 
     with rows_bar(as_json) as progress:
-        rows = converted(file, out, form, options, overwrite, progress)
+        rows = write(file, out, form, options, overwrite, progress)
     read = chosen(FORMS, file, form, options)
     unused, notes = list(read.unused(file, options)), list(read.notes(file, options))
     terms = dict(read.terms(file))
@@ -417,7 +417,7 @@ def _say_findings(path: Path, inspection: "Inspection") -> None:
         say(f"  {line}", "    ")
 
 
-def _say_nights(name: str, gaps: "Sequence[Gap]") -> None:
+def _say_nights(name: str, gaps: "Sequence[Hole]") -> None:
     """Say the longest holes between the days of a market, in order of time."""
     from bmv.data.ticks.quality import GAPS_KEPT, utc
 

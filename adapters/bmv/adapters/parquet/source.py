@@ -15,7 +15,7 @@ import polars as pl
 from bmv.data.files.hash import sha256
 from bmv.data.files.pages import Footer, refuse_odd_pages
 from bmv.data.files.parquet import readable
-from bmv.data.files.path import place
+from bmv.data.files.path import open_path
 from bmv.data.files.walk import day_named, files_below
 from bmv.data.ticks.contracts import refuse_other_contract, terms_in
 from bmv.data.ticks.importers.floats import refuse_others
@@ -101,7 +101,7 @@ def _sha256(path: Path) -> str:
 
 def find(paths: Sequence[str | Path]) -> list[Path]:
     """Return the Parquet files that `paths` name: files as given, folders with all `*.parquet` below them, sorted."""
-    found = [file for path in map(place, paths) for file in files_below(path)]
+    found = [file for path in map(open_path, paths) for file in files_below(path)]
     if not found:
         raise DataError("no data given: name Parquet files, or folders that hold them")
     return found

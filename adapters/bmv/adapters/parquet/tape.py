@@ -16,7 +16,7 @@ from bmv.adapters.parquet.source import Paths, Source, named_otherwise
 from bmv.data.files.parquet import readable
 from bmv.data.ticks.calendar import EARLIEST_NS
 from bmv.data.ticks.noted import in_order, in_words, noted_in
-from bmv.data.ticks.quality import WORDS, Fault, Quality, judged, judged_whole, utc
+from bmv.data.ticks.quality import WORDS, Fault, Quality, judge_integers, judge_rows, utc
 from bmv.data.ticks.steps import ROWS_LOOKED_AT, find_steps
 from bmv.ports.errors import DataError
 from bmv.ports.market import PRICE_TICKS_MAX, Market
@@ -151,7 +151,7 @@ class ParquetTape:
                 yield told
         if self.quality.dropped > self.max_bad_share * self.quality.rows:
             raise self._refusal(reading)
-        if not self.quality.told:
+        if not self.quality.good:
             raise DataError(f"no good row among {self.quality.rows:,}: {self.quality.faults()}")
         other = named_otherwise(self.sources, self.market)
         other = f"{other}, not of {self.market.symbol}, which the configuration names" if other else ""
@@ -201,8 +201,8 @@ class ParquetTape:
         with readable(source.path):
             steps = source.steps(offset, rows, self.market)
             if source.lake:
-                return judged_whole(steps.collect(engine="in-memory"))
-            return judged(steps, exact=False).collect(engine="in-memory")
+                return judge_integers(steps.collect(engine="in-memory"))
+            return judge_rows(steps, exact=False).collect(engine="in-memory")
 
     def _refusal(self, reading: Reading) -> DataError:
         quality = self.quality

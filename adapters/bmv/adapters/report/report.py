@@ -127,10 +127,10 @@ def _torn(run: Run) -> list[str]:
 
 def chart(name: str, drawn: set[str], title: str, lead: str) -> Html:
     """Return the card of the figure of that name, or nothing where it was not drawn."""
-    return markup.card(title, place(name), lead) if name in drawn else NOTHING
+    return markup.card(title, chart_slot(name), lead) if name in drawn else NOTHING
 
 
-def place(name: str) -> Html:
+def chart_slot(name: str) -> Html:
     """Return where the script draws the figure of that name, which is one of ours."""
     return Html(f'<div class="chart" id="chart-{name}"></div>')
 
@@ -142,7 +142,7 @@ def pair(left: Html, right: Html) -> Html:
 
 def _breaker(stats: Json, drawn: set[str]) -> Html:
     changes = stats.get("breaker", [])
-    chart = place("breaker") if "breaker" in drawn else NOTHING
+    chart = chart_slot("breaker") if "breaker" in drawn else NOTHING
     return markup.card("Circuit breaker", html(chart, markup.breaker_table(changes))) if changes else NOTHING
 
 

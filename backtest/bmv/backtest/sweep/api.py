@@ -13,9 +13,9 @@ from bmv.adapters import config as configuration
 from bmv.backtest.delays import recorded_delays
 from bmv.backtest.fused import machine_code
 from bmv.backtest.sweep.finish import finish
-from bmv.backtest.sweep.judge.tried import Entries
+from bmv.backtest.sweep.judge.registering import Entries
 from bmv.backtest.sweep.judge.verdict import PERIODS_MIN
-from bmv.backtest.sweep.plan import PACKAGES, Plan, planned
+from bmv.backtest.sweep.plan import PACKAGES, Plan, make_plan
 from bmv.backtest.sweep.run.pool import MakePool, Threads
 from bmv.backtest.sweep.run.search import search
 from bmv.backtest.sweep.run.work import Work
@@ -32,7 +32,7 @@ from bmv.data.runs.numbers import Json
 from bmv.data.runs.product import product_hash
 from bmv.ports.errors import DataError
 
-__all__ = ["PACKAGES", "MakePool", "Monitor", "Plan", "begin", "go_on", "planned", "resumed"]
+__all__ = ["PACKAGES", "MakePool", "Monitor", "Plan", "begin", "load_plan", "make_plan", "run"]
 
 IDENTITY = {
     "data": "the data",
@@ -57,9 +57,9 @@ def begin(folder: str | Path, plan: Plan, origin: Json | None = None) -> None:
         put(draft / MANIFEST, manifest)
 
 
-def resumed(folder: Path) -> Plan:
+def load_plan(folder: Path) -> Plan:
     """Return the plan of a sweep that was begun; `DataError` where its data or our code have changed since."""
-    plan = planned(configuration.load(folder / CONFIG, (), {}))
+    plan = make_plan(configuration.load(folder / CONFIG, (), {}))
     then, now = json_at(folder / MANIFEST), _manifest(plan)
     if then.get("kind") != "sweep":
         raise DataError(f"{folder}: is not the folder of a sweep")
@@ -105,7 +105,7 @@ def _files(plan: Plan) -> list[Json]:
     return list(found.values())
 
 
-def go_on(
+def run(
     folder: str | Path, plan: Plan, workers: int | None = None, monitor: Monitor | None = None,
     make_pool: MakePool | None = None, storage: str | None = None, report: bool = True,
 ) -> SweepSummary:  # fmt: skip
@@ -122,7 +122,7 @@ def go_on(
     with leading(folder), closing(Study(kept, _study_name(folder), plan.axes, plan.objectives)) as study:
         Thread(target=_load_ahead, daemon=True).start()
         proposer = plan.proposer()
-        behind = _on_held_out(plan)  # Read first: what is wrong with it is better known before the search.
+        held_out = _on_held_out(plan)  # Read first: what is wrong with it is better known before the search.
         work = Work(plan.config, tapes.read(plan.config, plan.axes, plan.splits), plan.objectives, plan.periods)
         manifest = json_at(folder / MANIFEST)
         entries = Entries([str(file["sha256"]) for file in manifest["data"]], str(manifest["config"]))
@@ -148,7 +148,9 @@ def go_on(
             "workers": used,
         }
         threads = min(used, len(os.sched_getaffinity(0)))  # The workers of a cluster are elsewhere.
-        summary = finish(folder, plan, study, (work, behind), entries.tried(), proposer.planned, speed, report, threads)
+        summary = finish(
+            folder, plan, study, (work, held_out), entries.tried(), proposer.planned, speed, report, threads
+        )
     monitor.ended(summary)
     return summary
 

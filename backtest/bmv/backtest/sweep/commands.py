@@ -145,7 +145,7 @@ def run(
     crew = _crew(workers)
     if out is not None:
         refuse_strange_folder(out)
-    plan = api.planned(loaded, params, data, timerange)
+    plan = api.make_plan(loaded, params, data, timerange)
     folder = out or new_folder(plan.config, SWEEPS)
     api.begin(folder, plan, origin_of(config, overrides, loaded))
     if out is None:
@@ -174,7 +174,7 @@ def resume(sweep: Path, workers: str | None, storage: str | None, as_json: bool)
     crew = _crew(workers)
     _refuse_no_sweep(sweep)
     folder = sweep.resolve()
-    plan = api.resumed(folder)
+    plan = api.load_plan(folder)
     if changed := changed_since(folder):
         click.echo(f"note: {changed}", err=True)
     _go_on(folder, plan, crew, storage, True, as_json)
@@ -349,7 +349,7 @@ def _go_on(folder: Path, plan: "Plan", crew: Crew, storage: str | None, report: 
 
     try:
         with progress.telling(plan, as_json) as monitor:
-            summary = api.go_on(folder, plan, crew.threads, monitor, crew.make_pool, storage, report)
+            summary = api.run(folder, plan, crew.threads, monitor, crew.make_pool, storage, report)
     except KeyboardInterrupt:
         kept = monitor.kept
         sets = f"{kept:,} set{'s were' if kept != 1 else ' was'} run and kept"

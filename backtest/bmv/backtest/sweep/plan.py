@@ -55,7 +55,7 @@ class Plan:
         return [split.source.name for split in self.splits if split.searched is not None]
 
 
-def planned(
+def make_plan(
     config: Config | Mapping[str, Any] | str | Path,  # Any: what TOML may hold.
     params: Sequence[str] | str = (),
     data: Iterable[str | Path] | str | Path = (),
@@ -170,10 +170,10 @@ def _tape(source: Source) -> Table:
     table: Table = {"name": source.name, "data": list(source.data), "set": dict(source.overrides)}
     if source.start_ns is None and source.end_ns is None:
         return table
-    return table | {"timerange": spelt(source.start_ns, source.end_ns)}
+    return table | {"timerange": format_timerange(source.start_ns, source.end_ns)}
 
 
-def spelt(start_ns: int | None, end_ns: int | None) -> str | None:
+def format_timerange(start_ns: int | None, end_ns: int | None) -> str | None:
     """Return a window as `--timerange` takes it; None for all of the data.
 
     >>> spelt(None, 1756857600000000000)

@@ -20,7 +20,7 @@ from bmv.ports.errors import DataError, UsageError
 from bmv.ports.market import Market
 
 
-def exported(
+def export(
     asked: Path, out: Path, whole: bool, overwrite: bool = False, progress: Callable[[int], None] | None = None
 ) -> int:
     """Write a day of the lake, or a folder of days of one market, as one CSV, gzipped if its name says so.
@@ -51,7 +51,7 @@ def exported(
     return rows
 
 
-def converted(
+def convert(
     path: Path,
     out: Path,
     form: str | None,

@@ -143,9 +143,9 @@ class Middle(api.Monitor):
 
 def swept(folder: Path, config: Config, ticks: Path, ranges: tuple[str, ...] = RANGES, **how: Any) -> bytes:
     """Run a sweep and return its table."""
-    plan = api.planned(config, ranges, [str(ticks)])
+    plan = api.make_plan(config, ranges, [str(ticks)])
     api.begin(folder, plan)
-    api.go_on(folder, plan, report=False, **how)
+    api.run(folder, plan, report=False, **how)
     return (folder / "trials.parquet").read_bytes()
 
 
@@ -241,7 +241,7 @@ def test_files_of_the_user_reach_workers_that_see_none_of_his_folders(nodes: Any
 def test_tapes_that_have_an_address_are_read_by_the_nodes_themselves(
     nodes: Any, ticks: Path, of_threads: bytes, tmp_path: Path
 ) -> None:
-    plan = api.planned(configured(), RANGES, [ticks.as_uri()])
+    plan = api.make_plan(configured(), RANGES, [ticks.as_uri()])
     api.begin(tmp_path / "sweep", plan)
     made = []
 
@@ -250,7 +250,7 @@ def test_tapes_that_have_an_address_are_read_by_the_nodes_themselves(
         assert made[0].sent == []
         return made[0]
 
-    api.go_on(tmp_path / "sweep", plan, make_pool=make, report=False)
+    api.run(tmp_path / "sweep", plan, make_pool=make, report=False)
 
     assert (tmp_path / "sweep/trials.parquet").read_bytes() == of_threads
 

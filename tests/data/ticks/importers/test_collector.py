@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 from small_files import FIXTURES, T
 
-from bmv.data.ticks.check.inspection import inspected
+from bmv.data.ticks.check.inspection import inspect
 from bmv.data.ticks.importers import FORMS, Options, chosen
 from bmv.data.ticks.importers.collector import BATCH_ROWS
 from bmv.data.ticks.importers.resync import CLEAR, Change, Numbered, Snapshot, Update
@@ -126,7 +126,7 @@ def test_depth_that_is_missing_is_a_gap_of_its_day_and_named_by_an_import_and_a_
 
     done = import_files([path], lake, "binance", Market("BTCUSDT.P", Decimal("0.01"), Decimal("0.25")))
     (day,) = lake.days()
-    found = inspected(path, None, None, None, Options(), 0.01)
+    found = inspect(path, None, None, None, Options(), 0.01)
 
     (gap,) = noted_in(day.path, lake.manifest(day).sources)
     assert (gap.market, gap.source) == ("binance/BTCUSDT.P", "btcusdt_20250903.gz")

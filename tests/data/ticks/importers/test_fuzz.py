@@ -11,7 +11,7 @@ from small_files import SMALL, Small
 from bmv.data.ticks.importers import Options
 from bmv.data.ticks.lake.intake import import_files
 from bmv.data.ticks.lake.lake import Lake
-from bmv.data.ticks.quality import judged
+from bmv.data.ticks.quality import judge_rows
 from bmv.data.ticks.schema import LAKE_SCHEMA
 from bmv.data.ticks.stamps import stamps_among
 from bmv.ports.errors import DataError, StorageError
@@ -58,7 +58,7 @@ def assert_good(lake: Lake, seed: str) -> None:
         assert len(rows), seed
         assert rows["ts_ns"].is_sorted(), seed
         assert (rows["ts_ns"].cast(pl.Datetime("ns")).dt.date() == day.day).all(), seed
-        assert not judged(rows.lazy(), exact=True).select(pl.col("fault").any()).collect().item(), seed
+        assert not judge_rows(rows.lazy(), exact=True).select(pl.col("fault").any()).collect().item(), seed
 
 
 @pytest.mark.parametrize("known", [True, False], ids=["form-given", "form-looked-at"])

@@ -16,7 +16,7 @@ import pytest
 from tests.rigs.bombs import many_days
 
 from bmv.data.files.hash import sha256
-from bmv.data.ticks.export import converted
+from bmv.data.ticks.export import convert
 from bmv.data.ticks.importers import Options
 from bmv.data.ticks.lake.intake import ImportReport, import_files
 from bmv.data.ticks.lake.lake import Lake
@@ -327,7 +327,7 @@ def test_a_made_up_tape_in_units_stays_one(tmp_path: Path) -> None:
     synth(tmp_path / "made", 7, 50, date(2025, 9, 4), market=MARKET)
     (made,) = (tmp_path / "made").rglob("*.parquet")
 
-    converted(made, tmp_path / "units.parquet", None, Options())
+    convert(made, tmp_path / "units.parquet", None, Options())
     day = taken(tmp_path / "lake", tmp_path / "units.parquet").written[0]
 
     assert pl.read_parquet_metadata(day.path)["bmv.source"] == "synthetic, seed 7"

@@ -208,9 +208,9 @@ def _judged(folder: Path, case: Case, workers: int | None, rows: int, params: Se
     """Make a market, sweep it and return what was found."""
     lake, sweep = folder / "lake", folder / "sweep"
     markets.write(lake, case.nature, case.seed, rows, case.trend)
-    plan = api.planned(configured(case.start), params, [str(lake)])
+    plan = api.make_plan(configured(case.start), params, [str(lake)])
     api.begin(sweep, plan)
-    return outcome(case, api.go_on(sweep, plan, workers, report=False), pl.read_parquet(sweep / TRIALS))
+    return outcome(case, api.run(sweep, plan, workers, report=False), pl.read_parquet(sweep / TRIALS))
 
 
 def outcome(case: Case, summary: SweepSummary, trials: pl.DataFrame) -> Json:

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 
 from bmv.adapters.config import build
-from bmv.backtest.sweep.api import planned
+from bmv.backtest.sweep.api import make_plan
 from bmv.backtest.sweep.plan import PACKAGES
 from bmv.backtest.sweep.run.work import Task, Work
 from bmv.backtest.sweep.tapes import tapes
@@ -114,7 +114,7 @@ def made_ready(*load: Any) -> tuple[list[Stretch] | None, str]:  # Any: the part
 
 
 def _read(load: Load) -> list[Stretch]:
-    plan = planned(build(**arrived(load)[0]))
+    plan = make_plan(build(**arrived(load)[0]))
     found = packed(tapes.read(plan.config, plan.axes, plan.splits))
     if content_hash(found) != load.content:
         raise DataError("a node of the cluster reads other rows from the tapes than this machine does")

@@ -13,7 +13,7 @@ from bmv.adapters.config.check import check
 from bmv.adapters.config.compile import refuse_without_reference
 from bmv.adapters.strategy import plugin
 from bmv.backtest.sweep.run.arena import Arena
-from bmv.backtest.sweep.run.trial import CHECKS, Look, Made, Stopped, run
+from bmv.backtest.sweep.run.trial import CHECKS, Look, RunFigures, Stopped, run
 from bmv.backtest.sweep.tapes.combine import across, combined, common_quantum, joined_returns
 from bmv.backtest.sweep.tapes.shared import Stretch
 from bmv.backtest.sweep.trials.objectives import Objective, ObjectiveError, unknown, violated
@@ -78,7 +78,7 @@ class Work:
 
     def row(self, task: Task) -> TrialRow | None:
         """Run a set on all tapes and return what it came to; None when it was told to stop."""
-        made = list[Made]()
+        made = list[RunFigures]()
         for at, stretch in enumerate(self.stretches):
             try:
                 made.append(self._run(task, at, stretch))
@@ -94,11 +94,11 @@ class Work:
                 return _unfinished(task, "invalid", str(error).replace("configuration: ", ""), [])
         return self._whole(task, made)
 
-    def runs(self, task: Task) -> list[Made]:
+    def runs(self, task: Task) -> list[RunFigures]:
         """Run a set on each tape to its end."""
         return [self._made(task, stretch, None) for stretch in self.stretches]
 
-    def account(self, made: Sequence[Made]) -> Account:
+    def account(self, made: Sequence[RunFigures]) -> Account:
         """Return what was earned and held period by period over all tapes, as `trials.parquet` has it.
 
         `returns`, the change of equity in each period, and `held`, the position in it, are in common quanta; of `held`
@@ -125,7 +125,7 @@ class Work:
         refuse_without_reference(config)
         return config
 
-    def _run(self, task: Task, at: int, stretch: Stretch) -> Made:
+    def _run(self, task: Task, at: int, stretch: Stretch) -> RunFigures:
         medians = task.medians[at] if task.medians else ()
 
         def look(check: int, net: int, fallen: float) -> str:
@@ -133,7 +133,7 @@ class Work:
 
         return self._made(task, stretch, look)
 
-    def _made(self, task: Task, stretch: Stretch, look: Look | None) -> Made:
+    def _made(self, task: Task, stretch: Stretch, look: Look | None) -> RunFigures:
         config = self.config(task.set, stretch.overrides)
         strategy = self._fresh_strategy(config)
         arena = self._of_thread.__dict__.setdefault("arena", Arena())
@@ -151,7 +151,7 @@ class Work:
             return f"after {(check + 1) / CHECKS:.0%} of the tape it stood below the median of earlier sets"
         return ""
 
-    def _whole(self, task: Task, made: Sequence[Made]) -> TrialRow:
+    def _whole(self, task: Task, made: Sequence[RunFigures]) -> TrialRow:
         figures = combined([each.figures for each in made])
         objectives = [
             across([each.objectives[n] for each in made], self._across, asked.large)

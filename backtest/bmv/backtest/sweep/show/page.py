@@ -7,7 +7,7 @@ import orjson
 
 from bmv.adapters.report import markup
 from bmv.adapters.report.markup import Html, element, html
-from bmv.adapters.report.report import NOTHING, chart, document, folded, pair, place
+from bmv.adapters.report.report import NOTHING, chart, chart_slot, document, folded, pair
 from bmv.adapters.report.sheet import Row, in_words
 from bmv.backtest.sweep.show import sheets, trust
 from bmv.backtest.sweep.show.drawing import Search, figures
@@ -210,7 +210,7 @@ def _torn(sweep: Sweep) -> Iterable[str]:
 
 
 def _surfaces(search: Search, names: set[str]) -> Html:
-    maps = [element("div", place(name)) for name in sorted(names) if name.startswith("surface-")]
+    maps = [element("div", chart_slot(name)) for name in sorted(names) if name.startswith("surface-")]
     if not maps:
         return NOTHING
     switch = Html(

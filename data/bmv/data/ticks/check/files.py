@@ -6,10 +6,10 @@ from typing import Any, NamedTuple
 
 from bmv.data.files.walk import day_named, files_below
 from bmv.data.ticks.check.check import between
-from bmv.data.ticks.check.inspection import Inspection, inspected
+from bmv.data.ticks.check.inspection import Inspection, inspect
 from bmv.data.ticks.importers import Options
 from bmv.data.ticks.lake.intake import Progress
-from bmv.data.ticks.quality import Gap as Hole
+from bmv.data.ticks.quality import Hole
 from bmv.data.ticks.steps import Pair
 from bmv.ports.errors import DataError
 
@@ -33,12 +33,12 @@ def files_of(paths: Sequence[Path]) -> Iterator[Path]:
         yield from files_below(path)
 
 
-def inspected_or_not(
+def inspect_file(
     path: Path, given: Pair, form: str | None, options: Options, max_bad_share: float, progress: Progress | None = None
 ) -> Check:
     """Look at one file; that it can't be read is a finding as well."""
     try:
-        found = inspected(path, *given, form, options, max_bad_share, progress)
+        found = inspect(path, *given, form, options, max_bad_share, progress)
     except DataError as error:
         return Check(path, None, str(error))
     return Check(path, found, found.refusal)

@@ -12,11 +12,11 @@ import polars as pl
 
 from bmv.data.files.parquet import ROW, parquet_columns
 from bmv.data.files.path import is_url
-from bmv.data.ticks.check.check import Findings, Outlier, checked
+from bmv.data.ticks.check.check import Findings, Outlier, check
 from bmv.data.ticks.contracts import Terms, in_words, terms_of
 from bmv.data.ticks.importers import FORMS, Options, chosen
 from bmv.data.ticks.importers.floats import own_batches
-from bmv.data.ticks.lake.intake import Progress, Taken, judge, judge_whole, refusal_of, refuse_bad
+from bmv.data.ticks.lake.intake import FileReport, Progress, judge, judge_whole, refusal_of, refuse_bad
 from bmv.data.ticks.lake.lake import refuse_altered
 from bmv.data.ticks.lake.segments import sources_of
 from bmv.data.ticks.lake.stage import Part, Stage, in_order
@@ -31,7 +31,7 @@ from bmv.ports.errors import DataError, UsageError
 from bmv.ports.market import Market
 from bmv.ports.storage import Gap
 
-Read = Callable[[Taken], Iterator[pl.DataFrame]]
+Read = Callable[[FileReport], Iterator[pl.DataFrame]]
 MAKERS_SIDES = 0.75  # Share of the prints on the wrong side: where the clocks are off up to 70 %, rarely more.
 
 
@@ -47,7 +47,7 @@ class Inspection:
     tick_size: Decimal
     lot_size: Decimal
     inferred: bool
-    taken: Taken
+    taken: FileReport
     findings: Findings
     noted: Sequence[Gap] = ()
     refusal: str = ""
@@ -165,10 +165,10 @@ class Look(NamedTuple):
     rows: pl.DataFrame
     market: Market
     inferred: bool
-    taken: Taken
+    taken: FileReport
 
 
-def inspected(
+def inspect(
     path: Path,
     tick_size: Decimal | None,
     lot_size: Decimal | None,
@@ -185,13 +185,13 @@ def inspected(
     opened = _opened(path, tick_size, lot_size, form, options)
     if progress:
         opened = opened._replace(read=partial(_told, opened.read, progress))
-    taken = Taken(path, opened.form, unused=opened.unused, notes=opened.notes, terms=opened.terms)
+    taken = FileReport(path, opened.form, unused=opened.unused, notes=opened.notes, terms=opened.terms)
     try:
-        findings = checked(_in_order(opened.read(taken)))
+        findings = check(_in_order(opened.read(taken)))
     except _OutOfOrderError:
-        taken = Taken(path, opened.form, unused=opened.unused, notes=opened.notes, terms=opened.terms)
+        taken = FileReport(path, opened.form, unused=opened.unused, notes=opened.notes, terms=opened.terms)
         with TemporaryDirectory(prefix="bmv-") as folder:
-            findings = checked(_put_in_order(Stage(Path(folder)), opened.read(taken), taken))
+            findings = check(_put_in_order(Stage(Path(folder)), opened.read(taken), taken))
     refusal = refusal_of(taken, max_bad_share)
     if not taken.good:
         raise DataError(refusal or f"{path}: has no rows")
@@ -200,7 +200,7 @@ def inspected(
     return Inspection(opened.form, *steps, opened.inferred, taken, findings, noted, refusal)
 
 
-def looked_at(
+def read_whole(
     path: Path,
     tick_size: Decimal | None,
     lot_size: Decimal | None,
@@ -249,7 +249,7 @@ def _opened(
         raise DataError(f"{path}: its prices lie on no decimal grid; give --tick-size")
     market = Market(path.stem, tick, lot or Decimal(1))  # Where no size is recorded, a lot can't be wrong about any.
 
-    def rows(taken: Taken) -> Iterator[pl.DataFrame]:
+    def rows(taken: FileReport) -> Iterator[pl.DataFrame]:
         for batch in read.read(path, replace(options, on_gap=taken.miss)):
             yield judge(taken, batch, market, numbered=True)
 
@@ -257,13 +257,13 @@ def _opened(
     return Opened(read.name, market, origin is Origin.NUMBERS, rows, read.unused(path, options), notes, terms)
 
 
-def _lake_rows(options: Options, taken: Taken) -> Iterator[pl.DataFrame]:
+def _lake_rows(options: Options, taken: FileReport) -> Iterator[pl.DataFrame]:
     refuse_altered(taken.path)
     for part in own_batches(taken.path, options, names_in(taken.path)):
         yield judge_whole(taken, part)
 
 
-def _told(read: Read, progress: Progress, taken: Taken) -> Iterator[pl.DataFrame]:
+def _told(read: Read, progress: Progress, taken: FileReport) -> Iterator[pl.DataFrame]:
     """Yield what `read` yields, and tell how many rows more of the file were read."""
     before = 0
     for rows in read(taken):
@@ -283,7 +283,7 @@ def _in_order(batches: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame]:
             yield rows
 
 
-def _put_in_order(stage: Stage, batches: Iterator[pl.DataFrame], taken: Taken) -> Iterator[pl.DataFrame]:
+def _put_in_order(stage: Stage, batches: Iterator[pl.DataFrame], taken: FileReport) -> Iterator[pl.DataFrame]:
     """Yield rows in order of time, and count those that stood after a later one; a few are held at once."""
     parts, last_ns = list[Part](), -FAR_NS
     for rows in batches:
@@ -298,13 +298,13 @@ def _put_in_order(stage: Stage, batches: Iterator[pl.DataFrame], taken: Taken) -
 
 def _whole(path: Path, opened: Opened) -> Look:
     """Read a file at once; its rows are sorted by time where they were not."""
-    taken = Taken(path, opened.form, unused=opened.unused, notes=opened.notes, terms=opened.terms)
+    taken = FileReport(path, opened.form, unused=opened.unused, notes=opened.notes, terms=opened.terms)
     none = pl.DataFrame(schema=dict.fromkeys((ROW, *LAKE), pl.Int64))
     rows = pl.concat([none, *(part.select(none.columns) for part in opened.read(taken))])
     return Look(_sorted(taken, rows), opened.market, opened.inferred, taken)
 
 
-def _sorted(taken: Taken, rows: pl.DataFrame) -> pl.DataFrame:
+def _sorted(taken: FileReport, rows: pl.DataFrame) -> pl.DataFrame:
     """Return the rows in order of time, and count those that were not."""
     taken.back = int((rows["ts_ns"] < rows["ts_ns"].cum_max()).sum())
     return rows.sort("ts_ns", maintain_order=True) if taken.back else rows

@@ -10,8 +10,7 @@ from bmv.data.ticks.check.check import between
 from bmv.data.ticks.delays import Stamped, all_of, in_time
 from bmv.data.ticks.lake.lake import Lake, Manifest
 from bmv.data.ticks.noted import in_order, in_words, noted_in
-from bmv.data.ticks.quality import Gap as Hole
-from bmv.data.ticks.quality import utc
+from bmv.data.ticks.quality import Hole, utc
 from bmv.ports.market import Market
 from bmv.ports.storage import Gap
 

@@ -30,7 +30,7 @@ from bmv.data.ticks.delays import Stamped
 from bmv.data.ticks.lake.merge import NO_IDS, Ids, Print, merged
 from bmv.data.ticks.lake.placing import Draft, Placing, placing
 from bmv.data.ticks.lake.stage import SLICE_ROWS, Part, part_of, spans, stamps_in, within
-from bmv.data.ticks.quality import Gap
+from bmv.data.ticks.quality import Hole
 from bmv.data.ticks.schema import (
     LAKE_SCHEMA,
     beside_of,
@@ -84,7 +84,7 @@ class Manifest:
     bytes: int
     sha256: str
     quality: Mapping[str, int]
-    gaps: Sequence[Gap]
+    gaps: Sequence[Hole]
     sources: Sequence[Mapping[str, Any]] = field(default_factory=list)  # Any: it is JSON.
     contract: Mapping[str, str] = field(default_factory=dict)
     stamps: Mapping[str, int] = field(default_factory=dict)
@@ -147,7 +147,7 @@ class Lake:
             if told.bytes == before.bytes:
                 return told
             refuse_altered(day.path)  # Else the file is right, and its manifest is wrong about its size.
-        made = examined(day)
+        made = describe(day)
         # Who replaced the file meanwhile knows better, and what is in an object store is not ours to write.
         if not is_url(day.path) and _state(day.path) == before:
             _write_manifest(manifest_path(day.path), made)
@@ -330,7 +330,7 @@ def _draft(day: Day, rows: pl.LazyFrame, words: Mapping[str, str], frames: Seque
         raise
 
 
-def examined(day: Day) -> Manifest:
+def describe(day: Day) -> Manifest:
     """Say what a day's file holds."""
     with readable(day.path):
         words = pl.read_parquet_metadata(str(day.path))
@@ -389,7 +389,7 @@ def _read_manifest(path: Path) -> Manifest | None:
         return None
     try:
         told = json.loads(path.read_bytes())
-        return Manifest(**{**told, "gaps": [Gap(**gap) for gap in told["gaps"]]})
+        return Manifest(**{**told, "gaps": [Hole(**gap) for gap in told["gaps"]]})
     except (OSError, ValueError, KeyError, TypeError):
         return None
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 import polars as pl
 
-from bmv.data.ticks.check.inspection import looked_at
+from bmv.data.ticks.check.inspection import read_whole
 from bmv.data.ticks.importers import Options
 from bmv.data.ticks.schema import frames
 from bmv.data.ticks.synth.facts import Facts, facts
@@ -32,7 +32,7 @@ FEW_PRINTS = 100  # Fewer tell nothing of how hard a market is.
 LEAST_VOLATILITY = 0.2  # Of the record's, that is left to a walk beside what trades move.
 
 
-def fitted(rows: pl.DataFrame, market: Market) -> Shape:
+def fit(rows: pl.DataFrame, market: Market) -> Shape:
     """Return the shape of a made-up market that is like the record; what it does not show stays as it is."""
     real = facts(rows, market)
     first = rows.select(
@@ -203,6 +203,6 @@ def record_at(path: Path, symbol: str | None, form: str | None, options: Options
         symbol: Name of the market; None: that of the file, or of its folder where it names none.
         form: Name of its form; None: it is looked at.
     """
-    look = looked_at(path, None, None, form, options, max_bad_share=1.0)
+    look = read_whole(path, None, None, form, options, max_bad_share=1.0)
     own = path.parent.name if look.market.symbol == path.stem else look.market.symbol
     return Record(look.rows, replace(look.market, symbol=symbol or own))
