@@ -11,6 +11,7 @@ from bmv.adapters.openbook.seat.funds import owned_of
 from bmv.adapters.solana.rpc import FINALIZED, make_client
 from bmv.live.chain.opening import PATIENCE_S
 from bmv.live.chain.seated import Seated, take_seat
+from bmv.live.chain.upkeep import read_taken, taken_note
 from bmv.live.clock import SystemClock
 from bmv.live.control.place import hold, session_place
 from bmv.live.folder import LIVE
@@ -99,6 +100,7 @@ async def accept(path: Path, config: Config) -> Comparison:
         begun.journal.note(said_note(now_ns, ACCEPTED, differences=list(compared.lines)))
         begun.journal.note(account_note(now_ns, str(seated.seat.open_orders)))
         begun.journal.note(compared.found.note(now_ns))
+        begun.journal.note(taken_note(now_ns, read_taken(begun.before)))
         await begun.journal.commit()
         return compared
 

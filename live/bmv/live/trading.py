@@ -23,6 +23,8 @@ from bmv.adapters.telemetry.meters import Meters
 from bmv.core.engine import Engine
 from bmv.data.files.path import is_url
 from bmv.live.beside import LOG, Gauges, attended
+from bmv.live.chain.seated import wallet_of
+from bmv.live.chain.upkeep import taken_in
 from bmv.live.clock import SystemClock
 from bmv.live.control.place import hold, session_place
 from bmv.live.doctor.check import State
@@ -148,6 +150,9 @@ async def trade_live(
         source = "shadow" if shadow else "feed"
         open_minutes(begun, LIVE, session_market(config), config, before.standing, source, seed, clock.now_ns())
         begun.journal.note(account_note(clock.now_ns(), account))
+        own_seat = seat.seated.seat
+        for note in taken_in(wallet_of(config), own_seat.owner, own_seat.market, begun.before, clock.now_ns()):
+            begun.journal.note(note)
         sow(c.engine(), seed)
         minutes = c.minutes()
         if expected is not None:
