@@ -357,14 +357,16 @@ def _id_of(path: Path, options: Options, reading: Reading) -> list[str]:
 
 
 def _ids(part: Cells, name: str, counted: list[bool]) -> pl.Series:
-    """Return the ids of rows; none where they count the rows of the file, from 0 or 1 on.
+    """Return the ids of rows; none where an `id` counts the rows of the file, from 0 or 1 on.
+
+    A column that is named after trades holds the venue's ids, though they begin at 0 in the first days of a market.
 
     Args:
         counted: Whether the first id of the file said so; empty before that is known.
     """
     ids = part.rows[name].str.strip_chars()
     if not counted and len(ids):
-        counted.append(ids[0] in ("0", "1"))
+        counted.append(plain(name) == "id" and ids[0] in ("0", "1"))
     return pl.Series("id", [None], pl.String).new_from_index(0, len(ids)) if counted[:1] == [True] else ids.alias("id")
 
 
