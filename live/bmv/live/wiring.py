@@ -1,6 +1,6 @@
 """The container of the present: a session is a set of providers; modes differ by the way to a venue alone."""
 
-import asyncio
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -25,8 +25,9 @@ from bmv.live.market_data import MarketEvents
 from bmv.live.minutes import Minutes
 from bmv.live.onchain import ChainVenue, Seat, limits_for, make_executor, refuse_unsigned
 from bmv.live.paper import PaperVenue
+from bmv.live.refusals import Refusals
 from bmv.live.session import Parts, Session
-from bmv.ports.messages import Event
+from bmv.ports.messages import Event, Kind
 
 
 def _engine(decider: Decider, standing: Standing | None) -> Engine:
@@ -71,18 +72,13 @@ def trade_on_chain(
     c: Any, seat: Seat, courier: Courier, routing: Routing, left: Left, epoch: int, rows: MarketEvents
 ) -> None:
     """Let a session trade on the chain, with the guard in front of it; arguments as of `make_executor`."""
+    refusals = _refusals(c)
 
     def tell(event: Event) -> None:
-        c.loop().tell(event)
-
-    def tell_later(event: Event) -> None:
-        try:
-            tell(event)
-        except Exception as error:  # Nobody waits for it who could do something about it.
-            c.session().fail(error)
-
-    def refuse(event: Event) -> None:
-        asyncio.get_running_loop().call_soon(tell_later, event)  # The engine is still speaking.
+        if event.kind == Kind.REJECTED and not event.venue_ns:  # It was never sent.
+            refusals.refuse(event)
+        else:
+            c.loop().tell(event)
 
     def band() -> tuple[int, int] | None:
         found: tuple[int, int] | None = c.execution().band()
@@ -90,15 +86,34 @@ def trade_on_chain(
 
     now_ns = c.clock().now_ns
     executor = providers.Singleton(make_executor, seat, courier, routing, c.minutes, left, epoch, band, now_ns, tell)
-    note = c.minutes().note_guard
-    limits = providers.Singleton(guard_limits, c.config)
-    guard = providers.Singleton(Guard, executor, limits, now_ns, providers.Object(lambda: rows.heard_ns), refuse, note)
-    c.execution.override(guard)
+    guard_orders(c, executor, lambda: rows.heard_ns, refusals)
     c.venue.override(providers.Singleton(ChainVenue, seat, executor, c.market))
-    c.minutes().listeners.append(c.execution().hear)
+    c.decider().checks.append(partial(refuse_unsigned, seat, limits_for(seat, c.config())))
+
+
+def guard_orders(c: Any, inner: Any, heard_ns: Callable[[], int], refusals: Refusals | None = None) -> None:
+    """Let the guard stand in front of where orders go.
+
+    Args:
+        c: The container.
+        inner: Provides the execution behind it.
+        heard_ns: When the market was heard of last, ns UTC.
+        refusals: Tells what stays in; one of its own if absent.
+    """
+    refusals = refusals or _refusals(c)
+    limits, note = providers.Singleton(guard_limits, c.config), c.minutes().note_guard
+    waits = providers.Object(heard_ns)
+    c.execution.override(
+        providers.Singleton(Guard, inner, limits, c.clock().now_ns, waits, refusals.refuse, note, refusals.hurry)
+    )
+    c.minutes().listeners += [c.execution().hear, refusals.hear]
 
     def narrow(config: Config) -> None:
         c.execution().limits = guard_limits(config)
 
     c.decider().listeners.append(narrow)
-    c.decider().checks.append(partial(refuse_unsigned, seat, limits_for(seat, c.config())))
+
+
+def _refusals(c: Any) -> Refusals:
+    """Return what tells the session's engine of orders that were never sent."""
+    return Refusals(lambda event: c.loop().tell(event), lambda error: c.session().fail(error), c.clock().now_ns)
