@@ -30,7 +30,7 @@ from bmv.live.notes import CLOSED, RECEIPT, Holding, read_said, read_standing
 from bmv.live.opening import before_of
 from bmv.live.replay import replay
 from bmv.live.session import Session
-from bmv.live.watch import DARK_ATTEMPTS, DARK_S, TROUBLE_S, Act, ChainConditions, Condition, Orders, Watch
+from bmv.live.watch import COMPARE_S, DARK_ATTEMPTS, DARK_S, TROUBLE_S, Act, ChainConditions, Condition, Orders, Watch
 from bmv.live.wiring import SessionContainer, trade_on_paper
 from bmv.ports.errors import ConfigError, Refused, StorageError
 from bmv.ports.market import Market
@@ -639,7 +639,7 @@ class World:
         orders = SimpleNamespace(stray=[], untold=[])
         carrier = SimpleNamespace(refusals=[])
         self.executor = SimpleNamespace(trouble="", desk=None, house=house, orders=orders, carrier=carrier)
-        self.rows = SimpleNamespace(down=None, slot=100)
+        self.rows = SimpleNamespace(down=None, slot=100, unix_timestamp=None, fell={})
         self.conditions = ChainConditions(
             SimpleNamespace(executor=self.executor),
             self.rows,
@@ -692,7 +692,15 @@ def _lands(world: World, on: bool) -> None:
         world.fate("landed")
 
 
+def _compared(world: World, on: bool) -> None:
+    if on:
+        world.seconds += COMPARE_S + 1
+    else:
+        world.conditions._compared_s = world.seconds
+
+
 def _trouble(world: World, on: bool) -> None:
+    world.conditions._compared_s = world.seconds + TROUBLE_S + 1
     world.executor.trouble = "no endpoint answers" if on else ""
     world.conditions.execution_fails()
     world.seconds += TROUBLE_S + 1
@@ -726,6 +734,7 @@ def _stray(world: World, on: bool) -> None:
         ("another", Act.HALT, partial(_down, Cause.ANOTHER_CHAIN)),
         ("another", Act.HALT, partial(_down, Cause.PROGRAM)),
         ("stray", Act.HALT, _stray),
+        ("unreconciled", Act.CANCEL, _compared),
     ],
 )
 def test_a_condition_of_the_chain_begins_and_ends_as_its_table_says(
@@ -746,6 +755,14 @@ def test_a_feed_that_is_down_for_an_everyday_reason_is_nothing_for_the_watch() -
     world = World()
     world.rows.down = Down(Cause.START, "it has not been up yet")
 
+    assert world.wrong() == []
+
+
+def test_a_feed_that_fell_and_is_up_again_before_anybody_looked_is_seen_all_the_same() -> None:
+    world = World()
+    world.rows.fell[Cause.RESTARTED] = Down(Cause.RESTARTED, "the cluster restarted")
+
+    assert world.wrong() == ["restart"]
     assert world.wrong() == []
 
 

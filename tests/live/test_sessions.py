@@ -12,10 +12,13 @@ import pytest
 from sandboxes import Running, patiently, running
 
 from bmv.adapters.cli.main import main
+from bmv.adapters.config import load
 from bmv.adapters.sandbox.wallets import fund
 from bmv.adapters.sandbox.wiring import Settings
+from bmv.core.standing import moved
+from bmv.live.control.place import hold, session_place
 from bmv.live.folder import outcome_of
-from bmv.live.notes import HOLDING, OPENING, RECEIPT
+from bmv.live.notes import ACCEPTED, HOLDING, OPENING, RECEIPT, read_said, read_standing
 from bmv.live.stores import newest, open_sessions, words_of
 from bmv.ports.storage import Note, Word
 
@@ -128,7 +131,10 @@ def test_no_session_begins_where_journal_and_chain_differ_until_somebody_says_th
     differs = asked(capsys, "reconcile", live.config, code=5)
     refused = main([*words, "--out", str(tmp_path / "refused")])
     said = capsys.readouterr().err
+    before = read_standing(words_in(live))
     accepted = asked(capsys, "reconcile", live.config, "--accept", "--yes")
+    heard = asked(capsys, "replay", "--config", live.config)
+    after, kept = read_standing(words_in(live)), words_in(live)
     went_on = main([*words, "--out", str(tmp_path / "went_on")])
 
     assert len(differs["differences"]) == 1
@@ -137,7 +143,33 @@ def test_no_session_begins_where_journal_and_chain_differ_until_somebody_says_th
     assert refused == 5
     assert "journal and chain differ, and nothing was placed" in said
     assert accepted["accepted"]
+    assert (heard["equal"], heard["words"]) == (True, 0)
+    moves = next(read_said(word) for word in kept if isinstance(word, Note) and word.topic == ACCEPTED)
+    assert before is not None
+    assert after == moved(before, moves["breaker_moves_by"])
+    assert moves["breaker_moves_by"] > 0
     assert went_on == 0
+
+
+def test_a_session_in_the_shadow_sends_nothing_and_takes_nothing_from_one_that_trades(
+    live: Running, traded: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = Path(live.config)
+    before = len(words_in(live))
+    words = ["live", live.config, "--shadow", "--for", "8s", "--log", "none", "--no-report", *NEAR]
+
+    with hold(session_place(path, load(path), "live")):
+        page = asked(capsys, *words, "--out", str(tmp_path / "run"))
+
+    heard = asked(capsys, "replay", "shadow", "--config", live.config)
+    summary = json.loads((tmp_path / "run/summary.json").read_text())
+    assert page["session"].startswith("shadow/")
+    assert page["receipt"]["cleared"]
+    assert heard["equal"]
+    assert heard["decisions"] > 3
+    assert (summary["fills"], summary["chain"]["lamports"]) == (0, 0)
+    assert "sent nothing" in summary["warnings"][0]
+    assert len(words_in(live)) == before
 
 
 def _deposit(live: Running) -> None:

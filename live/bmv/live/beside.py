@@ -21,6 +21,7 @@ from bmv.data.journal.attempts import ATTEMPT, ENDS, FATE, Attempted, read_attem
 from bmv.data.journal.costs import cost_of
 from bmv.live.control.place import session_place
 from bmv.live.control.server import Control
+from bmv.live.folder import SHADOW
 from bmv.live.helm import Helm
 from bmv.live.notes import GUARD, read_said
 from bmv.live.session import Session
@@ -148,7 +149,7 @@ async def attended(
             gauges.look(session, why)
             await asyncio.sleep(BEAT_S)
 
-    port = config.live.metrics_port
+    port = None if mode == SHADOW else config.live.metrics_port  # That of the session that trades by the same file.
     page = nullcontext() if port is None else Exposition(port, gauges.meters.text, pulse)
     async with Control(session_place(path, config, mode), helm, held=True):
         with page:

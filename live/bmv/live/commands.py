@@ -4,7 +4,7 @@ import asyncio
 import json
 import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -30,7 +30,7 @@ LOG = click.option(
     show_default=True,
     help="What happens, on standard error.",
 )
-RUNS = {"paper": Path("runs/paper"), "live": Path("runs/live")}
+RUNS = {mode: Path("runs") / mode for mode in ("paper", "live", "shadow")}
 
 
 @contextmanager
@@ -102,10 +102,30 @@ def paper(
     else:
         work = trade_paper(asked, stopped_by_signals, lambda line: click.echo(line, err=True))
     with logged(None if data or log == "none" else log):
-        page = asyncio.run(work)
-    if out is None and page["run"] is not None:
-        link_latest(folder)
+        page = _traded(work, folder, linked=out is None)
     _say_ended(page, folder, as_json, no_report)
+
+
+def _traded(
+    work: Coroutine[Any, Any, dict[str, Any]], folder: Path, *, linked: bool
+) -> dict[str, Any]:  # Any: it is JSON.
+    """Let a session trade, and return how it ended; one that fails leaves its run folder too, which is said.
+
+    Args:
+        linked: Whether `latest` beside the folder is to point at it.
+    """
+    from bmv.data.runs.folder import MANIFEST
+
+    there = (folder / MANIFEST).exists()
+    try:
+        return asyncio.run(work)
+    except BmvError:
+        if not there and (folder / MANIFEST).exists():
+            click.echo(f"run     {folder}, of a session that failed", err=True)
+        raise
+    finally:
+        if linked and (folder / MANIFEST).exists():
+            link_latest(folder)
 
 
 def _say_ended(page: dict[str, Any], folder: Path, as_json: bool, no_report: bool) -> None:  # Any: it is JSON.
@@ -225,28 +245,26 @@ def live(
     if out is not None:
         refuse_strange_folder(out)
     loaded = load(config, sets)
-    folder = out or new_folder(loaded, RUNS["live"])
+    folder = out or new_folder(loaded, RUNS["shadow" if shadow else "live"])
 
     from bmv.live.beside import logged
-    from bmv.live.trading import Asked, refuse_unguarded, trade_live
+    from bmv.live.starting import refuse_unguarded
+    from bmv.live.trading import Asked, trade_live
 
     refuse_unguarded(loaded)
     if not (yes or shadow):
         _confirm(loaded.market.symbol)
     asked = Asked(config, loaded, folder, not no_report, seconds)
     with logged(None if log == "none" else log):
-        page = asyncio.run(
-            trade_live(
-                asked,
-                passphrase_file,
-                stopped_by_signals,
-                lambda line: click.echo(line, err=True),
-                shadow=shadow,
-                accept=False,
-            )
+        work = trade_live(
+            asked,
+            passphrase_file,
+            stopped_by_signals,
+            lambda line: click.echo(line, err=True),
+            shadow=shadow,
+            accept=False,
         )
-    if out is None and page["run"] is not None:
-        link_latest(folder)
+        page = _traded(work, folder, linked=out is None)
     _say_ended(page, folder, as_json, no_report)
     if not page["receipt"]["cleared"] and page["receipt"]["mode"] != "keep":
         raise BmvError("orders of ours may still rest; `bmv chain cancel-all` clears the book")
@@ -304,7 +322,7 @@ def _say_compared(compared: "Comparison") -> None:
             f"open    {len(left.orders)} orders by the journal, {compared.resting} rest at slot {compared.slot:,}"
         )
     if compared.found is None:
-        click.echo("held    can't be told: no account there, or events of ours wait for the crank (`bmv chain settle`)")
+        click.echo("held    nothing: we have no account there (`bmv chain setup`)")
     elif compared.lines:
         click.echo("\n".join(f"differs {line}" for line in compared.lines))
     else:

@@ -27,6 +27,7 @@ from bmv.live.onchain import ChainVenue, Seat, limits_for, make_executor, refuse
 from bmv.live.paper import PaperVenue
 from bmv.live.refusals import Refusals
 from bmv.live.session import Parts, Session
+from bmv.live.shadow import ShadowVenue
 from bmv.ports.messages import Event, Kind
 
 
@@ -58,20 +59,42 @@ class SessionContainer(containers.DeclarativeContainer):
     session = providers.Singleton(Session, parts, stop_s)
 
 
-def trade_on_paper(c: Any) -> None:  # Any: a container's attributes are known to it alone.
-    """Let a session trade at the simulated venue."""
+def trade_on_paper(
+    c: Any, heard_ns: Callable[[], int] | None = None
+) -> None:  # Any: a container's attributes are known to it alone.
+    """Let a session trade at the simulated venue.
+
+    Args:
+        heard_ns: When the living market was heard of last, ns UTC: the guard stands in front as it does for real. None:
+            stored ticks are the market, of which a backtest without a guard has to say the same.
+    """
     sim_clock = providers.Singleton(SimClock)
     sim = providers.Singleton(open_venue, providers.Singleton(compile.venue, c.config, c.market))
     stage = providers.Singleton(Stage, providers.Singleton(SimExchange, sim, sim_clock), sim_clock)
-    c.execution.override(stage)
     c.stage.override(stage)
     c.venue.override(providers.Singleton(PaperVenue, stage, c.engine, c.market, c.loop))
+    if heard_ns is None:
+        c.execution.override(stage)
+    else:
+        guard_orders(c, stage, heard_ns)
 
 
 def trade_on_chain(
-    c: Any, seat: Seat, courier: Courier, routing: Routing, left: Left, epoch: int, rows: MarketEvents
+    c: Any,
+    seat: Seat,
+    courier: Courier,
+    routing: Routing,
+    left: Left,
+    epoch: int,
+    rows: MarketEvents,
+    *,
+    shadow: bool = False,
 ) -> None:
-    """Let a session trade on the chain, with the guard in front of it; arguments as of `make_executor`."""
+    """Let a session trade on the chain, with the guard in front of it; arguments as of `make_executor`.
+
+    Args:
+        shadow: Whether nothing is sent, and what the chain shows is of another session.
+    """
     refusals = _refusals(c)
 
     def tell(event: Event) -> None:
@@ -84,10 +107,12 @@ def trade_on_chain(
         found: tuple[int, int] | None = c.execution().band()
         return found
 
-    now_ns = c.clock().now_ns
-    executor = providers.Singleton(make_executor, seat, courier, routing, c.minutes, left, epoch, band, now_ns, tell)
+    now_ns, venue = c.clock().now_ns, ShadowVenue if shadow else ChainVenue
+    executor = providers.Singleton(
+        make_executor, seat, courier, routing, c.minutes, left, epoch, band, now_ns, tell, alone=not shadow
+    )
     guard_orders(c, executor, lambda: rows.heard_ns, refusals)
-    c.venue.override(providers.Singleton(ChainVenue, seat, executor, c.market))
+    c.venue.override(providers.Singleton(venue, seat, executor, c.market))
     c.decider().checks.append(partial(refuse_unsigned, seat, limits_for(seat, c.config())))
 
 
@@ -106,6 +131,7 @@ def guard_orders(c: Any, inner: Any, heard_ns: Callable[[], int], refusals: Refu
     c.execution.override(
         providers.Singleton(Guard, inner, limits, c.clock().now_ns, waits, refusals.refuse, note, refusals.hurry)
     )
+    c.execution().position = int(c.engine().state.position)
     c.minutes().listeners += [c.execution().hear, refusals.hear]
 
     def narrow(config: Config) -> None:
