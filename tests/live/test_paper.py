@@ -96,7 +96,7 @@ def test_paper_on_stored_ticks_is_the_backtest_of_them_and_the_replay(
     data = ["--data", "lake"]
 
     traded = run(capsys, "paper", "bmv.toml", *data, *sets, "--out", "run", "--no-report")
-    heard = run(capsys, "replay")
+    heard = run(capsys, "replay", "bmv.toml", "tape")
 
     ran = Backtest("bmv.toml" if not own else _with_strategy(place), ["lake"], engine="reference").run()
     kept = json.loads((place / "run/summary.json").read_text())

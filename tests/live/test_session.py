@@ -32,7 +32,7 @@ from bmv.live.replay import replay
 from bmv.live.session import Session
 from bmv.live.watch import COMPARE_S, DARK_ATTEMPTS, DARK_S, TROUBLE_S, Act, ChainConditions, Condition, Orders, Watch
 from bmv.live.wiring import SessionContainer, trade_on_paper
-from bmv.ports.errors import ConfigError, Refused, StorageError
+from bmv.ports.errors import Refused, StorageError
 from bmv.ports.market import Market
 from bmv.ports.messages import Command, Event, Intent, Kind, Tier, Verb
 from bmv.ports.storage import Note, Word
@@ -381,7 +381,7 @@ def test_a_session_whose_keys_changed_comes_out_the_same_when_it_is_heard_again(
 def test_a_limit_that_may_not_change_is_refused_and_nothing_of_it_is_kept() -> None:
     desk = Desk()
 
-    with pytest.raises(ConfigError, match=r"inventory\.max_position: limits may only become narrower"):
+    with pytest.raises(Refused, match=r"inventory\.max_position: limits may only become narrower"):
         desk.session.set("inventory.max_position", "50")
 
     assert str(desk.c.decider().config.inventory.max_position) == "5"
@@ -718,25 +718,25 @@ def _stray(world: World, on: bool) -> None:
     world.executor.orders.stray = [1] if on else []
 
 
-@pytest.mark.parametrize(
-    ("code", "act", "change"),
-    [
-        ("clock", Act.HOLD, _clock),
-        ("sol", Act.HOLD, _sol),
-        ("slots", Act.CANCEL, _slots),
-        ("journal", Act.CANCEL, _journal),
-        ("dark", Act.CANCEL, _dark),
-        ("dark", Act.CANCEL, _lands),
-        ("trouble", Act.CANCEL, _trouble),
-        ("policy", Act.PAUSE, _policy),
-        ("restart", Act.PAUSE, partial(_down, Cause.RESTARTED)),
-        ("restart", Act.PAUSE, partial(_down, Cause.WENT_BACK)),
-        ("another", Act.HALT, partial(_down, Cause.ANOTHER_CHAIN)),
-        ("another", Act.HALT, partial(_down, Cause.PROGRAM)),
-        ("stray", Act.HALT, _stray),
-        ("unreconciled", Act.CANCEL, _compared),
-    ],
-)
+CONDITIONS: list[tuple[str, Act, Callable[[World, bool], None]]] = [
+    ("clock", Act.HOLD, _clock),
+    ("sol", Act.HOLD, _sol),
+    ("slots", Act.CANCEL, _slots),
+    ("journal", Act.CANCEL, _journal),
+    ("dark", Act.CANCEL, _dark),
+    ("dark", Act.CANCEL, _lands),
+    ("trouble", Act.CANCEL, _trouble),
+    ("policy", Act.PAUSE, _policy),
+    ("restart", Act.PAUSE, partial(_down, Cause.RESTARTED)),
+    ("restart", Act.PAUSE, partial(_down, Cause.WENT_BACK)),
+    ("another", Act.HALT, partial(_down, Cause.ANOTHER_CHAIN)),
+    ("another", Act.HALT, partial(_down, Cause.PROGRAM)),
+    ("stray", Act.HALT, _stray),
+    ("unreconciled", Act.CANCEL, _compared),
+]
+
+
+@pytest.mark.parametrize(("code", "act", "change"), CONDITIONS)
 def test_a_condition_of_the_chain_begins_and_ends_as_its_table_says(
     code: str, act: Act, change: Callable[[World, bool], None]
 ) -> None:

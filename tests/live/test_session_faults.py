@@ -28,10 +28,11 @@ from bmv.live.reconciling import accept
 from bmv.live.recovering import heed_restart
 from bmv.live.replay import replay
 from bmv.live.session import Session
+from bmv.live.starting import refuse_unguarded
 from bmv.live.stores import open_sessions, words_of
 from bmv.live.watch import Act, Condition, Orders, Watch
 from bmv.live.wiring import SessionContainer, trade_on_paper
-from bmv.ports.errors import ConfigError, Refused
+from bmv.ports.errors import Refused
 from bmv.ports.messages import Command, Event, Intent, Kind, Reason, Tier
 from bmv.ports.storage import Note, Word
 
@@ -375,7 +376,7 @@ def test_a_limit_that_would_be_wider_or_have_no_effect_is_refused(key: str, valu
     decider = decider_of(load(path))
     before = decider.config
 
-    with pytest.raises(ConfigError):
+    with pytest.raises(Refused):
         decider.change(key, value)
 
     assert decider.config == before
@@ -390,6 +391,40 @@ def test_the_guard_follows_what_an_operator_narrows(tmp_path: Path) -> None:
     decider.change("risk.max_order_notional", "500")
 
     assert guard_limits(decider.config).notional_max == (before.notional_max or 0) // 2
+
+
+@pytest.mark.parametrize(
+    ("limits", "missing"),
+    [
+        ("", ["max_loss", "stale_after_s"]),
+        ("[risk]\nmax_position = 12", ["max_loss", "stale_after_s"]),
+        ("[risk]\nstale_after_slots = 9", ["max_loss"]),
+        ("[risk.breaker]\ndaily_pct = 5", ["stale_after_s"]),
+        ("[risk]\nstale_after_s = 9\n[risk.breaker]\nhalt_pct = 5", []),
+    ],
+)
+def test_nothing_is_traded_for_real_without_a_limit_of_loss_and_of_age(
+    limits: str, missing: list[str], tmp_path: Path
+) -> None:
+    path = tmp_path / "bmv.toml"
+    path.write_text(CONFIG[: CONFIG.index("[risk]")] + limits + '\n[storage]\njournal = "sqlite:sessions.sqlite"\n')
+    said = ""
+
+    try:
+        refuse_unguarded(load(path))
+    except Refused as error:
+        said = str(error)
+
+    assert [name for name in ("max_loss", "stale_after_s") if name in said] == missing
+    assert bool(said) is bool(missing)
+
+
+def test_a_status_says_the_gravest_first(tmp_path: Path) -> None:
+    async def work() -> list[str]:
+        async with room(tmp_path) as here:
+            return list(await Helm(here.session, lambda: {"dark": "so it is"}, lambda: None, may_take=False).status())
+
+    assert asyncio.run(work())[:4] == ["state", "why", "wrong", "market"]
 
 
 def test_a_node_that_lags_clears_no_book_in_which_we_know_an_order() -> None:

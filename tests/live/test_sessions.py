@@ -12,11 +12,9 @@ import pytest
 from sandboxes import Running, patiently, running
 
 from bmv.adapters.cli.main import main
-from bmv.adapters.config import load
 from bmv.adapters.sandbox.wallets import fund
 from bmv.adapters.sandbox.wiring import Settings
 from bmv.core.standing import moved
-from bmv.live.control.place import hold, session_place
 from bmv.live.folder import outcome_of
 from bmv.live.notes import ACCEPTED, HOLDING, OPENING, RECEIPT, read_said, read_standing
 from bmv.live.stores import newest, open_sessions, words_of
@@ -149,27 +147,6 @@ def test_no_session_begins_where_journal_and_chain_differ_until_somebody_says_th
     assert after == moved(before, moves["breaker_moves_by"])
     assert moves["breaker_moves_by"] > 0
     assert went_on == 0
-
-
-def test_a_session_in_the_shadow_sends_nothing_and_takes_nothing_from_one_that_trades(
-    live: Running, traded: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    path = Path(live.config)
-    before = len(words_in(live))
-    words = ["live", live.config, "--shadow", "--for", "8s", "--log", "none", "--no-report", *NEAR]
-
-    with hold(session_place(path, load(path), "live")):
-        page = asked(capsys, *words, "--out", str(tmp_path / "run"))
-
-    heard = asked(capsys, "replay", "shadow", "--config", live.config)
-    summary = json.loads((tmp_path / "run/summary.json").read_text())
-    assert page["session"].startswith("shadow/")
-    assert page["receipt"]["cleared"]
-    assert heard["equal"]
-    assert heard["decisions"] > 3
-    assert (summary["fills"], summary["chain"]["lamports"]) == (0, 0)
-    assert "sent nothing" in summary["warnings"][0]
-    assert len(words_in(live)) == before
 
 
 def _deposit(live: Running) -> None:

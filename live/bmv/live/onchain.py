@@ -230,11 +230,11 @@ def limits_for(seat: Seat, config: Config) -> Limits:
 
 
 def refuse_unsigned(seat: Seat, signed: Limits, config: Config) -> None:
-    """Raise `ConfigError` where a changed configuration wants larger orders than are signed since the start."""
+    """Raise `Refused` where a changed configuration wants larger orders than are signed since the start."""
     wanted = limits_for(seat, config)
     for name in ("order_lots_max", "order_quote_lots_max", "total_quote_lots_max"):
         if getattr(wanted, name) > getattr(signed, name):
-            raise ConfigError(
+            raise Refused(
                 "the orders of that grid are larger than what is signed since the session began; stop it, change the "
                 "file and begin again"
             )

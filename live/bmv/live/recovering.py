@@ -9,7 +9,6 @@ from bmv.adapters.openbook.execution.recovery import Left, carried, read_left
 from bmv.adapters.solana.clock import LAST_RESTART, read_restart_slot
 from bmv.adapters.solana.rpc import Rpc
 from bmv.core.standing import Standing
-from bmv.live.beside import LOG
 from bmv.live.chain.seated import Seated
 from bmv.live.journal import Begun
 from bmv.live.minutes import Minutes
@@ -116,7 +115,6 @@ async def heed_restart(
     if was is not None and slot != was:
         why = f"the cluster restarted at slot {slot:,} since the session before began"
         minutes.say(GUARD, code="restart", act="compare", begins=True, why=why)
-        LOG.error("guard restart: %s", why)
         say(f"{why}: journal and chain are compared before anything is placed")
 
 

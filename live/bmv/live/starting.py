@@ -17,9 +17,17 @@ from bmv.ports.messages import Kind
 
 
 def refuse_unguarded(config: Config) -> None:
-    """Raise `Refused` where a configuration has no limits, or nowhere to keep what was done."""
-    if not config.risk.model_fields_set:
-        raise Refused("[risk]: missing; nothing is traded for real without limits")
+    """Raise `Refused` where a configuration bounds no loss, quotes on data of any age, or keeps nothing.
+
+    What may be held is bounded by `inventory.max_position`, which every configuration has.
+    """
+    risk, missing = config.risk, list[str]()
+    if (risk.breaker.max_loss, risk.breaker.halt_pct, risk.breaker.daily_pct) == (None, None, None):
+        missing.append("a loss that stops it: risk.breaker.max_loss, risk.breaker.halt_pct or risk.breaker.daily_pct")
+    if risk.stale_after_s is None and risk.stale_after_slots is None:
+        missing.append("an age of market data: risk.stale_after_s or risk.stale_after_slots")
+    if missing:
+        raise Refused(f"[risk]: nothing is traded for real without limits; missing: {'; and '.join(missing)}")
     if config.storage.journal is None:
         raise Refused("storage.journal: missing; nothing is traded for real that is not kept: sqlite:sessions.sqlite")
 

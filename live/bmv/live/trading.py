@@ -28,7 +28,7 @@ from bmv.live.helm import Helm
 from bmv.live.journal import Begun, begin_session
 from bmv.live.kept import keep_run, open_runs
 from bmv.live.market_data import MarketEvents
-from bmv.live.notes import GUARD, Holding, read_holding
+from bmv.live.notes import Holding, read_holding
 from bmv.live.onchain import Seat, couriered, take_place
 from bmv.live.opening import before_of, open_minutes, session_market
 from bmv.live.record.wiring import open_prices, open_recorder
@@ -38,7 +38,7 @@ from bmv.live.shadow import SENT_ONLY, Mute
 from bmv.live.starting import refuse_unguarded, refuse_unpriced, refuse_unwell, sow, stored_trades
 from bmv.live.stores import journal_of, open_sessions, words_of
 from bmv.live.tape import TapeClock, events_of, play, rows_of
-from bmv.live.watch import Act, ChainConditions, Watch
+from bmv.live.watch import ChainConditions, Watch
 from bmv.live.watch import Orders as WatchOrders
 from bmv.live.wiring import SessionContainer, trade_on_chain, trade_on_paper
 from bmv.ports.errors import BmvError, DataError
@@ -322,10 +322,6 @@ def watching(c: Any, rows: MarketEvents, *, shadow: bool) -> Watch:  # Any: as o
     )
     minutes.readers.append(conditions.heard)
 
-    def note(code: str, act: Act, begins: bool, why: str) -> None:
-        minutes.say(GUARD, code=code, act=str(act), begins=begins, why=why)
-        (LOG.error if begins else LOG.info)("guard %s: %s", code, why if begins else "is well again")
-
     orders = WatchOrders(
         pause=lambda why: session.guarded(Command.PAUSE, why),
         latch=lambda why: session.guarded(Command.PAUSE, why, lasting=True),
@@ -333,7 +329,7 @@ def watching(c: Any, rows: MarketEvents, *, shadow: bool) -> Watch:  # Any: as o
         halt=lambda why: session.guarded(Command.HALT, why),
     )
     watched = [one for one in conditions.all() if not (shadow and one.code in SENT_ONLY)]
-    return Watch(watched, c.execution(), orders, note, conditions.acknowledge)
+    return Watch(watched, c.execution(), orders, minutes.note_condition, conditions.acknowledge)
 
 
 async def kept(
@@ -361,16 +357,16 @@ async def ended(
     """
     name, mode = session.parts.name, session.parts.mode
     words = await words_of(store, name)
-    if mode != SHADOW:  # What was never sent is no order in the books of anybody.
-        code = 0 if session.receipt.get("cleared") or mode == PAPER else 1
-        if error is not None:
-            code = error.exit_code if isinstance(error, BmvError) else 1
-        async with open_runs(journal_of(asked.path, asked.config), asked.path.parent) as runs:
-            await keep_run(runs, name, words, code)
     run: str | None = str(asked.folder)
     failed = None if error is None else str(error) or type(error).__name__
     try:
         digest = save_session(name, words, asked.folder, report=asked.report, failed=failed)
     except DataError:  # Nothing of the market was heard.
         digest, run = session.parts.engine.digest, None
+    if mode != SHADOW:  # What was never sent is no order in the books of anybody.
+        code = 0 if session.receipt.get("cleared") or mode == PAPER else 1
+        if error is not None:
+            code = error.exit_code if isinstance(error, BmvError) else 1
+        async with open_runs(journal_of(asked.path, asked.config), asked.path.parent) as runs:
+            await keep_run(runs, name, words, code)
     return {"session": name, "digest": digest, "run": run, "receipt": session.receipt}

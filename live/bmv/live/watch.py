@@ -14,6 +14,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from bmv.adapters.openbook.feed.words import Cause
+from bmv.adapters.solana.balances import SOL_DECIMALS, in_whole
 from bmv.data.journal.attempts import FATE, read_fate
 from bmv.live.guard import Guard
 from bmv.live.market_data import MarketEvents
@@ -208,7 +209,8 @@ class ChainConditions:
         desk, floor = self.venue.executor.desk, self.venue.executor.house.purse.floor
         if desk is None or desk.signer_lamports >= floor:
             return ""
-        return f"the wallet holds {desk.signer_lamports} lamports, and risk.min_sol is {floor}"
+        has, least = (in_whole(lamports, SOL_DECIMALS) for lamports in (desk.signer_lamports, floor))
+        return f"the wallet holds {has} SOL, and risk.min_sol is {least}"
 
     def data_are_behind(self) -> str:
         """Say how many slots the market that is quoted on lies behind the chain, where that is too many."""

@@ -23,12 +23,15 @@ from bmv.live.limits import guard_limits
 from bmv.live.loop import Loop
 from bmv.live.market_data import MarketEvents
 from bmv.live.minutes import Minutes
+from bmv.live.notes import GUARD
 from bmv.live.onchain import ChainVenue, Seat, limits_for, make_executor, refuse_unsigned
 from bmv.live.paper import PaperVenue
 from bmv.live.refusals import Refusals
 from bmv.live.session import Parts, Session
 from bmv.live.shadow import ShadowVenue
-from bmv.ports.messages import Event, Kind
+from bmv.ports.messages import Event, Kind, Reason
+
+FEE_BUDGET = "fee_budget"  # The guard that keeps in what may not be paid for: see `Purse`.
 
 
 def _engine(decider: Decider, standing: Standing | None) -> Engine:
@@ -99,6 +102,8 @@ def trade_on_chain(
 
     def tell(event: Event) -> None:
         if event.kind == Kind.REJECTED and not event.venue_ns:  # It was never sent.
+            if event.code == Reason.FEE_CAP:
+                c.minutes().say(GUARD, why=FEE_BUDGET, order=event.order)
             refusals.refuse(event)
         else:
             c.loop().tell(event)

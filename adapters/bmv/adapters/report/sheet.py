@@ -112,7 +112,7 @@ def headline(summary: Json) -> list[Row]:
         Row("Spread", money("spread"), "quote", "earned against the mid at the fills"),
         Row("Inventory", money("inventory"), "quote", "gain of what was held while the mid moved"),
         Row("Fees", money("fees"), "quote", "what the venue charged; positive is a rebate"),
-        *_chain(summary.get("chain")),
+        *_chain(summary.get("chain"), currencies(str(summary.get("symbol", "")))[1]),
         Row("Max drawdown", finite(summary.get("max_drawdown")), "share", "deepest fall of equity from its peak"),
         Row("Fills", finite(summary.get("fills")), "count", "partial fills count each"),
         Row("Fill ratio", finite(at(stats, "orders", 0, "fill_ratio")), "share", "accepted orders that traded at all"),
@@ -120,14 +120,18 @@ def headline(summary: Json) -> list[Row]:
     ]
 
 
-def _chain(paid: object) -> list[Row]:
-    """Return what a live session paid to the chain, beside its profit: it was paid in SOL, from the wallet."""
+def _chain(paid: object, currency: str) -> list[Row]:
+    """Return what a live session paid to the chain, beside its profit: it was paid in SOL, from the wallet.
+
+    Args:
+        currency: That of quote.
+    """
     if not isinstance(paid, dict):
         return []
     parts = {"base fees": "base", "priority": "priority", "tips": "tip"}
     said = ", ".join(f"{words} {paid.get(f'{name}_lamports', 0):,}" for words, name in parts.items())
     rent = paid.get("rent_out_lamports", 0) - paid.get("rent_in_lamports", 0)
-    worth = "" if paid.get("quote") is None else f"; {paid['quote']} of quote, at {paid.get('quote_per_sol')} a SOL"
+    worth = "" if paid.get("quote") is None else f"; {paid['quote']} {currency}, at {paid.get('quote_per_sol')} a SOL"
     what = f"{said}, rent {rent:,}; from the wallet, and not in the profit{worth}"
     return [Row("Lamports to the chain", finite(paid.get("lamports")), "count", what)]
 
