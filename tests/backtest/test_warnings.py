@@ -17,6 +17,7 @@ from bmv.adapters.report.report import write
 from bmv.adapters.report.sheet import in_words, sections
 from bmv.adapters.report.show import summary_table
 from bmv.backtest import Backtest, Result
+from bmv.backtest.api import EngineName
 from bmv.data.runs.statistics.stats import breaker_warnings, statistics
 from bmv.data.ticks.quality import GAP_NS, PRICES_KNOWN, PRICES_STRIDE
 from bmv.data.ticks.schema import write_day
@@ -261,3 +262,54 @@ def test_a_breaker_that_was_rearmed_at_once_is_not_told_as_no_part_of_the_time()
     _, reduced = breaker_warnings(nothing(breaker=table, first_ns=START_NS, last_ns=START_NS + 60 * SECOND))
 
     assert reduced == ("the breaker let positions only be reduced at 2025-09-03T00:00:15Z for less than a second")
+
+
+def test_a_clock_that_is_set_in_the_middle_of_a_tape_is_the_first_thing_a_run_says(
+    made_up: Path, tmp_path: Path
+) -> None:
+    rows = next(iter(ParquetTape([made_up], SOL_USDC).batches()))
+    from_ns = int(np.quantile(rows.ts_ns, 0.7))
+    times = rows.ts_ns + np.where((rows.kind == Kind.TRADE) & (rows.ts_ns >= from_ns), 100 * SECOND, 0)
+    order = np.argsort(times, kind="stable")
+    late = Columns(times[order], *(column[order] for column in rows[1:]))
+    path = write_day(tmp_path / "2025-09-03.parquet", late, SOL_USDC)
+
+    fused = Backtest(load(DEMO, [], {}), path).run()
+    reference = Backtest(load(DEMO, [], {}), path, engine="reference").run()
+
+    fit = fused.summary["statistics"]["fit"]
+    assert fit["wrong_side_share"] < 0.25
+    assert fit["outside_share"] < 0.75
+    assert fit == reference.summary["statistics"]["fit"]
+    assert fused.outcome.stretches.equals(reference.outcome.stretches)
+    assert sum(fused.outcome.stretches["prints"]) == fit["prints"] > 64 * 32  # More than one stretch is of joined ones.
+    said = fused.summary["warnings"][0]
+    assert said.startswith("from 2025-09-03 ")
+    assert "was one of the clocks of trades and quotes set then (daylight saving)" in said
+
+
+@pytest.mark.parametrize("engine", ["fused", "reference"])
+@pytest.mark.parametrize("lost", [True, False])
+def test_a_feed_that_came_back_without_a_snapshot_is_told_by_prints_beyond_levels_that_stand(
+    engine: EngineName, lost: bool, tmp_path: Path
+) -> None:
+    """The market goes down by a tick a print after a minute; the rows of its bids are lost, or are not."""
+    start, rows = START_NS, [(START_NS, Kind.DEPTH, 0, 0, 0)]
+    rows += [(start, Kind.DEPTH, 1, 20_000 - n, 5) for n in range(60)]
+    rows += [(start, Kind.DEPTH, -1, 20_001 + n, 5) for n in range(9)]
+    rows += [(start + n * SECOND, Kind.TRADE, -1, 20_000, 1) for n in range(1, 60)]
+    for n in range(1, 50):
+        now = start + (60 + n) * SECOND
+        rows.append((now, Kind.TRADE, -1, 20_000 - n, 1))
+        if not lost:
+            rows.append((now, Kind.DEPTH, 1, 20_001 - n, 0))
+    table = np.array([(*row, 0, 0, 0, 0) for row in rows], np.int64).T.copy()
+    path = write_day(tmp_path / "2023-11-14.parquet", Columns(*table), SOL_USDC)
+
+    warnings = Backtest(load(DEMO, [], {}), path, engine=engine).run().summary["warnings"]
+
+    said = [
+        warning for warning in warnings if "was the feed broken off, and begun again without a snapshot?" in warning
+    ]
+    assert len(said) == lost
+    assert warnings[:lost] == said

@@ -101,6 +101,14 @@ def orders(rows: list[dict[str, Any]]) -> pl.DataFrame:
     return pl.DataFrame([{name: (neutral | row).get(name) for name in ORDERS} for row in rows], schema=ORDERS)
 
 
+def stretches(*counts: tuple[int, int, int, int]) -> pl.DataFrame:
+    """Return a table of stretches of a minute each: how many prints there were, had a side, lay outside, on the wrong side."""
+    names = ("prints", "sided", "outside", "wrong_side")
+    rows = [{"from_ns": n * 60 * SECOND, "to_ns": (n * 60 + 59) * SECOND} | dict(zip(names, each, strict=True))
+            for n, each in enumerate(counts)]  # fmt: skip
+    return pl.DataFrame(rows, schema=dict.fromkeys(("from_ns", "to_ns", *names), pl.Int64))
+
+
 def nothing(**changes: Any) -> Outcome:
     """Return the outcome of a run that saw ten trades in a minute and did nothing, but for `changes`."""
     total = 60 * SECOND
@@ -119,7 +127,8 @@ def nothing(**changes: Any) -> Outcome:
         digest="0123456789abcdef",
         times={"total": total, "pivot": total, "two_sided": 0, "bid_at_touch": 0, "ask_at_touch": 0,
                "both_at_touch": 0, "at_limit": 0, "halted": 0, "crossed": 0},
-        fit={"met": 10, "met_sided": 10, "outside": 0, "wrong_side": 0, "levels_passed": 0},
+        fit={"levels_passed": 0, "past_stale": 0},
+        stretches=stretches((10, 10, 0, 0)),
         sums=dict.fromkeys(("position_ns", "position2_ns", "abs_position_ns", "quoted_spread_ns"), 0.0),
         first_ns=0,
         last_ns=total,

@@ -52,6 +52,14 @@ BID_AT_TOUCH, ASK_AT_TOUCH = 1, 2  # Of `Record.touch`.
 NOT_PAST, PAST_BEFORE, PAST = range(3)  # Of `F_PAST`: no; before the print, the next quote is awaited; and after it.
 FILL_COLUMNS = F_MARKOUT + N_HORIZONS
 
+# Columns of the stretches of the tape, in order: when the first and last print were, and their counts; see `Record`.
+STRETCHES, STRETCH_PRINTS, STRETCH_COLUMNS = (
+    64,
+    32,
+    6,
+)  # At most so many; so many prints each, doubled when all are full.
+S_FROM_NS, S_TO_NS, S_MET, S_SIDED, S_OUTSIDE, S_WRONG = range(STRETCH_COLUMNS)
+
 # Columns of the equity samples.
 EQUITY_COLUMNS = 4
 E_TS_NS, E_MID2, E_POSITION, E_CASH = range(EQUITY_COLUMNS)
@@ -131,11 +139,22 @@ class Record:
     sum_abs_position: float
     sum_quoted_spread: float
 
-    # Prints against the last quote before them that was neither locked nor crossed.
-    met: int  # There was one.
-    met_sided: int  # There was one, and their aggressor was recorded.
-    outside: int  # Above its ask or below its bid.
-    wrong_side: int  # Bought below its mid or sold above it.
+    # Prints against the last quote before them that was neither locked nor crossed, by stretches of as many prints: how
+    # many there were, had a recorded aggressor, lay above its ask or below its bid, were bought below its mid or sold
+    # above it. Where the last stretch is full, each takes in its neighbour.
+    n_stretches: int
+    stretch_prints: int
+    stretches: Annotated[Table, (STRETCHES, STRETCH_COLUMNS)]
+
+    # The best level of each side as depth shows it, if a print has passed it, and when one first did; how many prints
+    # did when it had stood so for long.
+    passed_bid: int  # Ticks, 0: none.
+    passed_bid_size: int
+    passed_bid_ns: int
+    passed_ask: int
+    passed_ask_size: int
+    passed_ask_ns: int
+    past_stale: int
 
     # Of the book that depth makes up, at the end: levels that the other side passed, and how long the two met.
     levels_passed: int
@@ -161,4 +180,5 @@ def opened(params: Params, sample_ns: int) -> Record:
     record.first_order = 1
     record.stood_ask = FAR_TICKS
     record.stood_position = params.start_position
+    record.stretch_prints = STRETCH_PRINTS
     return record

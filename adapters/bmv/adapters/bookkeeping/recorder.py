@@ -42,6 +42,14 @@ from bmv.adapters.bookkeeping.ledger import (
     ORDER_ROWS,
     PAST,
     PAST_BEFORE,
+    S_FROM_NS,
+    S_MET,
+    S_OUTSIDE,
+    S_SIDED,
+    S_TO_NS,
+    S_WRONG,
+    STRETCH_COLUMNS,
+    STRETCHES,
     Record,
 )
 from bmv.adapters.sim.venue import (
@@ -100,6 +108,7 @@ _HALT = Tier.HALT.value
 _BY_PRINT = Liquidity.MAKER.value
 
 SAMPLES_PER_GAP = 100_000  # Equity rows of one hole in the tape; of a longer one the first, and one at its end.
+STALE_NS = 10_000_000_000  # Books are polled more often.
 ORDERS_PER_STEP = 2 * LEVELS_MAX + 1
 ROWS_PER_ARRIVAL = 4
 assert ROWS_PER_ARRIVAL * REPORTS_PER_ROW >= REPORTS_PER_ARRIVAL
@@ -379,19 +388,85 @@ def settle_past(venue: Venue, record: Record) -> None:
     record.n_settled = record.n_fills
 
 
-@inlined
+@kernel
 def set_against_quote(venue: Venue, record: Record, side: int, price: int) -> None:
     """Count whether a print fits the quote before it; where many do not, the two are of two clocks or two markets."""
     bid, ask = venue.shown_bid, venue.shown_ask
     if bid == 0 or ask == 0:
         return
-    record.met += 1
-    if price > ask or price < bid:
-        record.outside += 1
+    stretch = record.stretches[stretch_of(record)]
+    stretch[S_TO_NS] = record.last_ns
+    stretch[S_MET] += 1
     if side != 0:
-        record.met_sided += 1
+        stretch[S_SIDED] += 1
         if side * (2 * price - bid - ask) < 0:
-            record.wrong_side += 1
+            stretch[S_WRONG] += 1
+    if bid <= price <= ask:
+        return
+    stretch[S_OUTSIDE] += 1
+    if record.depths > 0:
+        note_passed(venue, record, price)
+
+
+@kernel
+def stretch_of(record: Record) -> int:
+    """Return the row of the stretch that takes the next print."""
+    stretches = record.stretches
+    at = record.n_stretches - 1
+    if at >= 0 and stretches[at, S_MET] < record.stretch_prints:
+        return at
+    if record.n_stretches == STRETCHES:
+        join_stretches(record)
+    at = record.n_stretches
+    stretches[at, S_FROM_NS] = record.last_ns
+    record.n_stretches += 1
+    return at
+
+
+@kernel
+def join_stretches(record: Record) -> None:
+    """Make one stretch of every two, so that the tape may go on for as long as it likes."""
+    stretches = record.stretches
+    for at in range(STRETCHES // 2):
+        stretches[at, S_FROM_NS] = stretches[2 * at, S_FROM_NS]
+        stretches[at, S_TO_NS] = stretches[2 * at + 1, S_TO_NS]
+        for column in range(S_MET, STRETCH_COLUMNS):
+            stretches[at, column] = stretches[2 * at, column] + stretches[2 * at + 1, column]
+    for at in range(STRETCHES // 2, STRETCHES):
+        for column in range(STRETCH_COLUMNS):
+            stretches[at, column] = 0
+    record.n_stretches = STRETCHES // 2
+    record.stretch_prints *= 2
+
+
+@kernel
+def note_passed(venue: Venue, record: Record, price: int) -> None:
+    """Note that a print passed the best level of depth, and whether another did so long ago and it stands unchanged.
+
+    An exchange would have had it gone with the first of them: rows were lost that removed it.
+    """
+    if price < venue.shown_bid:
+        if record.passed_bid == 0:
+            record.passed_bid = venue.shown_bid
+            record.passed_bid_size = venue.shown_bid_size
+            record.passed_bid_ns = record.last_ns
+        elif record.last_ns - record.passed_bid_ns > STALE_NS:
+            record.past_stale += 1
+    elif record.passed_ask == 0:
+        record.passed_ask = venue.shown_ask
+        record.passed_ask_size = venue.shown_ask_size
+        record.passed_ask_ns = record.last_ns
+    elif record.last_ns - record.passed_ask_ns > STALE_NS:
+        record.past_stale += 1
+
+
+@inlined
+def forget_passed(venue: Venue, record: Record) -> None:
+    """Let a level that has changed since prints passed it be one that none has passed."""
+    if venue.shown_bid != record.passed_bid or venue.shown_bid_size != record.passed_bid_size:
+        record.passed_bid = 0
+    if venue.shown_ask != record.passed_ask or venue.shown_ask_size != record.passed_ask_size:
+        record.passed_ask = 0
 
 
 @inlined
@@ -400,8 +475,10 @@ def count(venue: Venue, record: Record, kind: int, side: int, price: int, size: 
     if kind == _TRADE:
         record.trades += 1
         record.volume += float(size)
+        forget_passed(venue, record)
         set_against_quote(venue, record, side, price)
         return
+    forget_passed(venue, record)
     if record.n_settled < record.n_fills:
         settle_past(venue, record)
     if kind == _QUOTE:

@@ -20,7 +20,8 @@ from bmv.data.runs.outcome import Outcome
 from bmv.ports.market import Market
 from bmv.ports.messages import Cause, Refusal
 
-FIT = ("met", "met_sided", "outside", "wrong_side", "levels_passed")  # Of the record: `Outcome.fit`.
+STRETCH = {"from_ns": r.S_FROM_NS, "to_ns": r.S_TO_NS, "prints": r.S_MET, "sided": r.S_SIDED}
+STRETCH |= {"outside": r.S_OUTSIDE, "wrong_side": r.S_WRONG}  # Columns of `Outcome.stretches`.
 
 
 class Memory:
@@ -66,7 +67,8 @@ def outcome(
         net_vs_hold=pnl["net"] - held(params, t),
         digest=text(state.digest),
         times=times(record),
-        fit={name: int(getattr(t, name)) for name in FIT},
+        fit={name: int(getattr(t, name)) for name in ("levels_passed", "past_stale")},
+        stretches=pl.DataFrame({name: t.stretches[: t.n_stretches, column] for name, column in STRETCH.items()}),
         sums=sums(market, record),
         first_ns=int(t.first_ns),
         last_ns=int(t.last_ns),

@@ -26,7 +26,8 @@ class Outcome:
     net_vs_hold: int  # Quanta.
     digest: str
     times: dict[str, int]  # ns of tape time.
-    fit: dict[str, int]  # Prints against the quotes before them, and levels of depth that were passed.
+    fit: dict[str, int]  # Levels of depth that were passed, and prints that passed one which had long been passed.
+    stretches: pl.DataFrame  # Prints against the quotes before them: from_ns, to_ns, prints, sided, outside, wrong_side
     sums: dict[str, float]  # Integrals over tape time, in units x ns.
     first_ns: int
     last_ns: int
