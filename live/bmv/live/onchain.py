@@ -300,14 +300,13 @@ def holding_in(owned: Owned, lots: Lots, market: Market) -> Holding:
 async def couriered(seat: Seat, client: httpx.AsyncClient, shadow: bool) -> AsyncIterator[tuple[Courier, Routing]]:
     """Give what sends for a seat, at work, and who says by which routes; in the shadow it sends nothing."""
     endpoints, config = seat.seated.readers.endpoints, seat.seated.config
-    rpc, kind = Rpc(client, endpoints.readers[0].url), Mute if shadow else Courier
+    rpc, kind, clock = Rpc(client, endpoints.readers[0].url), Mute if shadow else Courier, time.monotonic
     async with AsyncExitStack() as opened:
         if config.live.routes:
-            routes = open_roads(config, client, os.environ, Habits(), time.monotonic)
-            roads = await opened.enter_async_context(routes)
-            courier, routing = kind(endpoints, rpc, ways=roads.ways), roads.routing
+            roads = await opened.enter_async_context(open_roads(config, client, os.environ, Habits(), clock))
+            courier, routing = kind(endpoints, rpc, clock=clock, ways=roads.ways), roads.routing
         else:
-            courier, routing = kind(endpoints, rpc), Routing()
+            courier, routing = kind(endpoints, rpc, clock=clock), Routing()
         yield await opened.enter_async_context(courier.open()), routing
 
 

@@ -1,11 +1,13 @@
 """A whole session, from its first word to its run folder."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import AbstractContextManager, AsyncExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from random import Random, SystemRandom
 from typing import Any
 
 from solders.pubkey import Pubkey
@@ -113,6 +115,7 @@ async def trade_live(
     *,
     shadow: bool,
     accept: bool,
+    dice: Random | None = None,
 ) -> dict[str, Any]:  # Any: it is JSON.
     """Trade on the chain until stopped, and return how it ended; see `bmv live`.
 
@@ -121,8 +124,9 @@ async def trade_live(
         say: Hears how the start goes on.
         shadow: Whether to decide and sign, and send nothing.
         accept: Whether the chain is right where the journal says otherwise.
+        dice: For all that is left to chance; None: those of the system. None of it decides an order.
     """
-    config, clock = asked.config, SystemClock()
+    config, clock, dice = asked.config, SystemClock(), dice or SystemRandom()
     refuse_unguarded(config)
     refuse_unpriced(config)
     async with (
@@ -133,7 +137,8 @@ async def trade_live(
         opened.enter_context(hold(session_place(asked.path, config, LIVE)))  # Before another's session is ended.
         await refuse_unwell(asked.path, config)
         seat = await take_place(asked.path, config, client, passphrase_file)
-        begun = await begin_session(store, f"{LIVE}/{session_market(config)}", clock.now_ns())
+        name = f"{LIVE}/{session_market(config)}"
+        begun = await begin_session(store, name, clock.now_ns(), partial(_drawn, dice))
         say(f"session {begun.journal.session}")
         before, left = before_of(begun.before), read_left(begun.before)
         expected = read_holding(begun.before, compile.market(config).half)
@@ -154,7 +159,7 @@ async def trade_live(
             minutes.hold(expected)
         courier, routing = await opened.enter_async_context(couriered(seat, client, shadow))
         own = None if shadow else seat.seated.seat.open_orders
-        feed = Feed(seat.seated.seat.market, seat.seated.readers.endpoints, own=own)
+        feed = Feed(seat.seated.seat.market, seat.seated.readers.endpoints, dice=dice, own=own)
         rows = MarketEvents(feed, clock.now_ns)
         trade_on_chain(c, seat, courier, routing, left, begun.epoch, rows)
         await minutes.commit()
@@ -269,6 +274,10 @@ async def hear_market(
         await session.trade(telling, jobs)
 
 
+def _drawn(dice: Random) -> str:
+    return f"{dice.getrandbits(128):032x}"
+
+
 def limit(session: Session, seconds: float | None) -> None:
     """Let a session end after so many seconds from now."""
     if seconds is not None:
@@ -286,6 +295,8 @@ def watching(c: Any, rows: MarketEvents) -> Watch:  # Any: as of `recover`.
         c.market(),
         lambda: minutes.trouble,
         c.config().risk.stale_after_slots,
+        time.monotonic,
+        time.time_ns,
     )
     minutes.readers.append(conditions.heard)
 
