@@ -333,10 +333,15 @@ class Mute(Courier):
     """A courier that carries nothing: for a session that decides and signs, and sends nothing."""
 
     async def carry(
-        self, attempt: Attempt, tell: Tell = lambda fate: None, fate: Fate | None = None, send: bool = True
+        self,
+        attempt: Attempt,
+        tell: Tell = lambda fate: None,
+        fate: Fate | None = None,
+        send: bool = True,
+        since: int | None = None,
     ) -> Fate:
         """Watch an attempt that was never sent until it can't land any more."""
-        return await super().carry(attempt, tell, fate, send=False)
+        return await super().carry(attempt, tell, fate, send=False, since=since)
 
 
 def refuse_unlike(expected: Holding | None, found: Holding, market: Market, accepted: bool) -> None:
