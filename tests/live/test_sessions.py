@@ -16,9 +16,10 @@ from sandboxes import Running, patiently, running
 from bmv.adapters.cli.main import main
 from bmv.adapters.sandbox.wallets import fund
 from bmv.adapters.sandbox.wiring import Settings
+from bmv.core.standing import moved
 from bmv.live.chain.upkeep import read_lines
 from bmv.live.folder import outcome_of
-from bmv.live.notes import HOLDING, OPENING, RECEIPT
+from bmv.live.notes import ACCEPTED, HOLDING, OPENING, RECEIPT, read_said, read_standing
 from bmv.live.stores import newest, open_sessions, words_of
 from bmv.ports.storage import Note, Word
 
@@ -144,7 +145,10 @@ def test_no_session_begins_where_journal_and_chain_differ_until_somebody_says_th
     differs = asked(capsys, "reconcile", live.config, code=5)
     refused = main([*words, "--out", str(tmp_path / "refused")])
     said = capsys.readouterr().err
+    before = read_standing(words_in(live))
     accepted = asked(capsys, "reconcile", live.config, "--accept", "--yes")
+    heard = asked(capsys, "replay", "--config", live.config)
+    after, kept = read_standing(words_in(live)), words_in(live)
     went_on = main([*words, "--out", str(tmp_path / "went_on")])
 
     assert len(differs["differences"]) == 1
@@ -153,6 +157,11 @@ def test_no_session_begins_where_journal_and_chain_differ_until_somebody_says_th
     assert refused == 5
     assert "journal and chain differ, and nothing was placed" in said
     assert accepted["accepted"]
+    assert (heard["equal"], heard["words"]) == (True, 0)
+    moves = next(read_said(word) for word in kept if isinstance(word, Note) and word.topic == ACCEPTED)
+    assert before is not None
+    assert after == moved(before, moves["breaker_moves_by"])
+    assert moves["breaker_moves_by"] > 0
     assert went_on == 0
 
 

@@ -1,5 +1,6 @@
 """What the doctor makes of what it saw, line by line, without endpoints."""
 
+import asyncio
 from decimal import Decimal
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from bmv.adapters.solana.wallet.sealing import seal
 from bmv.adapters.solana.wallet.secret import Secret
 from bmv.live.doctor.check import Check, State, checks_json, exit_code
 from bmv.live.doctor.checks.endpoints import check_endpoints
+from bmv.live.doctor.checks.loop import check_loop
 from bmv.live.doctor.checks.market import check_market
 from bmv.live.doctor.checks.stores import GIB, check_databases, check_disks
 from bmv.live.doctor.probe.wallet import read_address
@@ -33,6 +35,7 @@ from bmv.live.doctor.seen import (
     VersionOne,
 )
 from bmv.live.doctor.version_one import read_refusal, read_simulation
+from bmv.live.eventloop import loop_name, run
 from bmv.ports.errors import BmvError, ConfigError, DataError, Refused, StorageError
 
 NOW = 1_800_000_000
@@ -67,6 +70,16 @@ def endpoint(name: str = "https://a", **changed: object) -> EndpointSeen:
 def line(checks: list[Check], name: str) -> Check:
     """Return the last line of a name."""
     return [check for check in checks if check.name == name][-1]
+
+
+def test_the_event_loop_that_a_session_runs_on_is_named_and_is_that_one() -> None:
+    async def module() -> str:
+        return type(asyncio.get_running_loop()).__module__
+
+    check = check_loop()
+
+    assert check.found == loop_name()
+    assert (check.state is State.OK) is run(module()).startswith("uvloop")
 
 
 def test_two_endpoints_that_are_well_have_nothing_noted() -> None:

@@ -132,7 +132,7 @@ def headline(summary: Summary) -> list[Row]:
         Row("Spread", money("spread"), "quote", "earned against the mid at the fills"),
         Row("Inventory", money("inventory"), "quote", "gain of what was held while the mid moved"),
         Row("Fees", money("fees"), "quote", "what the venue charged; positive is a rebate"),
-        *_chain(summary.get("chain")),
+        *_chain(summary.get("chain"), currencies(str(summary.get("symbol", "")))[1]),
         Row("Max drawdown", finite(summary.get("max_drawdown")), "share", "deepest fall of equity from its peak"),
         Row("Fills", finite(summary.get("fills")), "count", "partial fills count each"),
         Row("Fill ratio", finite(at(stats, "orders", 0, "fill_ratio")), "share", "accepted orders that traded at all"),
@@ -140,8 +140,12 @@ def headline(summary: Summary) -> list[Row]:
     ]
 
 
-def _chain(paid: object) -> list[Row]:
-    """Return what a live session paid to the chain, to the lamport; in the profit it stands in quote."""
+def _chain(paid: object, currency: str) -> list[Row]:
+    """Return what a live session paid to the chain, to the lamport; in the profit it stands in quote.
+
+    Args:
+        currency: That of quote.
+    """
     if not isinstance(paid, dict):
         return []
     parts = {"base fees": "base", "priority": "priority", "tips": "tip", "rent": "rent_out"}
@@ -149,7 +153,7 @@ def _chain(paid: object) -> list[Row]:
     back = f", {paid['rent_in_lamports']:,} of it back" if paid.get("rent_in_lamports") else ""
     worth = "not in the profit, for nothing says what SOL is worth here"
     if paid.get("quote") is not None:
-        worth = f"in the profit as {paid['quote']} of quote, at {paid.get('quote_per_sol')} a SOL"
+        worth = f"in the profit as {paid['quote']} {currency}, at {paid.get('quote_per_sol')} a SOL"
     return [Row("Lamports to the chain", finite(paid.get("lamports")), "count", f"{said}{back}; {worth}")]
 
 

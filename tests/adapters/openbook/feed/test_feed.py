@@ -186,6 +186,19 @@ def test_a_restart_of_the_cluster_is_told_by_name() -> None:
     follow(play)
 
 
+def test_a_restart_of_the_cluster_that_nobody_heard_is_told_when_the_feed_comes_up_again() -> None:
+    async def play(box: Sandbox, heard: Listener) -> None:
+        box.node.view.faults.switch_on(Fault("silence"))
+        assert (await heard.down()).cause is not Cause.RESTARTED
+        box.chain.put(LAST_RESTART, Account(1, (7).to_bytes(8, "little"), Pubkey.default()))
+        box.node.view.faults.switch_off()
+        await heard.up(times=2)
+
+    words = follow(play)
+
+    assert Cause.RESTARTED in {word.cause for word in words if isinstance(word, Down)}
+
+
 def test_a_chain_that_goes_back_forty_slots_is_told_and_nothing_is_published_in_between() -> None:
     async def play(box: Sandbox, heard: Listener) -> None:
         box.chain.go_dark()

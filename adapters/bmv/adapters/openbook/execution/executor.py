@@ -58,6 +58,8 @@ class Manners:
         fee: For priority: the least a unit, and the most in all. What others pay is asked for in between.
         price_s: Between two questions what they pay.
         version: Of transactions, to begin with.
+        alone: Whether what our account shows is ours; else another process trades there: its orders are not ours to
+            cancel, its fills not ours to tell, and its events not ours to crank.
     """
 
     life_s: int = 60
@@ -67,6 +69,7 @@ class Manners:
     fee: Fee = NO_FEE
     price_s: float = 10.0
     version: int = 1
+    alone: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,6 +269,9 @@ class Executor:
         desk = await read_desk(rpc, house.seat, house.market, least_slot=least, commitment=FINALIZED)
         if desk.slot <= house.fills.slot:
             return  # Nothing new is final yet.
+        if not self.manners.alone:
+            self._looked_s, self.desk = time.monotonic(), desk
+            return
         fills = await house.fills.read(rpc, desk)
         if fills is None:
             raise EndpointError(f"{rpc.endpoint}: does not show all of our fills up to slot {desk.slot}")

@@ -100,6 +100,7 @@ class Feed:
         self._dice = dice or Random()
         self._venue: Venue | None = None
         self._deployed: int | None = None
+        self._restarted: int | None = None  # The slot of the cluster's last restart.
         self._alone = False  # Whether it was told that no second endpoint answers.
 
     def __repr__(self) -> str:
@@ -121,6 +122,8 @@ class Feed:
                 try:
                     await self._session(client, endpoint, tell)
                 except Broken as error:
+                    if error.cause is Cause.RESTARTED:
+                        self._restarted = None  # It is told: whatever is read next is known.
                     endpoint.health.note_broken(time.monotonic())
                     self._give_up(tell, error.cause, f"{endpoint.name}: {error}", error.undone_from)
                 except Lagging:
@@ -185,6 +188,9 @@ class Feed:
         beside = await rpc.accounts([identity.program, LAST_RESTART], least_slot=first.slot)
         restart = beside.accounts[LAST_RESTART]
         restarted = None if restart is None else read_restart_slot(restart.data)
+        if None not in (restarted, self._restarted) and restarted != self._restarted:
+            raise Broken(Cause.RESTARTED, f"the cluster restarted at slot {restarted} while nothing was heard")
+        self._restarted = self._restarted if restarted is None else restarted
         watched: dict[Pubkey, Watched] = {
             LAST_RESTART: _Change(restarted, read_restart_slot, Cause.RESTARTED, "the cluster restarted")
         }
