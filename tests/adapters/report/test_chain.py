@@ -49,7 +49,7 @@ def test_what_was_paid_is_said_in_lamports_and_at_its_rate() -> None:
 
     assert row.value == 276_725
     assert "tips 146,648, rent 10, 3 of it back" in row.means
-    assert "in the profit as 0.041508750 of quote, at 150 a SOL" in row.means
+    assert "in the profit as 0.041508750 quote, at 150 a SOL" in row.means
 
 
 def test_a_run_that_paid_nothing_to_a_chain_says_nothing_of_it(run_dir: Path) -> None:
