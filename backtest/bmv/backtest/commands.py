@@ -1,9 +1,7 @@
 """`bmv backtest`, `show`, `report` and `compare`: a run from the command line, and what is left of it."""
 
 import os
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -13,6 +11,7 @@ from bmv.adapters.cli.options import JSON, SETS, Local
 from bmv.adapters.cli.places import ManyPaths, RunFolder, last_run, link_latest, new_folder, refuse_strange_folder
 from bmv.adapters.cli.timerange import span_ns
 from bmv.adapters.lake.places import market_folder
+from bmv.adapters.report.bars import share_bar
 from bmv.ports.errors import BmvError, DataError
 
 if TYPE_CHECKING:
@@ -72,7 +71,7 @@ def backtest(
     from bmv.data.runs.folder import REPORT
 
     run = Backtest(loaded, data=list(paths), start_ns=start_ns, end_ns=end_ns, engine=engine)
-    with progress_bar(quiet=as_json) as progress:
+    with share_bar(as_json, "backtest") as progress:
         result = _told_in_full(run, progress)
     result.save(folder, report=not no_report)
     count_trial(folder, result.digest)
@@ -156,18 +155,3 @@ def count_trial(folder: Path, digest: str) -> None:
             f"warning: this run is not counted among the trials on its ticks: {error}; {TRIALS} names another place",
             err=True,
         )
-
-
-@contextmanager
-def progress_bar(*, quiet: bool) -> Iterator[Callable[[float], None] | None]:
-    """Give a function that takes the share done, 0 to 1, and draws it on a terminal; `None` in a pipe."""
-    if quiet or not sys.stderr.isatty():
-        yield None
-        return
-
-    from rich.console import Console
-    from rich.progress import Progress
-
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("backtest", total=1.0)
-        yield lambda share: bar.update(task, completed=share)

@@ -20,10 +20,15 @@ class Mute(Courier):
         self._over = True
 
     async def carry(
-        self, attempt: Attempt, tell: Tell = lambda fate: None, fate: Fate | None = None, send: bool = True
+        self,
+        attempt: Attempt,
+        tell: Tell = lambda fate: None,
+        fate: Fate | None = None,
+        send: bool = True,
+        since: int | None = None,
     ) -> Fate:
         """Watch an attempt that was never sent until it can't land any more, or nobody wants to know."""
-        watching = asyncio.ensure_future(super().carry(attempt, tell, fate, send=False))
+        watching = asyncio.ensure_future(super().carry(attempt, tell, fate, send=False, since=since))
         try:
             while not watching.done() and not self._over:
                 await asyncio.wait({watching}, timeout=self.habits.look_s)

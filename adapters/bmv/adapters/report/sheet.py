@@ -3,6 +3,7 @@
 from typing import Literal, NamedTuple
 
 from bmv.data.runs.numbers import Json, at, finite
+from bmv.data.runs.summary import Summary
 from bmv.data.runs.wording import (
     UNKNOWN,
     base_decimals,
@@ -94,7 +95,7 @@ def profit_parts(pnl: Json) -> list[str]:
     return [name for name in (*always, "tips", "rounding") if name in pnl and (name in always or finite(pnl[name]))]
 
 
-def headline(summary: Json) -> list[Row]:
+def headline(summary: Summary) -> list[Row]:
     """Return the figures that stand first, the same on the terminal and on the page."""
     stats = summary.get("statistics", {})
 
@@ -136,13 +137,13 @@ def _chain(paid: object, currency: str) -> list[Row]:
     return [Row("Lamports to the chain", finite(paid.get("lamports")), "count", what)]
 
 
-def world(summary: Json) -> str:
+def world(summary: Summary) -> str:
     """Return what a run was: `live`, `paper`, or a `backtest`, whichever engine ran that."""
     engine = summary.get("engine")
     return engine if engine in SESSIONS else "backtest"
 
 
-def pace(summary: Json) -> str:
+def pace(summary: Summary) -> str:
     """Say how many events a run had, and how fast it went; a session goes as its market does, and no faster."""
     events, speed = finite(summary.get("events")) or 0.0, finite(summary.get("events_per_second"))
     count = f"{plain(events, 0)} events"
@@ -173,7 +174,7 @@ def no_ratios(stats: Json) -> str | None:
     return f"no Sharpe, Sortino or Calmar ratio: {reason}"
 
 
-def sections(summary: Json) -> list[Section]:
+def sections(summary: Summary) -> list[Section]:
     """Return everything else that is one number, by theme."""
     stats = summary.get("statistics", {})
 

@@ -13,7 +13,7 @@ from bmv.ports.errors import DataError
 from bmv.ports.storage import Note, Word
 
 ATTEMPT, FATE = "attempt", "fate"  # Topics.
-ENDS = frozenset({"finalized", "failed", "expired"})
+ENDS = frozenset({"finalized", "failed", "expired", "forgotten"})
 UNREADABLE = (
     KeyError,
     TypeError,

@@ -33,7 +33,7 @@ class Cost(NamedTuple):
 
 
 def cost_of(attempt: Attempted, state: str) -> Cost:
-    """Return what an attempt cost that ended so.
+    """Return what an attempt cost that ended so; of one that is forgotten, the fee that it may have cost.
 
     >>> attempt = Attempted("a", b"", 0, (), 1, False, (), (), 5_000 + 700 + 1_000, tip=1_000, priority=700)
     >>> cost_of(attempt, "finalized"), cost_of(attempt, "failed").lamports, cost_of(attempt, "expired").lamports

@@ -134,6 +134,7 @@ def group_json(rows: Sequence[Landing]) -> Json:
         "landed": len(landed),
         "failed": sum(row.state == "failed" for row in rows),
         "expired": sum(row.state == "expired" for row in rows),
+        "forgotten": sum(row.state == "forgotten" for row in rows),
         "share": round(len(landed) / len(rows), 4) if rows else None,
         "slots_median": median(slots) if slots else None,
         "slots_p90": slots[int(0.9 * (len(slots) - 1))] if slots else None,

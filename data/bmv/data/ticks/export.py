@@ -15,12 +15,12 @@ from bmv.data.ticks.importers import FORMS, Options, chosen
 from bmv.data.ticks.lake.lake import refuse_many
 from bmv.data.ticks.schema import FLOATS, market_of, writable
 from bmv.data.ticks.stamps import bare, names_in, stamps_among, with_stamps
-from bmv.data.ticks.steps import KINDS
+from bmv.data.ticks.units import KINDS
 from bmv.ports.errors import DataError, UsageError
 from bmv.ports.market import Market
 
 
-def exported(
+def export(
     asked: Path, out: Path, whole: bool, overwrite: bool = False, progress: Callable[[int], None] | None = None
 ) -> int:
     """Write a day of the lake, or a folder of days of one market, as one CSV, gzipped if its name says so.
@@ -51,7 +51,7 @@ def exported(
     return rows
 
 
-def converted(
+def convert(
     path: Path,
     out: Path,
     form: str | None,

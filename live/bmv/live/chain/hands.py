@@ -47,6 +47,7 @@ SAID = {
     State.FINALIZED: "is final",
     State.FAILED: "failed, and did nothing but cost its fee",
     State.EXPIRED: "never landed, and never will",
+    State.FORGOTTEN: "can't land any more, and no endpoint remembers whether it did",
     State.UNKNOWN: "is on its way, and no endpoint answers what became of it",
 }
 

@@ -19,6 +19,7 @@ FIGURES = {
     "landed": "landed",
     "failed": "failed",
     "expired": "expired",
+    "forgotten": "forgotten",
     "share": "share",
     "slots_median": "slots, median",
     "slots_p90": "9 in 10",

@@ -14,7 +14,7 @@ import pytest
 from small_files import FIXTURES
 
 from bmv.data.ticks.importers import Options
-from bmv.data.ticks.lake.intake import take_in
+from bmv.data.ticks.lake.intake import import_files
 from bmv.data.ticks.lake.lake import Lake
 from bmv.ports.errors import DataError, UsageError
 from bmv.ports.market import Market
@@ -52,7 +52,7 @@ def packed(text: str, name: str = "ticks.csv", *more: str) -> bytes:
 def refused(path: Path, lake: Lake, form: str | None = None, options: Options | None = None) -> str:
     """Take a file in, and return what was said when it was refused; the lake must have stayed empty."""
     with pytest.raises(DataError) as error:
-        take_in([path], lake, "venue", MARKET, form, options)
+        import_files([path], lake, "venue", MARKET, form, options)
 
     said = str(error.value)
     assert said.startswith(str(path))
@@ -233,7 +233,7 @@ def test_of_two_arrays_the_one_called_data_is_taken_and_without_it_the_file_is_r
     assert "expected an array called data, found a.npy, b.npy" in refused(
         written("ab.npz", buffer.getvalue()), lake, "hftbacktest"
     )
-    assert take_in([two], lake, "venue", MARKET).files[0].good == 1
+    assert import_files([two], lake, "venue", MARKET).files[0].good == 1
 
 
 def test_an_array_that_is_shorter_than_it_says_is_cut_short_in_a_row(written: Written, lake: Lake) -> None:
@@ -248,7 +248,7 @@ def test_files_of_databento_need_the_extra_and_say_so(lake: Lake, monkeypatch: p
     monkeypatch.setitem(sys.modules, "databento_dbn", None)
 
     with pytest.raises(UsageError, match=r"pip install 'bmv\[databento\]'"):
-        take_in([FIXTURES / "databento_trades.dbn"], lake, "venue", MARKET)
+        import_files([FIXTURES / "databento_trades.dbn"], lake, "venue", MARKET)
 
 
 def test_files_of_databento_that_are_not_what_they_should_be_are_refused(written: Written, lake: Lake) -> None:

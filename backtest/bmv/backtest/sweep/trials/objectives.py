@@ -14,15 +14,13 @@ from typing import Any, NamedTuple
 from bmv.adapters.config.schema import Constraints
 from bmv.adapters.strategy import plugin
 from bmv.adapters.strategy.plugin import StrategyError
+from bmv.backtest.sweep.trials.row import Figures
 from bmv.data.runs.numbers import Json
 from bmv.ports.errors import ConfigError
 
 
 class ObjectiveError(ConfigError):
     """An objective that can be computed of no run: a name that no summary has, a function that raised."""
-
-
-Figures = Mapping[str, Any]  # Any: a figure of a run, or None where it is unknown.
 
 
 def _net_per_drawdown(figures: Figures) -> float | None:

@@ -124,6 +124,7 @@ class Form:
             form that has one time alone takes it.
         terms: Returns what a file says of its contracts (see :mod:`bmv.data.ticks.contracts`); empty: its
             sizes are coins.
+        numbers: Yields prices and sizes alone, whatever is wrong with the rest of a row; None: `read` yields them.
     """
 
     name: str
@@ -136,6 +137,7 @@ class Form:
     market: Callable[[Path, Options], str] = no_market
     heeds: frozenset[str] = frozenset()
     terms: Callable[[Path], Mapping[str, str]] = of_coins
+    numbers: Callable[[Path, Options], Iterator[pl.DataFrame]] | None = None
 
 
 def chosen(forms: Sequence[Form], path: Path, name: str | None, options: Options) -> Form:
