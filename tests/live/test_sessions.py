@@ -5,9 +5,11 @@ import json
 import sqlite3
 import time
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 from sandboxes import Running, patiently, running
 
@@ -15,6 +17,7 @@ from bmv.adapters.cli.main import main
 from bmv.adapters.sandbox.wallets import fund
 from bmv.adapters.sandbox.wiring import Settings
 from bmv.core.standing import moved
+from bmv.live.chain.upkeep import read_lines
 from bmv.live.folder import outcome_of
 from bmv.live.notes import ACCEPTED, HOLDING, OPENING, RECEIPT, read_said, read_standing
 from bmv.live.stores import newest, open_sessions, words_of
@@ -65,7 +68,20 @@ def test_a_session_ends_as_a_run_folder_with_the_digest_of_its_replay(
     assert (summary["engine"], summary["digest"]) == ("live", heard["digest"])
     assert summary["session"] == heard["session"]
     assert summary["orders"] > 3
-    assert summary["chain"]["transactions"] > 0
+    assert summary["landing"]["sent"] > 0
+
+
+def test_what_the_chain_was_paid_is_in_the_profit_to_the_lamport_and_what_setup_paid_with_it(
+    live: Running, traded: Path
+) -> None:
+    summary = json.loads((traded / "summary.json").read_text())
+    chain, setup = summary["chain"], read_lines(next(Path(live.config).parent.glob("upkeep-*.jsonl")))
+
+    assert chain["rent_out_lamports"] == sum(line.rent for line in setup) > 0, "made by `bmv chain setup`"
+    assert sum(map(Decimal, summary["pnl"].values())) == 2 * Decimal(summary["pnl"]["net"])
+    assert Decimal(summary["pnl"]["rent_out"]) < 0
+    orders = pl.read_parquet(traded / "orders.parquet")["lamports"].sum() + chain["others_lamports"]
+    assert orders == sum(chain[f"{part}_lamports"] for part in ("base", "priority", "tip"))
 
 
 def test_an_order_of_a_session_is_told_from_its_event_to_its_end(

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from bmv.adapters.bookkeeping import ledger
 from bmv.adapters.bookkeeping.books import Books
+from bmv.adapters.bookkeeping.chain import charged
 from bmv.adapters.bookkeeping.mirror import Mirror
 from bmv.adapters.bookkeeping.stage import Stage
 from bmv.adapters.bookkeeping.tables import Memory, outcome
@@ -21,7 +22,9 @@ from bmv.adapters.config.compile import to_ns
 from bmv.adapters.sim.clock import SimClock
 from bmv.adapters.sim.exchange import SimExchange, open_venue
 from bmv.core.engine import Engine
-from bmv.data.journal.costs import chain_costs
+from bmv.data.journal.costs import ChainCosts, chain_costs
+from bmv.data.journal.landing_page import landings_json
+from bmv.data.journal.landings import Landings
 from bmv.data.runs.folder import VERSION, Run, RunFiles, save
 from bmv.data.runs.numbers import Json
 from bmv.data.runs.outcome import Outcome
@@ -168,13 +171,46 @@ def save_session(
         warnings.append("a session in the shadow: it decided and signed, and sent nothing")
     quality = Quality({"rows": result.counts["events"], "source": opening.rows}, warnings, len(warnings))
     config = decider.config.model_dump(mode="json")
-    chain = {"chain": chain_costs(words).to_json(quote_per_sol(result))} if opening.mode == LIVE else {}
-    summary = {**summary_of(result, config, opening.mode, quality), "session": session, "failed": failed, **chain}
+    chain, unsure = dict[str, Json](), list[str]()
+    if opening.mode == LIVE:
+        rate, costs = quote_per_sol(result), chain_costs(words)
+        result = charged(result, costs, epoch_of(session), rate)
+        chain = {"chain": costs.to_json(rate), "landing": landing_of(words)}
+        unsure += unpriced(costs, rate)
+    figures = summary_of(result, config, opening.mode, quality, unsure)
+    summary = {**figures, "session": session, "failed": failed, **chain}
     files = RunFiles(
         _manifest(session, opening, decider, words), opening.config, summary, result.orders, result.fills, result.equity
     )
     save(folder, files, _page if report else None)
     return result.digest
+
+
+def epoch_of(session: str) -> int:
+    """Return the number of a session, by which the venue's numbers of its orders begin.
+
+    >>> epoch_of("live/openbook-v2/SOL-USDC/00000007")
+    7
+    """
+    number = session.rpartition("/")[2]
+    return int(number) if number.isdecimal() else 0
+
+
+def landing_of(words: Sequence[Word]) -> Json:
+    """Return how the transactions of a session landed, as its page shows it."""
+    landings = Landings()
+    landings.take(words)
+    return landings_json(landings)
+
+
+def unpriced(costs: ChainCosts, rate: Fraction | None) -> list[str]:
+    """Return what is to be said where what was paid could not be put into the profit."""
+    if rate is not None or not costs.lamports:
+        return []
+    return [
+        f"{costs.lamports:,} lamports were paid to the chain and are not in the profit: this market has no SOL, and "
+        "nothing else says what they are worth in quote."
+    ]
 
 
 def quote_per_sol(result: Outcome) -> Fraction | None:

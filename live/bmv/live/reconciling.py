@@ -13,6 +13,7 @@ from bmv.core.accounting import worth
 from bmv.core.standing import moved
 from bmv.live.chain.opening import PATIENCE_S
 from bmv.live.chain.seated import Seated, take_seat
+from bmv.live.chain.upkeep import read_taken, taken_note
 from bmv.live.clock import SystemClock
 from bmv.live.control.place import hold, session_place
 from bmv.live.folder import LIVE
@@ -116,6 +117,7 @@ async def accept(path: Path, config: Config) -> Comparison:
         begun.journal.note(said)
         begun.journal.note(account_note(now_ns, str(seated.seat.open_orders)))
         begun.journal.note(found.note(now_ns))
+        begun.journal.note(taken_note(now_ns, read_taken(begun.before)))
         await begun.journal.commit()
         return compared
 

@@ -9,7 +9,8 @@ from bmv.adapters.openbook.execution.recovery import Left, carried, read_left
 from bmv.adapters.solana.clock import LAST_RESTART, read_restart_slot
 from bmv.adapters.solana.rpc import Rpc
 from bmv.core.standing import Standing
-from bmv.live.chain.seated import Seated
+from bmv.live.chain.seated import Seated, wallet_of
+from bmv.live.chain.upkeep import taken_in
 from bmv.live.journal import Begun
 from bmv.live.minutes import Minutes
 from bmv.live.notes import GUARD, Holding, account_note, chain_note, read_account, read_chain, read_holding
@@ -52,6 +53,9 @@ def inherit(begun: Begun, seat: Seat, config: Config, now_ns: int) -> Inherited:
     for note in carried(left, begun.epoch, now_ns):
         begun.journal.note(note)
     begun.journal.note(account_note(now_ns, account))
+    own = seat.seated.seat
+    for note in taken_in(wallet_of(config), own.owner, own.market, begun.before, now_ns):
+        begun.journal.note(note)
     return Inherited(before_of(begun.before).standing, left, expected, read_chain(begun.before))
 
 

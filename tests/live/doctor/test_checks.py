@@ -40,6 +40,7 @@ from bmv.ports.errors import BmvError, ConfigError, DataError, Refused, StorageE
 
 NOW = 1_800_000_000
 SECOND_NS = 10**9
+MAINNET = "5eykt4UsFv8P8NJdTREpY1vzqKqZKvdpKuc147dw2N9d"
 YES = VersionOne(Taken.YES, "a simulated one succeeds")
 NO = VersionOne(Taken.NO, "it can't read one")
 
@@ -56,6 +57,7 @@ def endpoint(name: str = "https://a", **changed: object) -> EndpointSeen:
         "name": name,
         "roles": ROLES,
         "version": "4.5.0",
+        "genesis": MAINNET,
         "consensus": Consensus.ALPENGLOW,
         "slots": (100, 101, 102),
         "final_lag": 1,
@@ -110,6 +112,9 @@ def test_two_endpoints_that_are_well_have_nothing_noted() -> None:
         ("slot lag", [endpoint(), endpoint("https://b", slots=(74, 75, 76))], State.WRONG, "b is 26 slots behind"),
         ("slot lag", [endpoint(), endpoint("https://b", slots=(None, 101, 50))], State.OK, "0 at most"),
         ("slot lag", [endpoint(), endpoint("https://b", roles=(SEND,), slots=(1, 1, 1))], State.NOTE, "no second"),
+        ("chain", [endpoint(genesis=None), endpoint("https://b")], State.OK, "mainnet (5eykt"),
+        ("chain", [endpoint(genesis=None)], State.UNKNOWN, "nobody knows"),
+        ("chain", [endpoint(), endpoint("https://b", genesis="x")], State.WRONG, "https://b the chain with genesis hash x"),
         ("clock", [endpoint(socket=SocketSeen(name="wss://a", ticks=ticks(ahead_s=2.4)))], State.OK, "within 2 s"),
         ("clock", [endpoint(socket=SocketSeen(name="wss://a", ticks=ticks(ahead_s=90)))], State.NOTE, "90 s (1 min 30 s) ahead"),
         ("clock", [endpoint(socket=SocketSeen(name="wss://a", ticks=ticks(ahead_s=-90)))], State.NOTE, "behind"),
@@ -130,6 +135,16 @@ def test_what_is_not_well_at_an_endpoint_is_a_line_of_its_own(
     assert check.state is state
     assert words in check.found
     assert check.advice or state is not State.WRONG
+
+
+def test_endpoints_of_another_chain_than_the_configured_one_are_the_configurations_fault() -> None:
+    well = [line(check_endpoints([endpoint()], cluster), "chain") for cluster in (None, "mainnet", MAINNET)]
+    wrong = line(check_endpoints([endpoint()], "devnet"), "chain")
+
+    assert {check.state for check in well} == {State.OK}
+    assert (wrong.state, wrong.error) == (State.WRONG, ConfigError)
+    assert "live.cluster is devnet" in wrong.found
+    assert "live.endpoints" in wrong.advice
 
 
 def test_the_code_is_1_only_where_no_endpoint_that_is_read_from_answers() -> None:

@@ -84,7 +84,7 @@ async def examine(path: Path, config: "Config") -> "list[Check]":
         market = await try_market(client, path, config, answering)
         databases = await trying
     return [
-        *check_endpoints(seen),
+        *check_endpoints(seen, config.live.cluster),
         *check_market(market),
         *check_wallet(None if wallet is None else str(wallet), why),
         *check_disks(try_disks(path, config)),
