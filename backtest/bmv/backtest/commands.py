@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from bmv.adapters.cli.options import JSON, SETS, Local
-from bmv.adapters.cli.places import LATEST, ManyPaths, link_latest, new_folder, refuse_strange_folder
+from bmv.adapters.cli.places import ManyPaths, RunFolder, last_run, link_latest, new_folder, refuse_strange_folder
 from bmv.adapters.cli.timerange import span_ns
 from bmv.adapters.lake.places import market_folder
 from bmv.adapters.report.bars import share_bar
@@ -19,9 +19,8 @@ if TYPE_CHECKING:
     from bmv.backtest.result import Result
 
 RUNS = Path("runs/backtest")
-LAST = RUNS / LATEST
 
-RUN = click.argument("run", type=Local(), default=LAST)
+RUN = click.argument("run", type=RunFolder(), default=last_run)
 
 
 @click.command(cls=ManyPaths)
@@ -87,12 +86,13 @@ def backtest(
 @RUN
 @JSON
 def show(run: Path, as_json: bool) -> None:
-    """Print the summary of RUN, a run folder; the last backtest if absent.
+    """Print the summary of RUN, a run folder or the name of a session; the newest run if absent.
 
     \b
     Examples:
       bmv show
       bmv show runs/live/latest --json
+      bmv show live/openbook-v2/SOL-USDC
     """
     from bmv.adapters.report import show as view
 
@@ -102,7 +102,7 @@ def show(run: Path, as_json: bool) -> None:
 @click.command()
 @RUN
 def report(run: Path) -> None:
-    """Write report.html of RUN anew from its files; the last backtest if absent.
+    """Write report.html of RUN anew from its files; the newest run if absent. RUN may be the name of a session.
 
     \b
     Example:
@@ -114,11 +114,11 @@ def report(run: Path) -> None:
 
 
 @click.command()
-@click.argument("a", type=Local())
-@click.argument("b", type=Local())
+@click.argument("a", type=RunFolder())
+@click.argument("b", type=RunFolder())
 @JSON
 def compare(a: Path, b: Path, as_json: bool) -> None:
-    """Set the runs A and B side by side.
+    """Set the runs A and B side by side: folders, or names of sessions.
 
     \b
     Example:

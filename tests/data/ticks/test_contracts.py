@@ -139,3 +139,19 @@ def test_the_recorded_day_of_contracts_is_known(tmp_path: Path) -> None:
     lake, day = imported(tmp_path, *sorted(CASE.glob("*.csv")))
 
     assert lake.manifest(day).contract == OF_100
+
+
+@pytest.mark.parametrize(
+    ("rows", "found"),
+    [
+        ("{time},BTCUSD,Buy,103,60000.5,0.00171665,103", {"bmv.contract": "inverse", "bmv.contract_size": "1"}),
+        ("{time},BTCUSDT,Buy,0.103,60000.5,0.103,6180.0515", {}),
+    ],
+)
+def test_trades_of_bybit_are_contracts_where_a_size_is_its_own_quote(
+    rows: str, found: dict[str, str], tmp_path: Path
+) -> None:
+    header = "timestamp,symbol,side,size,price,homeNotional,foreignNotional"
+    path = file(tmp_path, "bybit.csv.gz", header, *(rows.format(time=1756857600 + n) for n in range(3)))
+
+    assert terms(path) == found

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from html import escape
 
-from bmv.adapters.report.sheet import ABOVE_HOLDING, Row, Section, in_words, profit_parts, volume_decimals, world
+from bmv.adapters.report.sheet import ABOVE_HOLDING, PARTS, Row, Section, in_words, profit_parts, volume_decimals, world
 from bmv.data.runs.contracts import units
 from bmv.data.runs.numbers import SECOND, Json, at, finite
 from bmv.data.runs.summary import Summary
@@ -91,7 +91,7 @@ def profit(summary: Summary) -> Html:
     quote = currencies(units(summary))[1]
     net = html(element("b", _toned(words["net"]), " ", element("small", quote)), element("span", "net profit"))
     sums = (
-        html(element("div", "+" if number else "=", css="sign"), _part(words[name], name))
+        html(element("div", "+" if number else "=", css="sign"), _part(words[name], PARTS[name]))
         for number, name in enumerate(parts)
     )
     hold = html(element("b", _toned(words["hold"])), element("span", "net above holding", title=ABOVE_HOLDING))

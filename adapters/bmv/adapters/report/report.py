@@ -10,6 +10,7 @@ import orjson
 from bmv.adapters.report import markup
 from bmv.adapters.report.confessions import confessions
 from bmv.adapters.report.figures import figures
+from bmv.adapters.report.landing import landing_card
 from bmv.adapters.report.markup import Html, html
 from bmv.adapters.report.sheet import headline, pace, sections, world
 from bmv.data.runs.contracts import units
@@ -43,7 +44,7 @@ def render(run: Run) -> str:
 
 
 def document(title: str, body: Html, drawn: "dict[str, Figure]", *more: str) -> str:
-    """Return a page in the look of the reports, which draws each figure where :func:`place` of its name stands.
+    """Return a page in the look of the reports, which draws each figure where :func:`chart_slot` of its name stands.
 
     Args:
         more: Names of further static parts, whose `.css` and `.js` come behind those of every report.
@@ -75,6 +76,7 @@ def _main(run: Run, drawn: set[str]) -> Html:
             chart("markouts", drawn, "What fills were worth later", "Markout after 0.1 to 300 s with its band of "
                    "95 %, before fees. A curve that falls below zero is adverse selection. Levels: click the legend."),
         ),
+        landing_card(run, drawn, chart_slot),
         markup.card("Maker statistics", markup.sheet(sections(summary), units(summary))),
         markup.card("By side and level", markup.by_level(stats), "The last columns are markouts in bps, "
                     "so many seconds after the fill; point at one for its band."),

@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from bmv.adapters.report.sheet import (
+    PARTS,
     Row,
     headline,
     in_words,
@@ -79,7 +80,7 @@ def _money(summary: Summary) -> Text:
         ("net ", "bold"), (words.pop("net"), _tone(pnl.get("net"))), f" {currencies(units(summary))[1]}"
     )
     hold = words.pop("hold")
-    text.append(" = " + "  ".join(f"{name} {amount}" for name, amount in words.items()))
+    text.append(" = " + "  ".join(f"{PARTS[name]} {amount}" for name, amount in words.items()))
     return text.append(f"\nnet above holding {hold}, that is net less what the first position made")
 
 

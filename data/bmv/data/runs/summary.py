@@ -44,6 +44,7 @@ class Summary(TypedDict):
     quality: Json
     warnings: list[str]
     bracket: NotRequired[Json]
+    chain: NotRequired[Json]  # Of a live run alone: what the chain was paid, and at which rate.
 
 
 class Quality(NamedTuple):

@@ -201,7 +201,16 @@ def test_a_strategy_in_machine_code_is_compiled_once_and_is_the_same_run(ticks: 
 
 @pytest.mark.parametrize(
     ("answer", "told"),
-    [("None", "None"), ("'12'", "'12'"), ("float('inf')", "inf"), ("[1.0]", r"\[1.0\]"), ("10**400", "1000")],
+    [
+        ("None", "None"),
+        ("'12'", "'12'"),
+        ("float('inf')", "inf"),
+        ("[1.0]", r"\[1.0\]"),
+        ("10**400", "1000"),
+        ("True", "True"),
+        ("1j", "1j"),
+        ("__import__('decimal').Decimal('sNaN')", r"Decimal\('sNaN'\)"),
+    ],
 )
 def test_an_objective_that_answers_no_finite_number_is_named_with_its_answer(
     answer: str, told: str, ticks: Path, tmp_path: Path

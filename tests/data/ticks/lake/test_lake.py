@@ -431,7 +431,7 @@ def test_an_import_killed_at_any_step_of_placing_days_together_leaves_days_that_
     assert len(seen) > 3, f"the import was never caught at its work: {seen}"
 
 
-@pytest.mark.parametrize("name", ["", " ", "..", ".hid", "../x", "a\\b", "a\x00b"])
+@pytest.mark.parametrize("name", ["", " ", "X ", " X", "..", ".hid", "../x", "a\\b", "a\x00b"])
 def test_the_lake_has_no_place_for_a_name_that_leads_out_of_it_or_is_hidden(tmp_path: Path, name: str) -> None:
     lake = Lake(tmp_path)
 
@@ -459,6 +459,13 @@ def test_a_file_split_within_an_instant_is_joined_by_the_ids_of_its_trades(tmp_p
     fresh = [taken(tmp_path / "lake", path).files[0].fresh for path in (first, second, first, second, whole)]
 
     assert fresh == [6, 6, 0, 0, 0]
+
+
+def test_ids_of_trades_that_begin_at_0_are_ids(tmp_path: Path) -> None:
+    header, rows = "time,price,size,side,trade_id", [f"1756944000,100,1,buy,{n}" for n in range(6)]
+    files = [csv(tmp_path / f"{n}.csv", rows[n : n + 2], header) for n in (0, 2, 4)]
+
+    assert [taken(tmp_path / "lake", path).files[0].fresh for path in (*files, files[0])] == [2, 2, 2, 0]
 
 
 def test_a_column_that_counts_the_rows_of_its_file_tells_no_prints_apart(tmp_path: Path) -> None:

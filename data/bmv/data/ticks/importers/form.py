@@ -12,6 +12,7 @@ from bmv.data.files.parquet import ROW
 from bmv.data.files.path import special, unread
 from bmv.data.ticks.calendar import impossible
 from bmv.data.ticks.importers.meaning import plain
+from bmv.data.ticks.importers.packed import unreadable
 from bmv.data.ticks.importers.text import Cells, first_line
 from bmv.data.ticks.schema import STAMPS
 from bmv.ports.errors import DataError, UsageError
@@ -188,6 +189,8 @@ def refuse_nothing(path: Path) -> None:
 
 def _expected(path: Path) -> str:
     """Say what a file that no form knows would have to be."""
+    if why := unreadable(path):
+        return why
     line = first_line(path)
     if not line or not line.isprintable():
         return "say which with --format"

@@ -454,8 +454,10 @@ def _ids_in(words: str) -> dict[int, dict[str, Print]]:
     return found
 
 
-def refuse_many(asked: Path, files: Iterable[Path]) -> None:
+def refuse_many(asked: Path, files: Sequence[Path]) -> None:
     """Refuse files of several markets, named by what they say of themselves, else by the folder of a day's file.
+
+    So a market is refused that lies in two folders, as a copy or by a link: each of its rows would be there twice.
 
     Args:
         asked: What the operator named.
@@ -465,6 +467,10 @@ def refuse_many(asked: Path, files: Iterable[Path]) -> None:
     if len(markets) > 1:
         some = ", ".join(markets[:5]) + (", …" if len(markets) > 5 else "")
         raise DataError(f"{asked}: holds {len(markets)} markets ({some}); give the folder of one")
+    days = dict[str, Path]()
+    for file in files:
+        if day_named(file) and (first := days.setdefault(file.name, file)) is not file:
+            raise DataError(f"{asked}: holds {file.stem} twice ({first}, {file}); give the folder of one market")
 
 
 def _market_named(path: Path) -> str:
