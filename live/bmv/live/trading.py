@@ -28,6 +28,7 @@ from bmv.live.helm import Helm
 from bmv.live.journal import Begun, begin_session
 from bmv.live.kept import keep_run, open_runs
 from bmv.live.market_data import MarketEvents
+from bmv.live.minutes import Minutes
 from bmv.live.notes import Holding, read_holding
 from bmv.live.onchain import Seat, couriered, take_place
 from bmv.live.opening import before_of, open_minutes, session_market
@@ -142,6 +143,7 @@ async def trade_live(
         told = Beside(c, rows, asked, opened, gauged(c), watching(c, rows, shadow=shadow))
         if isinstance(courier, Mute):
             told.jobs.append(partial(hush, c.session(), courier))
+        await hold_unsure(c.minutes(), had.expected)
         with signals(c.session()):
             return await kept(asked, c.session(), store, trade_seated(told, seat, had, say, accept=accept))
 
@@ -151,10 +153,6 @@ async def trade_seated(
 ) -> None:
     """See what an earlier process left to its end, and trade from there; arguments as of `trade_live`."""
     c, minutes = beside.c, beside.c.minutes()
-    if had.expected is not None:
-        minutes.hold(had.expected)
-    await minutes.commit()
-    minutes.knows = False  # What is held, before journal and chain were compared.
     if had.left.orders or had.left.attempts:
         orders, attempts = len(had.left.orders), len(had.left.attempts)
         say(f"seeing to their end {orders} orders and {attempts} transactions of the one before")
@@ -163,6 +161,14 @@ async def trade_seated(
     await recover(c, had.expected, accept=accept)
     await recording(c.config(), seat.seated.seat.market, seat.inspection, beside.opened, beside.jobs)
     await hear_market(beside)
+
+
+async def hold_unsure(minutes: Minutes, expected: Holding | None) -> None:
+    """Keep what the session before held; whether that is so nobody knows before journal and chain were compared."""
+    if expected is not None:
+        minutes.hold(expected)
+    await minutes.commit()
+    minutes.knows = False
 
 
 async def hush(session: Session, courier: Mute) -> None:
