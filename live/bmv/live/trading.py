@@ -1,11 +1,13 @@
 """A whole session, from its first word to its run folder."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import AbstractContextManager, AsyncExitStack
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from random import Random, SystemRandom
 from typing import Any
 
 from solders.pubkey import Pubkey
@@ -111,6 +113,7 @@ async def trade_live(
     *,
     shadow: bool,
     accept: bool,
+    dice: Random | None = None,
 ) -> dict[str, Any]:  # Any: it is JSON.
     """Trade on the chain until stopped, and return how it ended; see `bmv live`.
 
@@ -119,8 +122,10 @@ async def trade_live(
         say: Hears how the start goes on.
         shadow: Whether to decide and sign, and send nothing: beside a session that trades, and apart from it.
         accept: Whether the chain is right where the journal says otherwise.
+        dice: For all that is left to chance; None: those of the system. None of it decides an order.
     """
     config, clock, mode = asked.config, SystemClock(), SHADOW if shadow else LIVE
+    dice = dice or SystemRandom()
     refuse_unguarded(config)
     refuse_unpriced(config)
     async with (
@@ -131,14 +136,16 @@ async def trade_live(
         opened.enter_context(hold(session_place(asked.path, config, mode)))  # Before another's session is ended.
         await refuse_unwell(asked.path, config)
         seat = await take_place(asked.path, config, client, passphrase_file)
-        begun = await begin_session(store, f"{mode}/{session_market(config)}", clock.now_ns())
+        name = f"{mode}/{session_market(config)}"
+        begun = await begin_session(store, name, clock.now_ns(), partial(_drawn, dice))
         say(f"session {begun.journal.session}")
         had = ALONE if shadow else inherit(begun, seat, config, clock.now_ns())
         c = SessionContainer(mode=mode, config=config, journal=begun.journal, standing=had.standing, clock=clock)
         await open_engine(c, begun, LIVE, SHADOW if shadow else "feed")
         courier, routing = await opened.enter_async_context(couriered(seat, client, Mute if shadow else Courier))
         own = None if shadow else seat.seated.seat.open_orders
-        rows = MarketEvents(Feed(seat.seated.seat.market, seat.seated.readers.endpoints, own=own), clock.now_ns)
+        feed = Feed(seat.seated.seat.market, seat.seated.readers.endpoints, dice=dice, own=own)
+        rows = MarketEvents(feed, clock.now_ns)
         trade_on_chain(c, seat, courier, routing, had.left, begun.epoch, rows, shadow=shadow)
         told = Beside(c, rows, asked, opened, gauged(c), watching(c, rows, shadow=shadow))
         if isinstance(courier, Mute):
@@ -308,6 +315,10 @@ async def hear_market(beside: Beside) -> None:
         await session.trade(telling, jobs)
 
 
+def _drawn(dice: Random) -> str:
+    return f"{dice.getrandbits(128):032x}"
+
+
 def limit(session: Session, seconds: float | None) -> None:
     """Let a session end after so many seconds from now."""
     if seconds is not None:
@@ -325,6 +336,8 @@ def watching(c: Any, rows: MarketEvents, *, shadow: bool) -> Watch:  # Any: as o
         c.market(),
         lambda: minutes.trouble,
         c.config().risk.stale_after_slots,
+        time.monotonic,
+        time.time_ns,
     )
     minutes.readers.append(conditions.heard)
 
