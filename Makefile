@@ -8,9 +8,10 @@ PYTHON ?= $(firstword $(foreach p,python3.13 python3.12 python3.11 python3 pytho
 	$(shell $(p) -c "$(SUITABLE)" >/dev/null 2>&1 && echo $(p))))
 
 FOR ?= 2m
+MINUTES ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo demo-live test check lint types contracts rigs bench scaling lock format docs clean
+.PHONY: help venv demo demo-live test check lint types contracts rigs soak bench scaling lock format docs clean
 
 help:  ## Say what there is to make.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -72,6 +73,10 @@ rigs: $(STAMP)  ## Kill what writes, fill its disk (as root), fork chains, run m
 	$(BIN)/python -m tests.rigs.kills 50 --route jito --tips-max 60000 --version 0
 	$(BIN)/python -m tests.rigs.soak 60 --free --venue openbook-v1
 	$(BIN)/python -m tests.rigs.soak 60 --free --venue openbook-v2
+
+soak: $(STAMP)  ## Trade on paper for MINUTES (60), live on a sandbox for half of that: does anything grow?
+	$(BIN)/python -m tests.rigs.endurance paper --minutes $(MINUTES) --speed 20
+	$(BIN)/python -m tests.rigs.endurance live --minutes $$(awk 'BEGIN { print $(MINUTES) / 2 }')
 
 bench: $(STAMP)  ## Measure.
 	$(BIN)/python -m pytest -q -o addopts="--import-mode=importlib" --benchmark-only tests/benchmarks

@@ -123,10 +123,10 @@ WRONG: list[tuple[Callable[[Path], object], str]] = [
     (lambda tape: Backtest(TABLE, tape, engine=None), "expected 'fused' or 'reference'"),  # type: ignore[arg-type]
     (lambda tape: Backtest(TABLE, tape).run(5), "progress: expected a function"),  # type: ignore[arg-type]
     (lambda tape: load(TABLE), "path: expected that of a TOML file, found a dict"),  # type: ignore[arg-type]
-    (lambda tape: api.planned(None), "config: expected a Config"),  # type: ignore[arg-type]
-    (lambda tape: api.planned(TABLE, 5, tape), "params: expected text such as"),  # type: ignore[arg-type]
-    (lambda tape: api.planned(TABLE, AXIS, 5), "data: expected the path"),  # type: ignore[arg-type]
-    (lambda tape: api.planned(TABLE, AXIS, tape, 5), "timerange: expected text"),  # type: ignore[arg-type]
+    (lambda tape: api.make_plan(None), "config: expected a Config"),  # type: ignore[arg-type]
+    (lambda tape: api.make_plan(TABLE, 5, tape), "params: expected text such as"),  # type: ignore[arg-type]
+    (lambda tape: api.make_plan(TABLE, AXIS, 5), "data: expected the path"),  # type: ignore[arg-type]
+    (lambda tape: api.make_plan(TABLE, AXIS, tape, 5), "timerange: expected text"),  # type: ignore[arg-type]
 ]
 
 
@@ -144,7 +144,7 @@ def test_a_key_that_is_no_text_is_refused(tape: Path) -> None:
 
 
 def test_a_sweep_takes_a_mapping_and_a_path(tape: Path) -> None:
-    plan = api.planned(TABLE, AXIS, tape)
+    plan = api.make_plan(TABLE, AXIS, tape)
 
     assert [axis.key for axis in plan.axes] == ["grid.bid.first_bps"]
     assert plan.names() == ["tape"]

@@ -9,7 +9,8 @@ import pytest
 from bmv.adapters.cli.places import link_latest, new_folder, refuse_strange_folder
 from bmv.adapters.cli.timerange import span_ns
 from bmv.adapters.config import build
-from bmv.backtest.commands import RUNS, backtest, progress_bar
+from bmv.adapters.report.bars import share_bar
+from bmv.backtest.commands import RUNS, backtest
 from bmv.backtest.sweep.commands import refuse_strange_folder as refuse_strange_folder_of_sweep
 from bmv.data.files.writing import whole_folder
 from bmv.data.runs.folder import FILES, writing
@@ -127,5 +128,5 @@ def test_each_run_has_its_own_folder_and_latest_is_the_last(tmp_path: Path, monk
 
 
 def test_a_pipe_gets_no_progress_bar() -> None:
-    with progress_bar(quiet=False) as progress:
+    with share_bar(False, "backtest") as progress:
         assert progress is None

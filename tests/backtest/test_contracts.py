@@ -16,7 +16,7 @@ from bmv.adapters.cli.main import main
 from bmv.adapters.config import configured, dump
 from bmv.adapters.report.show import summary_table
 from bmv.backtest import Backtest
-from bmv.backtest.sweep.plan import planned
+from bmv.backtest.sweep.plan import make_plan
 from bmv.backtest.sweep.run.periods import straight
 from bmv.core.params import Params
 from bmv.core.state import State
@@ -277,7 +277,7 @@ def test_what_a_contract_can_not_be_is_refused(market: dict[str, Any], inventory
 
 def test_the_size_of_a_contract_is_not_swept(tmp_path: Path) -> None:
     with pytest.raises((ConfigError, UsageError), match=r"market\.contract"):
-        planned(configured(config(INVERSE, "1")), ["market.contract.size=10,100"], [str(written(tmp_path))])
+        make_plan(configured(config(INVERSE, "1")), ["market.contract.size=10,100"], [str(written(tmp_path))])
 
 
 def test_a_set_of_a_sweep_of_contracts_is_its_backtest(tmp_path: Path) -> None:

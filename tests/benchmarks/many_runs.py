@@ -1,11 +1,12 @@
 """A script: sweep a small tape, and print the resident memory (MB) after so many trials and after so many more."""
 
 import sys
+from itertools import count
 from pathlib import Path
-from typing import Any
 
 from bmv.adapters.config import load
 from bmv.backtest.sweep import api
+from bmv.backtest.sweep.trials.row import TrialRow
 from bmv.data.ticks.synth.synth import BENIGN, synth
 
 
@@ -20,18 +21,18 @@ def main(maker: str, folder: str, rows: str, few: str, many: str) -> None:
     place = Path(folder)
     synth(place / "lake", 5, int(rows), shape=BENIGN)
     sets = ["sweep.sampler=random", f"sweep.trials={many}", "data.equity_sample_s=1"]
-    plan = api.planned(load(maker, sets), ["grid.bid.first_bps=1:20", "grid.ask.first_bps=1:20"], [str(place / "lake")])
-    found, done = dict[int, float](), 0
+    plan = api.make_plan(
+        load(maker, sets), ["grid.bid.first_bps=1:20", "grid.ask.first_bps=1:20"], [str(place / "lake")]
+    )
+    found, done = dict[int, float](), count(1)
 
-    def told(what: str, content: dict[str, Any]) -> None:
-        nonlocal done
-        if what == "trial":
-            done += 1
-            if done in (int(few), int(many)):
-                found[done] = resident_mb()
+    class Measuring(api.Monitor):
+        def trial(self, row: TrialRow) -> None:
+            if (number := next(done)) in (int(few), int(many)):
+                found[number] = resident_mb()
 
     api.begin(place / "sweep", plan)
-    api.go_on(place / "sweep", plan, told=told, report=False)
+    api.run(place / "sweep", plan, monitor=Measuring(), report=False)
     print(*found.values())
 
 

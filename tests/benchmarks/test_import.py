@@ -13,7 +13,7 @@ import pytest
 from stopwatch import Stopwatch
 from tapes import DAY_ROWS, lake
 
-from bmv.data.ticks.lake.intake import take_in
+from bmv.data.ticks.lake.intake import import_files
 from bmv.data.ticks.lake.lake import Lake
 from bmv.data.ticks.synth.synth import SOL_USDC
 from bmv.ports.market import Market
@@ -30,7 +30,7 @@ class Job(NamedTuple):
     market: Market
 
     def run(self) -> None:
-        take_in([self.file], self.lake, "venue", self.market)
+        import_files([self.file], self.lake, "venue", self.market)
 
 
 @pytest.fixture(scope="module")
@@ -101,7 +101,7 @@ def test_room_on_disk(watch: Stopwatch, folder: Path) -> None:
         shutil.rmtree(folder / "aig", ignore_errors=True)
         return Lake(folder / "aig")
 
-    times = watch.time(lambda lake: take_in(files, lake, "us", market, max_bad_share=0.05), job, rounds=3)
+    times = watch.time(lambda lake: import_files(files, lake, "us", market, max_bad_share=0.05), job, rounds=3)
 
     days = [Lake(folder / "aig").manifest(day) for day in Lake(folder / "aig").days()]
     rows, room = sum(day.rows for day in days), sum(day.bytes for day in days)

@@ -10,7 +10,7 @@ from commands import Launcher
 from loops import MAKER, maker
 from stopwatch import Stopwatch
 
-from bmv.backtest.sweep.api import planned
+from bmv.backtest.sweep.api import make_plan
 from bmv.backtest.sweep.run.pool import Threads
 from bmv.backtest.sweep.run.work import Task, Work
 from bmv.backtest.sweep.tapes import tapes
@@ -28,12 +28,12 @@ SHORT_ROWS, SETS = 3_000, 100_000 if os.environ.get("BMV_BENCH_100K") else 10_00
 
 @pytest.fixture(scope="module")
 def work(day_lake: Path) -> Work:
-    plan = planned(maker([WHOLE]), PARAMS, [str(day_lake)])
+    plan = make_plan(maker([WHOLE]), PARAMS, [str(day_lake)])
     return Work(plan.config, tapes.read(plan.config, plan.axes, plan.splits), plan.objectives, plan.periods)
 
 
 def tasks(day_lake: Path) -> list[Task]:
-    proposer, found = planned(maker([WHOLE]), PARAMS, [str(day_lake)]).proposer(), list[Task]()
+    proposer, found = make_plan(maker([WHOLE]), PARAMS, [str(day_lake)]).proposer(), list[Task]()
     while sets := proposer.propose():
         found += [Task(len(found) + n, each) for n, each in enumerate(sets)]
     return found

@@ -24,4 +24,4 @@ def test_reading_a_tape(watch: Stopwatch, day_lake: Path, form: str) -> None:
     times = watch.time(lambda tape: [len(batch.ts_ns) for batch in tape.batches()], made, rounds=5)
 
     watch.tell_speed(times, DAY_ROWS)
-    assert tapes[0].quality.told == DAY_ROWS
+    assert tapes[0].quality.good == DAY_ROWS

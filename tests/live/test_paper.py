@@ -96,7 +96,7 @@ def test_paper_on_stored_ticks_is_the_backtest_of_them_and_the_replay(
     data = ["--data", "lake"]
 
     traded = run(capsys, "paper", "bmv.toml", *data, *sets, "--out", "run", "--no-report")
-    heard = run(capsys, "replay")
+    heard = run(capsys, "replay", "bmv.toml", "tape")
 
     ran = Backtest("bmv.toml" if not own else _with_strategy(place), ["lake"], engine="reference").run()
     kept = json.loads((place / "run/summary.json").read_text())
@@ -157,3 +157,22 @@ def test_a_second_session_of_a_market_is_numbered_after_the_first(
 
     assert [first["session"], second["session"]] == [f"tape/sim/SOL-USDC/0000000{number}" for number in (1, 2)]
     assert first["digest"] == second["digest"]
+
+
+def test_a_session_that_fails_leaves_its_run_folder_which_says_why(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fails = STRATEGY.replace("memory[0] += 1", "memory[0] += 1\n    assert memory[0] < 30, 'enough'")
+    (place / "quote.py").write_text(fails)
+    words = ["paper", "bmv.toml", "--data", "lake", "--set", "strategy=quote.py:quote", "--out", "run", "--no-report"]
+
+    assert main(words) == 1
+
+    said = capsys.readouterr().err
+    summary = json.loads((place / "run/summary.json").read_text())
+    assert "the strategy failed: AssertionError: enough" in said
+    assert "of a session that failed" in said
+    assert "enough" in summary["failed"]
+    assert summary["warnings"][0].startswith("the session failed: the strategy failed")
+    assert summary["orders"] > 10
+    assert run(capsys, "replay")["digest"] == summary["digest"]

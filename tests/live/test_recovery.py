@@ -1,13 +1,14 @@
 """A session on the sandbox that begins by what another left, in this process."""
 
 import asyncio
+import json
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.rigs.sessions import Play, playing
+from tests.rigs.sessions import Kept, Play, playing
 
 from bmv.adapters.config import compile, load
 from bmv.adapters.sandbox.wallets import fund
@@ -61,12 +62,15 @@ def killed(session: Session) -> Iterator[None]:
 
 
 async def session(
-    play: Play, signals: Callable[[Session], AbstractContextManager[None]] = stopped, accept: bool = False
+    play: Play,
+    signals: Callable[[Session], AbstractContextManager[None]] = stopped,
+    accept: bool = False,
+    shadow: bool = False,
 ) -> dict[str, Any]:
     """Run a session, and return how it ended; {}: it died."""
     asked = Asked(play.config, load(play.config), play.folder / f"run-{len(play.kept.words)}", report=False)
     try:
-        return await trade_live(asked, None, signals, lambda line: None, shadow=False, accept=accept)
+        return await trade_live(asked, None, signals, lambda line: None, shadow=shadow, accept=accept)
     except asyncio.CancelledError:
         task = asyncio.current_task()
         assert task is not None
@@ -107,6 +111,49 @@ async def recovered_twice() -> None:
         assert not {ATTEMPT, LEGACY_FILL, LEGACY_END} & set(topics(words)[: topics(words).index(HOLDING) + 1])
         told = [word for word in words if isinstance(word, Event) and word.kind == Kind.BALANCE]
         assert [Holding(event.size, event.fee) for event in told] == [once]
+
+
+@contextmanager
+def signed(session: Session) -> Iterator[None]:
+    """Stop a session when something of it was signed."""
+    made = asyncio.Event()
+
+    async def stop() -> None:
+        await made.wait()
+        session.ask_stop()
+
+    session.parts.minutes.readers.append(lambda note: made.set() if note.topic == ATTEMPT else None)
+    stopping = asyncio.ensure_future(stop())
+    try:
+        yield
+    finally:
+        stopping.cancel()
+
+
+def test_a_session_in_the_shadow_sends_nothing_and_takes_nothing_from_one_that_trades(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BMV_RUNTIME_DIR", str(_private(tmp_path)))
+    asyncio.run(shadowed())
+
+
+async def shadowed() -> None:
+    async with playing(Settings(seed=4, speed=4), "sqlite") as play:
+        await session(play)
+        lamports, lives = play.lamports(), len(play.kept.words[play.kept.newest])
+
+        with hold(session_place(play.config, load(play.config), "live")):
+            page = await session(play, signed, shadow=True)
+
+        assert page["session"] == "shadow/openbook-v2/SOL-USDC/00000001"
+        assert page["receipt"]["cleared"]
+        assert ATTEMPT in topics(play.kept.words[page["session"]])
+        assert play.lamports() == lamports
+        again = Kept(play.kept.journal)
+        again.read()
+        assert [len(words) for name, words in again.words.items() if name.startswith("live/")] == [lives]
+        made = json.loads((Path(page["run"]) / "summary.json").read_text())
+        assert "sent nothing" in made["warnings"][0]
 
 
 def test_coins_that_nobody_knows_of_are_refused_until_somebody_says_that_the_chain_is_right(

@@ -30,9 +30,9 @@ from bmv.live.notes import CLOSED, RECEIPT, Holding, read_said, read_standing
 from bmv.live.opening import before_of
 from bmv.live.replay import replay
 from bmv.live.session import Session
-from bmv.live.watch import DARK_ATTEMPTS, DARK_S, TROUBLE_S, Act, ChainConditions, Condition, Orders, Watch
+from bmv.live.watch import COMPARE_S, DARK_ATTEMPTS, DARK_S, TROUBLE_S, Act, ChainConditions, Condition, Orders, Watch
 from bmv.live.wiring import SessionContainer, trade_on_paper
-from bmv.ports.errors import ConfigError, Refused, StorageError
+from bmv.ports.errors import Refused, StorageError
 from bmv.ports.market import Market
 from bmv.ports.messages import Command, Event, Intent, Kind, Tier, Verb
 from bmv.ports.storage import Note, Word
@@ -381,7 +381,7 @@ def test_a_session_whose_keys_changed_comes_out_the_same_when_it_is_heard_again(
 def test_a_limit_that_may_not_change_is_refused_and_nothing_of_it_is_kept() -> None:
     desk = Desk()
 
-    with pytest.raises(ConfigError, match=r"inventory\.max_position: limits may only become narrower"):
+    with pytest.raises(Refused, match=r"inventory\.max_position: limits may only become narrower"):
         desk.session.set("inventory.max_position", "50")
 
     assert str(desk.c.decider().config.inventory.max_position) == "5"
@@ -639,7 +639,7 @@ class World:
         orders = SimpleNamespace(stray=[], untold=[])
         carrier = SimpleNamespace(refusals=[])
         self.executor = SimpleNamespace(trouble="", desk=None, house=house, orders=orders, carrier=carrier)
-        self.rows = SimpleNamespace(down=None, slot=100)
+        self.rows = SimpleNamespace(down=None, slot=100, unix_timestamp=None, fell={})
         self.conditions = ChainConditions(
             SimpleNamespace(executor=self.executor),
             self.rows,
@@ -701,7 +701,15 @@ def _lands(world: World, on: bool) -> None:
         world.fate("landed")
 
 
+def _compared(world: World, on: bool) -> None:
+    if on:
+        world.seconds += COMPARE_S + 1
+    else:
+        world.conditions._compared_s = world.seconds
+
+
 def _trouble(world: World, on: bool) -> None:
+    world.conditions._compared_s = world.seconds + TROUBLE_S + 1
     world.executor.trouble = "no endpoint answers" if on else ""
     world.conditions.execution_fails()
     world.seconds += TROUBLE_S + 1
@@ -719,24 +727,25 @@ def _stray(world: World, on: bool) -> None:
     world.executor.orders.stray = [1] if on else []
 
 
-@pytest.mark.parametrize(
-    ("code", "act", "change"),
-    [
-        ("clock", Act.HOLD, _clock),
-        ("sol", Act.HOLD, _sol),
-        ("slots", Act.CANCEL, _slots),
-        ("journal", Act.CANCEL, _journal),
-        ("dark", Act.CANCEL, _dark),
-        ("dark", Act.CANCEL, _lands),
-        ("trouble", Act.CANCEL, _trouble),
-        ("policy", Act.PAUSE, _policy),
-        ("restart", Act.PAUSE, partial(_down, Cause.RESTARTED)),
-        ("restart", Act.PAUSE, partial(_down, Cause.WENT_BACK)),
-        ("another", Act.HALT, partial(_down, Cause.ANOTHER_CHAIN)),
-        ("another", Act.HALT, partial(_down, Cause.PROGRAM)),
-        ("stray", Act.HALT, _stray),
-    ],
-)
+CONDITIONS: list[tuple[str, Act, Callable[[World, bool], None]]] = [
+    ("clock", Act.HOLD, _clock),
+    ("sol", Act.HOLD, _sol),
+    ("slots", Act.CANCEL, _slots),
+    ("journal", Act.CANCEL, _journal),
+    ("dark", Act.CANCEL, _dark),
+    ("dark", Act.CANCEL, _lands),
+    ("trouble", Act.CANCEL, _trouble),
+    ("policy", Act.PAUSE, _policy),
+    ("restart", Act.PAUSE, partial(_down, Cause.RESTARTED)),
+    ("restart", Act.PAUSE, partial(_down, Cause.WENT_BACK)),
+    ("another", Act.HALT, partial(_down, Cause.ANOTHER_CHAIN)),
+    ("another", Act.HALT, partial(_down, Cause.PROGRAM)),
+    ("stray", Act.HALT, _stray),
+    ("unreconciled", Act.CANCEL, _compared),
+]
+
+
+@pytest.mark.parametrize(("code", "act", "change"), CONDITIONS)
 def test_a_condition_of_the_chain_begins_and_ends_as_its_table_says(
     code: str, act: Act, change: Callable[[World, bool], None]
 ) -> None:
@@ -755,6 +764,14 @@ def test_a_feed_that_is_down_for_an_everyday_reason_is_nothing_for_the_watch() -
     world = World()
     world.rows.down = Down(Cause.START, "it has not been up yet")
 
+    assert world.wrong() == []
+
+
+def test_a_feed_that_fell_and_is_up_again_before_anybody_looked_is_seen_all_the_same() -> None:
+    world = World()
+    world.rows.fell[Cause.RESTARTED] = Down(Cause.RESTARTED, "the cluster restarted")
+
+    assert world.wrong() == ["restart"]
     assert world.wrong() == []
 
 

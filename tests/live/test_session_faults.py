@@ -1,6 +1,7 @@
 """What becomes of a session when something of it fails, and of what an operator and guards have said to it."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 
 from bmv.adapters.config import load
+from bmv.core.standing import Standing, moved
 from bmv.live.control.place import hold, session_place
 from bmv.live.decider import decider_of
 from bmv.live.folder import LIVE, outcome_of
@@ -18,17 +20,20 @@ from bmv.live.guard import Guard, Limits
 from bmv.live.helm import Helm
 from bmv.live.journal import begin_session
 from bmv.live.limits import guard_limits
-from bmv.live.notes import CLOSED, GUARD, RECEIPT, read_said, read_standing
+from bmv.live.minutes import UNTOUCHED
+from bmv.live.notes import CLOSED, GUARD, RECEIPT, read_chain, read_said, read_standing
 from bmv.live.onchain import ChainVenue
 from bmv.live.opening import open_minutes
 from bmv.live.reconciling import accept
+from bmv.live.recovering import heed_restart
 from bmv.live.replay import replay
 from bmv.live.session import Session
+from bmv.live.starting import refuse_unguarded
 from bmv.live.stores import open_sessions, words_of
 from bmv.live.watch import Act, Condition, Orders, Watch
 from bmv.live.wiring import SessionContainer, trade_on_paper
-from bmv.ports.errors import ConfigError, Refused
-from bmv.ports.messages import Command, Event, Intent, Kind, Tier
+from bmv.ports.errors import Refused
+from bmv.ports.messages import Command, Event, Intent, Kind, Reason, Tier
 from bmv.ports.storage import Note, Word
 
 CONFIG = """
@@ -95,7 +100,9 @@ async def _nothing() -> AsyncIterator[Event]:
 
 
 @asynccontextmanager
-async def room(folder: Path, mode: str = "paper", stop_s: float = 60.0) -> AsyncIterator[Room]:
+async def room(
+    folder: Path, mode: str = "paper", stop_s: float = 60.0, heard_ns: Callable[[], int] | None = None
+) -> AsyncIterator[Room]:
     path = folder / "bmv.toml"
     path.write_text(CONFIG)
     config = load(path)
@@ -103,7 +110,7 @@ async def room(folder: Path, mode: str = "paper", stop_s: float = 60.0) -> Async
         begun = await begin_session(store, f"{mode}/sim/SOL-USDC", 1)
         standing = read_standing(begun.before)
         c = SessionContainer(mode=mode, config=config, journal=begun.journal, standing=standing, stop_s=stop_s)
-        trade_on_paper(c)
+        trade_on_paper(c, heard_ns)
         open_minutes(begun, mode, "sim/SOL-USDC", config, standing, "feed", [], 1)
         yield Room(c, c.session(), lambda: words_of(store, begun.journal.session))
 
@@ -183,6 +190,28 @@ def test_the_run_of_a_paper_session_that_went_on_begins_with_what_it_held(tmp_pa
 
     _, _, made = outcome_of(words)
     assert set(made.equity["position"]) == {12.0}
+
+
+def test_what_the_guard_keeps_in_never_reaches_the_simulated_venue_nor_its_run_folder(tmp_path: Path) -> None:
+    async def work() -> tuple[Sequence[Word], str]:
+        async with room(tmp_path, heard_ns=time.time_ns) as here:
+            guard = here.c.execution()
+            guard.blocked = "clock: it was set"
+            asyncio.get_running_loop().call_later(1.0, setattr, guard, "blocked", "")
+            asyncio.get_running_loop().call_later(4.0, here.session.ask_stop)
+            await here.trade()
+            return await here.words(), here.c.engine().digest
+
+    words, digest = asyncio.run(work())
+
+    _, decider, made = outcome_of(words)
+    kept_in = [word.order for word in words if isinstance(word, Event) and word.code == Reason.GUARDED]
+    done = dict(made.orders.select("order_id", "done").iter_rows())
+    assert kept_in
+    assert {done[order] for order in kept_in} == {"rejected"}
+    assert "cancelled" in done.values(), "what was let out rested, and was cancelled by the stop"
+    assert made.digest == digest
+    assert replay(decider.engine(), words).equal
 
 
 def test_a_replay_misses_the_last_words_of_a_session_that_was_stopped(tmp_path: Path) -> None:
@@ -347,7 +376,7 @@ def test_a_limit_that_would_be_wider_or_have_no_effect_is_refused(key: str, valu
     decider = decider_of(load(path))
     before = decider.config
 
-    with pytest.raises(ConfigError):
+    with pytest.raises(Refused):
         decider.change(key, value)
 
     assert decider.config == before
@@ -362,6 +391,40 @@ def test_the_guard_follows_what_an_operator_narrows(tmp_path: Path) -> None:
     decider.change("risk.max_order_notional", "500")
 
     assert guard_limits(decider.config).notional_max == (before.notional_max or 0) // 2
+
+
+@pytest.mark.parametrize(
+    ("limits", "missing"),
+    [
+        ("", ["max_loss", "stale_after_s"]),
+        ("[risk]\nmax_position = 12", ["max_loss", "stale_after_s"]),
+        ("[risk]\nstale_after_slots = 9", ["max_loss"]),
+        ("[risk.breaker]\ndaily_pct = 5", ["stale_after_s"]),
+        ("[risk]\nstale_after_s = 9\n[risk.breaker]\nhalt_pct = 5", []),
+    ],
+)
+def test_nothing_is_traded_for_real_without_a_limit_of_loss_and_of_age(
+    limits: str, missing: list[str], tmp_path: Path
+) -> None:
+    path = tmp_path / "bmv.toml"
+    path.write_text(CONFIG[: CONFIG.index("[risk]")] + limits + '\n[storage]\njournal = "sqlite:sessions.sqlite"\n')
+    said = ""
+
+    try:
+        refuse_unguarded(load(path))
+    except Refused as error:
+        said = str(error)
+
+    assert [name for name in ("max_loss", "stale_after_s") if name in said] == missing
+    assert bool(said) is bool(missing)
+
+
+def test_a_status_says_the_gravest_first(tmp_path: Path) -> None:
+    async def work() -> list[str]:
+        async with room(tmp_path) as here:
+            return list(await Helm(here.session, lambda: {"dark": "so it is"}, lambda: None, may_take=False).status())
+
+    assert asyncio.run(work())[:4] == ["state", "why", "wrong", "market"]
 
 
 def test_a_node_that_lags_clears_no_book_in_which_we_know_an_order() -> None:
@@ -388,3 +451,36 @@ def test_nobody_accepts_what_the_chain_shows_while_a_session_trades(tmp_path: Pa
 
     with hold(session_place(path, config, LIVE)), pytest.raises(Refused):
         asyncio.run(accept(path, config))
+
+
+@pytest.mark.parametrize(("was", "restarts"), [(None, False), (5, False), (4, True)])
+def test_a_restart_of_the_cluster_while_no_session_ran_is_said_and_kept(
+    was: int | None, restarts: bool, tmp_path: Path
+) -> None:
+    said, read = list[str](), list[Note]()
+
+    async def ask(job: Callable[[Any], Awaitable[int | None]]) -> int | None:
+        return await job(SimpleNamespace(accounts=accounts))
+
+    async def accounts(keys: Sequence[Any]) -> SimpleNamespace:
+        return SimpleNamespace(accounts={key: SimpleNamespace(data=(5).to_bytes(8, "little")) for key in keys})
+
+    async def work() -> None:
+        async with room(tmp_path) as here:
+            minutes, seated = here.c.minutes(), SimpleNamespace(readers=SimpleNamespace(ask=ask))
+            minutes.readers.append(read.append)
+            await heed_restart(seated, was, minutes, 1, said.append)  # type: ignore[arg-type]
+
+    asyncio.run(work())
+
+    assert read_chain(read) == 5
+    assert len(said) == sum(note.topic == GUARD for note in read) == int(restarts)
+    assert all("restarted at slot 5" in line for line in said)
+
+
+def test_a_deposit_moves_what_the_breaker_counts_from_and_a_breaker_that_counts_from_nothing_stays() -> None:
+    stood = Standing(tier=1, peak=100, start_equity=90, day_equity=95, day_end_ns=7, paused=1)
+
+    assert moved(stood, 50) == Standing(1, 150, 140, 145, 7, 1)
+    assert moved(stood, -50) == Standing(1, 50, 40, 45, 7, 1)
+    assert moved(UNTOUCHED, 50) == UNTOUCHED

@@ -5,17 +5,21 @@ import json
 import sqlite3
 import time
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 from sandboxes import Running, patiently, running
 
 from bmv.adapters.cli.main import main
 from bmv.adapters.sandbox.wallets import fund
 from bmv.adapters.sandbox.wiring import Settings
+from bmv.core.standing import moved
+from bmv.live.chain.upkeep import read_lines
 from bmv.live.folder import outcome_of
-from bmv.live.notes import HOLDING, OPENING, RECEIPT
+from bmv.live.notes import ACCEPTED, HOLDING, OPENING, RECEIPT, read_said, read_standing
 from bmv.live.stores import newest, open_sessions, words_of
 from bmv.ports.storage import Note, Word
 
@@ -64,7 +68,20 @@ def test_a_session_ends_as_a_run_folder_with_the_digest_of_its_replay(
     assert (summary["engine"], summary["digest"]) == ("live", heard["digest"])
     assert summary["session"] == heard["session"]
     assert summary["orders"] > 3
-    assert summary["chain"]["transactions"] > 0
+    assert summary["landing"]["sent"] > 0
+
+
+def test_what_the_chain_was_paid_is_in_the_profit_to_the_lamport_and_what_setup_paid_with_it(
+    live: Running, traded: Path
+) -> None:
+    summary = json.loads((traded / "summary.json").read_text())
+    chain, setup = summary["chain"], read_lines(next(Path(live.config).parent.glob("upkeep-*.jsonl")))
+
+    assert chain["rent_out_lamports"] == sum(line.rent for line in setup) > 0, "made by `bmv chain setup`"
+    assert sum(map(Decimal, summary["pnl"].values())) == 2 * Decimal(summary["pnl"]["net"])
+    assert Decimal(summary["pnl"]["rent_out"]) < 0
+    orders = pl.read_parquet(traded / "orders.parquet")["lamports"].sum() + chain["others_lamports"]
+    assert orders == sum(chain[f"{part}_lamports"] for part in ("base", "priority", "tip"))
 
 
 def test_an_order_of_a_session_is_told_from_its_event_to_its_end(
@@ -128,7 +145,10 @@ def test_no_session_begins_where_journal_and_chain_differ_until_somebody_says_th
     differs = asked(capsys, "reconcile", live.config, code=5)
     refused = main([*words, "--out", str(tmp_path / "refused")])
     said = capsys.readouterr().err
+    before = read_standing(words_in(live))
     accepted = asked(capsys, "reconcile", live.config, "--accept", "--yes")
+    heard = asked(capsys, "replay", "--config", live.config)
+    after, kept = read_standing(words_in(live)), words_in(live)
     went_on = main([*words, "--out", str(tmp_path / "went_on")])
 
     assert len(differs["differences"]) == 1
@@ -137,6 +157,11 @@ def test_no_session_begins_where_journal_and_chain_differ_until_somebody_says_th
     assert refused == 5
     assert "journal and chain differ, and nothing was placed" in said
     assert accepted["accepted"]
+    assert (heard["equal"], heard["words"]) == (True, 0)
+    moves = next(read_said(word) for word in kept if isinstance(word, Note) and word.topic == ACCEPTED)
+    assert before is not None
+    assert after == moved(before, moves["breaker_moves_by"])
+    assert moves["breaker_moves_by"] > 0
     assert went_on == 0
 
 

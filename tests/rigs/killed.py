@@ -22,6 +22,7 @@ from bmv.adapters.solana.sending.courier import Courier
 from bmv.adapters.sqlite.sessions import SqliteSessions
 from bmv.live.routes import open_roads
 from bmv.ports.errors import Refused
+from bmv.ports.messages import Reason
 
 FENCED = 5  # What a child ends with that finds another one in its place.
 PATIENCE_S = 500.0  # On a machine that others use too.
@@ -43,6 +44,8 @@ class Orders(NamedTuple):
         last: Whether to clear all, settle and end.
         route: By which it goes, as the rig of trading has them; "": to the nodes without any.
         tips_max: Lamports that it may tip in an hour; 0: any.
+        late_s: How far its clock is ahead.
+        says: Whether to say "moved" after each change, or "refused" where a cap has refused orders of it.
     """
 
     urls: list[tuple[str, str]]
@@ -57,6 +60,8 @@ class Orders(NamedTuple):
     last: bool
     route: str = ""
     tips_max: int = 0
+    late_s: int = 0
+    says: bool = False
 
 
 def say(text: str) -> None:
@@ -84,7 +89,10 @@ async def child(orders: Orders) -> int:
             Random(orders.seed),
         )
         with fenced() as ending:
-            trader = await open_trader(rpc, courier, market, account, key, store, dice, manners, roads, purse)
+            late_ns = orders.late_s * 10**9
+            trader = await open_trader(
+                rpc, courier, market, account, key, store, dice, manners, roads, purse, late_ns=late_ns
+            )
             trader.grid.middle = lambda: int(Path(orders.middle).read_text())
             work = clear if orders.last else trade
             await beside(trader, asyncio.create_task(work(trader, orders)))
@@ -124,8 +132,12 @@ async def trade(trader: Trader, orders: Orders) -> None:
     say("trades")
     dice = Random(orders.seed + 1)
     while True:
+        refused = trader.grid.reasons[Reason.FEE_CAP]
         trader.submit(trader.grid.moved(trader.clock.now_ns()))
-        if dice.random() < 0.5:
+        if orders.says:
+            await trader.until(lambda: trader.executor.idle, PATIENCE_S)
+            say("moved" if trader.grid.reasons[Reason.FEE_CAP] == refused else "refused")
+        elif dice.random() < 0.5:
             await trader.until(lambda: trader.executor.idle, PATIENCE_S)
         else:
             await asyncio.sleep(dice.random() * 2 / orders.speed)

@@ -155,6 +155,8 @@ class Play:
     longest_s: float = 2.0
     route: str = ""
     tips_max: int = 0
+    late_s: int = 0  # How far the clocks of children are ahead.
+    says: bool = False  # Whether they say what became of each change.
     wrong: list[str] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=lambda: Counter({RESENT: 0}))
     children: list[Child] = field(default_factory=list)
@@ -184,6 +186,8 @@ class Play:
             last=last,
             route=self.route,
             tips_max=self.tips_max,
+            late_s=self.late_s,
+            says=self.says,
         )
         path = self.folder / f"orders-{number}.json"
         path.write_text(json.dumps(orders._asdict()))

@@ -93,6 +93,8 @@ fill_delay_s = 0.2
 [risk]
 max_open_orders = 6
 stale_after_s = 4
+[risk.breaker]
+daily_pct = 90
 [live]
 endpoints = ["{rpc}"]
 websocket = "{websocket}"

@@ -1,4 +1,4 @@
-"""Jito silent for a while, and caps on tips: what lands by whom, and when placing stops and goes on.
+"""Jito silent for a while, and caps on tips: what lands by whom, and when placing stops and goes on, whatever is killed.
 
 python -m tests.rigs.tipping silent [--seconds N] [--venue V] [--speed N]
 python -m tests.rigs.tipping caps [--venue V] [--speed N]
@@ -8,20 +8,21 @@ import argparse
 import asyncio
 import sys
 from collections import defaultdict
-from dataclasses import replace
+from contextlib import suppress
 from functools import partial
 from statistics import median
 
+from tests.rigs.kills import Child, Play, playing, sessions_of
 from tests.rigs.roads import AFTER_SLOTS, TIP_MAX, configuration, tip_balances
-from tests.rigs.trader import LIFE_S, Trader
+from tests.rigs.settling import check_sessions, check_tips
+from tests.rigs.trader import LIFE_S
 from tests.rigs.trading import Stage, check_words, stage
 
 from bmv.adapters.openbook.execution.executor import Manners
-from bmv.adapters.openbook.execution.purse import HOUR_NS, Purse
+from bmv.adapters.openbook.execution.purse import HOUR_NS
 from bmv.adapters.sandbox.faults import Fault
 from bmv.adapters.sandbox.wiring import Settings
 from bmv.data.journal.attempts import attempts_of
-from bmv.ports.messages import Event, Kind, Reason
 
 SLOTS_MAX = 3  # In the median, that a cancel takes while Jito is silent.
 DEADLINE_S = 60
@@ -90,77 +91,96 @@ def _signature(text: str) -> str:
     return str(VersionedTransaction.from_bytes(b64decode(text)).signatures[0])
 
 
-class Late:
-    """A clock that can be moved on."""
-
-    def __init__(self, trader: Trader) -> None:
-        self._clock, self.more_ns = trader.clock, 0
-
-    def now_ns(self) -> int:
-        return self._clock.now_ns() + self.more_ns
+HOURS = TIMES = 3  # Of a run: in its first it would like to tip so many times what an hour may.
+KILLED = 3  # Processes of an hour; the last of them meets the cap.
+CAP = 24_000  # Lamports an hour.
 
 
-async def caps(settings: Settings, changes: int = 12) -> list[str]:
-    """Move a grid that would tip three times what an hour may, through a restart and into the next hour."""
-    wrong, cap = list[str](), 3 * changes * 1_000
-    reasons = list[int]()
-    config = partial(configuration, "jito", speed=settings.speed, refill_percentile=50, recentre_percentile=55)
-    purse = Purse(tip_hour_max=cap)
-    late: list[Late] = []
+async def caps(settings: Settings, cap: int = CAP, hours: int = HOURS, killed: int = KILLED) -> list[str]:
+    """Move a grid that would tip three times what an hour may, killed again and again, over three hours.
 
-    def alter(trader: Trader) -> None:
-        late.append(Late(trader))
-        heard = trader.grid.hear
+    Each hour is that of the traders' clocks, which are put on. In the first, when the cap is met, they go on to ask for
+    as many changes again, twice.
 
-        def hear(event: Event) -> None:
-            if event.kind == Kind.REJECTED:
-                reasons.append(event.code)
-            heard(event)
-
-        trader.grid.hear = hear  # type: ignore[method-assign]  # A rig listens.
-        trader.executor.house = replace(trader.executor.house, now_ns=late[0].now_ns)
-        trader.executor.carrier.now_ns = late[0].now_ns
-
-    async with stage(settings, manners_of(settings.speed), lags=(), alter=alter, config=config, purse=purse) as play:
-        box, trader = play.box, play.trader
-        before = tip_balances(box)
-        placed_at_cap = None
-        for number in range(4 * changes):
-            await place(play)
-            if placed_at_cap is None and Reason.FEE_CAP in reasons:
-                placed_at_cap = number
+    Args:
+        cap: Lamports that may be tipped in an hour.
+        hours: How many there are.
+        killed: Processes of each that are killed before or when the cap is met.
+    """
+    async with playing(settings, version=0) as play:
+        play.route, play.tips_max, play.says = "jito", cap, True
+        before, wrong, asked = tip_balances(play.box), list[str](), 0
+        for hour in range(hours):
+            play.late_s = hour * (HOUR_NS // 10**9 + 120)
+            moved = await one_hour(play, killed, least=0 if hour else None)
+            asked, paid = asked or moved, tip_balances(play.box) - before
+            print(f"hour {hour + 1}: {moved} changes asked for, {paid} lamports tipped so far", flush=True)
+            if not cap * hour < paid <= cap * (hour + 1):
+                wrong.append(f"{paid} lamports were tipped by hour {hour + 1}, and {cap} is the most of one")
+            if play.wrong or wrong:
                 break
-        paid = tip_balances(box) - before
-        print(f"the cap of {cap} lamports was met after {placed_at_cap} changes, {paid} lamports tipped")
-        if placed_at_cap is None:
-            return ["the cap was never met"]
-        if paid > cap:
-            wrong.append(f"{paid} lamports were tipped, and {cap} is the most of an hour")
-        rested = len(play.witness.resting())
-        trader.submit(trader.grid.nothing(0))
-        await trader.until(lambda: trader.executor.idle, DEADLINE_S)
-        print(f"{rested} orders rested at the cap, {len(play.witness.resting())} after a cancel")
+        await play.finish()
+        play.box.pace.paused = True
+        wrong += play.wrong + play.witness.wrong
         if play.witness.resting():
-            wrong.append("cancels did not go on at the cap")
-        from bmv.adapters.openbook.execution.recovery import read_left
-
-        left = read_left(words_of(play))  # As a process finds it that starts where this one was killed.
-        again = Purse(tip_hour_max=cap)
-        again.inherit(left.spending, late[0].now_ns())
-        if again.tip_room(late[0].now_ns()) != purse.tip_room(late[0].now_ns()):
-            wrong.append("whoever starts after a crash counts other tips than we do")
-        reasons.clear()
-        late[0].more_ns = HOUR_NS + 2 * 60 * 10**9
-        await place(play)
-        rests = len(play.witness.resting())
-        print(f"{rests} orders rest in the next hour, {tip_balances(box) - before} lamports tipped in all")
-        if Reason.FEE_CAP in reasons or not rests:
-            wrong.append("the next hour did not go on")
-        largest = max(attempt.tip for attempt in attempts_of(words_of(play)).attempts.values())
+            wrong.append("orders rest at the end")
+        sessions = await sessions_of(play.journal)
+        wrong += check_sessions(sessions) + check_tips(sessions, tip_balances(play.box) - before, hours * cap)
+        largest = max(one.tip for words in sessions.values() for one in attempts_of(words).attempts.values())
         if largest > TIP_MAX:
             wrong.append(f"a tip of {largest}, and {TIP_MAX} is the most")
-        wrong += check_words(words_of(play))
-    return wrong
+        print(f"{len(play.children)} processes, {len(sessions)} sessions, killed {dict(play.counts)}")
+        return wrong
+
+
+async def one_hour(play: Play, killed: int, least: int | None) -> int:
+    """Let processes trade, each killed, until the cap has refused what they ask for; return how much they asked for.
+
+    Args:
+        least: Changes that are asked for at least when the cap is met; None: three times as many as met it.
+    """
+    changes = 0
+    for number in range(killed - 1):
+        child = await play.start()
+        if await play.expect(child, "trades") and await play.expect(child, "moved"):
+            changes += 1
+            await asyncio.sleep(play.dice.uniform(0, 0.3))  # In the middle of the next.
+            play.counts[f"while it trades, {number + 1}"] += 1
+        await play.kill(child)
+    child = await play.start()
+    if await play.expect(child, "trades"):
+        changes += await until_refused(child)
+        wanted = TIMES * changes if least is None else changes + least
+        while changes < wanted and await child.until("refused"):
+            changes += 1
+        await until_clear(play)
+    await play.kill(child)
+    child = await play.start()  # What was killed at the cap counts as much as what was killed before it.
+    if await play.expect(child, "trades") and not await child.until("refused"):
+        play.wrong.append("whoever started after the last kill of an hour was not refused")
+    await play.kill(child)
+    return changes
+
+
+async def until_refused(child: Child) -> int:
+    """Return after how many changes orders were refused."""
+    moved = 0
+    while (line := await child.lines.get()) != "refused":
+        if not line:
+            await child.lines.put("")
+            break
+        moved += line == "moved"
+    return moved
+
+
+async def until_clear(play: Play) -> None:
+    """Wait until nothing rests: each change cancels what rests, and at the cap nothing takes its place."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(DEADLINE_S):
+            while play.witness.resting():
+                await asyncio.sleep(0.05)
+    if play.witness.resting():
+        play.wrong.append("cancels did not go on at the cap")
 
 
 def main() -> None:

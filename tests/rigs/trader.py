@@ -69,6 +69,7 @@ class Grid:
     open: dict[int, Intent] = field(default_factory=dict)
     left: dict[int, int] = field(default_factory=dict)  # Lots of open orders.
     told: Counter[Kind] = field(default_factory=Counter)
+    reasons: Counter[int] = field(default_factory=Counter)  # Why orders were rejected.
     position: int = 0  # Lots, from fills.
     money: int = 0  # Ticks × lots.
     fees: int = 0  # Native quote.
@@ -79,6 +80,8 @@ class Grid:
         kind = Kind(event.kind)
         self.told[kind] += 1
         assert event.order in self.open, f"order {event.order} is told {kind.name}, and is not open"
+        if kind is Kind.REJECTED:
+            self.reasons[event.code] += 1
         if kind is Kind.FILLED:
             self.left[event.order] -= event.size
             assert self.left[event.order] >= 0, f"order {event.order} is told more fills than it has lots"
@@ -112,6 +115,21 @@ class Grid:
         return [Intent(Verb.CANCEL_ALL, ts_ns)]
 
 
+class Late:
+    """A clock that is ahead.
+
+    Args:
+        more_ns: By so much.
+    """
+
+    def __init__(self, more_ns: int = 0) -> None:
+        self._clock, self.more_ns = SystemClock(), more_ns
+
+    def now_ns(self) -> int:
+        """Return the time there, in ns UTC."""
+        return self._clock.now_ns() + self.more_ns
+
+
 @dataclass
 class Trader:
     """An execution that works, its journal, and the grid that it trades."""
@@ -120,7 +138,7 @@ class Trader:
     journal: SessionJournal
     grid: Grid
     courier: Courier
-    clock: SystemClock
+    clock: SystemClock | Late
 
     def submit(self, batch: Sequence[Intent]) -> None:
         """Journal and ask, as `tell` does."""
@@ -150,15 +168,17 @@ async def open_trader(
     roads: Roads | None = None,
     purse: Purse | None = None,
     owner: Pubkey | None = None,
+    late_ns: int = 0,
 ) -> Trader:
     """Begin a session, take over what the one before left, and return who trades; its executor is not running yet.
 
     Args:
         owner: Whose account it is, where the key is a delegate's.
+        late_ns: How far the clock of who trades is ahead.
     """
     identity = identify(market, (await _accounts(rpc, market))[market])
     seat = make_seat(market, identity.market, identity.program, owner or key.pubkey(), open_orders, signer=key.pubkey())
-    clock = SystemClock()
+    clock = Late(late_ns)
     begun = await begin_session(store, NAME, clock.now_ns())
     left = read_left(begun.before)
     for note in carried(left, begun.epoch, clock.now_ns()):

@@ -370,6 +370,7 @@ async def trade(
         await trader.until(lambda: trader.executor.idle, PATIENCE_S)
         trader.executor.settle()
         await trader.until(lambda: trader.executor.idle, PATIENCE_S)
+        await trader.journal.commit()
         box.pace.paused = True
         wrong = list(witness.wrong)
         if rest := witness.resting():

@@ -91,7 +91,7 @@ def state_of_sweep(folder: Path, place: Place) -> str:
         return "nothing"
     found = "new" if (here / reading.SUMMARY).exists() else "begun"
     if found == "begun":
-        api.go_on(here, api.resumed(here), workers=1)
+        api.run(here, api.load_plan(here), workers=1)
     sweep, other = reading.read(here), reading.read(place.whole / "sweep")
     assert sweep.trials.equals(other.trials), "other trials"
     assert sweep.equity.keys() == other.equity.keys(), "not all of the best sets"
@@ -159,16 +159,16 @@ def prepare(words: list[str]) -> Callable[[], object]:
         from bmv.adapters.config import load
         from bmv.backtest.sweep import api
 
-        plan = api.planned(load(DEMO), [how], [lake])
+        plan = api.make_plan(load(DEMO), [how], [lake])
 
         def sweep() -> None:
             api.begin(Path(out), plan)
-            api.go_on(Path(out), plan, workers=1)
+            api.run(Path(out), plan, workers=1)
 
         return sweep
-    from bmv.data.ticks.export import exported
+    from bmv.data.ticks.export import export
 
-    return lambda: exported(Path(lake), Path(out), whole=False, overwrite=True)
+    return lambda: export(Path(lake), Path(out), whole=False, overwrite=True)
 
 
 def write(words: list[str]) -> None:

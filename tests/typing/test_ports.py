@@ -12,7 +12,7 @@ from bmv.adapters.openbook.feed.feed import Feed as LiveFeed
 from bmv.adapters.parquet.tape import ParquetTape
 from bmv.adapters.postgres.runs import PostgresRuns
 from bmv.adapters.postgres.sessions import PostgresSessions
-from bmv.adapters.postgres.tape import Recorded
+from bmv.adapters.postgres.tape import PostgresSource
 from bmv.adapters.postgres.ticks import PostgresTicks
 from bmv.adapters.prices.polling import make_client
 from bmv.adapters.prices.quote import Pair
@@ -31,7 +31,7 @@ from bmv.adapters.solana.wallet.remote import RemoteSigner
 from bmv.adapters.sqlite.runs import SqliteRuns
 from bmv.adapters.sqlite.sessions import SqliteSessions
 from bmv.backtest.api import Watched
-from bmv.backtest.database import DatabaseTape
+from bmv.backtest.database import CopiedFiles
 from bmv.backtest.journal import MemoryJournal, NoJournal
 from bmv.core.record import blank
 from bmv.live.clock import SystemClock
@@ -70,7 +70,7 @@ def tapes() -> Iterator[Tape]:
     parquet = ParquetTape(["nowhere"], Market("SOL/USDC", Decimal("0.01"), Decimal("0.001")))
     yield parquet
     yield Watched(parquet, None, Config.model_construct())
-    yield DatabaseTape(Recorded("postgresql://nobody@nowhere/bmv?market=sim/SOL"), parquet.market)
+    yield ParquetTape(CopiedFiles(PostgresSource("postgresql://nobody@nowhere/bmv?market=sim/SOL")), parquet.market)
 
 
 def feeds() -> Iterator[Feed]:

@@ -1,18 +1,17 @@
 """`bmv backtest`, `show`, `report` and `compare`: a run from the command line, and what is left of it."""
 
 import os
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import click
 
 from bmv.adapters.cli.options import JSON, SETS, Local
-from bmv.adapters.cli.places import LATEST, ManyPaths, link_latest, new_folder, refuse_strange_folder
+from bmv.adapters.cli.places import ManyPaths, RunFolder, last_run, link_latest, new_folder, refuse_strange_folder
 from bmv.adapters.cli.timerange import span_ns
 from bmv.adapters.lake.places import market_folder
+from bmv.adapters.report.bars import share_bar
 from bmv.ports.errors import BmvError, DataError
 
 if TYPE_CHECKING:
@@ -20,9 +19,8 @@ if TYPE_CHECKING:
     from bmv.backtest.result import Result
 
 RUNS = Path("runs/backtest")
-LAST = RUNS / LATEST
 
-RUN = click.argument("run", type=Local(), default=LAST)
+RUN = click.argument("run", type=RunFolder(), default=last_run)
 
 
 @click.command(cls=ManyPaths)
@@ -73,7 +71,7 @@ def backtest(
     from bmv.data.runs.folder import REPORT
 
     run = Backtest(loaded, data=list(paths), start_ns=start_ns, end_ns=end_ns, engine=engine)
-    with progress_bar(quiet=as_json) as progress:
+    with share_bar(as_json, "backtest") as progress:
         result = _told_in_full(run, progress)
     result.save(folder, report=not no_report)
     count_trial(folder, result.digest)
@@ -88,12 +86,13 @@ def backtest(
 @RUN
 @JSON
 def show(run: Path, as_json: bool) -> None:
-    """Print the summary of RUN, a run folder; the last backtest if absent.
+    """Print the summary of RUN, a run folder or the name of a session; the newest run if absent.
 
     \b
     Examples:
       bmv show
       bmv show runs/live/latest --json
+      bmv show live/openbook-v2/SOL-USDC
     """
     from bmv.adapters.report import show as view
 
@@ -103,7 +102,7 @@ def show(run: Path, as_json: bool) -> None:
 @click.command()
 @RUN
 def report(run: Path) -> None:
-    """Write report.html of RUN anew from its files; the last backtest if absent.
+    """Write report.html of RUN anew from its files; the newest run if absent. RUN may be the name of a session.
 
     \b
     Example:
@@ -115,11 +114,11 @@ def report(run: Path) -> None:
 
 
 @click.command()
-@click.argument("a", type=Local())
-@click.argument("b", type=Local())
+@click.argument("a", type=RunFolder())
+@click.argument("b", type=RunFolder())
 @JSON
 def compare(a: Path, b: Path, as_json: bool) -> None:
-    """Set the runs A and B side by side.
+    """Set the runs A and B side by side: folders, or names of sessions.
 
     \b
     Example:
@@ -156,18 +155,3 @@ def count_trial(folder: Path, digest: str) -> None:
             f"warning: this run is not counted among the trials on its ticks: {error}; {TRIALS} names another place",
             err=True,
         )
-
-
-@contextmanager
-def progress_bar(*, quiet: bool) -> Iterator[Callable[[float], None] | None]:
-    """Give a function that takes the share done, 0 to 1, and draws it on a terminal; `None` in a pipe."""
-    if quiet or not sys.stderr.isatty():
-        yield None
-        return
-
-    from rich.console import Console
-    from rich.progress import Progress
-
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("backtest", total=1.0)
-        yield lambda share: bar.update(task, completed=share)

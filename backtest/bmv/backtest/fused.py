@@ -30,10 +30,10 @@ from bmv.adapters.bookkeeping.recorder import (
 )
 from bmv.adapters.sim.arrival import arrive
 from bmv.adapters.sim.exchange import TooManyReports
+from bmv.adapters.sim.in_flight import deliver, report_room, send
 from bmv.adapters.sim.matching import happen_depth, happen_quote, happen_trade
 from bmv.adapters.sim.params import VenueParams
 from bmv.adapters.sim.venue import REPORTS_PER_ARRIVAL, REPORTS_PER_ROW, Sim, Venue
-from bmv.adapters.sim.wire import deliver, report_room, send
 from bmv.adapters.strategy import plugin
 from bmv.backtest import codecache
 from bmv.backtest.run import Progress

@@ -116,7 +116,7 @@ class Result:
         from bmv.adapters.report import figures
 
         run = Run(
-            dict(self.summary),
+            self.summary.copy(),
             self.config.model_dump(mode="json"),
             self._config_text(),
             self.manifest(),

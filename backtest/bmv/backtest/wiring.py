@@ -25,10 +25,10 @@ from bmv.ports.errors import UsageError
 from bmv.ports.market import Market
 
 if TYPE_CHECKING:
-    from bmv.adapters.postgres.tape import Recorded
+    from bmv.adapters.postgres.tape import PostgresSource
     from bmv.backtest.fused import Fused
 
-Data = Union[str, Path, "Recorded"]  # A file, a folder, a URL, or what asks a database.
+Data = Union[str, Path, "PostgresSource"]  # A file, a folder, a URL, or what asks a database.
 
 
 def listed(data: Any) -> list[Data]:  # Any: whatever a caller in Python has.
@@ -55,9 +55,9 @@ def named(data: Sequence[Data]) -> list[Data]:
         return list(data)
     if len(data) > 1:
         raise UsageError("a run reads files, or one market of one database: give a single URL")
-    from bmv.adapters.postgres.tape import Recorded  # Its library takes a while to import.
+    from bmv.adapters.postgres.tape import PostgresSource  # Its library takes a while to import.
 
-    return [each if isinstance(each, Recorded) else Recorded(str(each)) for each in data]
+    return [each if isinstance(each, PostgresSource) else PostgresSource(str(each)) for each in data]
 
 
 def _tape(
@@ -70,11 +70,11 @@ def _tape(
     paths = [each for each in named(data) if isinstance(each, str | Path)]
     if paths or not data:
         return ParquetTape(paths, market, start_ns, end_ns, **choices)
-    from bmv.backtest.database import DatabaseTape
+    from bmv.backtest.database import CopiedFiles
 
     (recorded,) = named(data)
     assert not isinstance(recorded, str | Path)
-    return DatabaseTape(recorded, market, start_ns, end_ns, **choices)
+    return ParquetTape(CopiedFiles(recorded), market, start_ns, end_ns, **choices)
 
 
 def _loop(

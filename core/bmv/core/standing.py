@@ -27,6 +27,20 @@ class Standing(NamedTuple):
     paused: int = 0
 
 
+def moved(standing: Standing, quanta: int) -> Standing:
+    """Return how a breaker stands after so much was deposited, below 0 withdrawn: that is no profit and no loss.
+
+    What falls are counted from moves by as much; so the same loss trips it. A breaker that has valued nothing stays.
+    """
+    if standing.day_end_ns <= 0:
+        return standing
+    return standing._replace(
+        peak=standing.peak + quanta,
+        start_equity=standing.start_equity + quanta,
+        day_equity=standing.day_equity + quanta,
+    )
+
+
 def standing_of(state: State) -> Standing | None:
     """Return how an engine stands; None where it has valued nothing, and nobody has halted or paused it."""
     if state.valued == 0 and state.tier == 0 and state.paused == 0:

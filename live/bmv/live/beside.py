@@ -4,10 +4,10 @@ import asyncio
 import logging
 import os
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, nullcontext
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from bmv.adapters.config import Config
 from bmv.adapters.config.masking import Masked
@@ -21,6 +21,7 @@ from bmv.data.journal.attempts import ATTEMPT, ENDS, FATE, Attempted, read_attem
 from bmv.data.journal.costs import cost_of
 from bmv.live.control.place import session_place
 from bmv.live.control.server import Control
+from bmv.live.folder import SHADOW
 from bmv.live.helm import Helm
 from bmv.live.notes import GUARD, read_said
 from bmv.live.session import Session
@@ -86,10 +87,20 @@ class Gauges:
                 for kind, lamports in (("base", cost.base), ("priority", cost.priority), ("tip", cost.tip)):
                     self.meters.fee(kind, lamports)
         elif note.topic == GUARD:
-            said = read_said(note)
-            if said.get("begins", True):
-                self.meters.trip(str(said.get("code") or said.get("why")))
+            self._tell_guard(read_said(note))
         self.meters.unknown.set(len(self._alive))
+
+    def _tell_guard(self, said: Mapping[str, Any]) -> None:  # Any: it is JSON.
+        """Count what a guard did, and log it: an order was kept in, something is wrong with the world, or is over."""
+        code, why = str(said.get("code") or said.get("why")), said.get("why")
+        if not said.get("begins", True):
+            LOG.info("guard %s: is well again", code)
+            return
+        self.meters.trip(code)
+        if "order" in said:
+            LOG.warning("guard %s: order %s stays in", code, said["order"])
+        else:
+            LOG.error("guard %s: %s", code, why)
 
     def timed(self, seconds: float, intents: int) -> None:
         """Take in how long it took from an event to the intents that answer it."""
@@ -148,7 +159,7 @@ async def attended(
             gauges.look(session, why)
             await asyncio.sleep(BEAT_S)
 
-    port = config.live.metrics_port
+    port = None if mode == SHADOW else config.live.metrics_port  # That of the session that trades by the same file.
     page = nullcontext() if port is None else Exposition(port, gauges.meters.text, pulse)
     async with Control(session_place(path, config, mode), helm, held=True):
         with page:

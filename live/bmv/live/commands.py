@@ -4,7 +4,7 @@ import asyncio
 import json
 import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
     from bmv.live.session import Session
 
 FOR = click.option("--for", "seconds", type=Duration(), help="How long; else until it is stopped: 90s, 10m, 1h, 2d.")
-LOG = click.option(
+LOGS = click.option(
     "--log",
     type=click.Choice(["console", "json", "none"]),
     default="console",
     show_default=True,
     help="What happens, on standard error.",
 )
-RUNS = {"paper": Path("runs/paper"), "live": Path("runs/live")}
+RUNS = {mode: Path("runs") / mode for mode in ("paper", "live", "shadow")}
 
 
 @contextmanager
@@ -53,7 +53,7 @@ def stopped_by_signals(session: "Session") -> Iterator[None]:
 @click.option("--speed", type=click.FloatRange(0), default=0.0, show_default=True, help="Of stored ticks; 0: at once.")
 @click.option("--timerange", metavar="A-B", help="Of stored ticks, UTC, end exclusive: 20250903-20250905.")
 @FOR
-@LOG
+@LOGS
 @SETS
 @click.option("--out", type=Local(), help="Run folder; else runs/paper/<time>-<symbol>-<hash>.")
 @click.option("--no-report", is_flag=True, help="Do not write report.html.")
@@ -102,10 +102,33 @@ def paper(
     else:
         work = trade_paper(asked, stopped_by_signals, lambda line: click.echo(line, err=True))
     with logged(None if data or log == "none" else log):
-        page = asyncio.run(work)
-    if out is None and page["run"] is not None:
-        link_latest(folder)
+        page = _traded(work, folder, linked=out is None)
     _say_ended(page, folder, as_json, no_report)
+
+
+def _traded(
+    work: Coroutine[Any, Any, dict[str, Any]], folder: Path, *, linked: bool
+) -> dict[str, Any]:  # Any: it is JSON.
+    """Let a session trade, and return how it ended; one that fails leaves its run folder too, which is said.
+
+    Args:
+        linked: Whether `latest` beside the folder is to point at it.
+    """
+    from bmv.data.runs.folder import MANIFEST
+    from bmv.live.beside import LOG
+    from bmv.live.eventloop import loop_name, run
+
+    LOG.info("the event loop is %s", loop_name())
+    there = (folder / MANIFEST).exists()
+    try:
+        return run(work)
+    except BmvError:
+        if not there and (folder / MANIFEST).exists():
+            click.echo(f"run     {folder}, of a session that failed", err=True)
+        raise
+    finally:
+        if linked and (folder / MANIFEST).exists():
+            link_latest(folder)
 
 
 def _say_ended(page: dict[str, Any], folder: Path, as_json: bool, no_report: bool) -> None:  # Any: it is JSON.
@@ -132,27 +155,30 @@ def _say_ended(page: dict[str, Any], folder: Path, as_json: bool, no_report: boo
 
 
 @click.command()
-@click.argument("session", required=False)
-@click.option("--config", type=Local(), help="Whose journal to read; else sessions.sqlite here.")
+@click.argument("words", nargs=-1, metavar="[CONFIG] [SESSION]")
+@click.option("--config", type=Local(), help="The same as CONFIG.")
 @JSON
 @click.pass_context
-def replay(ctx: click.Context, session: str | None, config: Path | None, as_json: bool) -> None:
+def replay(ctx: click.Context, words: tuple[str, ...], config: Path | None, as_json: bool) -> None:
     """Replay SESSION, or the newest, and prove that each decision comes out the same.
+
+    CONFIG, a file that ends in .toml, says whose journal to read; else it is sessions.sqlite here.
 
     Exit code 0 if every word is equal, 1 if one differs, which is named. The journal's own chain is checked first.
 
     \b
     Examples:
-      bmv replay
-      bmv replay live/openbook-v2/SOL-USDC/00000007 --config live.toml --json
+      bmv replay live.toml
+      bmv replay live.toml live/openbook-v2/SOL-USDC/00000007 --json
     """
+    config, session = config_and_session(ctx, words, config)
     heard = asyncio.run(_replayed(session, config))
     if as_json:
         click.echo(json.dumps(heard))
     else:
-        words = f"{heard['words']:,} words, {heard['decisions']:,} decisions"
+        told = f"{heard['words']:,} words, {heard['decisions']:,} decisions"
         how = "every one the same" if heard["equal"] else f"word {heard['first_difference']:,} differs"
-        click.echo(f"{heard['session']}: {words}, {how}\ndigest {heard['digest']}")
+        click.echo(f"{heard['session']}: {told}, {how}\ndigest {heard['digest']}")
     ctx.exit(0 if heard["equal"] else 1)
 
 
@@ -172,6 +198,22 @@ async def _replayed(session: str | None, config: Path | None) -> dict[str, Any]:
     return {"session": name, **hear(decider.engine(opening.standing), words, decider.change).to_json()}
 
 
+def config_and_session(ctx: click.Context, words: Sequence[str], config: Path | None) -> tuple[Path | None, str | None]:
+    """Return which of the words that a command took is the configuration, and which the session.
+
+    Args:
+        words: As they were written; a file that ends in .toml is a configuration.
+        config: What `--config` names.
+    """
+    files = [word for word in words if word.endswith(".toml")]
+    names = [word for word in words if not word.endswith(".toml")]
+    if len(names) > 1 or len(files) + (config is not None) > 1:
+        raise UsageError(f"expected one CONFIG and one SESSION at most, found {' '.join(words)}")
+    named = Local().convert(files[0], None, ctx) if files else config
+    assert named is None or isinstance(named, Path)
+    return named, names[0] if names else None
+
+
 def journal_place(config: Path | None) -> tuple[str, Path]:
     """Return where sessions are kept, and what a relative path of that is relative to; `DataError` if nothing is."""
     from bmv.live.stores import BESIDE, journal_of
@@ -181,7 +223,7 @@ def journal_place(config: Path | None) -> tuple[str, Path]:
 
         return journal_of(config, load(config)), config.parent
     if not Path(BESIDE).is_file():
-        raise DataError(f"there is no {BESIDE} here; name the configuration whose journal it is: --config FILE")
+        raise DataError(f"there is no {BESIDE} here; name the configuration whose journal it is")
     return f"sqlite:{BESIDE}", Path()
 
 
@@ -191,7 +233,7 @@ def journal_place(config: Path | None) -> tuple[str, Path]:
 @click.option("--yes", is_flag=True, help="Begin without asking.")
 @click.option("--shadow", is_flag=True, help="Decide and sign, and send nothing.")
 @FOR
-@LOG
+@LOGS
 @PASSPHRASE
 @click.option("--out", type=Local(), help="Run folder; else runs/live/<time>-<symbol>-<hash>.")
 @click.option("--no-report", is_flag=True, help="Do not write report.html.")
@@ -225,28 +267,26 @@ def live(
     if out is not None:
         refuse_strange_folder(out)
     loaded = load(config, sets)
-    folder = out or new_folder(loaded, RUNS["live"])
+    folder = out or new_folder(loaded, RUNS["shadow" if shadow else "live"])
 
     from bmv.live.beside import logged
-    from bmv.live.trading import Asked, refuse_unguarded, trade_live
+    from bmv.live.starting import refuse_unguarded
+    from bmv.live.trading import Asked, trade_live
 
     refuse_unguarded(loaded)
     if not (yes or shadow):
         _confirm(loaded.market.symbol)
     asked = Asked(config, loaded, folder, not no_report, seconds)
     with logged(None if log == "none" else log):
-        page = asyncio.run(
-            trade_live(
-                asked,
-                passphrase_file,
-                stopped_by_signals,
-                lambda line: click.echo(line, err=True),
-                shadow=shadow,
-                accept=False,
-            )
+        work = trade_live(
+            asked,
+            passphrase_file,
+            stopped_by_signals,
+            lambda line: click.echo(line, err=True),
+            shadow=shadow,
+            accept=False,
         )
-    if out is None and page["run"] is not None:
-        link_latest(folder)
+        page = _traded(work, folder, linked=out is None)
     _say_ended(page, folder, as_json, no_report)
     if not page["receipt"]["cleared"] and page["receipt"]["mode"] != "keep":
         raise BmvError("orders of ours may still rest; `bmv chain cancel-all` clears the book")
@@ -304,7 +344,7 @@ def _say_compared(compared: "Comparison") -> None:
             f"open    {len(left.orders)} orders by the journal, {compared.resting} rest at slot {compared.slot:,}"
         )
     if compared.found is None:
-        click.echo("held    can't be told: no account there, or events of ours wait for the crank (`bmv chain settle`)")
+        click.echo("held    nothing: we have no account there (`bmv chain setup`)")
     elif compared.lines:
         click.echo("\n".join(f"differs {line}" for line in compared.lines))
     else:

@@ -14,7 +14,7 @@ from bmv.adapters.strategy import identity, plugin
 from bmv.core.engine import Engine, Strategy
 from bmv.core.params import Params
 from bmv.core.standing import Standing
-from bmv.ports.errors import ConfigError, DataError
+from bmv.ports.errors import DataError, Refused
 from bmv.ports.market import Market
 
 FREE = ("grid", "requote", "inventory.price_skew_bps", "inventory.size_skew")  # Keys, and tables.
@@ -30,7 +30,7 @@ class Decider:
     Args:
         config: As it is now; it changes with :meth:`change`.
         strategy: The user's function; None: the pivot grid.
-        checks: Refuse a configuration that may not take the place of the present one, by `ConfigError`.
+        checks: Refuse a configuration that may not take the place of the present one, by `Refused`.
         listeners: Hear each configuration that takes the place of another.
     """
 
@@ -56,7 +56,10 @@ class Decider:
         return engine
 
     def change(self, key: str, value: str) -> Params:
-        """Change a key, and return what the engine decides by from now on; `ConfigError` where that may not be."""
+        """Change a key, and return what the engine decides by from now on.
+
+        `ConfigError` where a file may not say so either, `Refused` where that can't change now.
+        """
         key = key.strip()  # As whoever reads it does: or a space would be a key that has no limit.
         changed = _changed(self.config, key, value)
         _refuse_fixed(key)
@@ -103,10 +106,10 @@ def _changed(config: Config, key: str, value: str) -> Config:
 
 def _refuse_fixed(key: str) -> None:
     if key in AT_START:
-        raise ConfigError(f"{key}: is heeded from the start of a session, and can't change while one runs")
+        raise Refused(f"{key}: is heeded from the start of a session, and can't change while one runs")
     if not _is_of(key, (*FREE, *DOWNWARDS)):
         free, limits = ", ".join(FREE), ", ".join(DOWNWARDS)
-        raise ConfigError(f"{key}: can't change while a session runs; what can: {free}, and downwards {limits}")
+        raise Refused(f"{key}: can't change while a session runs; what can: {free}, and downwards {limits}")
 
 
 def _is_of(key: str, names: tuple[str, ...]) -> bool:
@@ -121,14 +124,14 @@ def _at(config: Config, key: str) -> Any:  # Any: whatever a key may hold.
 
 
 def _refuse_wider(key: str, before: object, now: object) -> None:
-    """Raise `ConfigError` where a limit would become wider: none is the widest."""
+    """Raise `Refused` where a limit would become wider: none is the widest."""
     if now == before:
         return
     if isinstance(before, dict) or isinstance(now, dict):
-        raise ConfigError(f"{key}: is a table, and can't change as a whole; name one of its keys")
+        raise Refused(f"{key}: is a table, and can't change as a whole; name one of its keys")
     if isinstance(now, str):
-        raise ConfigError(f"{key}: can't change while a session runs")
+        raise Refused(f"{key}: can't change while a session runs")
     if before is None:
         return
     if now is None or Decimal(str(now)) > Decimal(str(before)):
-        raise ConfigError(f"{key}: limits may only become narrower while a session runs; it is {before}, asked {now}")
+        raise Refused(f"{key}: limits may only become narrower while a session runs; it is {before}, asked {now}")

@@ -38,7 +38,7 @@ def main(span: str, venue: str, out: Path) -> None:
         run("chain", "setup", config, "--yes")
         sets = [word for each in SETS for word in ("--set", each)]
         run("live", config, "--yes", "--for", span, *sets, "--out", str(out / "run"))
-        run("replay", "--config", config)
+        run("replay", config)
         run("chain", "orders", config)
 
 

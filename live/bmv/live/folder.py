@@ -6,12 +6,14 @@ as its journal tells it.
 
 import platform
 from collections.abc import Sequence
+from contextlib import suppress
 from fractions import Fraction
 from importlib.metadata import version
 from pathlib import Path
 
 from bmv.adapters.bookkeeping import ledger
 from bmv.adapters.bookkeeping.books import Books
+from bmv.adapters.bookkeeping.chain import charged
 from bmv.adapters.bookkeeping.mirror import Mirror
 from bmv.adapters.bookkeeping.stage import Stage
 from bmv.adapters.bookkeeping.tables import Memory, outcome
@@ -20,7 +22,9 @@ from bmv.adapters.config.compile import to_ns
 from bmv.adapters.sim.clock import SimClock
 from bmv.adapters.sim.exchange import SimExchange, open_venue
 from bmv.core.engine import Engine
-from bmv.data.journal.costs import chain_costs
+from bmv.data.journal.costs import ChainCosts, chain_costs
+from bmv.data.journal.landing_page import landings_json
+from bmv.data.journal.landings import Landings
 from bmv.data.runs.folder import VERSION, Run, RunFiles, save
 from bmv.data.runs.numbers import Json
 from bmv.data.runs.outcome import Outcome
@@ -31,15 +35,38 @@ from bmv.live.decider import Decider, decider_of_text
 from bmv.live.loop import Loop
 from bmv.live.notes import CLOSED, Opening, read_opening
 from bmv.live.replay import Retelling
-from bmv.ports.errors import DataError
-from bmv.ports.messages import Event, Intent, Kind
+from bmv.ports.errors import BmvError, DataError
+from bmv.ports.messages import Event, Intent, Kind, Reason
 from bmv.ports.storage import Note, Word
 
 PAPER = "paper"
+SHADOW = "shadow"  # Where the rows of a session come from that sends nothing.
 SOL = ("SOL", "WSOL")
 PACKAGES = ("bmv", "dependency-injector", "numba", "numpy", "polars", "pydantic")
 _DEPTH, _REFERENCE, _BALANCE = Kind.DEPTH.value, Kind.REFERENCE.value, Kind.BALANCE.value
 DRAIN_ROWS = 4_096  # Events between two times at which rows are handed over.
+
+
+class LetOut:
+    """Lets out what a session's guard let out, by what its journal says that it kept in.
+
+    Args:
+        stage: The venue.
+        words: Of the session.
+    """
+
+    def __init__(self, stage: Stage, words: Sequence[Word]) -> None:
+        self._stage = stage
+        self._kept_in = {word.order for word in words if isinstance(word, Event) and _is_guarded(word)}
+
+    def submit(self, batch: Sequence[Intent]) -> None:
+        """Put on its way what is not of an order that was kept in."""
+        if going := [intent for intent in batch if intent.order not in self._kept_in]:
+            self._stage.submit(going)
+
+
+def _is_guarded(event: Event) -> bool:
+    return event.kind == Kind.REJECTED and event.code == Reason.GUARDED
 
 
 class Forgetting:
@@ -78,7 +105,7 @@ def _simulated(
 ) -> None:
     """Let a session happen once more: what the market and the operator did is told, all else follows from it."""
     stage = Stage(exchange, clock, books)
-    loop = Loop(engine, stage, Forgetting(), clock, stage)
+    loop = Loop(engine, LetOut(stage, words), Forgetting(), clock, stage)
     for number, word in enumerate(words):
         if isinstance(word, Note):
             retelling.obey(word)
@@ -87,10 +114,15 @@ def _simulated(
         elif isinstance(word, Event) and not engine.state.closed:
             if word.kind == _BALANCE:  # A session that went on with what a killed one held.
                 books.begin(word.size, word.fee)
-            if word.kind <= _DEPTH or word.kind >= _REFERENCE:
-                loop.tell(word)
-            else:
-                loop.wake(word.ts_ns)
+            if _is_guarded(word):
+                loop.wake(word.ts_ns - 1)
+                stage.pass_time(word.ts_ns)
+                books.report(word)
+            with suppress(BmvError):  # A strategy that failed then fails again; the session ended by that.
+                if word.kind <= _DEPTH or word.kind >= _REFERENCE or _is_guarded(word):
+                    loop.tell(word)
+                else:
+                    loop.wake(word.ts_ns)
         if number % DRAIN_ROWS == 0:
             books.drain()
     if not engine.state.closed:  # A process that was killed.
@@ -111,7 +143,7 @@ def _mirrored(
         elif isinstance(word, Event):
             mirror.before(word)
             clock.advance(word.ts_ns)
-            engine.on(word)
+            retelling.hear(word)
             mirror.after(word)
         if number % DRAIN_ROWS == 0:
             books.drain()
@@ -119,7 +151,9 @@ def _mirrored(
     books.close()
 
 
-def save_session(session: str, words: Sequence[Word], folder: Path, *, report: bool = True) -> str:
+def save_session(
+    session: str, words: Sequence[Word], folder: Path, *, report: bool = True, failed: str | None = None
+) -> str:
     """Write the run folder of a session, and return its digest; `DataError` where nothing happened in it.
 
     Args:
@@ -127,19 +161,56 @@ def save_session(session: str, words: Sequence[Word], folder: Path, *, report: b
         words: All of it.
         folder: Where to.
         report: Whether to write the page.
+        failed: What the session failed with; None: it did not.
     """
     opening, decider, result = outcome_of(words)
     if result.first_ns < 0:
         raise DataError(f"session {session}: nothing of the market was heard, so there is no run to write")
-    quality = Quality({"rows": result.counts["events"], "source": opening.rows}, [], 0)
+    warnings = [] if failed is None else [f"the session failed: {failed}"]
+    if opening.rows == SHADOW:
+        warnings.append("a session in the shadow: it decided and signed, and sent nothing")
+    quality = Quality({"rows": result.counts["events"], "source": opening.rows}, warnings, len(warnings))
     config = decider.config.model_dump(mode="json")
-    chain = {"chain": chain_costs(words).to_json(quote_per_sol(result))} if opening.mode == LIVE else {}
-    summary = {**summary_of(result, config, opening.mode, quality), "session": session, **chain}
+    chain, unsure = dict[str, Json](), list[str]()
+    if opening.mode == LIVE:
+        rate, costs = quote_per_sol(result), chain_costs(words)
+        result = charged(result, costs, epoch_of(session), rate)
+        chain = {"chain": costs.to_json(rate), "landing": landing_of(words)}
+        unsure += unpriced(costs, rate)
+    figures = summary_of(result, config, opening.mode, quality, unsure)
+    summary = {**figures, "session": session, "failed": failed, **chain}
     files = RunFiles(
         _manifest(session, opening, decider, words), opening.config, summary, result.orders, result.fills, result.equity
     )
     save(folder, files, _page if report else None)
     return result.digest
+
+
+def epoch_of(session: str) -> int:
+    """Return the number of a session, by which the venue's numbers of its orders begin.
+
+    >>> epoch_of("live/openbook-v2/SOL-USDC/00000007")
+    7
+    """
+    number = session.rpartition("/")[2]
+    return int(number) if number.isdecimal() else 0
+
+
+def landing_of(words: Sequence[Word]) -> Json:
+    """Return how the transactions of a session landed, as its page shows it."""
+    landings = Landings()
+    landings.take(words)
+    return landings_json(landings)
+
+
+def unpriced(costs: ChainCosts, rate: Fraction | None) -> list[str]:
+    """Return what is to be said where what was paid could not be put into the profit."""
+    if rate is not None or not costs.lamports:
+        return []
+    return [
+        f"{costs.lamports:,} lamports were paid to the chain and are not in the profit: this market has no SOL, and "
+        "nothing else says what they are worth in quote."
+    ]
 
 
 def quote_per_sol(result: Outcome) -> Fraction | None:

@@ -68,8 +68,9 @@ class Guard:
         limits: How far orders may go.
         now_ns: The time.
         heard_ns: When the market was heard of last, ns UTC, whether or not anything had changed.
-        refuse: Is told, later and not now, what becomes of an order that stays in.
+        refuse: Is told what becomes of an order that stays in; it tells the engine later, and not now.
         note: Hears why, for the journal.
+        hurry: Is called when somebody wants orders gone: what was refused is to be told soon.
     """
 
     inner: Execution
@@ -78,19 +79,22 @@ class Guard:
     heard_ns: Callable[[], int]
     refuse: Callable[[Event], None]
     note: Callable[[Stopped, int], None]
+    hurry: Callable[[], None] = lambda: None
     blocked: str = ""  # Why nothing is let out at all; "": things are well.
     mid2: int = 0
     position: int = 0
     out: dict[int, _Out] = field(default_factory=dict)
+    kept_in: set[int] = field(default_factory=set)  # Orders of which the engine has not heard yet that they were.
     stopped: dict[str, int] = field(default_factory=dict)  # How many orders stayed in, by why.
     _times: deque[int] = field(default_factory=deque)
 
     def submit(self, batch: Sequence[Intent]) -> None:
-        """Let out what may go; cancels always do."""
+        """Let out what may go; cancels always do, but of orders that were never let out."""
         going = list[Intent]()
         for intent in batch:
             if intent.verb != Verb.PLACE:
-                going.append(intent)
+                if intent.order not in self.kept_in:
+                    going.append(intent)
             elif (why := self._judge(intent)) is None:
                 going.append(intent)
                 self.out[intent.order] = _Out(intent.side, intent.size)
@@ -99,6 +103,8 @@ class Guard:
                 self._keep_in(intent, why)
         if going:
             self.inner.submit(going)
+        if any(intent.verb != Verb.PLACE for intent in batch):
+            self.hurry()
 
     def hear(self, event: Event) -> None:
         """Take in what the engine is about to hear."""
@@ -115,6 +121,7 @@ class Guard:
             self._less(event.order, event.size)
         elif kind in _ENDS:
             self.out.pop(event.order, None)
+            self.kept_in.discard(event.order)
 
     def band(self) -> tuple[int, int] | None:
         """Return the lowest and the highest price that may be asked for, ticks; None: none may."""
@@ -165,6 +172,7 @@ class Guard:
 
     def _keep_in(self, intent: Intent, why: Stopped) -> None:
         self.stopped[why] = self.stopped.get(why, 0) + 1
+        self.kept_in.add(intent.order)
         self.note(why, intent.order)
         self.refuse(
             Event(

@@ -4,6 +4,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
 
+from bmv.adapters.solana.balances import SOL_DECIMALS, in_whole
 from bmv.core.state import LEFT
 from bmv.data.runs.numbers import Json
 from bmv.live.control.steered import Outcome, StopMode
@@ -14,6 +15,10 @@ from bmv.ports.messages import Command, Event, Kind, Liquidity, Refusal, Tier
 FILLS_KEPT = 1_000
 PATIENCE_S = 10.0  # For what was asked to be done; then it is said what is pending.
 LOOK_S = 0.05
+FIRST = (  # Of what is shown, by what an operator looks for first.
+    "state", "why", "wrong", "trouble", "market", "mode", "position", "cash", "equity", "since_start", "below_peak",
+    "breaker", "bid", "ask", "pivot", "feed_up", "orders", "sol", "refused_by_risk", "policy_refused", "attempts_alive",
+)  # fmt: skip
 
 
 class Helm:
@@ -51,14 +56,18 @@ class Helm:
     async def status(self) -> Json:
         """Return how the session is."""
         state = self.session.parts.engine.state
+        lamports = self.session.parts.venue.status().get("lamports")
         refused = {code.name.lower(): int(n) for code, n in zip(Refusal, state.refusals, strict=False) if n}
-        return {
+        page = {
             **self.session.status(),
             "market": self.session.parts.decider.config.market.symbol,
             "why": self.why(),
             "refused_by_risk": refused,
             "wrong": self._wrong(),
         }
+        if lamports is not None:
+            page["sol"] = in_whole(page.pop("lamports"), SOL_DECIMALS)
+        return {name: page[name] for name in (*FIRST, *page) if name in page}
 
     def why(self) -> str:
         """Return why it does not quote; "" if it does."""

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 
 from bmv.adapters.openbook.feed.feed import Feed
-from bmv.adapters.openbook.feed.words import Cause, Down, Late, Up, Update, Word
+from bmv.adapters.openbook.feed.words import Cause, Down, Late, Notice, Up, Update, Word
 from bmv.live.record.rows import rows_of, trade_of
 from bmv.ports.messages import Event, Kind
 
@@ -29,6 +29,7 @@ class MarketEvents:
         self.heard_ns = 0  # When the market was heard of last, whether or not anything had changed.
         self.slot = 0  # Of what was heard last.
         self.down: Down | None = Down(Cause.START, "it has not been up yet")
+        self.fell: dict[Cause, Down] = {}  # The last of each cause that nobody has looked at: it may be up again.
         self.unix_timestamp: tuple[int, int] | None = None  # The chain's clock, and ours when we heard it, in ns.
 
     async def events(self) -> AsyncIterator[Event]:
@@ -65,6 +66,8 @@ class MarketEvents:
             return [Event(Kind.FEED, now_ns, code=UP)]
         if isinstance(word, Down):
             self._told = None  # The book is told anew when the feed comes up.
-            self.down = word
+            self.down = self.fell[word.cause] = word
             return [Event(Kind.FEED, now_ns, code=DOWN)]
+        if isinstance(word, Notice) and word.cause is Cause.PROGRAM:  # It was seen when the feed came up.
+            self.fell[word.cause] = Down(word.cause, word.text)
         return []

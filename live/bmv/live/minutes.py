@@ -76,6 +76,10 @@ class Minutes:
         """Add a note of an order that was not let out."""
         self.say(GUARD, why=str(why), order=order)
 
+    def note_condition(self, code: str, act: str, begins: bool, why: str) -> None:
+        """Add a note of something that is wrong with the world, or is over."""
+        self.say(GUARD, code=code, act=str(act), begins=begins, why=why)
+
     async def commit(self) -> None:
         """Return when every word so far is kept, and with them how the breaker stands by them."""
         standing = self._engine.standing

@@ -21,6 +21,7 @@ CLOSED = "closed"  # From here on nothing is asked for.
 STANDING = "standing"  # How the breaker stands: what the next session goes on from.
 HOLDING = "holding"  # What the engine knows that is held: what the chain must say.
 ACCOUNT = "account"  # Ours at the venue, of which fills and holdings are told.
+CHAIN = "chain"  # When its cluster restarted last, by its slot.
 ACCEPTED = "accepted"  # An operator said that the chain is right where the journal said otherwise.
 GUARD = "guard"  # What stood in front of the wire.
 COMMANDED = "commanded"  # Whose word a command was.
@@ -177,6 +178,17 @@ def read_account(words: Iterable[Word]) -> str | None:
     """Return the account that a session was of; None: it does not say."""
     found = [word.text for word in words if isinstance(word, Note) and word.topic == ACCOUNT]
     return found[-1] if found else None
+
+
+def chain_note(ts_ns: int, restart_slot: int) -> Note:
+    """Return the note of when the chain's cluster restarted last."""
+    return Note(ts_ns, CHAIN, str(restart_slot))
+
+
+def read_chain(words: Iterable[Word]) -> int | None:
+    """Return the slot of the restart that a session knew of; None: it does not say."""
+    found = [word.text for word in words if isinstance(word, Note) and word.topic == CHAIN]
+    return int(found[-1]) if found and found[-1].isdecimal() else None
 
 
 def said_note(ts_ns: int, topic: str, **what: object) -> Note:

@@ -26,19 +26,18 @@ from bmv.adapters.openbook.planning.routing import Routing
 from bmv.adapters.openbook.policy.guard import GuardedSigner
 from bmv.adapters.openbook.policy.mandate import Limits
 from bmv.adapters.openbook.seat.desk import DeskSnapshot
-from bmv.adapters.openbook.seat.funds import Owned, owned_of
+from bmv.adapters.openbook.seat.funds import owned_of
 from bmv.adapters.openbook.seat.rights import make_policy
 from bmv.adapters.solana.balances import SOL_DECIMALS, in_whole
 from bmv.adapters.solana.errors import EndpointError
 from bmv.adapters.solana.rpc import FINALIZED, Rpc
-from bmv.adapters.solana.sending.attempt import Attempt, Fate, Tell
 from bmv.adapters.solana.sending.courier import Courier, Habits
 from bmv.live.chain.opening import PATIENCE_S, open_key
 from bmv.live.chain.seated import Seated, take_seat, wallet_of
 from bmv.live.minutes import Minutes
 from bmv.live.notes import Holding
 from bmv.live.routes import open_roads
-from bmv.ports.errors import ConfigError, DataError, Refused
+from bmv.ports.errors import ConfigError, Refused
 from bmv.ports.market import Market
 from bmv.ports.messages import Event
 from bmv.ports.signer import Signer
@@ -166,14 +165,14 @@ class ChainVenue:
         """Do nothing: what the chain has to tell comes when it is final."""
 
     async def settle(self) -> None:
-        """Pay out what is free at the venue."""
-        if self._settles:
+        """Pay out what is free at the venue; a delegate leaves it there, or there would be nothing to trade with."""
+        if self._settles and self.seat.seated.seat.delegate is None:
             self.executor.settle()
             await self.until_idle(RECEIPT_S)
 
-    async def owned(self) -> Owned | None:
-        """Return all that is ours, by a final bank; None while events of ours wait for the crank."""
-        return owned_of(await self.seat.seated.desk(FINALIZED), self.seat.seated.seat.open_orders)
+    async def held(self) -> Holding:
+        """Return what is held, by a final bank."""
+        return held_on(self.seat.seated, await self.seat.seated.desk(FINALIZED), self._market)
 
     async def receipt(self) -> dict[str, Any]:  # Any: it is JSON.
         """Return what rests by the finalized chain, and from which accounts that was read."""
@@ -231,11 +230,11 @@ def limits_for(seat: Seat, config: Config) -> Limits:
 
 
 def refuse_unsigned(seat: Seat, signed: Limits, config: Config) -> None:
-    """Raise `ConfigError` where a changed configuration wants larger orders than are signed since the start."""
+    """Raise `Refused` where a changed configuration wants larger orders than are signed since the start."""
     wanted = limits_for(seat, config)
     for name in ("order_lots_max", "order_quote_lots_max", "total_quote_lots_max"):
         if getattr(wanted, name) > getattr(signed, name):
-            raise ConfigError(
+            raise Refused(
                 "the orders of that grid are larger than what is signed since the session began; stop it, change the "
                 "file and begin again"
             )
@@ -251,8 +250,14 @@ def make_executor(
     band: Callable[[], tuple[int, int] | None],
     now_ns: Callable[[], int],
     tell: Callable[[Event], None],
+    *,
+    alone: bool = True,
 ) -> Executor:
-    """Return what carries out a session's intents, with what an earlier process left already in its hands."""
+    """Return what carries out a session's intents, with what an earlier process left already in its hands.
+
+    Args:
+        alone: Whether what our account on the chain shows is of this session; not so of a shadow's.
+    """
     seated, config = seat.seated, seat.seated.config
     limits = limits_for(seat, config)
     tips = {account for route in routing.routes for account in route.tips}
@@ -271,7 +276,8 @@ def make_executor(
         native=_whole(seat.native),
         routing=routing,
     )
-    manners = replace(Manners(), life_s=config.live.order_life_s, fee=Fee(0, config.live.max_priority_fee_lamports))
+    fee = Fee(0, config.live.max_priority_fee_lamports)
+    manners = replace(Manners(), life_s=config.live.order_life_s, fee=fee, alone=alone)
     executor = Executor(house, manners, epoch)
     executor.resume(left.orders, left.attempts, left.spending)
     return executor
@@ -291,16 +297,22 @@ def native_of(lots: Lots, market: Market) -> Fraction:
     return Fraction(1, 10**lots.quote_decimals) / market.quantum
 
 
-def holding_in(owned: Owned, lots: Lots, market: Market) -> Holding:
-    """Return what is held in lots and quanta; less than a lot of base is nobody's."""
-    return Holding(owned.base // lots.base_lot, int(owned.quote * native_of(lots, market)))
+def held_on(seated: Seated, desk: DeskSnapshot, market: Market) -> Holding:
+    """Return what is held by a bank in lots and quanta; less than a lot of base is nobody's.
+
+    A delegate holds what was deposited: what the owner has in his wallets nobody but him can trade.
+    """
+    owned = owned_of(desk, seated.seat.open_orders, wallets=seated.seat.delegate is None)
+    return Holding(owned.base // seated.lots.base_lot, int(owned.quote * native_of(seated.lots, market)))
 
 
 @asynccontextmanager
-async def couriered(seat: Seat, client: httpx.AsyncClient, shadow: bool) -> AsyncIterator[tuple[Courier, Routing]]:
-    """Give what sends for a seat, at work, and who says by which routes; in the shadow it sends nothing."""
+async def couriered(
+    seat: Seat, client: httpx.AsyncClient, kind: type[Courier] = Courier
+) -> AsyncIterator[tuple[Courier, Routing]]:
+    """Give what sends for a seat, at work, and who says by which routes."""
     endpoints, config = seat.seated.readers.endpoints, seat.seated.config
-    rpc, kind, clock = Rpc(client, endpoints.readers[0].url), Mute if shadow else Courier, time.monotonic
+    rpc, clock = Rpc(client, endpoints.readers[0].url), time.monotonic
     async with AsyncExitStack() as opened:
         if config.live.routes:
             roads = await opened.enter_async_context(open_roads(config, client, os.environ, Habits(), clock))
@@ -326,36 +338,3 @@ def differences(expected: Holding, found: Holding, market: Market) -> list[str]:
         for name, ours, its in amounts
         if ours != its
     ]
-
-
-class Mute(Courier):
-    """A courier that carries nothing: for a session that decides and signs, and sends nothing."""
-
-    async def carry(
-        self, attempt: Attempt, tell: Tell = lambda fate: None, fate: Fate | None = None, send: bool = True
-    ) -> Fate:
-        """Watch an attempt that was never sent until it can't land any more."""
-        return await super().carry(attempt, tell, fate, send=False)
-
-
-def refuse_unlike(expected: Holding | None, found: Holding, market: Market, accepted: bool) -> None:
-    """Raise `Refused` where journal and chain differ and nobody has decided that the chain is right."""
-    if expected is None or accepted:
-        return
-    if lines := differences(expected, found, market):
-        raise Refused(
-            "journal and chain differ, and nothing was placed:\n  "
-            + "\n  ".join(lines)
-            + "\n`bmv reconcile CONFIG` shows more; with --accept it says that the chain is right (a deposit, a "
-            "withdrawal, trades by hand), and the next session begins from there"
-        )
-
-
-def refuse_left(venue: ChainVenue) -> None:
-    """Raise `DataError`: what an earlier process left did not come to its end in time."""
-    executor = venue.executor
-    raise DataError(
-        f"what an earlier process left has not come to its end within {RECOVER_S:.0f} s: {executor!r}"
-        f"{'; ' + executor.trouble if executor.trouble else ''}; nothing was placed. "
-        "`bmv chain cancel-all` clears the book"
-    )

@@ -7,6 +7,7 @@ from typing import Any
 from bmv.core.engine import Engine
 from bmv.core.params import Params
 from bmv.live.notes import CLOSED, RECEIPT, SEED, SETTING, read_seed, read_setting
+from bmv.ports.errors import BmvError
 from bmv.ports.messages import Event, Intent
 from bmv.ports.storage import Note, Word
 
@@ -51,6 +52,13 @@ class Retelling:
         self.engine = engine
         self._reparameter = reparameter
 
+    def hear(self, event: Event) -> list[Intent]:
+        """Hear an event, and return what is asked for; nothing where the strategy fails by it, as it did then."""
+        try:
+            return self.engine.on(event)
+        except BmvError:
+            return []
+
     def obey(self, note: Note) -> None:
         """Do what a note of the session says; most say nothing to the engine."""
         if note.topic == SEED:
@@ -77,7 +85,7 @@ def replay(engine: Engine, words: Iterable[Word], reparameter: Reparameter | Non
         if isinstance(word, Event):
             if said and first is None:
                 first = number  # Something was to be asked for, and another event came.
-            said = engine.on(word)
+            said = retelling.hear(word)
             count += 1
         elif isinstance(word, Intent):
             expected = said.pop(0) if said else None

@@ -156,7 +156,7 @@ class Session:
         self.parts.loop.tell(Event(Kind.COMMAND, self.parts.clock.now_ns(), code=command))
 
     def set(self, key: str, value: str) -> None:
-        """Change a key of the configuration; `ConfigError` where that may not be."""
+        """Change a key of the configuration; errors as of `Decider.change`."""
         params = self.parts.decider.change(key, value)
         self.parts.minutes.note(setting_note(self.parts.clock.now_ns(), key, value))
         self.parts.engine.adopt(params)

@@ -14,21 +14,22 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from bmv.adapters.openbook.feed.words import Cause
-from bmv.adapters.openbook.seat.funds import owned_of
+from bmv.adapters.solana.balances import SOL_DECIMALS, in_whole
 from bmv.data.journal.attempts import FATE, read_fate
 from bmv.live.guard import Guard
 from bmv.live.market_data import MarketEvents
 from bmv.live.notes import Holding
-from bmv.live.onchain import ChainVenue, differences, holding_in
+from bmv.live.onchain import ChainVenue, differences, held_on
+from bmv.live.skew import Skew
 from bmv.ports.clock import Clock
 from bmv.ports.market import Market
 from bmv.ports.storage import Note
 
 LOOK_S = 0.5
-CLOCK_MAX_S = 30.0  # The wall clock was set while we ran.
 TROUBLE_S = 30.0  # For so long an execution may fail to look or to sign before that counts.
 DARK_ATTEMPTS = 4  # So many transactions in a row that never landed: nothing of ours lands any more.
 DARK_S = 60.0  # After which one more is tried.
+COMPARE_S = 60.0  # By then at the latest what is held is compared with the chain anew.
 SEEN_TWICE = 2  # A difference counts when two final banks show it.
 GONE_BACK = (Cause.RESTARTED, Cause.WENT_BACK)
 ANOTHER = (Cause.PROGRAM, Cause.ANOTHER_CHAIN)
@@ -172,12 +173,13 @@ class ChainConditions:
     _lost_s: float = 0.0
     _refused: object = None  # The newest refusal that an operator has looked at.
     _stray: int = 0  # Fills of no order that he has looked at.
+    _compared_s: float | None = None  # When what is held was compared last, or was to be for the first time.
     _differs: deque[tuple[int, str]] = field(default_factory=lambda: deque(maxlen=SEEN_TWICE))
 
     def all(self) -> list[Condition]:
         """Return the conditions."""
         return [
-            Condition("clock", Act.HOLD, self.clock_was_set),
+            Condition("clock", Act.HOLD, Skew(self.wall_ns, self.clock.now_ns, lambda: self.rows.unix_timestamp).why),
             Condition("sol", Act.HOLD, self.sol_is_low),
             Condition("slots", Act.CANCEL, self.data_are_behind),
             Condition("dark", Act.CANCEL, self.chain_is_dark),
@@ -187,6 +189,7 @@ class ChainConditions:
             Condition("restart", Act.PAUSE, lambda: self._down(GONE_BACK)),
             Condition("another", Act.HALT, lambda: self._down(ANOTHER)),
             Condition("reconcile", Act.HALT, self.chain_differs),
+            Condition("unreconciled", Act.CANCEL, self.nothing_compares),
             Condition("stray", Act.HALT, self.fills_are_stray),
         ]
 
@@ -204,17 +207,13 @@ class ChainConditions:
         elif state in ("landed", "finalized", "failed"):
             self._lost = 0
 
-    def clock_was_set(self) -> str:
-        """Say how far the machine's clock has moved away from the session's time."""
-        off_s = (self.wall_ns() - self.clock.now_ns()) / 1e9
-        return f"the machine's clock was set by {off_s:+.0f} s while we ran" if abs(off_s) > CLOCK_MAX_S else ""
-
     def sol_is_low(self) -> str:
         """Say that the wallet can't pay much longer."""
         desk, floor = self.venue.executor.desk, self.venue.executor.house.purse.floor
         if desk is None or desk.signer_lamports >= floor:
             return ""
-        return f"the wallet holds {desk.signer_lamports} lamports, and risk.min_sol is {floor}"
+        has, least = (in_whole(lamports, SOL_DECIMALS) for lamports in (desk.signer_lamports, floor))
+        return f"the wallet holds {has} SOL, and risk.min_sol is {least}"
 
     def data_are_behind(self) -> str:
         """Say how many slots the market that is quoted on lies behind the chain, where that is too many."""
@@ -263,19 +262,27 @@ class ChainConditions:
         """Say how what the chain shows differs from what the engine knows, once two final banks show it."""
         executor = self.venue.executor
         desk = executor.desk
-        if desk is None or executor.orders.untold:
-            return self._twice()
-        if not self._differs or self._differs[-1][0] != desk.slot:
-            owned = owned_of(desk, self.venue.seat.seated.seat.open_orders)
-            if owned is not None:
-                found = holding_in(owned, self.venue.seat.seated.lots, self.market)
-                self._differs.append((desk.slot, "; ".join(differences(self.holding(), found, self.market))))
+        if desk is not None and not executor.orders.untold and (not self._differs or self._differs[-1][0] != desk.slot):
+            found = held_on(self.venue.seat.seated, desk, self.market)
+            self._differs.append((desk.slot, "; ".join(differences(self.holding(), found, self.market))))
+            self._compared_s = self.monotonic()
         return self._twice()
+
+    def nothing_compares(self) -> str:
+        """Say that what is held could not be compared with the chain for too long, whatever the reason."""
+        if self._compared_s is None:
+            self._compared_s = self.monotonic()
+        silent_s = self.monotonic() - self._compared_s
+        return f"what is held was not compared with the chain for {silent_s:.0f} s" if silent_s > COMPARE_S else ""
 
     def _twice(self) -> str:
         seen = [why for _, why in self._differs]
         return seen[-1] if len(seen) == SEEN_TWICE and all(seen) else ""
 
     def _down(self, causes: Sequence[Cause]) -> str:
+        """Say why the feed is down for one of these causes, or was since the last look."""
+        fell = [down for cause in causes if (down := self.rows.fell.pop(cause, None)) is not None]
         down = self.rows.down
-        return f"the feed is down: {down.why}" if down is not None and down.cause in causes else ""
+        if down is not None and down.cause in causes:
+            fell.append(down)
+        return f"the feed is down: {fell[-1].why}" if fell else ""

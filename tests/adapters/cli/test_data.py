@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from bmv.adapters.cli.main import main
-from bmv.adapters.parquet.infer import infer_steps
+from bmv.data.ticks.steps import find_steps
 from bmv.data.ticks.synth.synth import BENIGN, THIN, Shape, synth
 
 
@@ -114,7 +114,7 @@ def test_another_market_can_be_made_up(tmp_path: Path) -> None:
     first = pl.read_parquet(path).row(0, named=True)
     assert code == 0
     assert path.parent.name == "BONK-USDC"
-    assert infer_steps(tmp_path) == (Decimal("0.00000001"), Decimal(1000))
+    assert find_steps([path])[:2] == (Decimal("0.00000001"), Decimal(1000))
     assert abs(first["bid"] - 2000) < 20
     assert 100 < first["bid_size"] < 200_000
 

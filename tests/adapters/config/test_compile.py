@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from bmv.adapters.config import compile, load
+from bmv.adapters.sim.params import LATENCY_RANDOM
 from bmv.core.params import PIVOT_GRID
 from bmv.ports.errors import ConfigError
 
@@ -52,6 +53,24 @@ def test_the_median_and_the_99th_percentile_of_a_random_latency_are_those_asked_
     assert (np.diff(entry) >= 0).all()
     assert np.median(entry) == pytest.approx(20e6, rel=1e-3)
     assert np.quantile(entry, 0.99) == pytest.approx(100e6, rel=1e-2)
+
+
+def test_a_landing_latency_is_drawn_from_the_model_by_the_seed_and_a_tip_shortens_it(good: Path) -> None:
+    def table(tip: int, seed: int = 1) -> list[int]:
+        delay = f'simulation.entry_latency_ms={{model="landing", tip_lamports={tip}}}'
+        config = load(good, [delay, f"simulation.seed={seed}"], {})
+        made = compile.venue(config, compile.market(config))
+        assert made.entry_model == LATENCY_RANDOM
+        return made.entry_quantiles.tolist()
+
+    free, small, large = table(0), table(1_000), table(50_000)
+
+    assert free[0] > 2 * 200e6
+    assert free[-1] <= 3 * 200e6, "a node takes two slots, and the rest of the one in which it was decided"
+    assert np.mean(large) < np.mean(small)
+    assert np.median(large) < np.median(free)
+    assert max(large) <= 11 * 200e6, "after eight slots a node has it too"
+    assert large == table(50_000) == sorted(large) != table(50_000, seed=2)
 
 
 def test_a_recorded_latency_is_read_from_csv(good: Path) -> None:

@@ -62,7 +62,7 @@ BAD = [
     ("simulation.fill_on_quotes=1", "expected true or false"),
     ("simulation.entry_latency_ms=-1", "simulation.entry_latency_ms.ms = -1"),
     ("simulation.entry_latency_ms=fast", "simulation.entry_latency_ms"),
-    ('simulation.entry_latency_ms={model="normal"}', "expected one of constant, random, recorded"),
+    ('simulation.entry_latency_ms={model="normal"}', "expected one of constant, random, recorded, landing"),
     ('simulation.entry_latency_ms={model="random", median_ms=5}', "simulation.entry_latency_ms.p99_ms: missing"),
     ('simulation.entry_latency_ms={model="random", median_ms=5, p99_ms=4}', "expected at least median_ms = 5 (ms)"),
     ("storage.journal=mysql:x", "in the form sqlite:… or postgresql:…"),

@@ -14,10 +14,10 @@ import polars as pl
 import pytest
 
 from bmv.adapters.cli.main import main
-from bmv.adapters.parquet.infer import infer_steps
+from bmv.adapters.cli.starter import guess
 from bmv.adapters.parquet.tape import ParquetTape
 from bmv.data.files.pages import refuse_odd_pages
-from bmv.data.ticks.check.inspection import inspected
+from bmv.data.ticks.check.inspection import inspect
 from bmv.data.ticks.importers import Options
 from bmv.data.ticks.lake.lake import Lake
 from bmv.data.ticks.synth.synth import SOL_USDC, synth
@@ -106,8 +106,8 @@ def _varint(number: int) -> bytes:
 
 READERS: list[tuple[str, Callable[[Path], object]]] = [
     ("backtest", lambda lake: list(ParquetTape([lake], SOL_USDC).batches())),
-    ("tick and lot", infer_steps),
-    ("check", lambda lake: inspected(only_day(lake), None, None, None, Options(), 0.01)),
+    ("starter", guess),
+    ("check", lambda lake: inspect(only_day(lake), None, None, None, Options(), 0.01)),
     ("manifest", lambda lake: Lake(lake).manifest(Lake(lake).days()[0])),
 ]
 

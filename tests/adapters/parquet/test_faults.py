@@ -99,7 +99,7 @@ def test_crossed_locked_empty_and_unsized_books_and_odd_lots_are_counted(bench):
     quality = tape.quality
     assert (quality.crossed, quality.locked, quality.empty, quality.unsized) == (1, 1, 1, 1)
     assert (quality.off_lot, quality.unsided, quality.dropped) == (2, 1, 0)
-    assert quality.told == quality.rows == len(GOOD_QUOTES) + 1
+    assert quality.good == quality.rows == len(GOOD_QUOTES) + 1
 
 
 def test_unknown_kinds_and_missing_times_are_dropped(bench):

@@ -7,8 +7,9 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from bmv.adapters.parquet.infer import infer_steps
+from bmv.adapters.parquet.source import find
 from bmv.adapters.parquet.tape import ParquetTape
+from bmv.data.ticks.steps import Origin, find_steps
 from bmv.ports.errors import DataError
 from bmv.ports.market import Market
 
@@ -47,7 +48,7 @@ def test_a_recorded_tape_is_told_whole_and_counted_as_its_readme_says(
 
 @pytest.mark.parametrize(("folder", "tick", "lot"), [row[:3] for row in RECORDED if row[0] != "oanda_XAUUSD"])
 def test_the_steps_inferred_from_a_recorded_tape_are_those_it_was_recorded_with(folder, tick, lot):
-    assert infer_steps(TICKS / folder) == (Decimal(tick), Decimal(lot))
+    assert find_steps(find([TICKS / folder])) == (Decimal(tick), Decimal(lot), Origin.NUMBERS)
 
 
 @pytest.mark.parametrize(

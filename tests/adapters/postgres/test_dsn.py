@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from bmv.adapters.config.masking import has_password, mask_url
 from bmv.adapters.postgres.dsn import checked, is_database, masked, passwords, silenced, without_password
 from bmv.adapters.postgres.pool import Pool
-from bmv.adapters.postgres.tape import Recorded
+from bmv.adapters.postgres.tape import PostgresSource
 from bmv.ports.errors import BmvError, ConfigError, UsageError
 
 DEMO = Path(__file__).parents[3] / "docs" / "examples" / "demo.toml"
@@ -38,7 +38,7 @@ FORMS = st.sampled_from(
 def messages(dsn: str) -> list[str]:
     """Return all that is said of a DSN before anybody is asked."""
     said = [masked(dsn), silenced(f"cannot reach {dsn}", dsn), mask_url(dsn)]
-    for made in (checked, Pool, Recorded):
+    for made in (checked, Pool, PostgresSource):
         try:
             made_of_it = made(dsn)
             said += [] if made is checked else [repr(made_of_it)]
@@ -114,7 +114,7 @@ def test_a_password_of_a_configured_url_is_found_wherever_it_stands(url: str, ha
 def test_a_database_is_known_however_its_scheme_is_written() -> None:
     assert is_database("POSTGRESQL://me:pw@h/d")
     with pytest.raises(UsageError, match="a password in a URL can be read by others"):
-        Recorded("postgresql://me:123/x@h/d?market=a/b")
+        PostgresSource("postgresql://me:123/x@h/d?market=a/b")
 
 
 @pytest.mark.parametrize("secret", ["12#pw1", "5432/pw1", "123?pw1", "1[pw1", "pw1#"])

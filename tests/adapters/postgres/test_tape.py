@@ -21,7 +21,7 @@ import pytest
 from bmv.adapters.config import load
 from bmv.adapters.lake.ticks import LakeTicks
 from bmv.adapters.postgres.load import load as load_lake
-from bmv.adapters.postgres.tape import Recorded
+from bmv.adapters.postgres.tape import PostgresSource
 from bmv.adapters.postgres.ticks import PostgresTicks
 from bmv.backtest import Backtest
 from bmv.data.ticks.lake.lake import DAY_NS, Lake
@@ -156,7 +156,7 @@ def test_all_runs_of_a_backtest_are_of_the_rows_that_postgres_told_the_first(
 
 
 def test_what_was_copied_from_postgres_is_gone_with_who_asked_for_it(recorded: str) -> None:
-    asked = Recorded(recorded)
+    asked = PostgresSource(recorded)
     config = load(DEMO)
     Backtest(config, asked).run()
     files = [path for copy in asked._copies.values() for path in copy.files]

@@ -12,7 +12,7 @@ from bmv.adapters.config.fields import keys_of
 from bmv.adapters.config.schema import Config
 from bmv.backtest.api import Backtest
 from bmv.backtest.result import Result
-from bmv.backtest.sweep.plan import Plan, planned
+from bmv.backtest.sweep.plan import Plan, make_plan
 from bmv.backtest.sweep.run.work import Task, Work
 from bmv.backtest.sweep.tapes import tapes
 from bmv.backtest.sweep.trials.space import parsed, trading, with_values
@@ -126,7 +126,7 @@ def units(ticks: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def plan_of(key: str, values: tuple[str, ...], ticks: Path) -> Plan:
     sweep = {"objective": "net", "pruning": "none", "validation": {"holdout": 0}}
     config = configured(**{**SECTIONS, **BESIDE.get(key, {})}, sweep=sweep)
-    return planned(config, [f"{key}={','.join(values)}"], [str(ticks)], WINDOW)
+    return make_plan(config, [f"{key}={','.join(values)}"], [str(ticks)], WINDOW)
 
 
 def rows_of(plan: Plan) -> list[dict[str, Any]]:
@@ -207,7 +207,7 @@ def test_a_value_that_needs_a_reference_price_is_refused_before_anything_is_run(
 def test_what_is_set_on_a_tape_is_as_if_its_backtest_had_it(key: str, units: Path) -> None:
     tape = {"name": "one", "data": [str(units)], "timerange": WINDOW, "set": {key: OVERRIDES[key]}}
     sweep = {"objective": "net", "pruning": "none", "validation": {"holdout": 0}, "tapes": [tape]}
-    plan = planned(configured(**SECTIONS, sweep=sweep), ["grid.bid.levels=1,3"])
+    plan = make_plan(configured(**SECTIONS, sweep=sweep), ["grid.bid.levels=1,3"])
 
     rows = rows_of(plan)
 
@@ -219,4 +219,4 @@ def test_a_key_that_no_tape_can_have_for_itself_is_refused(key: str, ticks: Path
     tape = {"name": "one", "data": [str(ticks)], "set": {key: 1 if key == "version" else "mine.py:quote"}}
 
     with pytest.raises(ConfigError, match=rf"sweep.tapes.one: {key} .*no tape"):
-        planned(configured(sweep={"tapes": [tape]}), ["grid.bid.levels=1,3"])
+        make_plan(configured(sweep={"tapes": [tape]}), ["grid.bid.levels=1,3"])

@@ -19,6 +19,7 @@ from bmv.backtest.sweep import api
 from bmv.backtest.sweep.judge.verdict import CHECKS
 from bmv.backtest.sweep.trials.objectives import objectives_of, unknown
 from bmv.backtest.sweep.trials.ranking import front
+from bmv.backtest.sweep.trials.row import TrialRow
 from bmv.data.ticks.lake.lake import DAY_NS
 from bmv.ports.errors import DataError
 
@@ -34,9 +35,9 @@ def swept(
     folder: Path, ticks: Path, params: Any = PARAMS, **sweep: Any
 ) -> tuple[dict[str, Any], pl.DataFrame, api.Plan]:
     """Run a sweep and return its summary, its trials and its plan."""
-    plan = api.planned(configured(sweep=sweep), params, [str(ticks)])
+    plan = api.make_plan(configured(sweep=sweep), params, [str(ticks)])
     api.begin(folder, plan)
-    api.go_on(folder, plan)
+    api.run(folder, plan)
     return json.loads((folder / "summary.json").read_text()), pl.read_parquet(folder / "trials.parquet"), plan
 
 
@@ -76,10 +77,10 @@ def test_without_an_objective_sets_are_ranked_by_their_net_against_holding(ticks
 
 
 def test_a_sweep_of_a_perpetual_calls_money_by_the_name_of_the_quote(ticks: Path, tmp_path: Path) -> None:
-    plan = api.planned(named("hyperliquid_SOL-USDC-PERP"), PARAMS, [str(ticks)])
+    plan = api.make_plan(named("hyperliquid_SOL-USDC-PERP"), PARAMS, [str(ticks)])
     api.begin(tmp_path, plan)
 
-    summary = api.go_on(tmp_path, plan)
+    summary = api.run(tmp_path, plan)
 
     told = " ".join(reason["text"] for reason in summary["verdict"]["reasons"])
     assert "USDC" in told
@@ -119,7 +120,7 @@ def test_a_holdout_behind_the_close_of_the_market_is_no_evidence(ticks: Path, tm
 
 
 def test_no_row_of_the_search_lies_in_what_is_held_out(ticks: Path, tmp_path: Path) -> None:
-    plan = api.planned(configured(), PARAMS, [str(ticks)])
+    plan = api.make_plan(configured(), PARAMS, [str(ticks)])
     from bmv.backtest.sweep.tapes import tapes
 
     (stretch,) = tapes.read(plan.config, plan.axes, plan.splits)
@@ -193,11 +194,11 @@ def test_each_day_may_be_a_tape_by_itself_and_the_last_ones_are_held_out_whole(t
 
 def test_what_runs_on_past_midnight_is_no_day(tmp_path: Path) -> None:
     ticks = days(tmp_path / "lake")
-    last = max(split.last_ns for split in api.planned(configured(), PARAMS, [str(ticks)]).splits)
+    last = max(split.last_ns for split in api.make_plan(configured(), PARAMS, [str(ticks)]).splits)
     midnight = last // DAY_NS * DAY_NS
     end = np.datetime_as_string(np.datetime64(midnight + 30 * 10**9, "ns"), "s").replace("-", "").replace(":", "")
 
-    plan = api.planned(configured(sweep={"split": "day"}), PARAMS, [str(ticks)], f"-{end}")
+    plan = api.make_plan(configured(sweep={"split": "day"}), PARAMS, [str(ticks)], f"-{end}")
 
     assert len(plan.left_out) == 1
     assert "is left out" in plan.left_out[0]
@@ -205,7 +206,7 @@ def test_what_runs_on_past_midnight_is_no_day(tmp_path: Path) -> None:
 
 
 def test_what_is_held_out_of_one_tape_is_not_searched_in_another(ticks: Path) -> None:
-    first = api.planned(configured(), PARAMS, [str(ticks)]).splits[0].first_ns
+    first = api.make_plan(configured(), PARAMS, [str(ticks)]).splits[0].first_ns
     at = [np.datetime_as_string(np.datetime64(first + n * 10**9, "ns"), "s") for n in (0, 100, 50, 200)]
     a, b, c, d = (each.replace("-", "").replace(":", "") for each in at)
     given = [
@@ -214,7 +215,7 @@ def test_what_is_held_out_of_one_tape_is_not_searched_in_another(ticks: Path) ->
     ]
 
     with pytest.raises(DataError, match="held out of the tape one is searched in two"):
-        api.planned(configured(sweep={"tapes": given}), PARAMS)
+        api.make_plan(configured(sweep={"tapes": given}), PARAMS)
 
 
 def test_bad_rows_of_the_holdout_are_told_before_the_search(ticks: Path, tmp_path: Path) -> None:
@@ -225,12 +226,16 @@ def test_bad_rows_of_the_holdout_are_told_before_the_search(ticks: Path, tmp_pat
     )
     words = pl.read_parquet_metadata(file)
     bad.write_parquet(tmp_path / "bad.parquet", metadata={k: v for k, v in words.items() if k.startswith("bmv")})
-    plan = api.planned(configured(), PARAMS, [str(tmp_path / "bad.parquet")])
+    plan = api.make_plan(configured(), PARAMS, [str(tmp_path / "bad.parquet")])
     api.begin(tmp_path / "s", plan)
-    heard = list[str]()
+    heard = list[int]()
+
+    class Hearing(api.Monitor):
+        def begun(self, planned: int, known: int, events: int) -> None:
+            heard.append(planned)
 
     with pytest.raises(DataError, match="rows read are bad"):
-        api.go_on(tmp_path / "s", plan, told=lambda what, _: heard.append(what))
+        api.run(tmp_path / "s", plan, monitor=Hearing())
     assert heard == []
 
 
@@ -309,15 +314,16 @@ def test_runs_that_were_given_up_count_among_the_trials(ticks: Path, tmp_path: P
 
 def test_a_sweep_that_is_broken_off_counts_as_well(ticks: Path, tmp_path: Path, monkeypatch: Any) -> None:
     monkeypatch.setenv("BMV_TRIALS", str(tmp_path / "trials.sqlite"))
-    plan = api.planned(configured(), PARAMS, [str(ticks)])
+    plan = api.make_plan(configured(), PARAMS, [str(ticks)])
     api.begin(tmp_path / "s", plan)
 
-    def told(what: str, content: Any) -> None:
-        if what == "trial" and content["trial"] >= 3:
-            raise KeyboardInterrupt
+    class BreakingOff(api.Monitor):
+        def trial(self, row: TrialRow) -> None:
+            if row["trial"] >= 3:
+                raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        api.go_on(tmp_path / "s", plan, 1, told)
+        api.run(tmp_path / "s", plan, 1, BreakingOff())
 
     data = [str(file["sha256"]) for file in json.loads((tmp_path / "s/manifest.json").read_text())["data"]]
     assert Register(tmp_path / "trials.sqlite").count(data) >= 3
@@ -330,10 +336,10 @@ def test_a_sampler_that_learns_leaves_the_same_on_any_number_of_workers(
     several = {"objective": ["net", "-max_drawdown"]} if sampler.startswith("nsga") else {"pruning": "median"}
     config = configured(sweep={"sampler": sampler, "trials": 24, "batch": 8, **several})
     ranges = ["grid.bid.first_bps,grid.ask.first_bps=1:20", "pivot.window_s=5:100:log"]
-    plan = api.planned(config, ranges, [str(ticks)])
+    plan = api.make_plan(config, ranges, [str(ticks)])
     for workers in (1, 3):
         api.begin(tmp_path / str(workers), plan)
-        api.go_on(tmp_path / str(workers), plan, workers)
+        api.run(tmp_path / str(workers), plan, workers)
 
     one, other = ((tmp_path / str(workers) / "trials.parquet").read_bytes() for workers in (1, 3))
     assert one == other

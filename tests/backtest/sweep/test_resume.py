@@ -132,10 +132,10 @@ def test_a_sweep_that_is_asked_to_end_says_what_is_kept_and_how_to_go_on(
 def test_a_journal_cut_at_any_byte_of_its_last_lines_is_gone_on_with_to_the_same_bytes(tmp_path: Path) -> None:
     small = lake(tmp_path / "ticks", 8_000)
     sweep = {"validation": {"periods": 16, "blocks": 4, "folds": 0}}  # Short lines.
-    plan = api.planned(configured(sweep=sweep), ["grid.bid.first_bps=1:6:1"], [str(small)])
+    plan = api.make_plan(configured(sweep=sweep), ["grid.bid.first_bps=1:6:1"], [str(small)])
     folder, journal = tmp_path / "s", tmp_path / "s" / JOURNAL
     api.begin(folder, plan)
-    api.go_on(folder, plan, workers=1, report=False)
+    api.run(folder, plan, workers=1, report=False)
     whole, trials = journal.read_bytes(), (folder / TRIALS).read_bytes()
     ends = [0, *(at + 1 for at, byte in enumerate(whole) if byte == ord("\n"))]
 
@@ -150,7 +150,7 @@ def test_a_journal_cut_at_any_byte_of_its_last_lines_is_gone_on_with_to_the_same
     for kept in left:
         journal.write_bytes(kept)
         (folder / TRIALS).unlink()
-        api.go_on(folder, plan, workers=2, report=False)
+        api.run(folder, plan, workers=2, report=False)
         assert (folder / TRIALS).read_bytes() == trials
 
 
@@ -185,7 +185,7 @@ def test_what_a_configuration_file_says_by_now_is_told_when_its_sweep_goes_on(
 def test_axes_that_were_edited_since_are_told_too(ticks: Path, tmp_path: Path) -> None:
     file = written(tmp_path, "[sweep.parameters]", '"grid.bid.levels" = [1, 2]')
     config = load(file)
-    api.begin(tmp_path / "s", api.planned(config, (), [str(ticks)]), origin_of(file, (), config))
+    api.begin(tmp_path / "s", api.make_plan(config, (), [str(ticks)]), origin_of(file, (), config))
 
     file.write_text(file.read_text().replace("[1, 2]", "[1, 2, 3]"))
 
@@ -261,10 +261,10 @@ def test_an_objective_that_was_edited_since_is_not_gone_on_with(ticks: Path, tmp
 def test_a_record_of_other_sets_is_refused(ticks: Path, tmp_path: Path) -> None:
     written(tmp_path)
     config = tmp_path / "maker.toml"
-    one = api.planned(load(config, ["sweep.seed=1", "sweep.sampler=random", "sweep.trials=4"]), BOTH, [str(ticks)])
-    other = api.planned(load(config, ["sweep.seed=2", "sweep.sampler=random", "sweep.trials=4"]), BOTH, [str(ticks)])
+    one = api.make_plan(load(config, ["sweep.seed=1", "sweep.sampler=random", "sweep.trials=4"]), BOTH, [str(ticks)])
+    other = api.make_plan(load(config, ["sweep.seed=2", "sweep.sampler=random", "sweep.trials=4"]), BOTH, [str(ticks)])
     api.begin(tmp_path / "s", one)
-    api.go_on(tmp_path / "s", one, report=False)
+    api.run(tmp_path / "s", one, report=False)
 
     with pytest.raises(DataError, match="is another set"):
-        api.go_on(tmp_path / "s", other, report=False)
+        api.run(tmp_path / "s", other, report=False)

@@ -144,6 +144,16 @@ def test_a_tape_of_two_linked_markets_is_refused_as_two(lake: Path, made: Path) 
         open_all([lake], MARKET)
 
 
+def test_a_market_that_lies_in_two_folders_is_not_exported_twice(lake: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    (lake / "synthetic" / "again").symlink_to(lake / "synthetic" / "SOL-USDC")
+
+    code = main(["data", "export", str(lake), str(lake.parent / "all.csv")])
+
+    assert code == 4
+    assert "holds 2025-09-03 twice" in capfd.readouterr().err
+    assert not (lake.parent / "all.csv").exists()
+
+
 def test_a_folder_of_files_that_are_no_days_means_all_of_them(lake: Path, tmp_path: Path) -> None:
     folder = tmp_path / "mine"
     (folder / "inner").mkdir(parents=True)

@@ -1,11 +1,13 @@
 """How transactions landed and what a session paid, by the words of a journal."""
 
+from dataclasses import replace
 from fractions import Fraction
 from random import Random
 
 from bmv.data.journal.attempts import Attempted, Fated
-from bmv.data.journal.costs import chain_costs, rent_note
-from bmv.data.journal.landings import SAMPLES_MIN, Landings, landings_json, next_step_json
+from bmv.data.journal.costs import ChainCosts, chain_costs, rent_note
+from bmv.data.journal.landing_page import SAMPLES_MIN, SHOWN, SPANS_MAX, landings_json, next_step_json
+from bmv.data.journal.landings import Landings
 from bmv.ports.messages import Event, Kind
 from bmv.ports.storage import Word
 
@@ -104,6 +106,20 @@ def test_money_is_told_in_quote_at_the_rate_that_is_named_and_rounded_against_us
     assert costs.to_json()["quote"] is None
 
 
+def test_the_parts_of_what_was_paid_sum_to_all_of_it_in_whole_quanta() -> None:
+    dice = Random(7)
+    for _ in range(200):
+        parts = (dice.randrange(10**7) for _ in range(5))
+        costs = ChainCosts(*parts)
+        rate = Fraction(dice.randrange(1, 10**9), dice.randrange(1, 1_000))
+
+        terms = costs.terms(rate)
+
+        assert sum(terms.values()) == -costs.in_quanta(rate), "dice of 7"
+        assert all(abs(terms[name] - exact * rate / 10**9) < 1 for name, exact in
+                   (("tips", -costs.tips), ("rent_in", costs.rent_in)))  # fmt: skip
+
+
 def test_landings_are_told_by_the_routes_that_had_them_before_they_landed() -> None:
     landings = Landings()
     landings.take(WORDS)
@@ -116,7 +132,31 @@ def test_landings_are_told_by_the_routes_that_had_them_before_they_landed() -> N
     assert page["by_purpose"]["cancel"]["tips"] == 0
     assert page["lamports"] == 25_007
     assert page["lamports_per_fill"] == round(25_007 / 2, 1)
+    assert (page["by_route"]["jito"]["fills"], page["by_route"]["jito+rpc"]["fills"]) == (1, 1), (
+        "by who placed the order last"
+    )
+    assert (page["by_window"]["same window"]["sent"], page["by_window"]["in no block"]["expired"]) == (2, 1)
     assert {row["signature"]: row["window"] for row in page["transactions"]}["a"] == 250
+
+
+def test_steps_of_the_tip_and_spans_of_windows_hold_each_transaction_once() -> None:
+    dice, landings = Random(5), Landings()
+    for number in range(500):
+        one = attempt(str(number), places=1, tip=dice.choice([0, 1_000, 1_001, 30_000, dice.randrange(90_000)]))
+        state = dice.choice(["finalized", "finalized", "failed", "expired", "forgotten"])
+        slot = None if state in ("expired", "forgotten") else 1_000 + number * 3 + dice.randrange(30)
+        landings.take(told(replace(one, slot=1_000 + number * 3), fate(str(number), state, slot, "jito"), at=number))
+    page = landings_json(landings)
+
+    for step in page["by_tip"]:
+        assert sum(step["pace"]) == step["sent"]
+    assert (
+        sum(step["sent"] for step in page["by_tip"]) == sum(each["sent"] for each in page["by_window"].values()) == 500
+    )
+    assert [step["from"] for step in page["by_tip"]] == sorted(step["from"] for step in page["by_tip"])
+    assert len(page["spans"]) <= SPANS_MAX
+    assert sum(span[end] for span in page["spans"] for end in SHOWN) == 500
+    assert sum(map(sum, page["slots"].values())) == page["landed"]
 
 
 def test_what_is_told_in_two_sessions_counts_once_and_what_was_before_not() -> None:

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from bmv.data.ticks.book import Book
-from bmv.data.ticks.check.check import Findings, checked
+from bmv.data.ticks.check.check import Findings, check
 from bmv.data.ticks.schema import LAKE, LAKE_SCHEMA
 
 SECOND = 1_000_000_000
@@ -25,7 +25,7 @@ def record(rows: Sequence[Row]) -> pl.DataFrame:
 
 
 def found(rows: Sequence[Row]) -> Findings:
-    whole, cut = checked([record(rows)]), checked(record(rows).iter_slices(1))
+    whole, cut = check([record(rows)]), check(record(rows).iter_slices(1))
     assert whole == cut
     return whole
 
@@ -71,7 +71,7 @@ def two_clocks(shift_ms: int, side: int = 1, swap: bool = False) -> Findings:
          "price": mid + aggressor, "size": 1}
     )  # fmt: skip
     rows = pl.concat([pl.DataFrame(schema=LAKE_SCHEMA), quotes, trades], how="diagonal_relaxed").select(list(LAKE))
-    return checked([rows.sort("ts_ns", maintain_order=True)])
+    return check([rows.sort("ts_ns", maintain_order=True)])
 
 
 # Quotes come every second, trades between two of them: the smallest shift that puts a trade after its quote is found.

@@ -9,9 +9,9 @@ import polars as pl
 import pytest
 
 from bmv.adapters.cli.main import main
-from bmv.data.ticks.export import converted
+from bmv.data.ticks.export import convert
 from bmv.data.ticks.importers import FORMS, Options, chosen
-from bmv.data.ticks.lake.intake import take_in
+from bmv.data.ticks.lake.intake import import_files
 from bmv.data.ticks.lake.lake import Day, Lake
 from bmv.ports.errors import DataError
 from bmv.ports.market import Market
@@ -59,7 +59,7 @@ def test_a_coin_margined_file_is_known_by_its_header_or_its_name(
 
 def imported(folder: Path, *files: Path) -> tuple[Lake, Day]:
     lake = Lake(folder / "lake")
-    take_in(files, lake, "binance", MARKET)
+    import_files(files, lake, "binance", MARKET)
     return lake, lake.days()[0]
 
 
@@ -69,7 +69,7 @@ def test_a_day_of_the_lake_keeps_what_any_of_its_files_says(tmp_path: Path) -> N
 
     lake, day = imported(tmp_path, quotes)
     before = lake.manifest(day).contract
-    take_in([trades], lake, "binance", MARKET)
+    import_files([trades], lake, "binance", MARKET)
 
     words = pl.read_parquet_metadata(day.path)
     assert before == INVERSE
@@ -84,7 +84,7 @@ def test_a_day_that_was_imported_before_this_was_known_learns_it_from_the_same_f
     kept = {key: word for key, word in words.items() if key.startswith("bmv.") and key not in OF_100}
     rows.write_parquet(day.path, metadata=kept)
 
-    done = take_in([trades], lake, "binance", MARKET)
+    done = import_files([trades], lake, "binance", MARKET)
 
     assert done.files[0].fresh == 0
     assert lake.manifest(day).contract == OF_100
@@ -96,17 +96,17 @@ def test_contracts_of_two_sizes_do_not_go_into_one_day(tmp_path: Path) -> None:
     whole = day.path.read_bytes()
 
     with pytest.raises(DataError, match=r"holds rows with bmv\.contract_size 100; rows with 10 can't go beside them"):
-        take_in([file(tmp_path, "tens.csv", HEADER, *TENS)], lake, "binance", MARKET)
+        import_files([file(tmp_path, "tens.csv", HEADER, *TENS)], lake, "binance", MARKET)
 
     assert day.path.read_bytes() == whole
 
 
 def test_what_is_converted_says_so_and_imported_again_still_does(tmp_path: Path) -> None:
     trades = file(tmp_path, "trades.csv", HEADER, *ROWS)
-    converted(trades, tmp_path / "trades.parquet", None, Options())
+    convert(trades, tmp_path / "trades.parquet", None, Options())
 
     lake, day = imported(tmp_path, tmp_path / "trades.parquet")
-    take_in([day.path], Lake(tmp_path / "other"), "binance", MARKET)
+    import_files([day.path], Lake(tmp_path / "other"), "binance", MARKET)
 
     assert terms(tmp_path / "trades.parquet") == lake.manifest(day).contract == OF_100
     assert terms(Lake(tmp_path / "other").days()[0].path) == OF_100
@@ -139,3 +139,19 @@ def test_the_recorded_day_of_contracts_is_known(tmp_path: Path) -> None:
     lake, day = imported(tmp_path, *sorted(CASE.glob("*.csv")))
 
     assert lake.manifest(day).contract == OF_100
+
+
+@pytest.mark.parametrize(
+    ("rows", "found"),
+    [
+        ("{time},BTCUSD,Buy,103,60000.5,0.00171665,103", {"bmv.contract": "inverse", "bmv.contract_size": "1"}),
+        ("{time},BTCUSDT,Buy,0.103,60000.5,0.103,6180.0515", {}),
+    ],
+)
+def test_trades_of_bybit_are_contracts_where_a_size_is_its_own_quote(
+    rows: str, found: dict[str, str], tmp_path: Path
+) -> None:
+    header = "timestamp,symbol,side,size,price,homeNotional,foreignNotional"
+    path = file(tmp_path, "bybit.csv.gz", header, *(rows.format(time=1756857600 + n) for n in range(3)))
+
+    assert terms(path) == found

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bmv.data.ticks import quality
-from bmv.data.ticks.quality import judged, judged_whole
+from bmv.data.ticks.quality import judge_integers, judge_rows
 from bmv.data.ticks.schema import LAKE_SCHEMA
 
 Row = tuple[int | None, ...]
@@ -38,7 +38,7 @@ def frame(rows: list[Row]) -> pl.DataFrame:
 def _same(good: list[Row], other: list[Row]) -> None:
     rows = frame([*good, *other])
 
-    one, all_rules = judged_whole(rows), judged(rows.lazy(), exact=True).collect()
+    one, all_rules = judge_integers(rows), judge_rows(rows.lazy(), exact=True).collect()
 
     assert one.equals(all_rules)
     assert one.schema == all_rules.schema

@@ -1,5 +1,6 @@
 """What the doctor makes of what it saw, line by line, without endpoints."""
 
+import asyncio
 from decimal import Decimal
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from bmv.adapters.solana.wallet.sealing import seal
 from bmv.adapters.solana.wallet.secret import Secret
 from bmv.live.doctor.check import Check, State, checks_json, exit_code
 from bmv.live.doctor.checks.endpoints import check_endpoints
+from bmv.live.doctor.checks.loop import check_loop
 from bmv.live.doctor.checks.market import check_market
 from bmv.live.doctor.checks.stores import GIB, check_databases, check_disks
 from bmv.live.doctor.probe.wallet import read_address
@@ -33,10 +35,12 @@ from bmv.live.doctor.seen import (
     VersionOne,
 )
 from bmv.live.doctor.version_one import read_refusal, read_simulation
+from bmv.live.eventloop import loop_name, run
 from bmv.ports.errors import BmvError, ConfigError, DataError, Refused, StorageError
 
 NOW = 1_800_000_000
 SECOND_NS = 10**9
+MAINNET = "5eykt4UsFv8P8NJdTREpY1vzqKqZKvdpKuc147dw2N9d"
 YES = VersionOne(Taken.YES, "a simulated one succeeds")
 NO = VersionOne(Taken.NO, "it can't read one")
 
@@ -53,6 +57,7 @@ def endpoint(name: str = "https://a", **changed: object) -> EndpointSeen:
         "name": name,
         "roles": ROLES,
         "version": "4.5.0",
+        "genesis": MAINNET,
         "consensus": Consensus.ALPENGLOW,
         "slots": (100, 101, 102),
         "final_lag": 1,
@@ -65,6 +70,16 @@ def endpoint(name: str = "https://a", **changed: object) -> EndpointSeen:
 def line(checks: list[Check], name: str) -> Check:
     """Return the last line of a name."""
     return [check for check in checks if check.name == name][-1]
+
+
+def test_the_event_loop_that_a_session_runs_on_is_named_and_is_that_one() -> None:
+    async def module() -> str:
+        return type(asyncio.get_running_loop()).__module__
+
+    check = check_loop()
+
+    assert check.found == loop_name()
+    assert (check.state is State.OK) is run(module()).startswith("uvloop")
 
 
 def test_two_endpoints_that_are_well_have_nothing_noted() -> None:
@@ -97,6 +112,9 @@ def test_two_endpoints_that_are_well_have_nothing_noted() -> None:
         ("slot lag", [endpoint(), endpoint("https://b", slots=(74, 75, 76))], State.WRONG, "b is 26 slots behind"),
         ("slot lag", [endpoint(), endpoint("https://b", slots=(None, 101, 50))], State.OK, "0 at most"),
         ("slot lag", [endpoint(), endpoint("https://b", roles=(SEND,), slots=(1, 1, 1))], State.NOTE, "no second"),
+        ("chain", [endpoint(genesis=None), endpoint("https://b")], State.OK, "mainnet (5eykt"),
+        ("chain", [endpoint(genesis=None)], State.UNKNOWN, "nobody knows"),
+        ("chain", [endpoint(), endpoint("https://b", genesis="x")], State.WRONG, "https://b the chain with genesis hash x"),
         ("clock", [endpoint(socket=SocketSeen(name="wss://a", ticks=ticks(ahead_s=2.4)))], State.OK, "within 2 s"),
         ("clock", [endpoint(socket=SocketSeen(name="wss://a", ticks=ticks(ahead_s=90)))], State.NOTE, "90 s (1 min 30 s) ahead"),
         ("clock", [endpoint(socket=SocketSeen(name="wss://a", ticks=ticks(ahead_s=-90)))], State.NOTE, "behind"),
@@ -117,6 +135,16 @@ def test_what_is_not_well_at_an_endpoint_is_a_line_of_its_own(
     assert check.state is state
     assert words in check.found
     assert check.advice or state is not State.WRONG
+
+
+def test_endpoints_of_another_chain_than_the_configured_one_are_the_configurations_fault() -> None:
+    well = [line(check_endpoints([endpoint()], cluster), "chain") for cluster in (None, "mainnet", MAINNET)]
+    wrong = line(check_endpoints([endpoint()], "devnet"), "chain")
+
+    assert {check.state for check in well} == {State.OK}
+    assert (wrong.state, wrong.error) == (State.WRONG, ConfigError)
+    assert "live.cluster is devnet" in wrong.found
+    assert "live.endpoints" in wrong.advice
 
 
 def test_the_code_is_1_only_where_no_endpoint_that_is_read_from_answers() -> None:

@@ -10,7 +10,19 @@ from dataclasses import dataclass
 from bmv.adapters.bookkeeping import recorder
 from bmv.adapters.bookkeeping.eviction import Drained, drain, drain_all
 from bmv.adapters.bookkeeping.ledger import Record
-from bmv.adapters.sim.venue import Venue
+from bmv.adapters.sim.venue import (
+    R_CODE,
+    R_FEE,
+    R_KIND,
+    R_KNOWN_NS,
+    R_ORDER,
+    R_PRICE,
+    R_SIDE,
+    R_SIZE,
+    R_VENUE_NS,
+    REPORTS_MAX,
+    Venue,
+)
 from bmv.core.engine import Engine
 from bmv.ports.messages import Event
 
@@ -55,6 +67,24 @@ class Books:
     def book(self, first: int) -> None:
         """Write down what the venue has reported since its count of reports was `first`."""
         recorder.book(self.engine.params, self.engine.state, self.venue, self.record, first)
+
+    def report(self, event: Event) -> None:
+        """Write down what an event tells of an order of ours, which this venue has not reported itself."""
+        venue = self.venue
+        first = venue.reports_head
+        row = venue.reports[first & (REPORTS_MAX - 1)]
+        row[R_KNOWN_NS] = event.ts_ns
+        row[R_KIND] = event.kind
+        row[R_VENUE_NS] = event.ts_ns  # A chain tells whole seconds of a clock of its own; the market is on ours.
+        row[R_ORDER] = event.order
+        row[R_SIDE] = event.side
+        row[R_PRICE] = event.price
+        row[R_SIZE] = event.size
+        row[R_FEE] = event.fee
+        row[R_CODE] = event.code
+        venue.reports_head = first + 1
+        self.book(first)
+        venue.reports_head = first  # It is heard already.
 
     def count(self, row: Event) -> None:
         """Count a row of the market, before the engine hears it."""

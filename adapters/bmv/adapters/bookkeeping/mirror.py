@@ -6,18 +6,6 @@ touch. What our orders did, the journal tells; each thing is booked when we lear
 
 from bmv.adapters.bookkeeping.books import Books
 from bmv.adapters.sim.exchange import SimExchange
-from bmv.adapters.sim.venue import (
-    R_CODE,
-    R_FEE,
-    R_KIND,
-    R_KNOWN_NS,
-    R_ORDER,
-    R_PRICE,
-    R_SIDE,
-    R_SIZE,
-    R_VENUE_NS,
-    REPORTS_MAX,
-)
 from bmv.core.state import FAR_TICKS
 from bmv.ports.messages import Event, Kind
 
@@ -70,23 +58,9 @@ class Mirror:
             self.books.mark()
 
     def _report(self, event: Event) -> None:
-        venue = self.books.venue
-        first = venue.reports_head
-        row = venue.reports[first & (REPORTS_MAX - 1)]
-        row[R_KNOWN_NS] = event.ts_ns
-        row[R_KIND] = event.kind
-        row[R_VENUE_NS] = event.ts_ns  # A chain tells whole seconds of a clock of its own; the market is on ours.
-        row[R_ORDER] = event.order
-        row[R_SIDE] = event.side
-        row[R_PRICE] = event.price
-        row[R_SIZE] = event.size
-        row[R_FEE] = event.fee
-        row[R_CODE] = event.code
-        venue.reports_head = first + 1
         self._rest(event)
         self._show()
-        self.books.book(first)
-        venue.reports_head = first  # It is heard already.
+        self.books.report(event)
 
     def _rest(self, event: Event) -> None:
         """Note which of our orders rest, so that what stands at the touch is known."""

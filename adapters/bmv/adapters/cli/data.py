@@ -1,26 +1,26 @@
 """`bmv data`: the lake's commands, and ticks to try things on."""
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import click
 from click.core import ParameterSource
 
 from bmv.adapters.cli import lake
 from bmv.adapters.cli.options import JSON, Amount, Local, overwriting
+from bmv.adapters.cli.reading import FORM, reading
+from bmv.adapters.report.bars import rows_bar
+from bmv.adapters.report.tables import Column, lines_of
 from bmv.ports.errors import UsageError
 
 if TYPE_CHECKING:
-    import polars as pl
-
     from bmv.data.ticks.importers import Options
-    from bmv.data.ticks.synth.markouts import Band
-    from bmv.ports.market import Market
+
+COLUMNS = (Column("", "left"), Column("record"), Column("made up"), Column("", "left"))  # Of a comparison.
 
 
 @click.group()
@@ -52,8 +52,8 @@ for command in lake.COMMANDS:
 )
 @overwriting("Replace days that are there and hold another tape.")
 @click.option("--like", type=Local(), help="Make it like this file: of the lake, or of any form.")
-@lake.FORM
-@lake.reading
+@FORM
+@reading
 @JSON
 @click.pass_context
 def synth(
@@ -96,6 +96,8 @@ def synth(
       bmv data synth lake --seed 7 --rows 1000000 --start 2025-01-31
       bmv data synth lake --symbol BONK/USDC --price 0.00002 --tick-size 0.00000001 --lot-size 1000 --size 5000000
     """
+    from bmv.data.ticks.synth.compare import compare
+    from bmv.data.ticks.synth.fit import fit, record_at
     from bmv.data.ticks.synth.synth import BENIGN, THIN, Shape
     from bmv.data.ticks.synth.synth import synth as write
     from bmv.ports.market import Market
@@ -109,113 +111,22 @@ def synth(
     shape = replace(THIN if thin else BENIGN if benign else Shape(), price=price)
     if ctx.get_parameter_source("size") != ParameterSource.DEFAULT:
         shape = replace(shape, size=size)
-    look = None
+    record = None
     if like is not None:
-        from bmv.data.ticks.check.inspection import looked_at
-        from bmv.data.ticks.synth.fit import fitted
-
-        look = looked_at(like, None, None, form, options, max_bad_share=1.0)
-        if ctx.get_parameter_source("symbol") == ParameterSource.DEFAULT:
-            symbol = like.parent.name if look.market.symbol == like.stem else look.market.symbol
-        market = Market(symbol, look.market.tick_size, look.market.lot_size)
-        shape = fitted(look.rows, market)
+        named = None if ctx.get_parameter_source("symbol") == ParameterSource.DEFAULT else symbol
+        record = record_at(like, named, form, options)
+        market, shape = record.market, fit(record.rows, record.market)
     day = start.replace(tzinfo=UTC).date()
-    with lake.rows_bar(as_json) as progress:
-        paths = write(folder, seed, rows, day, market, shape=shape, overwrite=overwrite, progress=progress)
-    files = [str(file) for file in paths]
-    compared = None if look is None else _compared(look.rows, paths, market)
+    with rows_bar(as_json) as progress:
+        files = write(folder, seed, rows, day, market, shape=shape, overwrite=overwrite, progress=progress)
+    comparison = compare(record.rows, files, market) if record else None
     if as_json:
-        told_all: dict[str, object] = {"files": files, "rows": rows, "seed": seed, "symbol": symbol, "synthetic": True}
-        if compared is not None:
-            figures = {name: fact._asdict() for name, fact in compared.facts.items()}
-            markouts = [markout._asdict() for markout in compared.markouts]
-            told_all |= {"like": str(like), "facts": figures, "markouts": markouts}
-        click.echo(json.dumps(told_all))
+        facts = {"files": list(map(str, files)), "rows": rows, "seed": seed, "symbol": market.symbol, "synthetic": True}
+        alike = {"like": str(like), **comparison.as_dict()} if comparison else {}
+        click.echo(json.dumps(facts | alike))
         return
-    click.echo("\n".join(files))
-    if compared is not None:
-        click.echo(_table(compared), err=True)
-    told = f"seed {seed}, {rows:,} rows of {symbol} from {day}; what is earned on it means nothing"
-    click.echo(f"made up: {told}", err=True)
-
-
-OFF = 0.5  # A fact of the made-up market that differs by more than this share of the record's is marked.
-
-
-class Fact(NamedTuple):
-    """One figure of the record, and of the market made up after it."""
-
-    record: float | None
-    made_up: float | None
-    off: bool
-
-    @property
-    def mark(self) -> str:
-        """What the table says of it."""
-        return f"more than {100 * OFF:.0f} % off" if self.off else ""
-
-
-class Markout(NamedTuple):
-    """What prints of the record are worth to a maker some time later, and those of the market made up after it; bps."""
-
-    horizon_s: int
-    record: float | None
-    made_up: float | None
-    low: float | None
-    high: float | None
-    within: bool | None
-
-    @property
-    def mark(self) -> str:
-        """What the table says of it."""
-        return (
-            "" if self.within is None else f"{'within' if self.within else 'OUTSIDE'} {self.low:.2f} .. {self.high:.2f}"
-        )
-
-
-class Compared(NamedTuple):
-    """A record beside the market made up after it."""
-
-    facts: Mapping[str, Fact]
-    markouts: Sequence[Markout]
-
-
-def _compared(record: "pl.DataFrame", files: Sequence[Path], market: "Market") -> Compared:
-    """Measure the record and the market made up after it."""
-    import polars as pl
-
-    from bmv.data.ticks.synth.facts import facts
-    from bmv.data.ticks.synth.markouts import HORIZONS_S, markouts
-
-    made = pl.concat([pl.read_parquet(file) for file in files])
-    real, synthetic = asdict(facts(record, market)), asdict(facts(made, market))
-    prints, alike = markouts(record), markouts(made)
-    bands = prints.bands(int(made["ts_ns"][-1] - made["ts_ns"][0]))
-    return Compared(
-        {name: Fact(real[name], synthetic[name], _off(real[name], synthetic[name])) for name in real},
-        [_markout(*after) for after in zip(HORIZONS_S, prints.means(), alike.means(), bands, strict=True)],
-    )
-
-
-def _off(real: float | None, made: float | None) -> bool:
-    """Say whether a fact is far from that of the record; one that the record has not can't be."""
-    return real is not None and (made is None or bool(abs(made - real) > OFF * abs(real)))
-
-
-def _markout(horizon_s: int, real: float | None, made: float | None, band: "Band | None") -> Markout:
-    if band is None:
-        return Markout(horizon_s, real, made, None, None, None)
-    return Markout(horizon_s, real, made, *band, made is not None and band.low <= made <= band.high)
-
-
-def _table(compared: Compared) -> str:
-    def row(name: str, figure: Fact | Markout) -> tuple[str, str, str, str]:
-        real, made = ("-" if number is None else f"{number:.4g}" for number in (figure.record, figure.made_up))
-        return name, real, made, figure.mark
-
-    rows = [
-        ("", "record", "made up", ""),
-        *(row(name.replace("_", " "), fact) for name, fact in compared.facts.items()),
-        *(row(f"markout {after.horizon_s} s bps", after) for after in compared.markouts),
-    ]
-    return "\n".join(f"{name:<16}{real:>12}{made:>12}  {mark}".rstrip() for name, real, made, mark in rows)
+    click.echo("\n".join(map(str, files)))
+    if comparison:
+        click.echo("\n".join(lines_of(COLUMNS, comparison.rows(), None)), err=True)
+    made = f"seed {seed}, {rows:,} rows of {market.symbol} from {day}; what is earned on it means nothing"
+    click.echo(f"made up: {made}", err=True)

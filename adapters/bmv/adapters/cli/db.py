@@ -3,9 +3,6 @@
 import asyncio
 import json
 import os
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,6 +10,7 @@ from typing import Any, NamedTuple
 import click
 
 from bmv.adapters.cli.options import JSON, Journal, Local, overwriting
+from bmv.adapters.report.bars import rows_bar
 from bmv.adapters.report.tables import say
 from bmv.ports.errors import ConfigError, UsageError
 
@@ -169,7 +167,7 @@ def load(config: Path | str | None, root: Path, venue: str, symbol: str, replace
     from bmv.data.ticks.lake.lake import Lake
 
     lake = Lake(root)
-    with _rows_bar(as_json, lambda: sum(lake.manifest(day).rows for day in lake.days(venue, symbol))) as progress:
+    with rows_bar(as_json, lambda: sum(lake.manifest(day).rows for day in lake.days(venue, symbol))) as progress:
         done = asyncio.run(copy(place.dsn, lake, venue, symbol, replace, progress))
     _tell(as_json, {"place": place.shown, **asdict(done)})
 
@@ -184,20 +182,6 @@ def _out_and_config(file: Path, config: Path | str | None) -> tuple[Path, Path |
             f"bmv db backup bmv.dump {file}"
         )
     return file, config
-
-
-@contextmanager
-def _rows_bar(quiet: bool, count: Callable[[], int]) -> Iterator[Callable[[int], None] | None]:
-    """Show how many rows of all have been loaded, on a terminal."""
-    if quiet or not sys.stderr.isatty():
-        yield None
-        return
-    from rich.console import Console
-    from rich.progress import Progress
-
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("load", total=count() or None)
-        yield lambda rows: bar.update(task, advance=rows)
 
 
 def _place(config: Path | str | None) -> Place:

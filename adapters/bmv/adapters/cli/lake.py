@@ -1,27 +1,28 @@
 """`bmv data download|import|list|check|export|convert|remove`: the lake from the command line."""
 
 import json
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from decimal import Decimal
-from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from bmv.adapters.cli.options import JSON, Amount, Bytes, Local, Place, overwriting
+from bmv.adapters.cli.options import JSON, Local, Place, overwriting
+from bmv.adapters.cli.reading import FORM, LOT, MAX_BAD, TICK, reading
+from bmv.adapters.report.bars import bytes_bar, rows_bar
 from bmv.adapters.report.tables import Column, say, say_table
-from bmv.ports.errors import DataError, UsageError
+from bmv.ports.errors import DataError
 
 if TYPE_CHECKING:
-    from bmv.data.ticks.check.check import Findings
+    from bmv.data.ticks.check.inspection import Inspection
+    from bmv.data.ticks.check.markets import Listed
     from bmv.data.ticks.importers import Options
-    from bmv.data.ticks.lake.intake import Intake, Progress
-    from bmv.data.ticks.lake.lake import Manifest
-    from bmv.data.ticks.quality import Gap
+    from bmv.data.ticks.lake.intake import ImportReport
+    from bmv.data.ticks.lake.lake import Lake
+    from bmv.data.ticks.quality import Hole
     from bmv.ports.market import Market
 
 FILE, PLACE = Local(), Place()
@@ -29,98 +30,6 @@ FILE, PLACE = Local(), Place()
 NUMBERS = {"days", "rows", "MB", "tick_size", "lot_size", "gaps", "between", "received", "delay", "99 %"}
 DAY = click.DateTime(["%Y-%m-%d", "%Y%m%d"])
 LAKE = click.option("--lake", "root", type=FILE, default="lake", show_default=True, help="Folder of the lake.")
-TICK = click.option("--tick-size", type=Amount(), help="Step of price, quote per base.")
-LOT = click.option("--lot-size", type=Amount(), help="Step of size, base.")
-FORM = click.option("--format", "form", metavar="NAME", help="Form of the file or files; each is looked at if absent.")
-COLUMN = click.option("--column", "columns", multiple=True, metavar="OURS=THEIRS", help="Generic form: name a column.")
-TIME_UNIT = click.option(
-    "--time-unit", type=click.Choice(["auto", "s", "ms", "us", "ns"]), default="auto", show_default=True,
-    help="Of times that are numbers.",
-)  # fmt: skip
-KIND = click.option(
-    "--kind", type=click.Choice(["trade", "quote", "depth"]),
-    help="Generic form: what all rows are. quote: of price, size and side, each row moves one side of the top; depth: "
-    "each row says what its level now holds.",
-)  # fmt: skip
-ONLY = click.option(
-    "--only", "only", multiple=True, metavar="COLUMN=VALUE",
-    help="Take rows with this value alone, such as --only symbol=BTCUSDT or --only level=0. May be repeated.",
-)  # fmt: skip
-IGNORE = click.option(
-    "--ignore", "ignore", multiple=True, metavar="COLUMN",
-    help="Generic form: this column says nothing, whatever its name. May be repeated.",
-)  # fmt: skip
-COLUMNS = click.option(
-    "--columns", "header", metavar="NAME,NAME,…", help="Generic form: names of the columns of a text without a header."
-)
-DAY_FIRST = click.option("--day-first/--month-first", default=None, help="How 01/05/2026 is to be read.")
-UNPACKED_MAX = click.option(
-    "--unpacked-max", type=Bytes(), metavar="SIZE",
-    help="How much a packed file, or a page of Parquet, may unpack to, such as 20GB; by default a hundred "
-    "times its size, at least 256 MB and at most 64 GB, and 64 MB a page.",
-)  # fmt: skip
-LOCAL = click.option("--local-time", is_flag=True, help="Take the recorder's time, where a form has both.")
-
-
-def reading(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the options of how files are read, as one argument `options`."""
-
-    @COLUMN
-    @COLUMNS
-    @TIME_UNIT
-    @DAY_FIRST
-    @KIND
-    @LOCAL
-    @ONLY
-    @IGNORE
-    @UNPACKED_MAX
-    @wraps(command)
-    def wrapped(
-        *words: Any,
-        columns: tuple[str, ...],
-        header: str | None,
-        time_unit: str,
-        day_first: bool | None,
-        kind: str | None,
-        local_time: bool,
-        only: tuple[str, ...],
-        ignore: tuple[str, ...],
-        unpacked_max: int | None,
-        **others: Any,
-    ) -> None:
-        options = _options(columns, header, time_unit, day_first, kind, local_time, only, ignore, unpacked_max)
-        command(*words, options=options, **others)
-
-    return wrapped
-
-
-def _options(
-    columns: tuple[str, ...],
-    header: str | None,
-    time_unit: str,
-    day_first: bool | None,
-    kind: str | None,
-    local_time: bool,
-    only: tuple[str, ...],
-    ignore: tuple[str, ...],
-    unpacked_max: int | None,
-) -> "Options":
-    from bmv.data.ticks.importers import Options
-
-    named = dict(_pairs("--column", columns, "OURS=THEIRS, such as --column size=qty"))
-    wanted = dict[str, list[str]]()
-    for name, value in _pairs("--only", only, "COLUMN=VALUE, such as --only symbol=BTCUSDT"):
-        wanted.setdefault(name, []).append(value)
-    names = None if header is None else [name.strip() for name in header.split(",")]
-    return Options(named, time_unit, kind, local_time, wanted, ignore, names, day_first, unpacked_max=unpacked_max)
-
-
-def _pairs(option: str, words: tuple[str, ...], expected: str) -> Iterator[tuple[str, str]]:
-    for word in words:
-        name, equals, value = word.partition("=")
-        if not (name and equals and value):
-            raise UsageError(f"{option} {word}: expected {expected}")
-        yield name, value
 
 
 @click.command("import")
@@ -133,7 +42,7 @@ def _pairs(option: str, words: tuple[str, ...], expected: str) -> Iterator[tuple
 @click.option("--config", "config", type=FILE, help="Take symbol, tick size and lot size from this configuration.")
 @FORM
 @reading
-@click.option("--max-bad-share", type=click.FloatRange(0, 1), default=0.01, show_default=True, help="Bad rows allowed.")
+@MAX_BAD
 @JSON
 def take(
     files: tuple[Path, ...],
@@ -178,28 +87,27 @@ def take(
       bmv data import all.csv --venue mine --config my.toml --only symbol=BTCUSDT --ignore condition
       bmv data import book.csv --venue mine --config my.toml --kind depth
     """
-    from bmv.data.ticks.contracts import in_words
-    from bmv.data.ticks.importers import FORMS, chosen
-    from bmv.data.ticks.lake.intake import take_in
+    from bmv.data.ticks.lake.asked import market_to_import
+    from bmv.data.ticks.lake.intake import import_files
     from bmv.data.ticks.lake.lake import Lake
+
+    lake = Lake(root)
+    stated = None if config is None else _market_in(config)
+    market = market_to_import(files, lake, venue, symbol, (tick_size, lot_size), stated, form, options)
+    with _told_what_is_kept(f"{venue}/{market.symbol} in {root}"), rows_bar(as_json) as progress:
+        report = import_files(files, lake, venue, market, form, options, max_bad_share, progress)
+    if as_json:
+        click.echo(json.dumps(report.as_dict()))
+    else:
+        _say_import(report, lake, market)
+
+
+def _say_import(report: "ImportReport", lake: "Lake", market: "Market") -> None:
+    from bmv.data.ticks.contracts import in_words
     from bmv.data.ticks.noted import in_words as gaps_in_words
 
-    for path in files:  # Whether they can be read at all is asked before what they are counted in.
-        chosen(FORMS, path, form, options)
-    lake = Lake(root)
-    known = lake.market(venue, symbol) if symbol else None
-    market = _market(known, symbol, tick_size, lot_size, config, files, form, options)
-    with _told_what_is_kept(f"{venue}/{market.symbol} in {root}"), rows_bar(as_json) as progress:
-        done = take_in(files, lake, venue, market, form, options, max_bad_share, progress)
-    if as_json:
-        click.echo(json.dumps(_as_json(done)))
-        return
-    for file in done.files:
-        told = [f"{file.good:,} of {file.rows:,} rows good", f"{file.fresh:,} new"]
-        told += file.faults()
-        told += [f"{file.back:,} moved to their time"] if file.back else []
-        told += [f"{file.off_lot:,} sizes rounded down to a lot"] if file.off_lot else []
-        say(f"{file.path} ({file.form}): {', '.join(told)}", "  ")
+    for file in report.files:
+        say(f"{file.path} ({file.form}): {', '.join(file.words())}", "  ")
         for note in file.notes:
             say(f"  {note}", "    ")
         if file.terms:
@@ -208,10 +116,18 @@ def take(
             click.echo(f"  not used: {', '.join(file.unused)}")
         for warning in [*file.warnings, *gaps_in_words(file.gaps, market)]:
             click.echo(f"warning: {warning}", err=True)
-    for day in done.written:
+    for day in report.written:
         click.echo(f"wrote {day.path}: {lake.manifest(day).rows:,} rows")
-    if not done.written:
+    if not report.written:
         click.echo("nothing new: the lake is as it was")
+
+
+def _market_in(config: Path) -> "Market":
+    from bmv.adapters.config import load
+    from bmv.ports.market import Market
+
+    market = load(config).market
+    return Market(market.symbol, market.tick_size, market.lot_size)
 
 
 @contextmanager
@@ -250,52 +166,34 @@ def show(
       bmv data list --lake lake
       bmv data list --show-timerange --json
     """
-    from itertools import groupby
-
-    from bmv.data.ticks.check.check import between
+    from bmv.data.ticks.check.markets import markets_of
     from bmv.data.ticks.lake.lake import Lake
-    from bmv.data.ticks.quality import utc
 
     named = root or config
     root = root or (Path("lake") if config is None else _lake_of(config))
-    lake = Lake(root)
-    days = [(day, lake.manifest(day)) for day in lake.days(venue, symbol)]
-    if not days:
+    markets = markets_of(Lake(root), venue, symbol)
+    if not markets:
         elsewhere = "" if named else "; another is named by --lake FOLDER, or by a configuration: bmv data list CONFIG"
         raise DataError(f"{root}: no days{f' of {symbol or venue}' if symbol or venue else ''} in this lake{elsewhere}")
-    markets = []
-    holes: dict[str, list[Gap]] = {}
-    for (place, name), pairs in groupby(days, lambda pair: (pair[0].venue, pair[0].symbol)):
-        of = [manifest for _, manifest in pairs]
-        holes[f"{place}/{name}"] = nights = between((m.first_ns, m.last_ns) for m in of)
-        markets.append(
-            {
-                "venue": place, "symbol": of[-1].symbol, "folder": name, "days": len(of),
-                "first_day": of[0].day, "last_day": of[-1].day, "rows": sum(m.rows for m in of),
-                "bytes": sum(m.bytes for m in of), "tick_size": of[-1].tick_size, "lot_size": of[-1].lot_size,
-                "contract": dict(of[-1].contract) or None,
-                "first_ns": of[0].first_ns, "last_ns": of[-1].last_ns, "gaps": sum(len(m.gaps) for m in of),
-                "between_days": [gap._asdict() for gap in nights], **_as_recorded(root / place / name, of),
-            }
-        )  # fmt: skip
     if as_json:
-        click.echo(json.dumps({"lake": str(root), "markets": markets}))
-        return
-    columns = ["venue", "symbol", "days", "first_day", "last_day", "rows", "MB", "tick_size", "lot_size"]
-    columns += ["from", "to", "gaps", "between"] if show_timerange else []
-    columns += ["received", "delay", "99 %"] if any(market["delay_ns"] for market in markets) else []
+        click.echo(json.dumps({"lake": str(root), "markets": [market.as_dict() for market in markets]}))
+    else:
+        _say_markets(markets, show_timerange)
+
+
+def _say_markets(markets: "Sequence[Listed]", show_timerange: bool) -> None:
+    names = ["venue", "symbol", "days", "first_day", "last_day", "rows", "MB", "tick_size", "lot_size"]
+    names += ["from", "to", "gaps", "between"] if show_timerange else []
+    names += ["received", "delay", "99 %"] if any(market.stamped.delay() for market in markets) else []
+    sides = [Column(name, "right" if name in NUMBERS else "left") for name in names]
+    cells = [market.cells() for market in markets]
+    say_table(sides, [[row[name] for name in names] for row in cells])
     for market in markets:
-        market |= _arrivals(market)
-        market["between"] = len(market["between_days"])
-        market |= {"MB": f"{market['bytes'] / 1e6:.1f}", "rows": f"{market['rows']:,}"}
-        market |= {"from": utc(market["first_ns"]), "to": utc(market["last_ns"])}
-    sides = [Column(name, "right" if name in NUMBERS else "left") for name in columns]
-    say_table(sides, [[str(market[name]) for name in columns] for market in markets])
-    for market in markets:
-        _tell_noted(market)
+        for line in market.noted_in_words():
+            say(f"{market.venue}/{market.symbol}: {line}")
     if show_timerange:
-        for name, nights in holes.items():
-            _tell_nights(name, nights)
+        for market in markets:
+            _say_nights(f"{market.venue}/{market.folder}", market.between_days)
 
 
 def _lake_of(config: Path) -> Path:
@@ -315,7 +213,7 @@ def _lake_of(config: Path) -> Path:
 @LOT
 @FORM
 @reading
-@click.option("--max-bad-share", type=click.FloatRange(0, 1), default=0.01, show_default=True, help="Bad rows allowed.")
+@MAX_BAD
 @JSON
 @click.pass_context
 def check(
@@ -340,37 +238,23 @@ def check(
       bmv data check BTCUSDT-trades-2025-09-03.zip --tick-size 0.01 --lot-size 0.00001 --json
       bmv data check book.csv --only level=0
     """
-    from bmv.data.files.walk import day_named
-    from bmv.data.ticks.check.check import between
-    from bmv.data.ticks.check.inspection import inspected
+    from bmv.data.ticks.check.files import Checks, files_of, inspect_file
 
-    told, unusable = [], []
-    spans = dict[Path, list[tuple[int, int]]]()
-    for path in _files(paths):
-        try:
-            with rows_bar(as_json) as progress:
-                found = inspected(path, tick_size, lot_size, form, options, max_bad_share, progress)
-        except DataError as error:
-            unusable.append(str(error))
-            told.append({"file": str(path), "usable": False, "error": str(error)})
-            continue
-        refused = {"error": found.refusal} if found.refusal else {}
-        unusable += refused.values()
-        told.append({"file": str(path), "usable": not refused, **refused, **found.as_dict()})
-        if day_named(path):
-            spans.setdefault(path.parent, []).append((found.findings.first_ns, found.findings.last_ns))
-        if not as_json:
-            _tell(path, found.findings, found.words())
-    nights = {folder: between(sorted(of)) for folder, of in spans.items()}
+    checks = Checks()
+    for path in files_of(paths):
+        with rows_bar(as_json) as progress:
+            one = inspect_file(path, (tick_size, lot_size), form, options, max_bad_share, progress)
+        checks.add(one)
+        if one.inspection and not as_json:
+            _say_findings(path, one.inspection)
     if as_json:
-        between_days = [{"folder": str(folder), **gap._asdict()} for folder, gaps in nights.items() for gap in gaps]
-        click.echo(json.dumps({"files": told, "between_days": between_days}))
+        click.echo(json.dumps(checks.as_dict()))
     else:
-        for folder, gaps in nights.items():
-            _tell_nights(str(folder), gaps)
-    for line in unusable:
+        for folder, gaps in checks.between_days().items():
+            _say_nights(str(folder), gaps)
+    for line in checks.unusable():
         click.echo(f"error: {line}", err=True)
-    if unusable:
+    if checks.unusable():
         ctx.exit(DataError.exit_code)
 
 
@@ -390,10 +274,10 @@ def export(path: Path, out: Path, whole: bool, overwrite: bool, as_json: bool) -
       bmv data export lake/binance/BTCUSDT/2025-09-03.parquet day.csv
       bmv data export lake/binance/BTCUSDT all.csv.gz --whole
     """
-    from bmv.data.ticks.export import exported
+    from bmv.data.ticks.export import export as write
 
     with rows_bar(as_json) as progress:
-        rows = exported(path, out, whole, overwrite, progress)
+        rows = write(path, out, whole, overwrite, progress)
     click.echo(json.dumps({"file": str(out), "rows": rows}) if as_json else f"wrote {out}: {rows:,} rows")
 
 
@@ -422,11 +306,11 @@ def convert(
       bmv data convert all.csv prints.parquet --only symbol=BTCUSDT --only type=trade --kind trade
     """
     from bmv.data.ticks.contracts import in_words
-    from bmv.data.ticks.export import converted
+    from bmv.data.ticks.export import convert as write
     from bmv.data.ticks.importers import FORMS, chosen
 
     with rows_bar(as_json) as progress:
-        rows = converted(file, out, form, options, overwrite, progress)
+        rows = write(file, out, form, options, overwrite, progress)
     read = chosen(FORMS, file, form, options)
     unused, notes = list(read.unused(file, options)), list(read.notes(file, options))
     terms = dict(read.terms(file))
@@ -461,17 +345,7 @@ def remove(root: Path, venue: str, symbol: str, asked: tuple[datetime, ...], as_
     """
     from bmv.data.ticks.lake.lake import Lake
 
-    lake = Lake(root)
-    days = lake.days(venue, symbol)
-    if not days:
-        raise DataError(
-            f"{root}: no days of {venue} {symbol} in this lake; `bmv data list --lake {root}` says what it has"
-        )
-    wanted = {moment.date() for moment in asked} or {day.day for day in days}
-    if lacking := sorted(wanted - {day.day for day in days}):
-        raise DataError(f"{root}: {venue} {symbol} has no day {', '.join(map(str, lacking))}")
-    with lake.writing():
-        lake.remove(gone := [day for day in days if day.day in wanted])
+    gone = Lake(root).remove_days(venue, symbol, {moment.date() for moment in asked})
     if as_json:
         click.echo(json.dumps({"removed": [str(day.path) for day in gone]}))
         return
@@ -519,7 +393,7 @@ def download(
 
     days = first.date(), (last or first).date()
     told = list[dict[str, str]]()
-    with httpx.Client(timeout=TIMEOUT_S, follow_redirects=True) as client, _bytes_bar(as_json) as progress:
+    with httpx.Client(timeout=TIMEOUT_S, follow_redirects=True) as client, bytes_bar(as_json) as progress:
         archive = Archive(client, url)
         for kind in kinds:
             for file in archive.fetch(market, symbol, kind, *days, out, progress):
@@ -534,166 +408,17 @@ def download(
         raise DataError(f"{symbol}: the archive has none of these days; is the name right, and the market {market}?")
 
 
-def _market(
-    known: "Market | None",
-    symbol: str | None,
-    tick_size: Decimal | None,
-    lot_size: Decimal | None,
-    config: Path | None,
-    files: tuple[Path, ...],
-    form: str | None,
-    options: "Options",
-) -> "Market":
-    """Return the market to count in: as given, else configured, else known to the lake, else stated by the files."""
-    from bmv.ports.market import Market
-
-    if config is not None:
-        from bmv.adapters.config import load
-
-        stated = load(config).market
-        symbol = symbol or stated.symbol
-        tick_size, lot_size = tick_size or stated.tick_size, lot_size or stated.lot_size
-    if symbol is None:
-        raise UsageError("which market is it? Give --symbol, or --config")
-    if known is not None:
-        tick_size, lot_size = tick_size or known.tick_size, lot_size or known.lot_size
-    if (tick_size is None or lot_size is None) and (stated_by := _stated(files, form, options)):
-        tick_size, lot_size = tick_size or stated_by[0], lot_size or stated_by[1]
-    if tick_size is None or lot_size is None:
-        raise UsageError(f"give --tick-size and --lot-size, or --config{_guess(files[0], form, options)}")
-    return Market(symbol, tick_size, lot_size)
-
-
-def _stated(files: tuple[Path, ...], form: str | None, options: "Options") -> tuple[Decimal, Decimal] | None:
-    """Return the steps that the files state; None where one of them does not, or they differ."""
-    from bmv.data.ticks.importers import FORMS, chosen
-
-    found = {chosen(FORMS, path, form, options).steps(path) for path in files}
-    return found.pop() if len(found) == 1 else None
-
-
-def _guess(path: Path, form: str | None, options: "Options") -> str:
-    """Say which steps would fit, where that can be told; guessing is left to the user."""
-    from bmv.data.ticks.check.inspection import steps_told
-
-    try:
-        tick, lot = steps_told(path, form, options)
-    except DataError:  # The file can't be read, whatever its steps are.
-        raise
-    except Exception:  # A hint may fail for any reason; the error that it belongs to is told all the same.
-        return ""
-    if tick is None:
-        return ""
-    if lot is None:
-        return f"; --tick-size {tick} would fit {path}, and as it records no sizes, any --lot-size does"
-    return f"; --tick-size {tick} --lot-size {lot} would fit {path}"
-
-
-def _files(paths: tuple[Path, ...]) -> Iterator[Path]:
-    from bmv.data.files.walk import files_below
-
-    for path in paths:
-        yield from files_below(path)
-
-
-@contextmanager
-def rows_bar(quiet: bool) -> Iterator["Progress | None"]:
-    """Show how many rows were read, on a terminal."""
-    if quiet or not sys.stderr.isatty():
-        yield None
-        return
-    from rich.console import Console
-    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-
-    with Progress(
-        SpinnerColumn(),
-        TextColumn("{task.completed:,} rows"),
-        TimeElapsedColumn(),
-        console=Console(stderr=True),
-        transient=True,
-    ) as bar:
-        task = bar.add_task("rows", total=None)
-        yield lambda rows: bar.advance(task, rows)
-
-
-@contextmanager
-def _bytes_bar(quiet: bool) -> Iterator[Callable[[str, int, int], None]]:
-    """Show how much of each file has come, on a terminal."""
-    if quiet or not sys.stderr.isatty():
-        yield lambda name, there, whole: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
-
-    columns = TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn()
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        tasks = dict[str, Any]()  # Any: an id of rich's own.
-
-        def show(name: str, there: int, whole: int) -> None:
-            if name not in tasks:
-                tasks[name] = bar.add_task(name)
-            bar.update(tasks[name], completed=there, total=whole or None)
-
-        yield show
-
-
-def _as_json(done: "Intake") -> dict[str, Any]:  # Any: it is JSON.
-    return {
-        "files": [
-            {
-                "path": str(file.path), "format": file.form, "rows": file.rows, "good": file.good, "new": file.fresh,
-                "moved": file.back, "off_lot": file.off_lot, "bad": file.bad, "bad_at": file.bad_at,
-                "notes": list(file.notes), "not_used": list(file.unused), "warnings": file.warnings,
-                "contract": dict(file.terms) or None, "gaps": [gap._asdict() for gap in file.gaps],
-            }
-            for file in done.files
-        ],
-        "written": [str(day.path) for day in done.written],
-        "unchanged": [str(day.path) for day in done.known],
-    }  # fmt: skip
-
-
-def _tell(path: Path, findings: "Findings", words: list[str]) -> None:
+def _say_findings(path: Path, inspection: "Inspection") -> None:
     from bmv.data.ticks.quality import utc
 
-    say(f"{path}: {findings.rows:,} rows from {utc(findings.first_ns)} to {utc(findings.last_ns)}", "  ")
-    for word in words:
-        say(f"  {word}", "    ")
+    found = inspection.findings
+    say(f"{path}: {found.rows:,} rows from {utc(found.first_ns)} to {utc(found.last_ns)}", "  ")
+    for line in inspection.words():
+        say(f"  {line}", "    ")
 
 
-def _as_recorded(folder: Path, days: "list[Manifest]") -> dict[str, Any]:  # Any: it becomes JSON.
-    """Return what the days of a market say of the gaps that were noted, of slots and of arrivals."""
-    from bmv.data.ticks.delays import all_of
-    from bmv.data.ticks.noted import in_order, noted_in
-
-    noted = in_order(gap for day in days for gap in noted_in(folder / f"{day.day}.parquet", day.sources))
-    stamped = all_of(day.stamped for day in days)
-    return {"noted_gaps": [gap._asdict() for gap in noted], **stamped.as_dict()}
-
-
-def _arrivals(market: dict[str, Any]) -> dict[str, str]:  # Any: it is JSON.
-    """Return the cells of a market about when its rows arrived: what share of them says so, and how late they were."""
-    from bmv.data.ticks.delays import in_time
-
-    if not (delay := market["delay_ns"]):
-        return dict.fromkeys(("received", "delay", "99 %"), "")
-    share = f"{market['stamps']['received_ns'] / market['rows']:.1%}"
-    return {"received": share, "delay": in_time(delay["median_ns"]), "99 %": in_time(delay["p99_ns"])}
-
-
-def _tell_noted(market: dict[str, Any]) -> None:  # Any: it is JSON.
-    """Tell the gaps that who recorded a market noted, with cause and size."""
-    from bmv.data.ticks.noted import in_words
-    from bmv.ports.market import Market
-    from bmv.ports.storage import Gap
-
-    known = None if market["contract"] else Market("", Decimal(market["tick_size"]), Decimal(market["lot_size"]))
-    for line in in_words([Gap(**told) for told in market["noted_gaps"]], known):
-        say(f"{market['venue']}/{market['symbol']}: {line}")
-
-
-def _tell_nights(name: str, gaps: "list[Gap]") -> None:
-    """Tell the longest holes between the days of a market, in order of time."""
+def _say_nights(name: str, gaps: "Sequence[Hole]") -> None:
+    """Say the longest holes between the days of a market, in order of time."""
     from bmv.data.ticks.quality import GAPS_KEPT, utc
 
     longest = sorted(gaps, key=lambda gap: -gap.length_ns)[:GAPS_KEPT]

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from bmv.adapters.postgres.dsn import is_database
-from bmv.data.files.path import is_url, place
+from bmv.data.files.path import is_url, open_path
 from bmv.ports.errors import UsageError
 
 UNITS = {None: 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}  # Letter -> bytes.
@@ -72,7 +72,7 @@ class Place(click.ParamType[Path]):
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> Path:
         """Return `value` as a path, or refuse a URL that leads nowhere as wrong use."""
-        return place(value if isinstance(value, Path) else str(value))
+        return open_path(value if isinstance(value, Path) else str(value))
 
 
 class Bytes(click.ParamType[int]):

@@ -1,20 +1,24 @@
 """Where the command line puts what a run leaves, and how it takes the paths of its data."""
 
+import json
 import os
 import re
 from contextlib import suppress
 from datetime import UTC, datetime
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from bmv.adapters.cli.options import Local
 from bmv.ports.errors import UsageError
 
 if TYPE_CHECKING:
     from bmv.adapters.config import Config
 
 LATEST = "latest"  # Beside the folders of runs, the last one.
+RUNS = tuple(Path("runs") / world for world in ("backtest", "paper", "live", "shadow"))  # Where each world leaves them.
 
 
 class ManyPaths(click.Command):
@@ -31,6 +35,45 @@ class ManyPaths(click.Command):
             listing = listing or arg == "--data"
             spelt.append(arg)
         return super().parse_args(ctx, spelt)
+
+
+class RunFolder(Local):
+    """A run folder, or the name of a session that left one in `runs`: its whole name, or how several begin."""
+
+    def convert(
+        self, value: str | PathLike[str], param: click.Parameter | None, ctx: click.Context | None
+    ) -> str | bytes | PathLike[str]:
+        """Return the folder; a name that no session here has is a path, and said not to be there by who reads it."""
+        path = super().convert(value, param, ctx)
+        assert isinstance(path, Path)
+        return path if path.exists() else newest_run(str(value)) or path
+
+
+def newest_run(session: str | None = None) -> Path | None:
+    """Return the folder of the newest run in `runs`, or of the newest that a session of a name left; None: none."""
+    from bmv.data.runs.folder import MANIFEST
+
+    found = list[tuple[int, Path]]()
+    for place in RUNS:
+        manifests = [place / LATEST / MANIFEST] if session is None else place.glob(f"*/{MANIFEST}")
+        for path in manifests:
+            if path.is_file() and (session is None or _is_of(path, session)):
+                found.append((path.stat().st_mtime_ns, path.parent))
+    return max(found)[1] if found else None
+
+
+def last_run() -> Path:
+    """Return the folder of the newest run, or where a backtest's would be."""
+    return newest_run() or RUNS[0] / LATEST
+
+
+def _is_of(manifest: Path, session: str) -> bool:
+    """Say whether a run is of a session of that name, or of one whose name begins with it."""
+    try:
+        name = str(json.loads(manifest.read_text())["session"]["name"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+    return manifest.parent.name != LATEST and (name == session or name.startswith(f"{session}/"))
 
 
 def refuse_strange_folder(folder: Path) -> None:

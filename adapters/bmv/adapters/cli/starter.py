@@ -64,6 +64,7 @@ def guess(tape: Path, tick: Decimal | None = None, lot: Decimal | None = None) -
     import polars as pl  # Heavy, and only a starter made from a tape needs it.
 
     from bmv.adapters.parquet.source import find, form_of
+    from bmv.data.files.pages import refuse_odd_pages
     from bmv.data.files.parquet import readable
     from bmv.data.ticks.contracts import terms_in
     from bmv.data.ticks.lake.lake import refuse_many
@@ -71,6 +72,7 @@ def guess(tape: Path, tick: Decimal | None = None, lot: Decimal | None = None) -
     files = find([tape])
     first = files[0]
     refuse_many(tape, files)
+    refuse_odd_pages(first)
     with readable(first):
         words = pl.read_parquet_metadata(str(first))
         symbol = words.get("bmv.symbol") or first.parent.name or first.stem
@@ -92,32 +94,15 @@ def _steps(
     tape: Path, files: list[Path], lake: bool, tick: Decimal | None, lot: Decimal | None
 ) -> tuple[Decimal, Decimal]:
     """Return tick and lot of the tape itself; in units, those given stand in for what its numbers don't tell."""
-    from bmv.adapters.parquet.infer import infer_steps, infer_tick
+    from bmv.data.ticks.steps import ROWS_LOOKED_AT, UNKNOWN, find_steps
 
-    if lake:
-        return infer_steps(tape)
-    if lot is None:
-        if not _sized(files):
-            raise DataError(f"{tape}: records no sizes, so they can't tell the lot size; give --lot-size")
-        return infer_steps(tape)
-    if (found := tick or infer_tick(files[0])) is None:
+    form, given = ("lake", UNKNOWN) if lake else ("floats", (tick, lot))
+    own = find_steps(files, given, form=form, rows_max=ROWS_LOOKED_AT)
+    if own.tick is None:
         raise DataError(f"{tape}: its prices lie on no decimal grid; give --tick-size")
-    return found, lot
-
-
-def _sized(files: list[Path]) -> bool:
-    """Say whether any file records a size."""
-    import polars as pl
-
-    from bmv.data.files.parquet import readable
-    from bmv.data.ticks.infer import SIZES
-
-    for file in files:
-        with readable(file):
-            sizes = pl.scan_parquet(str(file), glob=False).select(pl.max_horizontal(pl.col(*SIZES).max())).collect()
-            if (sizes.item() or 0) > 0:
-                return True
-    return False
+    if own.lot is None:
+        raise DataError(f"{tape}: records no sizes, so they can't tell the lot size; give --lot-size")
+    return own.tick, own.lot
 
 
 def text(market: Guess) -> str:

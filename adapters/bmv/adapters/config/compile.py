@@ -11,7 +11,7 @@ import numpy as np
 
 from bmv.adapters.config import latency
 from bmv.adapters.config.problems import refuse
-from bmv.adapters.config.schema import Breaker, Config, ConstantLatency, RandomLatency, Side
+from bmv.adapters.config.schema import Breaker, Config, ConstantLatency, RecordedLatency, Side
 from bmv.adapters.sim.params import (
     LATENCY_CONSTANT,
     LATENCY_RANDOM,
@@ -94,9 +94,9 @@ def venue(config: Config, market: Market) -> VenueParams:
     v.entry_model, v.entry_ns = _latency(config.simulation.entry_latency_ms)
     v.response_model, v.response_ns = _latency(config.simulation.response_latency_ms)
     v.seed = config.simulation.seed
-    v.n_entry_recorded = latency.fill(config.simulation.entry_latency_ms, v.entry_quantiles, v.entry_recorded)
+    v.n_entry_recorded = latency.fill(config.simulation.entry_latency_ms, v.seed, v.entry_quantiles, v.entry_recorded)
     v.n_response_recorded = latency.fill(
-        config.simulation.response_latency_ms, v.response_quantiles, v.response_recorded
+        config.simulation.response_latency_ms, v.seed, v.response_quantiles, v.response_recorded
     )
     return v
 
@@ -213,7 +213,7 @@ def _latency(delay: latency.Model) -> tuple[int, int]:
     """Return the model's number and the constant in ns, 0 where the model is not a constant."""
     if isinstance(delay, ConstantLatency):
         return LATENCY_CONSTANT, to_ns(delay.ms, NS_PER_MS)
-    return (LATENCY_RANDOM if isinstance(delay, RandomLatency) else LATENCY_RECORDED), 0
+    return (LATENCY_RECORDED if isinstance(delay, RecordedLatency) else LATENCY_RANDOM), 0
 
 
 def target(config: Config) -> Decimal:

@@ -1,5 +1,6 @@
 """The delays behind a simulated wire, as tables of whole nanoseconds."""
 
+from functools import cache
 from math import exp, log
 from pathlib import Path
 from statistics import NormalDist
@@ -8,18 +9,22 @@ import numpy as np
 from numpy import int64
 from numpy.typing import NDArray
 
-from bmv.adapters.config.schema import ConstantLatency, RandomLatency, RecordedLatency
+from bmv.adapters.config.schema import ConstantLatency, LandingLatency, RandomLatency, RecordedLatency
 from bmv.adapters.sim.params import QUANTILES, RECORDED_MAX
+from bmv.data.landing.delays import Sending, landing_ns
+from bmv.data.landing.model import World
 from bmv.ports.errors import ConfigError
 
-Model = ConstantLatency | RandomLatency | RecordedLatency
+Model = ConstantLatency | RandomLatency | RecordedLatency | LandingLatency
 LATENCY_MS_MAX = 3_600_000
 
 
-def fill(delay: Model, quantile_table: NDArray[int64], recorded_table: NDArray[int64]) -> int:
-    """Write the tables that the model uses; return how many rows were recorded."""
+def fill(delay: Model, seed: int, quantile_table: NDArray[int64], recorded_table: NDArray[int64]) -> int:
+    """Write the tables that the model uses; return how many rows were recorded. `seed` is of a world of landing."""
     if isinstance(delay, RandomLatency):
         quantile_table[:] = quantiles(delay)
+    if isinstance(delay, LandingLatency):
+        quantile_table[:] = landing(delay, seed)
     if not isinstance(delay, RecordedLatency):
         return 0
     rows = recorded(Path(delay.file))
@@ -34,6 +39,23 @@ def quantiles(delay: RandomLatency) -> NDArray[int64]:
     shares = ((i + 0.5) / QUANTILES for i in range(QUANTILES))
     middle, longest = log(delay.median_ms * 1e6), log(LATENCY_MS_MAX * 1e6)  # Nobody waits longer.
     return np.array([round(exp(min(longest, middle + sigma * normal.inv_cdf(s)))) for s in shares], np.int64)
+
+
+def landing(delay: LandingLatency, seed: int) -> NDArray[int64]:
+    """Return how long 4096 batches take by the model of landing, ns, ascending.
+
+    Which of them a batch of a run takes is drawn anew for each: that one leader serves four slots on end, and that a
+    cancel needs no tip, is left out.
+    """
+    world = World(seed, delay.jito_share, delay.crowd, dropped=delay.dropped)
+    sending = Sending(delay.tip_lamports, delay.units, delay.after_slots, delay.node_slots)
+    return np.array(_landing_ns(world, sending, round(delay.slot_ms * 1e6)), np.int64)
+
+
+@cache
+def _landing_ns(world: World, sending: Sending, slot_ns: int) -> list[int]:
+    """Return the same for the same: each trial of a sweep asks."""
+    return landing_ns(world, sending, slot_ns, QUANTILES)
 
 
 def recorded(path: Path) -> NDArray[int64]:

@@ -61,7 +61,7 @@ def _line(detail: ErrorDetails, root: type[Section], where: Callable[[str], str]
     if detail["type"] == "missing":
         return f"{path}: missing; {_about(field)}"
     if detail["type"] in ("union_tag_not_found", "union_tag_invalid"):
-        return f"{path}.model{origin}: expected one of constant, random, recorded"
+        return f"{path}.model{origin}: expected one of constant, random, recorded, landing"
     unknown = "a list of values, {low, high, …} or {values, …}" if path.startswith(AXES) else detail["msg"]
     wanted = f"a table [{path}]" if section else expected(field) if field else unknown
     reason = detail.get("ctx", {}).get("error")

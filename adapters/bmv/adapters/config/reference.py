@@ -15,6 +15,7 @@ from bmv.adapters.config.schema import (
     Config,
     ConstantLatency,
     Contract,
+    LandingLatency,
     PriceLeg,
     PriceSource,
     RandomLatency,
@@ -58,7 +59,12 @@ LATENCIES = "A latency is a number of milliseconds, or a table of one of these f
 
 def page() -> str:
     """Return the page as Markdown."""
-    forms: tuple[type[Section], ...] = (ConstantLatency, RandomLatency, RecordedLatency)
+    forms: tuple[type[Section], ...] = (
+        ConstantLatency,
+        RandomLatency,
+        RecordedLatency,
+        LandingLatency,
+    )
     parts = [HEAD, *_tables("", Config), "## Latencies\n", LATENCIES + "\n"]
     for section in forms:
         parts += [f"### {(section.__doc__ or '').strip().rstrip('.')}\n", *_rows(section)]

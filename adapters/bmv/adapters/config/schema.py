@@ -220,19 +220,36 @@ class RecordedLatency(Section):
     file: str = key("Path of the file.", min_length=1)
 
 
+class LandingLatency(Section):
+    """Until a block has it, by the model of landing: leaders, auctions, what is dropped, and a node after a while."""
+
+    model: Literal["landing"] = key("Which model.")
+    tip_lamports: int = key("What each batch tips Jito; 0: it goes by a node alone.", unit="lamports", ge=0, le=10**9)
+    units: int = key("That a batch asks for: what is tipped for each of them counts.", 250_000, ge=1, le=1_400_000)
+    slot_ms: Number = key("Length of a slot.", 200.0, unit="ms", ge=10, le=10_000)
+    jito_share: Number = key("Of the leaders, those that run Jito's software.", 0.9, unit="fraction", ge=0, le=1)
+    crowd: Number = key("Of the slots, those in which others bid for the market.", 0.6, unit="fraction", ge=0, le=1)
+    dropped: Number = key("Of what the engine takes, what it forgets.", 0.05, unit="fraction", ge=0, le=1)
+    after_slots: int = key("A node has it too after so many.", 8, unit="slots", ge=0, le=100)
+    node_slots: int = key("A node takes so many.", 2, unit="slots", ge=1, le=100)
+
+
 def _plain_number_is_constant(value: object) -> object:
     plain = isinstance(value, int | float | Decimal) and not isinstance(value, bool)
     return {"model": "constant", "ms": value} if plain else value
 
 
 Latency = Annotated[
-    ConstantLatency | RandomLatency | RecordedLatency,
+    ConstantLatency | RandomLatency | RecordedLatency | LandingLatency,
     Field(discriminator="model"),
     BeforeValidator(
-        _plain_number_is_constant, json_schema_input_type=float | ConstantLatency | RandomLatency | RecordedLatency
+        _plain_number_is_constant,
+        json_schema_input_type=float | ConstantLatency | RandomLatency | RecordedLatency | LandingLatency,
     ),
 ]
-LATENCY_FORMS = 'a number, {model="random", median_ms, p99_ms} or {model="recorded", file}'
+LATENCY_FORMS = (
+    'a number, {model="random", median_ms, p99_ms}, {model="recorded", file} or {model="landing", tip_lamports}'
+)
 
 
 class Simulation(Section):
@@ -549,6 +566,12 @@ class Live(Section):
     endpoints: list[str] = key("RPC endpoints, most trusted first.", [])
     send_endpoints: list[str] = key(
         "Endpoints that transactions are sent to, and nothing is read from; where none is given, all of endpoints.", []
+    )
+    cluster: str | None = key(
+        "Chain of the endpoints, which `bmv doctor` checks: mainnet, devnet, or a genesis hash; any chain if absent.",
+        None,
+        form="mainnet, devnet, or 32 to 44 letters of base58",
+        pattern=f"^(mainnet|devnet|{ADDRESS.strip('^$')})$",
     )
     websocket: str | None = key("Websocket endpoint; made from the first RPC endpoint if absent.", None, min_length=1)
     wallet: str | None = key("Path of the key file; its content never stands here.", None, min_length=1)

@@ -57,7 +57,7 @@ class Reading:
         off_lot = frame["off_lot"] if keep is None else frame["off_lot"].filter(pl.Series(keep))
         self.quality.off_lot += int(off_lot.sum())
         self._refuse_wild(source, offset, told, keep)
-        self.quality.tell(told, self.last_ns)
+        self.quality.count(told, self.last_ns)
         if len(told.ts_ns):
             self.last_ns = int(told.ts_ns[-1])
         return told

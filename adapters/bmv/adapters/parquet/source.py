@@ -8,18 +8,21 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
+from bmv.data.files.hash import sha256
 from bmv.data.files.pages import Footer, refuse_odd_pages
 from bmv.data.files.parquet import readable
-from bmv.data.files.path import place
+from bmv.data.files.path import open_path
 from bmv.data.files.walk import day_named, files_below
 from bmv.data.ticks.contracts import refuse_other_contract, terms_in
 from bmv.data.ticks.importers.floats import refuse_others
+from bmv.data.ticks.lake.lake import refuse_altered
 from bmv.data.ticks.quality import utc
 from bmv.data.ticks.schema import FLOATS, LAKE, VERSION
-from bmv.data.ticks.steps import in_steps
+from bmv.data.ticks.units import in_steps
 from bmv.ports.errors import DataError
 from bmv.ports.market import Market
 
@@ -63,9 +66,42 @@ class Source:
         return pl.scan_parquet(str(self.path), glob=False).select(names).slice(number, 1).collect().row(0, named=True)
 
 
+@dataclass(frozen=True, slots=True)
+class Paths:
+    """Files, and folders of them, as the files of a tape."""
+
+    paths: Sequence[str | Path]
+
+    def __str__(self) -> str:
+        return ", ".join(map(str, self.paths))
+
+    def open(self, market: Market, from_ns: int, to_ns: int) -> list["Source"]:
+        """Return all of them; `DataError` where they are not one tape of `market`."""
+        return open_all(self.paths, market)
+
+    def manifest(self, used: Sequence["Source"]) -> list[dict[str, Any]]:  # Any: it is JSON.
+        """Return path, SHA-256, rows, first and last time of each; `DataError` where a day of a lake was altered."""
+        return [
+            {
+                "path": str(source.path),
+                "sha256": _sha256(source.path),
+                "rows": source.rows,
+                "first_ns": source.first_ns,
+                "last_ns": source.last_ns,
+            }
+            for source in used
+        ]
+
+
+def _sha256(path: Path) -> str:
+    found = sha256(path)
+    refuse_altered(path, found)
+    return found
+
+
 def find(paths: Sequence[str | Path]) -> list[Path]:
     """Return the Parquet files that `paths` name: files as given, folders with all `*.parquet` below them, sorted."""
-    found = [file for path in map(place, paths) for file in files_below(path)]
+    found = [file for path in map(open_path, paths) for file in files_below(path)]
     if not found:
         raise DataError("no data given: name Parquet files, or folders that hold them")
     return found

@@ -2,23 +2,22 @@
 
 import json
 from collections.abc import Iterator, Sequence
+from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import polars as pl
 from numpy import int64
 
-from bmv.adapters.parquet.infer import infer_tick
 from bmv.adapters.parquet.reading import MAX_NS, MIN_NS, Reading, where
-from bmv.adapters.parquet.source import Source, named_otherwise, open_all
-from bmv.data.files.hash import sha256
+from bmv.adapters.parquet.source import Paths, Source, named_otherwise
 from bmv.data.files.parquet import readable
 from bmv.data.ticks.calendar import EARLIEST_NS
-from bmv.data.ticks.lake.lake import refuse_altered
 from bmv.data.ticks.noted import in_order, in_words, noted_in
-from bmv.data.ticks.quality import WORDS, Fault, Quality, judged, judged_whole, utc
+from bmv.data.ticks.quality import WORDS, Fault, Quality, judge_integers, judge_rows, utc
+from bmv.data.ticks.steps import ROWS_LOOKED_AT, find_steps
 from bmv.ports.errors import DataError
 from bmv.ports.market import PRICE_TICKS_MAX, Market
 from bmv.ports.market_data import Columns
@@ -35,11 +34,22 @@ class Span(NamedTuple):
     stop: int
 
 
+class Files(Protocol):
+    """Where the files of a tape come from; asked when the tape is first used."""
+
+    def open(self, market: Market, from_ns: int, to_ns: int) -> list[Source]:
+        """Return the files with all there is of `market` in `[from_ns, to_ns)` or more, ordered by time."""
+
+    def manifest(self, used: Sequence[Source]) -> list[dict[str, Any]]:  # Any: it is JSON.
+        """Return what identifies the files that were read; see :meth:`ParquetTape.manifest`."""
+
+
 class ParquetTape:
     """Market data at rest, as a :class:`~bmv.ports.market_data.Tape`; no file is opened before it is first asked.
 
     Args:
-        paths: Parquet files, or folders of which all `*.parquet` are taken, in the lake's form or that of floats.
+        files: Parquet files, or folders of which all `*.parquet` are taken, in the lake's form or that of floats; or
+            what gives them when it is asked.
         market: The instrument whose ticks and lots are counted.
         start_ns: First instant of the run (nanoseconds UTC, inclusive); None: that of the data. Earlier trades seed.
         end_ns: End of the run (exclusive); None: that of the data.
@@ -54,7 +64,7 @@ class ParquetTape:
 
     def __init__(
         self,
-        paths: Sequence[str | Path],
+        files: Sequence[str | Path] | Files,
         market: Market,
         start_ns: int | None = None,
         end_ns: int | None = None,
@@ -63,7 +73,7 @@ class ParquetTape:
         price_ticks_max: int = PRICE_TICKS_MAX,
         earliest_ns: int = EARLIEST_NS,
     ) -> None:
-        self.paths = paths
+        self.files: Files = Paths(tuple(files)) if isinstance(files, Sequence) else files
         self.market = market
         self.start_ns = start_ns
         self.end_ns = end_ns
@@ -74,14 +84,16 @@ class ParquetTape:
         self.quality = Quality()
         self.seed_quality = Quality()
         self.seeded: list[Span] = []
+        self._history_ns = 0
 
     def __repr__(self) -> str:
-        return f"<ParquetTape {self.market.symbol} | {', '.join(map(str, self.paths))}>"
+        return f"<ParquetTape {self.market.symbol} | {self.files}>"
 
     @cached_property
     def sources(self) -> list[Source]:
         """The files, ordered by time; the first use opens them all and refuses what is not one tape."""
-        return open_all(self.paths, self.market)
+        from_ns = MIN_NS if self.start_ns is None else max(self.start_ns - self._history_ns, MIN_NS)
+        return self.files.open(self.market, from_ns, MAX_NS if self.end_ns is None else self.end_ns)
 
     @cached_property
     def window(self) -> list[Span]:
@@ -109,7 +121,9 @@ class ParquetTape:
         """Return the good trades of the `history_ns` before `start_ns`; one exactly that old still counts.
 
         Empty without a `start_ns`: then nothing lies before the run. Bad rows are dropped, and told of in a warning.
+        Where rows are copied from a database this comes before all else, as what is asked first is what is copied.
         """
+        self._history_ns = history_ns
         if not self.window or self.start_ns is None:
             return _none()
         self.seeded = self._spans(max(self.start_ns - history_ns, MIN_NS), self.start_ns)
@@ -137,7 +151,7 @@ class ParquetTape:
                 yield told
         if self.quality.dropped > self.max_bad_share * self.quality.rows:
             raise self._refusal(reading)
-        if not self.quality.told:
+        if not self.quality.good:
             raise DataError(f"no good row among {self.quality.rows:,}: {self.quality.faults()}")
         other = named_otherwise(self.sources, self.market)
         other = f"{other}, not of {self.market.symbol}, which the configuration names" if other else ""
@@ -150,17 +164,7 @@ class ParquetTape:
         lake: what was read was then never recorded.
         """
         used = {span.source.path for span in (*self.seeded, *self.window)}
-        return [
-            {
-                "path": str(source.path),
-                "sha256": _sha256(source.path),
-                "rows": source.rows,
-                "first_ns": source.first_ns,
-                "last_ns": source.last_ns,
-            }
-            for source in self.sources
-            if source.path in used
-        ]
+        return self.files.manifest([source for source in self.sources if source.path in used])
 
     def _made_up(self) -> str:
         """Return what the files that seed and run say of their maker, if they are made up; empty if none is."""
@@ -197,8 +201,8 @@ class ParquetTape:
         with readable(source.path):
             steps = source.steps(offset, rows, self.market)
             if source.lake:
-                return judged_whole(steps.collect(engine="in-memory"))
-            return judged(steps, exact=False).collect(engine="in-memory")
+                return judge_integers(steps.collect(engine="in-memory"))
+            return judge_rows(steps, exact=False).collect(engine="in-memory")
 
     def _refusal(self, reading: Reading) -> DataError:
         quality = self.quality
@@ -208,15 +212,14 @@ class ParquetTape:
             f"{quality.faults()}; first {where(source, row, WORDS[fault])}"
         )
         for source, _, fault in reading.first_bad:
-            if fault == Fault.GRID and (tick := infer_tick(source.path)) not in (None, self.market.tick_size):
+            if fault == Fault.GRID and (tick := _fitting_tick(source)) not in (None, self.market.tick_size):
                 told += f"; tick_size is {self.market.tick_size}, {tick} would fit"
         return DataError(told)
 
 
-def _sha256(path: Path) -> str:
-    found = sha256(path)
-    refuse_altered(path, found)
-    return found
+def _fitting_tick(source: Source) -> Decimal | None:
+    form = "lake" if source.lake else "floats"
+    return find_steps([source.path], form=form, rows_max=ROWS_LOOKED_AT).tick
 
 
 def _span(source: Source, from_ns: int, to_ns: int) -> Span:

@@ -15,7 +15,7 @@ from functools import partial
 
 import polars as pl
 
-from bmv.adapters.postgres.loads import NO_ROW, SOURCE, ask, begin, finish
+from bmv.adapters.postgres.load_marks import NO_ROW, SOURCE, ask, begin, finish
 from bmv.adapters.postgres.pool import Connection, Pool
 from bmv.adapters.postgres.steps import keep_steps, keep_terms
 from bmv.adapters.postgres.ticks import PostgresTicks

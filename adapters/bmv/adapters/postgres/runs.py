@@ -15,7 +15,7 @@ from bmv.adapters.postgres.pool import Connection, Pool
 from bmv.data.journal.chain import beginning
 from bmv.data.journal.runrules import (
     Kept,
-    admitted,
+    admit,
     fingerprint,
     is_next,
     orders_told,
@@ -242,7 +242,7 @@ async def _keep_orders(connection: Connection, run: Run, changes: Changes) -> No
     named = "join unnest($1::bigint[], $2::bigint[]) as told (r, o) on"
     query = f"select {ORDER} from bmv.orders {named} run = r and id = o"
     kept = {(order.run, order.id): order for order in _orders(await connection.fetch(query, runs, numbers))}
-    await _keep_rows(connection, KEEP_ORDER, admitted(kept, changes.orders))
+    await _keep_rows(connection, KEEP_ORDER, admit(kept, changes.orders))
     if changes.fills:
         query = f"select {FILL} from bmv.fill {named} run = r and order_id = o"
         refuse_stray_fills(changes, kept, _fills(await connection.fetch(query, runs, numbers)))

@@ -23,7 +23,7 @@ import numpy as np
 import polars as pl
 
 from bmv.adapters.postgres.dsn import checked, is_database, passwords
-from bmv.adapters.postgres.loads import NO_ROW, SOURCE, Mark, marks, refuse_unfinished
+from bmv.adapters.postgres.load_marks import NO_ROW, SOURCE, Mark, marks, refuse_unfinished
 from bmv.adapters.postgres.steps import refuse_other_steps, terms_of
 from bmv.adapters.postgres.ticks import PostgresTicks, where
 from bmv.data.ticks.contracts import refuse_other_contract
@@ -54,7 +54,7 @@ class Copy:
     sha256: str
 
 
-class Recorded:
+class PostgresSource:
     """The ticks that `postgresql://USER@HOST/DATABASE?market=VENUE/SYMBOL` names; nothing is asked before `copy`.
 
     With `&source=NAME` they are those of one recorder, which must be said where a market has several: each tells the

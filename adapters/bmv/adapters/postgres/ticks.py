@@ -8,8 +8,8 @@ import asyncpg
 import numpy as np
 from numpy import int64
 
+from bmv.adapters.postgres.copy_format import Form, Rows, chunks
 from bmv.adapters.postgres.pool import Connection, Pool
-from bmv.adapters.postgres.wire import Form, Rows, chunks
 from bmv.data.ticks.lake.lake import DAY_NS
 from bmv.data.ticks.lake.numbering import END_NS, refuse_wrong, refuse_wrong_gap
 from bmv.ports.market_data import UNSTAMPED, Column, Columns, Stamps

@@ -10,9 +10,10 @@ from bmv.adapters.report.sheet import Row, Unit, headline, in_words, no_ratios, 
 from bmv.adapters.report.streams import say_json
 from bmv.adapters.report.tables import Column, Grid
 from bmv.data.runs.contracts import units
-from bmv.data.runs.folder import config_text, manifest_of, parsed, summary_of
+from bmv.data.runs.folder import config_text, manifest_of, parsed, read_summary
 from bmv.data.runs.numbers import Json
 from bmv.data.runs.outcome import described
+from bmv.data.runs.summary import Summary
 from bmv.data.runs.wording import UNKNOWN
 
 
@@ -36,7 +37,7 @@ def differences(a: Path, b: Path) -> Json:
     `label`, `unit`, `a`, `b`, `difference` = b - a, None where either is not known) and `config` (dotted key:
     [in a, in b], None where it is not set).
     """
-    summaries = summary_of(a), summary_of(b)
+    summaries = read_summary(a), read_summary(b)
     configs = [flat(parsed(config_text(run_dir), run_dir)) for run_dir in (a, b)]
     prints = [data_print(run_dir, summary) for run_dir, summary in zip((a, b), summaries, strict=True)]
     same_data = prints[0] == prints[1]
@@ -58,7 +59,7 @@ def differences(a: Path, b: Path) -> Json:
     }
 
 
-def data_print(run_dir: Path, summary: Json) -> Json:
+def data_print(run_dir: Path, summary: Summary) -> Json:
     """Return what tells one run's data from another's: period and counts, and the files' hashes where kept."""
     files = manifest_of(run_dir).get("data", [])
     hashes = [file.get("sha256") for file in files if isinstance(file, dict)] if isinstance(files, list) else files
@@ -78,7 +79,7 @@ def flat(tree: Json, above: str = "") -> Json:
     return found
 
 
-def _figures(a: Json, b: Json) -> list[Json]:
+def _figures(a: Summary, b: Summary) -> list[Json]:
     return [
         {
             "section": section,
@@ -92,7 +93,7 @@ def _figures(a: Json, b: Json) -> list[Json]:
     ]
 
 
-def _rows(summary: Json) -> list[tuple[str, Row]]:
+def _rows(summary: Summary) -> list[tuple[str, Row]]:
     return [("Headline", row) for row in headline(summary)] + [
         (section.title, row) for section in sections(summary) for row in section.rows
     ]

@@ -82,6 +82,13 @@ def _latency(run: Run, way: str) -> str:
     """Return the delay in words; the configuration has a number, or a table that names its model."""
     value = at(run.config, "simulation", f"{way}_latency_ms")
     match at(value, "model"):
+        case "landing":
+            tip = (
+                f"a tip of {value['tip_lamports']:,} lamports"
+                if value["tip_lamports"]
+                else "a node alone, without a tip"
+            )
+            return f"that of the model of landing, with {tip}, drawn anew for each batch"
         case "random":
             return f"random, {value['median_ms']} ms at the median and {value['p99_ms']} ms at the 99th percentile"
         case "recorded":

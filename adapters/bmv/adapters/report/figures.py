@@ -25,10 +25,11 @@ from bmv.adapters.report.canvas import (
     faint,
     line,
 )
+from bmv.adapters.report.landing import landing_figures
 from bmv.adapters.report.thin import resting, thinned
 from bmv.data.runs.contracts import axis_units, contract_of, gained
 from bmv.data.runs.folder import Run
-from bmv.data.runs.numbers import SECOND, Json, setting, target
+from bmv.data.runs.numbers import SECOND, Json, finite, setting, target
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -42,7 +43,7 @@ def figures(run: Run) -> dict[str, "Figure"]:
     """Return the figures of a run by name; one that has nothing to show is left out.
 
     Names: `price` (with inventory, equity and drawdown under it), `attribution`, `markouts`, `levels` (fills by level
-    and hour), `inventory`, `breaker`.
+    and hour), `inventory`, `breaker`, and those of `landing_figures`.
     """
     makers = {
         "price": price,
@@ -52,7 +53,7 @@ def figures(run: Run) -> dict[str, "Figure"]:
         "inventory": inventory,
         "breaker": breaker,
     }
-    made = {name: maker(run) for name, maker in makers.items()}
+    made = {name: maker(run) for name, maker in makers.items()} | landing_figures(run)
     return {name: figure for name, figure in made.items() if figure is not None}
 
 
@@ -92,7 +93,9 @@ def attribution(run: Run) -> "Figure | None":
         return None
     parts = attributed(run)
     figure = Figure()
-    for name, colour in (("spread", BID), ("inventory", ASK), ("fees", FEES), ("net", NET)):
+    for name, colour in (("spread", BID), ("inventory", ASK), ("fees", FEES), ("chain", PIVOT), ("net", NET)):
+        if name not in parts.columns:
+            continue
         line(figure, parts, name, name, colour, width=2.4 if name == "net" else 1.4)
     figure.update_layout(
         height=360, hovermode="x unified", legend=LEGEND, yaxis_title=f"profit, {axis_units(run.summary)[1]}"
@@ -104,8 +107,9 @@ def attribution(run: Run) -> "Figure | None":
 def attributed(run: Run) -> pl.DataFrame:
     """Return `ts_ns`, `net`, `spread`, `fees`, `inventory` (quote, since the start) at each row of the equity table.
 
-    `spread` and `fees` are sums over the fills up to that instant, as DESIGN.md defines them; `net` is the change of
-    equity; `inventory` is what is left of it, the gain on what was held.
+    `spread` and `fees` are sums over the fills up to that instant, as DESIGN.md defines them; `inventory` is what is
+    left of the change of equity, the gain on what was held; `net` is all of it. Where the profit of a live session has
+    what the chain was paid in it, that is `chain`, at the rate of the summary.
     """
     fills, equity = run.fills, run.equity
     so_far = np.searchsorted(fills["ts_ns"].to_numpy(), equity["ts_ns"].to_numpy(), "right")
@@ -119,7 +123,12 @@ def attributed(run: Run) -> pl.DataFrame:
             "fees": -_prefix_sums(fills["fee"])[so_far],
         }
     )
-    return parts.with_columns(inventory=pl.col("net") - pl.col("spread") - pl.col("fees"))
+    parts = parts.with_columns(inventory=pl.col("net") - pl.col("spread") - pl.col("fees"))
+    rate = finite((run.summary.get("chain") or {}).get("quote_per_sol"))
+    if rate is None or "lamports" not in equity.columns:
+        return parts
+    parts = parts.with_columns(chain=-equity["lamports"] * (rate / 1e9))
+    return parts.with_columns(net=pl.col("net") + pl.col("chain"))
 
 
 def markouts(run: Run) -> "Figure | None":

@@ -3,9 +3,10 @@
 from collections.abc import Callable, Iterable, Sequence
 from html import escape
 
-from bmv.adapters.report.sheet import ABOVE_HOLDING, Row, Section, in_words, profit_parts, volume_decimals, world
+from bmv.adapters.report.sheet import ABOVE_HOLDING, PARTS, Row, Section, in_words, profit_parts, volume_decimals, world
 from bmv.data.runs.contracts import units
 from bmv.data.runs.numbers import SECOND, Json, at, finite
+from bmv.data.runs.summary import Summary
 from bmv.data.runs.wording import UNKNOWN, currencies, instant, moneys, percent, plain, span
 
 
@@ -56,9 +57,9 @@ def _line(tag: str, cells: Iterable[str]) -> Html:
     return element("tr", *(element(tag, cell) for cell in cells))
 
 
-def header(summary: Json) -> Html:
+def header(summary: Summary) -> Html:
     """Return the head of the page: what was run, over which time, and the digest by which it is known."""
-    first, last = summary.get("first_ns"), summary.get("last_ns")
+    first, last = at(summary, "first_ns"), at(summary, "last_ns")
     facts = {
         "From (UTC)": UNKNOWN if first is None else instant(first),
         "To (UTC)": UNKNOWN if last is None else instant(last),
@@ -82,7 +83,7 @@ def _fact(name: str, fact: str) -> Html:
     return element("div", element("dt", name), element("dd", fact, css="mono" if name == "Digest" else ""))
 
 
-def profit(summary: Json) -> Html:
+def profit(summary: Summary) -> Html:
     """Return the profit as the sum that it is, and beside it what holding would have made of the same start."""
     pnl = summary["pnl"]
     parts = profit_parts(pnl)
@@ -90,7 +91,7 @@ def profit(summary: Json) -> Html:
     quote = currencies(units(summary))[1]
     net = html(element("b", _toned(words["net"]), " ", element("small", quote)), element("span", "net profit"))
     sums = (
-        html(element("div", "+" if number else "=", css="sign"), _part(words[name], name))
+        html(element("div", "+" if number else "=", css="sign"), _part(words[name], PARTS[name]))
         for number, name in enumerate(parts)
     )
     hold = html(element("b", _toned(words["hold"])), element("span", "net above holding", title=ABOVE_HOLDING))

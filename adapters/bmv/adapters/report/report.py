@@ -10,11 +10,13 @@ import orjson
 from bmv.adapters.report import markup
 from bmv.adapters.report.confessions import confessions
 from bmv.adapters.report.figures import figures
+from bmv.adapters.report.landing import landing_card
 from bmv.adapters.report.markup import Html, html
 from bmv.adapters.report.sheet import headline, pace, sections, world
 from bmv.data.runs.contracts import units
 from bmv.data.runs.folder import REPORT, Run, put_whole, read, writing
 from bmv.data.runs.numbers import Json
+from bmv.data.runs.summary import Summary
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -42,7 +44,7 @@ def render(run: Run) -> str:
 
 
 def document(title: str, body: Html, drawn: "dict[str, Figure]", *more: str) -> str:
-    """Return a page in the look of the reports, which draws each figure where :func:`place` of its name stands.
+    """Return a page in the look of the reports, which draws each figure where :func:`chart_slot` of its name stands.
 
     Args:
         more: Names of further static parts, whose `.css` and `.js` come behind those of every report.
@@ -74,6 +76,7 @@ def _main(run: Run, drawn: set[str]) -> Html:
             chart("markouts", drawn, "What fills were worth later", "Markout after 0.1 to 300 s with its band of "
                    "95 %, before fees. A curve that falls below zero is adverse selection. Levels: click the legend."),
         ),
+        landing_card(run, drawn, chart_slot),
         markup.card("Maker statistics", markup.sheet(sections(summary), units(summary))),
         markup.card("By side and level", markup.by_level(stats), "The last columns are markouts in bps, "
                     "so many seconds after the fill; point at one for its band."),
@@ -94,7 +97,7 @@ def _main(run: Run, drawn: set[str]) -> Html:
     return markup.element("main", *parts)
 
 
-def _headline(summary: Json) -> Html:
+def _headline(summary: Summary) -> Html:
     rest = [row for row in headline(summary) if row.unit != "quote"]
     tiles = markup.tiles(rest, units(summary))
     return markup.element("section", markup.profit(summary), tiles, css="card")
@@ -112,20 +115,24 @@ def _warnings(run: Run) -> Html:
 
 def _torn(run: Run) -> list[str]:
     """Return how the tables of the folder contradict its summary: then its files are not of one run, or not whole."""
-    lengths = {"orders": len(run.orders), "fills": len(run.fills)}
+    orders, fills = len(run.orders), len(run.fills)
+    counted = (
+        ("orders", orders, run.summary.get("orders", orders)),
+        ("fills", fills, run.summary.get("fills", fills)),
+    )
     return [
-        f"{name}.parquet has {rows:,} rows, but the summary counts {run.summary[name]:,}: do not trust this folder."
-        for name, rows in lengths.items()
-        if run.summary.get(name, rows) != rows
+        f"{name}.parquet has {rows:,} rows, but the summary counts {count:,}: do not trust this folder."
+        for name, rows, count in counted
+        if count != rows
     ]
 
 
 def chart(name: str, drawn: set[str], title: str, lead: str) -> Html:
     """Return the card of the figure of that name, or nothing where it was not drawn."""
-    return markup.card(title, place(name), lead) if name in drawn else NOTHING
+    return markup.card(title, chart_slot(name), lead) if name in drawn else NOTHING
 
 
-def place(name: str) -> Html:
+def chart_slot(name: str) -> Html:
     """Return where the script draws the figure of that name, which is one of ours."""
     return Html(f'<div class="chart" id="chart-{name}"></div>')
 
@@ -137,11 +144,11 @@ def pair(left: Html, right: Html) -> Html:
 
 def _breaker(stats: Json, drawn: set[str]) -> Html:
     changes = stats.get("breaker", [])
-    chart = place("breaker") if "breaker" in drawn else NOTHING
+    chart = chart_slot("breaker") if "breaker" in drawn else NOTHING
     return markup.card("Circuit breaker", html(chart, markup.breaker_table(changes))) if changes else NOTHING
 
 
-def _bracket(summary: Json) -> Html:
+def _bracket(summary: Summary) -> Html:
     found = summary.get("bracket")
     if not found:
         return NOTHING
@@ -152,7 +159,7 @@ def _bracket(summary: Json) -> Html:
     return markup.card("Bracket of belief", markup.bracket_table(found, units(summary)), lead)
 
 
-def _quality(summary: Json) -> Html:
+def _quality(summary: Summary) -> Html:
     quality = summary.get("quality")
     return markup.card("Data", markup.quality_table(quality)) if quality else NOTHING
 
@@ -167,7 +174,7 @@ def folded(title: str, text: str) -> Html:
     return markup.element("details", markup.element("summary", title), markup.element("pre", text), css="card")
 
 
-def _footer(summary: Json) -> Html:
+def _footer(summary: Summary) -> Html:
     return markup.element("footer", f"{pace(summary)}. All times UTC.")
 
 

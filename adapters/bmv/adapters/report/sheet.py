@@ -3,6 +3,7 @@
 from typing import Literal, NamedTuple
 
 from bmv.data.runs.numbers import Json, at, finite
+from bmv.data.runs.summary import Summary
 from bmv.data.runs.wording import (
     UNKNOWN,
     base_decimals,
@@ -84,17 +85,30 @@ def _amount(value: float) -> str:
     return plain(value, 0 if size >= 100_000 else 2 if size >= 100 else money_decimals(size))
 
 
+PARTS = {  # Of the profit, in order, and what they are called. The first three are shown where they are 0, too.
+    "spread": "spread",
+    "inventory": "inventory",
+    "fees": "fees",
+    "base_fees": "base fees",
+    "priority": "priority",
+    "tips": "tips",
+    "rent_out": "rent paid",
+    "rent_in": "rent back",
+    "rounding": "rounding",
+}
+ALWAYS = ("spread", "inventory", "fees")
+
+
 def profit_parts(pnl: Json) -> list[str]:
-    """Return the parts of the profit that are shown, in order: tips and rounding only where they are not 0.
+    """Return the parts of the profit that are shown, in order.
 
     >>> profit_parts({"net": "2", "spread": "3", "inventory": "0", "fees": "-1", "tips": "0", "rounding": "0"})
     ['spread', 'inventory', 'fees']
     """
-    always = ("spread", "inventory", "fees")
-    return [name for name in (*always, "tips", "rounding") if name in pnl and (name in always or finite(pnl[name]))]
+    return [name for name in PARTS if name in pnl and (name in ALWAYS or finite(pnl[name]))]
 
 
-def headline(summary: Json) -> list[Row]:
+def headline(summary: Summary) -> list[Row]:
     """Return the figures that stand first, the same on the terminal and on the page."""
     stats = summary.get("statistics", {})
 
@@ -102,7 +116,13 @@ def headline(summary: Json) -> list[Row]:
         return finite(at(summary, "pnl", name))
 
     return [
-        Row("Net profit", money("net"), "quote", "change of cash + position × mid, first row to last"),
+        Row(
+            "Net profit",
+            money("net"),
+            "quote",
+            "change of cash + position × mid, first row to last"
+            + (", less what the chain was paid" if at(summary, "pnl", "base_fees") is not None else ""),
+        ),
         Row(
             NET_ABOVE_HOLDING,
             finite(summary.get("net_vs_hold")),
@@ -112,7 +132,7 @@ def headline(summary: Json) -> list[Row]:
         Row("Spread", money("spread"), "quote", "earned against the mid at the fills"),
         Row("Inventory", money("inventory"), "quote", "gain of what was held while the mid moved"),
         Row("Fees", money("fees"), "quote", "what the venue charged; positive is a rebate"),
-        *_chain(summary.get("chain")),
+        *_chain(summary.get("chain"), currencies(str(summary.get("symbol", "")))[1]),
         Row("Max drawdown", finite(summary.get("max_drawdown")), "share", "deepest fall of equity from its peak"),
         Row("Fills", finite(summary.get("fills")), "count", "partial fills count each"),
         Row("Fill ratio", finite(at(stats, "orders", 0, "fill_ratio")), "share", "accepted orders that traded at all"),
@@ -120,25 +140,30 @@ def headline(summary: Json) -> list[Row]:
     ]
 
 
-def _chain(paid: object) -> list[Row]:
-    """Return what a live session paid to the chain, beside its profit: it was paid in SOL, from the wallet."""
+def _chain(paid: object, currency: str) -> list[Row]:
+    """Return what a live session paid to the chain, to the lamport; in the profit it stands in quote.
+
+    Args:
+        currency: That of quote.
+    """
     if not isinstance(paid, dict):
         return []
-    parts = {"base fees": "base", "priority": "priority", "tips": "tip"}
+    parts = {"base fees": "base", "priority": "priority", "tips": "tip", "rent": "rent_out"}
     said = ", ".join(f"{words} {paid.get(f'{name}_lamports', 0):,}" for words, name in parts.items())
-    rent = paid.get("rent_out_lamports", 0) - paid.get("rent_in_lamports", 0)
-    worth = "" if paid.get("quote") is None else f"; {paid['quote']} of quote, at {paid.get('quote_per_sol')} a SOL"
-    what = f"{said}, rent {rent:,}; from the wallet, and not in the profit{worth}"
-    return [Row("Lamports to the chain", finite(paid.get("lamports")), "count", what)]
+    back = f", {paid['rent_in_lamports']:,} of it back" if paid.get("rent_in_lamports") else ""
+    worth = "not in the profit, for nothing says what SOL is worth here"
+    if paid.get("quote") is not None:
+        worth = f"in the profit as {paid['quote']} {currency}, at {paid.get('quote_per_sol')} a SOL"
+    return [Row("Lamports to the chain", finite(paid.get("lamports")), "count", f"{said}{back}; {worth}")]
 
 
-def world(summary: Json) -> str:
+def world(summary: Summary) -> str:
     """Return what a run was: `live`, `paper`, or a `backtest`, whichever engine ran that."""
     engine = summary.get("engine")
     return engine if engine in SESSIONS else "backtest"
 
 
-def pace(summary: Json) -> str:
+def pace(summary: Summary) -> str:
     """Say how many events a run had, and how fast it went; a session goes as its market does, and no faster."""
     events, speed = finite(summary.get("events")) or 0.0, finite(summary.get("events_per_second"))
     count = f"{plain(events, 0)} events"
@@ -169,7 +194,7 @@ def no_ratios(stats: Json) -> str | None:
     return f"no Sharpe, Sortino or Calmar ratio: {reason}"
 
 
-def sections(summary: Json) -> list[Section]:
+def sections(summary: Summary) -> list[Section]:
     """Return everything else that is one number, by theme."""
     stats = summary.get("statistics", {})
 

@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from bmv.adapters.report.sheet import (
+    PARTS,
     Row,
     headline,
     in_words,
@@ -22,24 +23,25 @@ from bmv.adapters.report.sheet import (
 from bmv.adapters.report.streams import say_json
 from bmv.adapters.report.tables import Column, Grid
 from bmv.data.runs.contracts import units
-from bmv.data.runs.folder import summary_of
+from bmv.data.runs.folder import read_summary
 from bmv.data.runs.numbers import SECOND, Json, at, finite
+from bmv.data.runs.summary import Summary
 from bmv.data.runs.wording import currencies, instant, moneys, span
 
 
 def show(run_dir: Path, as_json: bool) -> None:
     """Print the summary of a run folder: a table, or with `as_json` nothing but its JSON.
 
-    Raises `UsageError` or `DataError` as :func:`bmv.data.runs.folder.summary_of`.
+    Raises `UsageError` or `DataError` as :func:`bmv.data.runs.folder.read_summary`.
     """
-    summary = summary_of(run_dir)
+    summary = read_summary(run_dir)
     if as_json:
         say_json(orjson.dumps(summary, option=orjson.OPT_INDENT_2))
     else:
         Console().print(summary_table(summary))
 
 
-def summary_table(summary: Json) -> RenderableType:
+def summary_table(summary: Summary) -> RenderableType:
     """Return what a terminal shows of a summary, as something that Rich prints; fits into 80 columns."""
     symbol = units(summary)
     parts: list[RenderableType] = [_title(summary), _money(summary)]
@@ -55,8 +57,8 @@ def summary_table(summary: Json) -> RenderableType:
     return Group(*parts)
 
 
-def _title(summary: Json) -> Text:
-    first, last = summary.get("first_ns"), summary.get("last_ns")
+def _title(summary: Summary) -> Text:
+    first, last = at(summary, "first_ns"), at(summary, "last_ns")
     period = ""
     if first is not None and last is not None:
         period = f"{instant(first)} to {instant(last)} UTC, {span((last - first) / SECOND)}"
@@ -69,7 +71,7 @@ def _title(summary: Json) -> Text:
     )
 
 
-def _money(summary: Json) -> Text:
+def _money(summary: Summary) -> Text:
     """Return the profit as the sum that it is."""
     pnl = summary["pnl"]
     shown = {name: pnl.get(name) for name in ("net", *profit_parts(pnl))}
@@ -78,11 +80,11 @@ def _money(summary: Json) -> Text:
         ("net ", "bold"), (words.pop("net"), _tone(pnl.get("net"))), f" {currencies(units(summary))[1]}"
     )
     hold = words.pop("hold")
-    text.append(" = " + "  ".join(f"{name} {amount}" for name, amount in words.items()))
+    text.append(" = " + "  ".join(f"{PARTS[name]} {amount}" for name, amount in words.items()))
     return text.append(f"\nnet above holding {hold}, that is net less what the first position made")
 
 
-def _columns(summary: Json, symbol: str) -> RenderableType:
+def _columns(summary: Summary, symbol: str) -> RenderableType:
     """Return the figures in two columns of sections; those of the first line are left out."""
     first = [row for row in headline(summary) if row.unit != "quote"]
     blocks = [_block("Headline", first, symbol)]

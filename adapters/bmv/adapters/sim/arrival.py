@@ -4,7 +4,8 @@ Nobody reacts to our orders: the book is what the tape shows, whatever we do in 
 """
 
 from bmv.adapters.sim.depth import shown_at
-from bmv.adapters.sim.matching import available, note_taken, sweep
+from bmv.adapters.sim.in_flight import report
+from bmv.adapters.sim.matching import available, drop_filled, note_taken
 from bmv.adapters.sim.queue import join
 from bmv.adapters.sim.venue import (
     B_LEFT,
@@ -24,7 +25,6 @@ from bmv.adapters.sim.venue import (
     Sim,
     Venue,
 )
-from bmv.adapters.sim.wire import report
 from bmv.core.accounting import fee, notional
 from bmv.core.kernel import kernel
 from bmv.core.params import ASKS, BIDS
@@ -81,7 +81,7 @@ def arrive(sim: Sim) -> None:
                 0,
             )
             venue.book[i, B_LEFT] = 0
-    sweep(venue)
+    drop_filled(venue)
 
 
 @kernel

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from bmv.adapters.sim.arrival import arrive
+from bmv.adapters.sim.in_flight import deliver, report_room, send
 from bmv.adapters.sim.matching import happen_depth, happen_quote, happen_trade
 from bmv.adapters.sim.params import VenueParams
 from bmv.adapters.sim.venue import REPORTS_MAX, REPORTS_PER_ARRIVAL, Sim, opened
-from bmv.adapters.sim.wire import deliver, report_room, send
 from bmv.ports.clock import Clock
 from bmv.ports.errors import BmvError
 from bmv.ports.messages import Event, Intent, Kind

@@ -7,6 +7,7 @@ filled whom it filled); a quote is believed for what it shows at its own time.
 from math import ceil
 
 from bmv.adapters.sim.depth import drop_passed, note_crossing, set_level
+from bmv.adapters.sim.in_flight import report
 from bmv.adapters.sim.queue import UNKNOWN, join, shrink
 from bmv.adapters.sim.venue import (
     B_LEFT,
@@ -19,7 +20,6 @@ from bmv.adapters.sim.venue import (
     Sim,
     Venue,
 )
-from bmv.adapters.sim.wire import report
 from bmv.core.accounting import fee, notional
 from bmv.core.kernel import inlined, kernel
 from bmv.core.mid import mark_quote, mark_trade
@@ -70,7 +70,7 @@ def on_trade(sim: Sim, now_ns: int, side: int, price: int, size: int) -> None:
         by = aggressor(venue, side, price)
         ours = 1 if price <= venue.best_bid else -1
         _print(sim, now_ns, ours, by, price, size)
-        sweep(venue)
+        drop_filled(venue)
     if venue.last_price != 0 and price != venue.last_price:
         venue.last_side = 1 if price > venue.last_price else -1
     venue.last_price = price
@@ -193,7 +193,7 @@ def _cross(sim: Sim, now_ns: int, ours: int) -> None:
                     note_taken(venue, ours, filled)
                     _maker_fill(sim, now_ns, i, filled, _MAKER_BY_QUOTE)
         level = _next_price(venue, ours, level)
-    sweep(venue)
+    drop_filled(venue)
 
 
 @kernel
@@ -307,7 +307,7 @@ def _maker_fill(sim: Sim, now_ns: int, at: int, size: int, code: int) -> None:
 
 
 @kernel
-def sweep(venue: Venue) -> None:
+def drop_filled(venue: Venue) -> None:
     """Take the orders of which nothing is left out of the book, and find our best prices again."""
     kept = 0
     best_bid = 0

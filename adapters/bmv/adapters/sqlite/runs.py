@@ -13,7 +13,7 @@ from bmv.adapters.sqlite.file import SqliteFile
 from bmv.data.journal.chain import beginning
 from bmv.data.journal.runrules import (
     Kept,
-    admitted,
+    admit,
     fingerprint,
     is_next,
     orders_told,
@@ -176,7 +176,7 @@ def _keep_orders(file: sqlite3.Connection, run: Run, changes: Changes) -> None:
     refuse_strangers(run, told, [each for each in told if file.execute(query, (each, run.market, run.mode)).fetchone()])
     query = f"select {ORDER} from orders where run = ? and id = ?"
     kept = {(order.run, order.id): order for key in orders_told(changes) for order in _orders(file.execute(query, key))}
-    file.executemany(KEEP_ORDER, map(_order_row, admitted(kept, changes.orders)))
+    file.executemany(KEEP_ORDER, map(_order_row, admit(kept, changes.orders)))
     if changes.fills:
         query = f"select {FILL} from fill where run = ? and order_id = ?"
         fills = [fill for key in orders_told(changes) for fill in _fills(file.execute(query, key))]

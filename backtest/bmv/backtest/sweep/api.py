@@ -13,15 +13,18 @@ from bmv.adapters import config as configuration
 from bmv.backtest.delays import recorded_delays
 from bmv.backtest.fused import machine_code
 from bmv.backtest.sweep.finish import finish
-from bmv.backtest.sweep.judge.tried import Entries
+from bmv.backtest.sweep.judge.registering import Entries
 from bmv.backtest.sweep.judge.verdict import PERIODS_MIN
-from bmv.backtest.sweep.plan import PACKAGES, Plan, Told, planned
+from bmv.backtest.sweep.plan import PACKAGES, Plan, make_plan
 from bmv.backtest.sweep.run.pool import MakePool, Threads
 from bmv.backtest.sweep.run.search import search
 from bmv.backtest.sweep.run.work import Work
 from bmv.backtest.sweep.tapes import tapes
+from bmv.backtest.sweep.trials.monitor import Monitor
 from bmv.backtest.sweep.trials.reading import VERSION
-from bmv.backtest.sweep.trials.study import JOURNAL, Row, Study, leading
+from bmv.backtest.sweep.trials.row import TrialRow
+from bmv.backtest.sweep.trials.study import JOURNAL, Study, leading
+from bmv.backtest.sweep.trials.summary import Speed, SweepSummary
 from bmv.data.files.hash import sha256 as sha256_of
 from bmv.data.files.writing import whole_folder
 from bmv.data.runs.folder import CONFIG, MANIFEST, json_at, put, writing
@@ -29,7 +32,7 @@ from bmv.data.runs.numbers import Json
 from bmv.data.runs.product import product_hash
 from bmv.ports.errors import DataError
 
-__all__ = ["PACKAGES", "MakePool", "Plan", "Told", "begin", "go_on", "planned", "resumed"]
+__all__ = ["PACKAGES", "MakePool", "Monitor", "Plan", "begin", "load_plan", "make_plan", "run"]
 
 IDENTITY = {
     "data": "the data",
@@ -54,9 +57,9 @@ def begin(folder: str | Path, plan: Plan, origin: Json | None = None) -> None:
         put(draft / MANIFEST, manifest)
 
 
-def resumed(folder: Path) -> Plan:
+def load_plan(folder: Path) -> Plan:
     """Return the plan of a sweep that was begun; `DataError` where its data or our code have changed since."""
-    plan = planned(configuration.load(folder / CONFIG, (), {}))
+    plan = make_plan(configuration.load(folder / CONFIG, (), {}))
     then, now = json_at(folder / MANIFEST), _manifest(plan)
     if then.get("kind") != "sweep":
         raise DataError(f"{folder}: is not the folder of a sweep")
@@ -102,33 +105,33 @@ def _files(plan: Plan) -> list[Json]:
     return list(found.values())
 
 
-def go_on(
-    folder: str | Path, plan: Plan, workers: int | None = None, told: Told | None = None,
+def run(
+    folder: str | Path, plan: Plan, workers: int | None = None, monitor: Monitor | None = None,
     make_pool: MakePool | None = None, storage: str | None = None, report: bool = True,
-) -> Json:  # fmt: skip
+) -> SweepSummary:  # fmt: skip
     """Run what the sweep in `folder` lacks, and end it; return its summary.
 
     Args:
         workers: Threads; None: one a core.
-        told: Hears of each trial.
+        monitor: Hears how it goes on.
         make_pool: Makes other workers than threads.
         storage: Where the trials are kept in place of the folder's journal: `postgresql://…`.
     """
-    folder, told = Path(folder), told or _nobody
+    folder, monitor = Path(folder), monitor or Monitor()
     kept = storage or str(folder / JOURNAL)
     with leading(folder), closing(Study(kept, _study_name(folder), plan.axes, plan.objectives)) as study:
         Thread(target=_load_ahead, daemon=True).start()
         proposer = plan.proposer()
-        behind = _on_held_out(plan)  # Read first: what is wrong with it is better known before the search.
+        held_out = _on_held_out(plan)  # Read first: what is wrong with it is better known before the search.
         work = Work(plan.config, tapes.read(plan.config, plan.axes, plan.splits), plan.objectives, plan.periods)
         manifest = json_at(folder / MANIFEST)
         entries = Entries([str(file["sha256"]) for file in manifest["data"]], str(manifest["config"]))
-        told("begun", {"planned": proposer.planned, "known": len(study), "events": work.events})
+        monitor.begun(proposer.planned, len(study), work.events)
         machine_code()
         started = time.perf_counter()
 
-        def ended(row: Row) -> None:
-            told("trial", row)
+        def ended(row: TrialRow) -> None:
+            monitor.trial(row)
             entries(row)
 
         with ExitStack() as stack:
@@ -138,15 +141,17 @@ def go_on(
             search(proposer, study, pool, ended, medians=plan.config.sweep.pruning == "median")
             count, used = len(study) - before, pool.workers
         seconds = time.perf_counter() - started
-        told("searched", {"seconds": seconds})
-        speed = {
+        monitor.searched(seconds)
+        speed: Speed = {
             "seconds": round(seconds, 3),
             "events_sets_per_second": round(work.events * count / seconds) if seconds > 0 else None,
             "workers": used,
         }
         threads = min(used, len(os.sched_getaffinity(0)))  # The workers of a cluster are elsewhere.
-        summary = finish(folder, plan, study, (work, behind), entries.tried(), proposer.planned, speed, report, threads)
-    told("ended", summary)
+        summary = finish(
+            folder, plan, study, (work, held_out), entries.tried(), proposer.planned, speed, report, threads
+        )
+    monitor.ended(summary)
     return summary
 
 
@@ -166,7 +171,3 @@ def _on_held_out(plan: Plan) -> Work:
 def _study_name(folder: Path) -> str:
     """Return the name of a sweep's study: a database may hold those of many folders that are called the same."""
     return f"bmv-{sha256((folder / MANIFEST).read_bytes()).hexdigest()[:16]}"
-
-
-def _nobody(what: str, content: Json) -> None:
-    """Hear of nothing."""

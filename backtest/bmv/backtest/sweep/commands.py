@@ -18,6 +18,7 @@ from bmv.ports.errors import ConfigError, UsageError
 if TYPE_CHECKING:
     from bmv.backtest.sweep.api import Plan
     from bmv.backtest.sweep.run.pool import MakePool
+    from bmv.backtest.sweep.trials.summary import SweepSummary
 
 SWEEPS = Path("runs/sweep")
 LATEST = SWEEPS / "latest"
@@ -144,7 +145,7 @@ def run(
     crew = _crew(workers)
     if out is not None:
         refuse_strange_folder(out)
-    plan = api.planned(loaded, params, data, timerange)
+    plan = api.make_plan(loaded, params, data, timerange)
     folder = out or new_folder(plan.config, SWEEPS)
     api.begin(folder, plan, origin_of(config, overrides, loaded))
     if out is None:
@@ -173,7 +174,7 @@ def resume(sweep: Path, workers: str | None, storage: str | None, as_json: bool)
     crew = _crew(workers)
     _refuse_no_sweep(sweep)
     folder = sweep.resolve()
-    plan = api.resumed(folder)
+    plan = api.load_plan(folder)
     if changed := changed_since(folder):
         click.echo(f"note: {changed}", err=True)
     _go_on(folder, plan, crew, storage, True, as_json)
@@ -346,17 +347,11 @@ def _go_on(folder: Path, plan: "Plan", crew: Crew, storage: str | None, report: 
     from bmv.backtest.sweep.show import progress, view
     from bmv.backtest.sweep.trials.reading import PAGE
 
-    kept = 0
-
-    def hear(what: str, content: dict[str, Any]) -> None:  # Any: it is JSON.
-        nonlocal kept
-        kept += what == "trial"
-        told(what, content)
-
     try:
-        with progress.telling(plan, as_json) as told:
-            summary = api.go_on(folder, plan, crew.threads, hear, crew.make_pool, storage, report)
+        with progress.telling(plan, as_json) as monitor:
+            summary = api.run(folder, plan, crew.threads, monitor, crew.make_pool, storage, report)
     except KeyboardInterrupt:
+        kept = monitor.kept
         sets = f"{kept:,} set{'s were' if kept != 1 else ' was'} run and kept"
         click.echo(f"broken off; {sets}; `bmv sweep resume {quote(str(folder))}` goes on with it", err=True)
         raise
@@ -366,7 +361,7 @@ def _go_on(folder: Path, plan: "Plan", crew: Crew, storage: str | None, report: 
         click.echo(f"sweep   {folder}" + (f"\nreport  {folder / PAGE}" if report else ""))
 
 
-def _refuse_nothing(summary: dict[str, Any], folder: Path) -> None:  # Any: it is JSON.
+def _refuse_nothing(summary: "SweepSummary", folder: Path) -> None:
     """Raise `ConfigError` where no set could be run: that is no result."""
     counts = summary["trials"]
     if counts["invalid"] and not counts["complete"] + counts["pruned"]:

@@ -16,10 +16,10 @@ from bmv.adapters.config import Config, build, dump, masked
 from bmv.adapters.config.compile import market
 from bmv.adapters.config.dump import inline
 from bmv.backtest.result import not_reproducible
-from bmv.backtest.sweep.judge.tried import Tried
+from bmv.backtest.sweep.judge.registering import Tried
 from bmv.backtest.sweep.judge.verdict import judge, matrix
-from bmv.backtest.sweep.plan import Plan, spelt
-from bmv.backtest.sweep.run.trial import Made
+from bmv.backtest.sweep.plan import Plan, format_timerange
+from bmv.backtest.sweep.run.trial import RunFigures
 from bmv.backtest.sweep.run.work import Task, Work
 from bmv.backtest.sweep.tapes.tapes import Split, config_of
 from bmv.backtest.sweep.trials.accounts import LISTS, Accounts, accounts
@@ -28,6 +28,7 @@ from bmv.backtest.sweep.trials.ranking import Ranking, columns_of, front, rank
 from bmv.backtest.sweep.trials.reading import ACCOUNTS, BEST, BESTS, PAGE, RESULTS, TRIALS, VERSION, read
 from bmv.backtest.sweep.trials.space import trading
 from bmv.backtest.sweep.trials.study import STATES, Study
+from bmv.backtest.sweep.trials.summary import Speed, SweepSummary, Tape, Units, Verdict
 from bmv.data.files.writing import whole_part
 from bmv.data.runs.contracts import units_of
 from bmv.data.runs.folder import SUMMARY, put, writing
@@ -41,9 +42,9 @@ MADE_UP = "made up"
 
 
 def finish(
-    folder: Path, plan: Plan, study: Study, works: tuple[Work, Work], tried: Tried, planned: int, speed: Json,
+    folder: Path, plan: Plan, study: Study, works: tuple[Work, Work], tried: Tried, planned: int, speed: Speed,
     report: bool, threads: int = 1,
-) -> Json:  # fmt: skip
+) -> SweepSummary:  # fmt: skip
     """Write what a sweep leaves, the table, the best sets and the summary with the verdict; return the summary.
 
     All of it is there or none: the summary comes last, and is away while an older one's files are replaced.
@@ -56,19 +57,19 @@ def finish(
         report: Whether `sweep.html` is written too.
         threads: On how many the best sets are run once more.
     """
-    work, behind = works
+    work, held_out = works
     work.stop.clear()  # Closing the pool set it; the best sets are run once more.
     ranking = rank(study, plan.axes, plan.objectives, plan.names(), BESTS)
     with writing(folder, "result of a sweep"), whole_part(folder, RESULTS) as draft:
         put(draft / TRIALS, ranking.frame)
-        held, doubts = _run_bests(draft, ranking, work, behind, threads)
+        held, doubts = _run_bests(draft, ranking, work, held_out, threads)
         columns = columns_of(plan.objectives, plan.axes, len(plan.names()))
         validation, verdict = _judged(plan, ranking, columns[0], held, tried)
-        warnings = [*doubts, *_of_tapes(work, behind), *plan.warnings, *_warnings(plan, work, ranking)]
+        warnings = [*doubts, *_of_tapes(work, held_out), *plan.warnings, *_warnings(plan, work, ranking)]
         warnings += filter(None, [tried.warning])
         if any(MADE_UP in warning for warning in warnings):
             verdict["headline"] = f"On a made-up tape, which means nothing: {verdict['headline']}"
-        summary = {
+        summary: SweepSummary = {
             "version": VERSION,
             "kind": "sweep",
             "symbol": plan.config.market.symbol,
@@ -98,7 +99,9 @@ def finish(
     return summary
 
 
-def _run_bests(folder: Path, ranking: Ranking, work: Work, behind: Work, threads: int) -> tuple[Json | None, list[str]]:
+def _run_bests(
+    folder: Path, ranking: Ranking, work: Work, held_out: Work, threads: int
+) -> tuple[Json | None, list[str]]:
     """Run the best sets again, on what was searched and on what was held out.
 
     Returns how the first one did on the latter, and the warning that the strategy does not do the same twice, if so.
@@ -109,7 +112,7 @@ def _run_bests(folder: Path, ranking: Ranking, work: Work, behind: Work, threads
     tasks = [Task(row["trial"], row["set"]) for row in ranking.bests]
     with ThreadPoolExecutor(threads, "best") as crew:
         runs = list(
-            crew.map(lambda ran: ran[0].runs(ran[1]), [(each, task) for task in tasks for each in (work, behind)])
+            crew.map(lambda ran: ran[0].runs(ran[1]), [(each, task) for task in tasks for each in (work, held_out)])
         )
     for place, row in enumerate(ranking.bests):
         trial = row["trial"]
@@ -123,18 +126,18 @@ def _run_bests(folder: Path, ranking: Ranking, work: Work, behind: Work, threads
         equity = pl.concat([made.equity for made in _in_order([*again, *after])])
         put(folder / ACCOUNTS / f"equity-{trial}.parquet", equity.select("ts_ns", "equity", "drawdown", "position"))
         if place == 0:
-            held = _held(behind, after)
+            held = _held(held_out, after)
             own = build(**trading(work.config(row["set"], {})))
             put(folder / BEST, dump(masked(own), without=UNTRADED))
     return held, doubts[:1]
 
 
-def _in_order(runs: Sequence[Made]) -> list[Made]:
+def _in_order(runs: Sequence[RunFigures]) -> list[RunFigures]:
     """Return the runs by the time at which they begin."""
     return sorted(runs, key=lambda made: int(made.samples[0, E_TS_NS]) if len(made.samples) else 0)
 
 
-def _held(behind: Work, after: Sequence[Made]) -> Json | None:
+def _held(held_out: Work, after: Sequence[RunFigures]) -> Json | None:
     """Return what a set came to on what was held out, as the verdict wants it; None where nothing was."""
     if not after:
         return None
@@ -145,11 +148,11 @@ def _held(behind: Work, after: Sequence[Made]) -> Json | None:
         "digest": " ".join(each.digest for each in after),
         "quoting": sum(each.figures["quoting"] for each in after),
         "market": sum(each.figures["market"] for each in after),
-        **behind.account(after),
+        **held_out.account(after),
     }
 
 
-def _judged(plan: Plan, ranking: Ranking, column: str, held: Json | None, tried: Tried) -> tuple[Json, Json]:
+def _judged(plan: Plan, ranking: Ranking, column: str, held: Json | None, tried: Tried) -> tuple[Json, Verdict]:
     """Return the figures of the validation and the verdict."""
     first = plan.objectives[0]
     frame, sets = _taken_apart(ranking.frame)
@@ -198,7 +201,7 @@ def _without_lists(figures: Mapping[str, Any]) -> Json:  # Any: figures.
     return {name: value for name, value in figures.items() if name not in LISTS}
 
 
-def _tape(split: Split, works: tuple[Work, Work]) -> Json:
+def _tape(split: Split, works: tuple[Work, Work]) -> Tape:
     searched, held_out = ({each.prepared.name: each.prepared for each in work.stretches} for work in works)
     prepared = searched.get(split.source.name) or held_out[split.source.name]
     return {
@@ -211,14 +214,14 @@ def _tape(split: Split, works: tuple[Work, Work]) -> Json:
         "events_held_out": held_out[split.source.name].events if split.source.name in held_out else 0,
         "data": list(split.source.data),
         "set": {key: inline(value) for key, value in split.source.overrides.items()},
-        "searched": None if split.searched is None else spelt(*split.searched),
-        "held_out": None if split.held_out is None else spelt(*split.held_out),
+        "searched": None if split.searched is None else format_timerange(*split.searched),
+        "held_out": None if split.held_out is None else format_timerange(*split.held_out),
     }
 
 
-def _of_tapes(work: Work, behind: Work) -> list[str]:
+def _of_tapes(work: Work, held_out: Work) -> list[str]:
     """Return what reading the tapes found, each sentence once, with the name of the tape where there are several."""
-    stretches = [*work.stretches, *behind.stretches]
+    stretches = [*work.stretches, *held_out.stretches]
     several = len({each.prepared.name for each in stretches}) > 1
     found = [
         f"{each.prepared.name}: {warning}" if several and MADE_UP not in warning else warning
@@ -232,7 +235,7 @@ def _decimal(amount: Fraction) -> str:
     return format(Decimal(amount.numerator) / Decimal(amount.denominator), "f")
 
 
-def _units(config: Config) -> Json:
+def _units(config: Config) -> Units:
     """Return what sizes and money are counted in, where that is not what the symbol says."""
     instrument = market(config)
     if instrument.contract == SPOT:

@@ -1,7 +1,7 @@
 """What a sweep is made of: its configuration, axes, objectives and tapes, checked before anything is run."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -20,7 +20,7 @@ from bmv.backtest.sweep.trials.objectives import Objective, objectives_of
 from bmv.backtest.sweep.trials.proposer import Proposer
 from bmv.backtest.sweep.trials.space import Axis, axes_of, trading, with_values
 from bmv.backtest.wiring import listed
-from bmv.data.runs.numbers import SECOND, Json
+from bmv.data.runs.numbers import SECOND
 from bmv.data.runs.statistics.returns import RETURNS_MIN, no_ratio
 from bmv.ports.errors import ConfigError, UsageError
 
@@ -55,7 +55,7 @@ class Plan:
         return [split.source.name for split in self.splits if split.searched is not None]
 
 
-def planned(
+def make_plan(
     config: Config | Mapping[str, Any] | str | Path,  # Any: what TOML may hold.
     params: Sequence[str] | str = (),
     data: Iterable[str | Path] | str | Path = (),
@@ -170,10 +170,10 @@ def _tape(source: Source) -> Table:
     table: Table = {"name": source.name, "data": list(source.data), "set": dict(source.overrides)}
     if source.start_ns is None and source.end_ns is None:
         return table
-    return table | {"timerange": spelt(source.start_ns, source.end_ns)}
+    return table | {"timerange": format_timerange(source.start_ns, source.end_ns)}
 
 
-def spelt(start_ns: int | None, end_ns: int | None) -> str | None:
+def format_timerange(start_ns: int | None, end_ns: int | None) -> str | None:
     """Return a window as `--timerange` takes it; None for all of the data.
 
     >>> spelt(None, 1756857600000000000)
@@ -188,5 +188,3 @@ def _instant(ts_ns: int | None) -> str:
 
 
 PACKAGES = ("bmv", "numba", "numpy", "optuna", "polars")
-
-Told = Callable[[str, Json], None]  # Called with what happened: `begun`, `trial`, `searched`, `ended`.

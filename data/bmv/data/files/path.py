@@ -7,7 +7,7 @@ from typing import cast
 from bmv.ports.errors import DataError, UsageError
 
 
-def place(name: str | Path) -> Path:
+def open_path(name: str | Path) -> Path:
     """Return a path; of a URL such as `s3://bucket/lake` one that can be listed, opened and read, not written.
 
     What an object store needs to be reached stands in the environment, as its tools know it: `AWS_ENDPOINT_URL`,

@@ -13,7 +13,8 @@ from bmv.ports.errors import DataError
 from bmv.ports.storage import Note, Word
 
 ATTEMPT, FATE = "attempt", "fate"  # Topics.
-ENDS = frozenset({"finalized", "failed", "expired"})
+NUMBER = 0xFFFFFFFF  # Of an order within its session, in the number that a venue knows it by; above it the epoch.
+ENDS = frozenset({"finalized", "failed", "expired", "forgotten"})
 UNREADABLE = (
     KeyError,
     TypeError,

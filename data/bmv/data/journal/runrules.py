@@ -101,7 +101,7 @@ def is_next(run: Run, changes: Changes, kept: Kept) -> bool:
     return True
 
 
-def admitted(kept: Mapping[tuple[int, int], Order], orders: Sequence[Order]) -> list[Order]:
+def admit(kept: Mapping[tuple[int, int], Order], orders: Sequence[Order]) -> list[Order]:
     """Return `orders` as they are to be written one after the other, given those of them that are `kept`.
 
     `Refused` where an order would leave its way.
@@ -110,13 +110,13 @@ def admitted(kept: Mapping[tuple[int, int], Order], orders: Sequence[Order]) -> 
     for order in orders:
         key = (order.run, order.id)
         before = known.get(key)
-        known[key] = went_on(before, order) if before else order
+        known[key] = advance(before, order) if before else order
         if before != known[key]:
             rows.append(known[key])
     return rows
 
 
-def went_on(before: Order, now: Order) -> Order:
+def advance(before: Order, now: Order) -> Order:
     """Return the order that was `before` and is told as `now`; `Refused` where it can't have gone that way."""
     row = now._replace(**{name: getattr(before, name) for name in KNOWN if getattr(now, name) is None})
     if row == before:

@@ -15,6 +15,8 @@ from polars.exceptions import PolarsError
 
 from bmv.data.files.writing import is_draft, whole_file, whole_folder
 from bmv.data.runs.numbers import Json
+from bmv.data.runs.summary import VERSION as VERSION
+from bmv.data.runs.summary import Summary
 from bmv.data.ticks.schema import of_system
 from bmv.ports.errors import DataError, StorageError, UsageError
 
@@ -28,14 +30,13 @@ FILES = (MANIFEST, CONFIG, ORDERS, FILLS, EQUITY, REPORT, SUMMARY)  # A folder w
 # A place that can't be a run folder; anything else that goes wrong in writing, such as a full disk, is the store's.
 MISPLACED = (errno.ENOTDIR, errno.EEXIST, errno.EISDIR, errno.ENOENT, errno.EACCES, errno.EPERM, errno.EROFS,
              errno.ENAMETOOLONG, errno.ELOOP)  # fmt: skip
-VERSION = 1  # Of summary and manifest; another one is another program's.
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Run:
-    """One run as its folder tells it. The tables have the columns of DESIGN.md; NaN is null in them."""
+    """One run as its folder tells it. The tables have the columns of docs/run-folder.md; NaN is null in them."""
 
-    summary: Json
+    summary: Summary
     config: Json
     config_text: str
     manifest: Json
@@ -53,8 +54,8 @@ class Run:
 
 
 def read(run_dir: Path) -> Run:
-    """Read a whole run folder; its manifest alone may be missing. Raises as :func:`summary_of`."""
-    summary = summary_of(run_dir)
+    """Read a whole run folder; its manifest alone may be missing. Raises as :func:`read_summary`."""
+    summary = read_summary(run_dir)
     text = config_text(run_dir)
     return Run(
         summary=summary,
@@ -91,7 +92,7 @@ def refuse_unwritable(run_dir: Path) -> None:
             raise PermissionError(errno.EACCES, f"{above} may not be written to")
 
 
-def summary_of(run_dir: Path) -> Json:
+def read_summary(run_dir: Path) -> Summary:
     """Return `summary.json` of a run folder.
 
     Raises:
@@ -108,7 +109,7 @@ def summary_of(run_dir: Path) -> Json:
         raise DataError(
             f"{path} is not a summary of version {VERSION} that bmv wrote: its version is {summary.get('version')}"
         )
-    return summary
+    return cast(Summary, summary)
 
 
 def manifest_of(run_dir: Path) -> Json:

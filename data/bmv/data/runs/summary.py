@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import NamedTuple, NotRequired, TypedDict, cast
 
 from bmv.data.runs.contracts import units_of
-from bmv.data.runs.folder import VERSION
 from bmv.data.runs.numbers import Json
 from bmv.data.runs.outcome import Outcome
 from bmv.data.runs.statistics.participation import participation_warnings
@@ -12,6 +11,7 @@ from bmv.data.runs.statistics.stats import breaker_warnings, statistics
 from bmv.data.runs.statistics.tape_fit import fit_warnings
 from bmv.ports.market import SPOT
 
+VERSION = 1  # Of summary and manifest; another one is another program's.
 LIVE = "live"  # What drove the core where orders were real.
 
 
@@ -20,7 +20,7 @@ class Summary(TypedDict):
 
     version: int
     symbol: str
-    units: NotRequired[Json]  # Of contracts alone: what sizes and money are counted in.
+    units: NotRequired[str]  # Of contracts alone: what sizes and money are counted in.
     venue: str
     engine: str
     events: int  # Rows of the tape.
@@ -44,6 +44,7 @@ class Summary(TypedDict):
     quality: Json
     warnings: list[str]
     bracket: NotRequired[Json]
+    chain: NotRequired[Json]  # Of a live run alone: what the chain was paid, and at which rate.
 
 
 class Quality(NamedTuple):

@@ -4,6 +4,7 @@ import gzip
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import IO, cast
 
 import polars as pl
@@ -15,12 +16,12 @@ from bmv.data.ticks.importers import FORMS, Options, chosen
 from bmv.data.ticks.lake.lake import refuse_many
 from bmv.data.ticks.schema import FLOATS, market_of, writable
 from bmv.data.ticks.stamps import bare, names_in, stamps_among, with_stamps
-from bmv.data.ticks.steps import KINDS
+from bmv.data.ticks.units import KINDS
 from bmv.ports.errors import DataError, UsageError
 from bmv.ports.market import Market
 
 
-def exported(
+def export(
     asked: Path, out: Path, whole: bool, overwrite: bool = False, progress: Callable[[int], None] | None = None
 ) -> int:
     """Write a day of the lake, or a folder of days of one market, as one CSV, gzipped if its name says so.
@@ -51,7 +52,7 @@ def exported(
     return rows
 
 
-def converted(
+def convert(
     path: Path,
     out: Path,
     form: str | None,
@@ -65,22 +66,26 @@ def converted(
     if out.exists() and path.exists() and out.samefile(path):
         raise UsageError(f"{out}: is the file to be converted; expected another name")
     _refuse_there(out, overwrite)
-    parts, found = [], chosen(FORMS, path, form, options)
-    terms = found.terms(path)
-    for part in found.read(path, options):
-        parts.append(part.drop(ROW))
-        if progress:
-            progress(len(part))
-    if not any(len(part) for part in parts):
-        raise DataError(f"{path}: has no rows")
-    whole = pl.concat(parts)
-    with writable(out), whole_file(out) as half_done:
-        words = {"bmv.source": made_by} if (made_by := maker(path)) else {}
-        words |= terms
-        whole.select(*FLOATS, *stamps_among(bare(whole).columns)).write_parquet(
-            half_done, compression="zstd", metadata=words or None
-        )
-    return len(whole)
+    found = chosen(FORMS, path, form, options)
+    words = {"bmv.source": made_by} if (made_by := maker(path)) else {}
+    words |= found.terms(path)
+    parts, stamps, rows = list[Path](), set[str](), 0
+    # Which stamps there are is known behind the last row: until then the batches wait on the disk, not in memory.
+    with writable(out), whole_file(out) as half_done, TemporaryDirectory(dir=half_done.parent) as waiting:
+        for part in found.read(path, options):
+            if not len(part):
+                continue
+            parts.append(Path(waiting) / f"{len(parts)}.parquet")
+            part.drop(ROW).write_parquet(parts[-1], compression="zstd")
+            stamps |= set(stamps_among(bare(part).columns))
+            rows += len(part)
+            if progress:
+                progress(len(part))
+        if not rows:
+            raise DataError(f"{path}: has no rows")
+        whole = pl.scan_parquet(parts).select(*FLOATS, *stamps_among(stamps))
+        whole.sink_parquet(half_done, compression="zstd", metadata=words or None)
+    return rows
 
 
 def _refuse_there(out: Path, overwrite: bool) -> None:

@@ -1,6 +1,5 @@
 """What step the numbers of a record lie on: a tick for prices, a lot for sizes."""
 
-from collections.abc import Iterable
 from decimal import Decimal
 from math import floor, log10
 
@@ -15,14 +14,6 @@ from bmv.ports.market import SIZE_LOTS_MAX
 DIGITS_MAX = 12
 ENOUGH = 0.999  # Share of the rows that must lie on a grid; the rest may be bad rows, which a run drops and counts.
 PRICES, SIZES = ("price", "bid", "ask"), ("size", "bid_size", "ask_size")
-
-
-def counted(columns: Iterable[pl.DataFrame]) -> tuple[NDArray[float64], NDArray[int64]]:
-    """Return the positive numbers of some frames with one column `value`, each once, and how often each occurs."""
-    values = Values()
-    for column in columns:
-        values.add(column["value"])
-    return values.counted()
 
 
 class Values:

@@ -72,7 +72,7 @@ WORDS = {
 }
 
 
-class Gap(NamedTuple):
+class Hole(NamedTuple):
     """A hole in the record: no row between these two times (nanoseconds UTC)."""
 
     from_ns: int
@@ -93,7 +93,7 @@ def noise(steps: pl.Expr) -> pl.Expr:
     return 1e-6 + 1e-15 * steps.abs()
 
 
-def judged(rows: pl.LazyFrame, exact: bool) -> pl.LazyFrame:
+def judge_rows(rows: pl.LazyFrame, exact: bool) -> pl.LazyFrame:
     """Return the nine columns in whole numbers without nulls, `fault` (a `Fault`), `off_lot` (a size was rounded down).
 
     Args:
@@ -130,14 +130,14 @@ def judged(rows: pl.LazyFrame, exact: bool) -> pl.LazyFrame:
     )
 
 
-def judged_whole(rows: pl.DataFrame) -> pl.DataFrame:
+def judge_integers(rows: pl.DataFrame) -> pl.DataFrame:
     """Return what :func:`judged` returns for rows of whole ticks and lots, many times as fast where all are good.
 
     Rows that a careful writer wrote show by a few numbers of each column that no rule can be broken; only others are
     looked at one by one. Rows in pieces come out in the same pieces.
     """
     if not _plainly_good(rows):
-        return judged(rows.lazy(), exact=True).collect(engine="in-memory")
+        return judge_rows(rows.lazy(), exact=True).collect(engine="in-memory")
     return rows.select(
         *(pl.col(name).fill_null(0) for name in ("ts_ns", "kind", "side", "price", "size")),
         *(column for name in ("bid", "ask") for column in (pl.col(name).fill_null(0), _side_size(rows, name))),
@@ -235,7 +235,7 @@ def _anywhere(rule: Callable[[pl.Expr, pl.Expr], pl.Expr]) -> pl.Expr:
 class Quality:
     """What a reading found, row by row; complete once the tape has been read to its end.
 
-    `rows` were read within the window, `told` of them were good; `bad` counts the dropped ones by kind of fault.
+    `rows` were read within the window, `good` of them were told; `bad` counts the dropped ones by kind of fault.
     `off_lot` rows had a size that was rounded down to a lot. `gaps` are the longest holes, longest first. `coarse` is
     the greatest common divisor of the prices looked at, in ticks, 0 before the first. `amid_book`: the first change of
     depth does not clear the book. `warnings` stand by weight; the first `grave` of them are about the tape as a whole.
@@ -254,14 +254,14 @@ class Quality:
     gap_count: int = 0
     amid_book: bool = False
     bad: dict[Fault, int] = field(default_factory=dict)
-    gaps: list[Gap] = field(default_factory=list)
+    gaps: list[Hole] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     grave: int = 0
     coarse: int = 0
     prices: set[int] = field(default_factory=set, compare=False)  # In ticks; enough of them to judge the grid by.
 
     @property
-    def told(self) -> int:
+    def good(self) -> int:
         return self.trades + self.quotes + self.depths
 
     @property
@@ -270,7 +270,7 @@ class Quality:
 
     def __repr__(self) -> str:
         return (
-            f"<Quality {self.told:,} of {self.rows:,} rows told | {self.trades:,} trades, {self.quotes:,} quotes, "
+            f"<Quality {self.good:,} of {self.rows:,} rows told | {self.trades:,} trades, {self.quotes:,} quotes, "
             f"{self.depths:,} depths | {self.dropped:,} dropped{f' ({self.faults()})' if self.bad else ''} | "
             f"{self.crossed:,} crossed, {self.locked:,} locked, {self.off_lot:,} off lot, {self.gap_count:,} gaps>"
         )
@@ -282,44 +282,45 @@ class Quality:
             if counts[fault]:
                 self.bad[fault] = self.bad.get(fault, 0) + int(counts[fault])
 
-    def tell(self, told: Columns, before_ns: int | None) -> None:
-        """Count what is told; `before_ns` is the time of the row before, None if there is none."""
+    def count(self, batch: Columns, before_ns: int | None) -> None:
+        """Count good rows; `before_ns` is the time of the row before, None if there is none."""
         if self.coarse != 1:
-            self._tell_grid(told)
-        rows, kind = len(told.kind), told.kind
+            self._look_at_grid(batch)
+        rows, kind = len(batch.kind), batch.kind
         trades = _count(kind == Kind.TRADE)
         depths = _count(kind == Kind.DEPTH) if rows and kind.max() >= Kind.DEPTH else 0
         self.trades += trades
         self.depths += depths
         if depths == self.depths > 0:  # The first of the tape.
-            self.amid_book = bool(told.side[np.argmax(kind == Kind.DEPTH)] != 0)
+            self.amid_book = bool(batch.side[np.argmax(kind == Kind.DEPTH)] != 0)
         self.quotes += rows - trades - depths
-        sided = told.side[kind == Kind.TRADE] if depths else told.side  # A quote has no side.
+        sided = batch.side[kind == Kind.TRADE] if depths else batch.side  # A quote has no side.
         self.unsided += trades - int(np.count_nonzero(sided))
         if trades < rows:
-            self._tell_books(told, rows - trades)
-        self._tell_gaps(told.ts_ns, before_ns)
+            self._count_books(batch, rows - trades)
+        self._count_holes(batch.ts_ns, before_ns)
 
-    def _tell_grid(self, told: Columns) -> None:
-        """Look at the prices of every `PRICES_STRIDE`-th row told, whatever the batches, until they have no divisor."""
-        first = -self.told % PRICES_STRIDE
-        seen = np.concatenate([column[first::PRICES_STRIDE] for column in (told.price, told.bid, told.ask)])
+    def _look_at_grid(self, batch: Columns) -> None:
+        """Look at the prices of every `PRICES_STRIDE`-th good row, whatever the batches, until they have no divisor."""
+        first = -self.good % PRICES_STRIDE
+        seen = np.concatenate([column[first::PRICES_STRIDE] for column in (batch.price, batch.bid, batch.ask)])
         self.coarse = int(np.gcd.reduce(seen, initial=self.coarse))
         if self.coarse > 1 and len(self.prices) <= PRICES_KNOWN:
             self.prices.update(np.unique(seen).tolist())
 
-    def _tell_books(self, told: Columns, books: int) -> None:
-        asks = int(np.count_nonzero(told.ask))
-        if _count(told.bid >= told.ask) > len(told.ask) - asks:  # A row without an ask counts here and means nothing.
-            meeting = told.ask > 0
-            self.locked += _count(meeting & (told.bid == told.ask))
-            self.crossed += _count(meeting & (told.bid > told.ask))
-        if UNRECORDED in (told.bid_size.min(), told.ask_size.min()):
-            self.unsized += _count((told.bid_size == UNRECORDED) | (told.ask_size == UNRECORDED))
+    def _count_books(self, batch: Columns, books: int) -> None:
+        asks = int(np.count_nonzero(batch.ask))
+        # A row without an ask counts as a meeting here, and means nothing.
+        if _count(batch.bid >= batch.ask) > len(batch.ask) - asks:
+            meeting = batch.ask > 0
+            self.locked += _count(meeting & (batch.bid == batch.ask))
+            self.crossed += _count(meeting & (batch.bid > batch.ask))
+        if UNRECORDED in (batch.bid_size.min(), batch.ask_size.min()):
+            self.unsized += _count((batch.bid_size == UNRECORDED) | (batch.ask_size == UNRECORDED))
         if asks < books:
-            self.empty += _count((told.kind == Kind.QUOTE) & (told.bid + told.ask == 0))
+            self.empty += _count((batch.kind == Kind.QUOTE) & (batch.bid + batch.ask == 0))
 
-    def _tell_gaps(self, ts_ns: Column, before_ns: int | None) -> None:
+    def _count_holes(self, ts_ns: Column, before_ns: int | None) -> None:
         if not len(ts_ns):
             return
         first_ns = ts_ns[0] if before_ns is None else before_ns
@@ -329,7 +330,7 @@ class Quality:
         steps = np.diff(ts_ns, prepend=first_ns)
         holes = np.flatnonzero(steps > GAP_NS)
         self.gap_count += len(holes)
-        self.gaps += [Gap(int(ts_ns[hole] - steps[hole]), int(ts_ns[hole])) for hole in holes]
+        self.gaps += [Hole(int(ts_ns[hole] - steps[hole]), int(ts_ns[hole])) for hole in holes]
         self.gaps = sorted(self.gaps, key=lambda gap: (-gap.length_ns, gap.from_ns))[:GAPS_KEPT]
 
     def warn(
@@ -362,8 +363,8 @@ class Quality:
     def _on_the_tape(self, made_up: str, other: str) -> Iterator[str]:
         if made_up:
             yield f"the tape is made up ({made_up}): what is earned on it means nothing"
-        if self.crossed > CROSSED_MAX * self.told:
-            yield f"{self.crossed / self.told:.1%} of the rows are crossed quotes: are bid and ask swapped?"
+        if self.crossed > CROSSED_MAX * self.good:
+            yield f"{self.crossed / self.good:.1%} of the rows are crossed quotes: are bid and ask swapped?"
         if other:
             yield f"the tape is of {other}"
         if not self.trades:
@@ -404,8 +405,10 @@ class Quality:
 
     def as_dict(self) -> dict[str, Any]:  # Any: it is JSON.
         """Return the tally as JSON-able values; times in nanoseconds UTC."""
-        counts = ("rows", "told", "trades", "quotes", "depths", "dropped", "crossed", "locked", "empty")
+        counts = ("trades", "quotes", "depths", "dropped", "crossed", "locked", "empty")
         return {
+            "rows": self.rows,
+            "told": self.good,
             **{name: getattr(self, name) for name in (*counts, "unsized", "unsided", "off_lot", "gap_count")},
             "bad": {fault.name.lower(): count for fault, count in sorted(self.bad.items())},
             "gaps": [gap._asdict() for gap in self.gaps],

@@ -71,10 +71,10 @@ def _folder(what: str, name: str) -> str:
     folder = name.replace("/", "-")
     if is_url(name):
         raise UsageError(f"{what}: expected a name such as SOL/USDC, found a URL (not shown: it may hold a secret)")
-    if not folder.strip() or folder[0] == "." or "\\" in folder or not folder.isprintable():
+    if not folder or folder != folder.strip() or folder[0] == "." or "\\" in folder or not folder.isprintable():
         raise UsageError(
             f"{what} {name!r}: expected a name of a folder of the lake: not empty, no dot at its beginning, "
-            "no backslash, no control character"
+            "no space at either end, no backslash, no control character"
         )
     return folder
 

@@ -3,7 +3,7 @@
 import polars as pl
 
 from bmv.data.ticks.delays import Stamped
-from bmv.data.ticks.quality import GAP_NS, Gap
+from bmv.data.ticks.quality import GAP_NS, Hole
 from bmv.ports.messages import Kind
 
 FAR_NS = 2**63 - 1
@@ -35,7 +35,7 @@ class Tally:
         self.first_ns, self.last_ns = FAR_NS, -FAR_NS
         self.back = 0
         self.counts = dict.fromkeys(COUNTS, 0)
-        self.gaps = list[Gap]()
+        self.gaps = list[Hole]()
         self.stamped = Stamped()
         self._before_ns: int | None = None
 
@@ -50,7 +50,7 @@ class Tally:
         self.back += back
         if holes:
             self.gaps += [
-                Gap(*hole) for hole in rows.select(before.alias("from"), "ts_ns").filter(step > GAP_NS).rows()
+                Hole(*hole) for hole in rows.select(before.alias("from"), "ts_ns").filter(step > GAP_NS).rows()
             ]
         self.stamped.add(rows)
         self.rows += len(rows)

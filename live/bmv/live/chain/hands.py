@@ -47,6 +47,7 @@ SAID = {
     State.FINALIZED: "is final",
     State.FAILED: "failed, and did nothing but cost its fee",
     State.EXPIRED: "never landed, and never will",
+    State.FORGOTTEN: "can't land any more, and no endpoint remembers whether it did",
     State.UNKNOWN: "is on its way, and no endpoint answers what became of it",
 }
 
@@ -62,12 +63,14 @@ class Outcome:
     Args:
         what: It was to do.
         why: It failed, in the program's own words; "": it did not.
+        lamports: That it cost, where it is in a block: base fee and priority.
     """
 
     what: str
     signature: str
     fate: Fate
     why: str = ""
+    lamports: int = SIGNATURE_LAMPORTS
 
     def to_json(self) -> Json:
         """Return it as JSON has it."""
@@ -136,15 +139,17 @@ class Hands:
     async def carry(self, what: str, part: Part, desk: DeskSnapshot, *, urgent: bool = False) -> Outcome:
         """Send a part of a plan, and return what became of it at its end."""
         young = await self.blockhash()
-        return await self._send(what, bytes(to_bytes_versioned(part.message(young.hash))), young, desk, urgent=urgent)
+        message, priority = bytes(to_bytes_versioned(part.message(young.hash))), part.head.lamports
+        return await self._send(what, message, young, desk, priority, urgent=urgent)
 
     async def carry_pieces(
         self, what: str, instructions: Sequence[Instruction], desk: DeskSnapshot, extra: Extra = NOTHING_EXTRA
     ) -> Outcome:
         """Send instructions in one transaction, all or nothing."""
         young = await self.blockhash()
-        message = self._head(desk, len(instructions)).message(list(instructions), young.hash)
-        return await self._send(what, bytes(to_bytes_versioned(message)), young, desk, extra=extra)
+        head = self._head(desk, len(instructions))
+        message = bytes(to_bytes_versioned(head.message(list(instructions), young.hash)))
+        return await self._send(what, message, young, desk, head.lamports, extra=extra)
 
     async def carry_all(self, to: Pubkey, desk: DeskSnapshot) -> Outcome | None:
         """Send all SOL of the wallet but for the fee; None: there is no more than that.
@@ -163,7 +168,7 @@ class Hands:
         fee = await self._ask_fee(draining(0), SIGNATURE_LAMPORTS + head.lamports)
         if desk.signer_lamports <= fee:
             return None
-        return await self._send("all SOL", draining(fee), young, desk, extra=Extra(successor=to))
+        return await self._send("all SOL", draining(fee), young, desk, head.lamports, extra=Extra(successor=to))
 
     async def _ask_fee(self, message: bytes, reckoned: int) -> int:
         """Return what a message costs, as a node says it, or as it is reckoned where none does."""
@@ -187,6 +192,7 @@ class Hands:
         message: bytes,
         young: Young,
         desk: DeskSnapshot,
+        priority: int,
         *,
         extra: Extra = NOTHING_EXTRA,
         urgent: bool = False,
@@ -199,7 +205,8 @@ class Hands:
         self.alive.discard(attempt.signature)
         if fate.slot is not None:
             self.seated.readers.reached(fate.slot)
-        outcome = Outcome(what, attempt.signature, fate, self._why(fate.error))
+        cost = SIGNATURE_LAMPORTS + priority
+        outcome = Outcome(what, attempt.signature, fate, self._why(fate.error), cost)
         if outcome.why:
             self.say(f"{what} failed: {outcome.why}")
         self.outcomes.append(outcome)

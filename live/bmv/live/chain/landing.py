@@ -8,21 +8,25 @@ from typing import Protocol
 from bmv.adapters.config import load
 from bmv.adapters.postgres.dsn import checked
 from bmv.adapters.report.tables import Column, say, say_table
-from bmv.data.journal.landings import SAMPLES_MIN, Json, Landings, landings_json
+from bmv.data.journal.landing_page import SAMPLES_MIN, Json, groups_of, landings_json
+from bmv.data.journal.landings import Landings
 from bmv.ports.errors import ConfigError, DataError
 from bmv.ports.storage import SessionStore
 
 SQLITE = "sqlite:"
 LIVE = "live/"  # Sessions that send begin so.
+GROUPS = {"by_route": "route", "by_window": "leader window", "by_tip": "tip a unit", "by_purpose": "purpose"}
 FIGURES = {
     "sent": "sent",
     "landed": "landed",
     "failed": "failed",
     "expired": "expired",
+    "forgotten": "forgotten",
     "share": "share",
     "slots_median": "slots, median",
     "slots_p90": "9 in 10",
     "lamports": "lamports",
+    "lamports_per_fill": "a fill",
     "tip_per_unit_median": "tip a unit",
     "priority_per_unit_median": "priority a unit",
 }
@@ -85,9 +89,9 @@ def say_landings(name: str, page: Json) -> None:
     say(f"{name}: {page['sent']} transactions, {page['landed']} landed, {page['fills']} fills")
     per_fill = page["lamports_per_fill"]
     say(f"{page['lamports']} lamports in all, {page['tips']} of them tips; {_cell(per_fill)} a fill")
-    for title in ("by_route", "by_purpose"):
-        rows = [[key, *(_cell(group[column]) for column in FIGURES)] for key, group in page[title].items()]
-        say_table([Column(title.removeprefix("by_"), "left"), *map(Column, FIGURES.values())], rows)
+    for title, words in GROUPS.items():
+        rows = [[key, *(_cell(group[column]) for column in FIGURES)] for key, group in groups_of(page[title])]
+        say_table([Column(words, "left"), *map(Column, FIGURES.values())], rows)
     say(_next_step(page["next_step"]))
 
 

@@ -9,18 +9,21 @@ from bmv.adapters.openbook.delegate import delegate_of
 from bmv.adapters.openbook.seat.desk import DeskSnapshot, mints_of
 from bmv.adapters.openbook.seat.find import KEY
 from bmv.adapters.openbook.seat.funds import held_of
-from bmv.adapters.openbook.seat.pieces import Piece, Wish, closing, missing, sizes_of, wrapped_wallet
+from bmv.adapters.openbook.seat.pieces import WRAPPED, Piece, Wish, closing, missing, sizes_of, wrapped_wallet
 from bmv.adapters.report.tables import Column, say_table
 from bmv.adapters.solana.balances import SOL_DECIMALS, in_whole
 from bmv.adapters.solana.errors import Json
 from bmv.adapters.solana.rpc import CONFIRMED, FINALIZED
 from bmv.adapters.solana.sending.attempt import State
 from bmv.adapters.solana.sending.fees import SIGNATURE_LAMPORTS
+from bmv.adapters.solana.tokens import TOKEN_ACCOUNT_BYTES
 from bmv.live.chain.hands import Hands
 from bmv.live.chain.seated import Seated
 from bmv.live.chain.settling import settle
+from bmv.live.chain.upkeep import keep_upkeep
 from bmv.ports.errors import BmvError, DataError, Refused, UsageError
 
+SETUP, CLOSING = "setup", "closing"  # How their transactions are called.
 ROUNDS = 3  # A transaction may never land; what was read is read again then.
 COLUMNS = (Column("what", "left"), Column("account", "left"), Column("SOL"), Column("on closing", "left"))
 
@@ -123,22 +126,24 @@ def pieces_json(pieces: Sequence[Piece]) -> Json:
 
 async def set_up(hands: Hands, pieces: Sequence[Piece], desk: DeskSnapshot, wrapped_lamports: int) -> None:
     """Make what is lacking, and see by the finalized chain that it is there."""
-    seated = hands.seated
+    seated, made = hands.seated, [(piece.address, piece.lamports) for piece in pieces if not piece.wraps]
     for _ in range(ROUNDS):
         if not pieces:
-            return
+            break
         instructions = [one for piece in pieces for one in piece.instructions]
         extra = Extra(
             rent_lamports=sum(piece.lamports for piece in pieces if not piece.wraps),
             wrap_lamports=sum(piece.lamports for piece in pieces if piece.wraps),
             deposit=(sum(piece.deposit[0] for piece in pieces), sum(piece.deposit[1] for piece in pieces)),
         )
-        outcome = await hands.carry_pieces("setup", instructions, desk, extra)
+        outcome = await hands.carry_pieces(SETUP, instructions, desk, extra)
         if outcome.fate.state is State.FAILED:
             raise Failed(f"setup failed: {outcome.why}; nothing was made")
         desk = await seated.desk(FINALIZED)
         pieces = await lacking(seated, desk, wrapped_lamports)
-    if pieces:
+    if not pieces:
+        keep_upkeep(hands, SETUP, made)
+    else:
         raise Failed(f"setup is not done after {ROUNDS} attempts; it may be run again at any time")
 
 
@@ -154,10 +159,18 @@ async def close(hands: Hands, *, unwraps: bool = True) -> list[Piece]:
         pieces = list(closing(seated.seat, desk, await seated.find(), unwraps=unwraps))
         if not pieces:
             return []  # What was sent before did it.
-        outcome = await hands.carry_pieces("closing", [one for each in pieces for one in each.instructions], desk)
+        outcome = await hands.carry_pieces(CLOSING, [one for each in pieces for one in each.instructions], desk)
         if outcome.fate.state is State.FINALIZED:
+            keep_upkeep(hands, CLOSING, [(piece.address, -await _rent_of(seated, piece)) for piece in pieces])
             return pieces
     raise Failed(f"closing is not done after {ROUNDS} attempts; it may be run again at any time")
+
+
+async def _rent_of(seated: Seated, piece: Piece) -> int:
+    """Return what of a piece that was closed is rent: the rest of wrapped SOL is ours all along."""
+    if piece.name != WRAPPED:
+        return piece.lamports
+    return min(piece.lamports, await seated.rent(TOKEN_ACCOUNT_BYTES))
 
 
 def refuse_delegate(seated: Seated) -> None:

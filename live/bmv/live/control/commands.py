@@ -240,7 +240,7 @@ def set_(
     """Change a key of a running session: grid, requote, inventory, and limits downwards.
 
     The value is checked as in the file, and the change is part of the session's record. What can't change while it runs
-    is refused with the reason: exit code 3. The file stays as it is.
+    is refused with the reason: exit code 5; what the file may not say either: 3. The file stays as it is.
 
     \b
     Examples:

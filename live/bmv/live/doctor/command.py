@@ -68,6 +68,7 @@ async def examine(path: Path, config: "Config") -> "list[Check]":
     from bmv.adapters.cli.named_market import address_of, endpoints_of
     from bmv.adapters.solana.rpc import make_client
     from bmv.live.doctor.checks.endpoints import check_endpoints
+    from bmv.live.doctor.checks.loop import check_loop
     from bmv.live.doctor.checks.market import check_market
     from bmv.live.doctor.checks.stores import check_databases, check_disks, check_wallet
     from bmv.live.doctor.probe.endpoints import try_endpoints
@@ -83,11 +84,12 @@ async def examine(path: Path, config: "Config") -> "list[Check]":
         market = await try_market(client, path, config, answering)
         databases = await trying
     return [
-        *check_endpoints(seen),
+        *check_endpoints(seen, config.live.cluster),
         *check_market(market),
         *check_wallet(None if wallet is None else str(wallet), why),
         *check_disks(try_disks(path, config)),
         *check_databases(databases),
+        check_loop(),
     ]
 
 

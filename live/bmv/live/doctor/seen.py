@@ -57,6 +57,7 @@ class EndpointSeen:
         failure: Why it does not answer; "": it does.
         version: Of its software.
         consensus: By which rule the chain agrees, as it says.
+        genesis: Hash that its chain's first block was built on, by which a chain is known; None: it does not say.
         slots: Its newest slot in each round, in which all endpoints were asked at the same time.
         final_lag: How many slots its newest final one is behind its newest.
         version_one: What it makes of a transaction of version 1.
@@ -69,6 +70,7 @@ class EndpointSeen:
     failure: str = ""
     version: str | None = None
     consensus: Consensus = Consensus.UNKNOWN
+    genesis: str | None = None
     slots: tuple[int | None, ...] = ()
     final_lag: int | None = None
     version_one: VersionOne | None = None

@@ -5,6 +5,7 @@ import json
 import signal
 import sys
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,11 +24,16 @@ if TYPE_CHECKING:
     from bmv.live.record.recorder import Recorder
 
 STATUS_S = 1.0
+BEGIN_S = 20.0  # For the first slot that is kept.
+END_S = 20.0  # For what was heard to become final.
+LOOK_S = 0.1
 
 
 @click.command()
 @click.argument("config", type=Local())
-@click.option("--for", "seconds", type=Duration(), help="How long; else until it is stopped: 90s, 10m, 1h, 2d.")
+@click.option(
+    "--for", "seconds", type=Duration(), help="How long, from the first slot on; else until stopped: 90s, 10m, 1h, 2d."
+)
 @click.option("--to", multiple=True, metavar="PATH|URL", help="Lake or database; may be repeated; else storage.ticks.")
 @click.option("--spool", type=Local(), help="Where rows wait for a store that is away; else in the lake.")
 @SETS
@@ -69,8 +75,8 @@ async def _record(
     async with open_recorder(config, market, inspection, places, spool) as recorder:
         recording = asyncio.create_task(recorder.run())
         showing = asyncio.create_task(_show(recorder, as_json))
-        waiting = asyncio.create_task(stopped.wait())
-        await asyncio.wait({recording, waiting}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        waiting = asyncio.create_task(_over(recorder, seconds, stopped))
+        await asyncio.wait({recording, waiting}, return_when=asyncio.FIRST_COMPLETED)
         for task in (recording, showing, waiting):
             task.cancel()
         with suppress(asyncio.CancelledError):
@@ -78,6 +84,30 @@ async def _record(
         with suppress(asyncio.CancelledError):
             await recording
     _say(recorder, places, time.monotonic() - began_s, as_json)
+
+
+async def _over(recorder: "Recorder", seconds: float | None, stopped: asyncio.Event) -> None:
+    """Return when it was asked to stop, or when so many seconds were recorded and are kept.
+
+    They count from the first slot that is kept, which comes some seconds after the start, and what was heard in them is
+    waited for until it is final: on Tower that takes seconds too. A market that tells nothing holds up nobody for long.
+    """
+    if await _comes(stopped, lambda: recorder.kept_slot > 0, None if seconds is None else max(seconds, BEGIN_S)):
+        return
+    if await _comes(stopped, lambda: False, seconds):
+        return
+    last = recorder.seen.slot
+    await _comes(stopped, lambda: recorder.kept_slot >= last, END_S)
+
+
+async def _comes(stopped: asyncio.Event, done: Callable[[], bool], seconds: float | None) -> bool:
+    """Wait until something holds, but not for longer, and return whether it was asked to stop meanwhile."""
+    until_s = None if seconds is None else time.monotonic() + seconds
+    while not stopped.is_set() and not done() and (until_s is None or time.monotonic() < until_s):
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LOOK_S):
+                await stopped.wait()
+    return stopped.is_set()
 
 
 async def _checked(path: Path, config: "Config") -> "tuple[Pubkey, Inspection]":

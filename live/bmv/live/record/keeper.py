@@ -82,6 +82,11 @@ class Keeper:
     def __repr__(self) -> str:
         return f"<Keeper: {len(self.held)} slots held, last kept {self.mark and self.mark.slot}>"
 
+    @property
+    def kept_slot(self) -> int:
+        """The newest slot that this process has kept; 0: none."""
+        return 0 if self._kept is None else self._kept.slot
+
     def hear(self, word: Word) -> Iterator[Rows | Hole]:
         """Take in what the feed says, and yield what can be kept by now.
 

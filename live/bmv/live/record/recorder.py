@@ -100,6 +100,11 @@ class Recorder:
         """All that write, prices too."""
         return [copy.writer for copy in self.copies] + list(self.prices.writers if self.prices else ())
 
+    @property
+    def kept_slot(self) -> int:
+        """The newest slot that was kept since the start of all copies, at the least; 0: none was."""
+        return min((copy.keeper.kept_slot for copy in self.copies), default=0)
+
     async def run(self) -> None:
         """Record; what is final when this is cancelled is written before it returns."""
         try:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from bmv.adapters.cli.options import JSON, Local
+from bmv.live.commands import config_and_session
 from bmv.ports.errors import UsageError
 
 if TYPE_CHECKING:
@@ -17,20 +18,34 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("order", type=click.IntRange(1))
+@click.argument("words", nargs=-1, metavar="[CONFIG]")
 @click.option("--run", type=Local(), help="A run folder, a backtest's too.")
 @click.option("--session", help="A session, or the beginning of several names: the newest of those.")
-@click.option("--config", type=Local(), help="Whose journal the session is in; else sessions.sqlite here.")
+@click.option("--config", type=Local(), help="The same as CONFIG.")
 @JSON
-def why(order: int, run: Path | None, session: str | None, config: Path | None, as_json: bool) -> None:
+@click.pass_context
+def why(
+    ctx: click.Context,
+    order: int,
+    words: tuple[str, ...],
+    run: Path | None,
+    session: str | None,
+    config: Path | None,
+    as_json: bool,
+) -> None:
     """Say where ORDER came from, and what became of it: event, pivot, level, limits, transaction, landing, fills.
 
-    Of a session all of that is in its journal; of a run folder its tables say as much as they hold.
+    Of a session all of that is in its journal, of which CONFIG says where it is; else it is sessions.sqlite here. Of a
+    run folder its tables say as much as they hold.
 
     \b
     Examples:
       bmv why 17 --run runs/backtest/latest
-      bmv why 17 --session live/openbook-v2/SOL-USDC --config live.toml
+      bmv why 17 live.toml --session live/openbook-v2/SOL-USDC
     """
+    config, named = config_and_session(ctx, words, config)
+    if named is not None:
+        raise UsageError(f"{named}: expected a configuration, FILE.toml; a session is named by --session")
     if run is not None and (session is not None or config is not None):
         raise UsageError("--run goes without --session and --config: it is a folder by itself")
     if run is not None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from bmv.core.engine import Engine
 from bmv.core.state import W_FULL, W_LEVEL, W_PRICE, W_REFUSED, W_SIDE
-from bmv.data.journal.attempts import ATTEMPT, FATE, read_attempt, read_fate
+from bmv.data.journal.attempts import ATTEMPT, FATE, NUMBER, read_attempt, read_fate
 from bmv.live.decider import decider_of_text
 from bmv.live.notes import GUARD, read_opening, read_said
 from bmv.live.replay import Retelling
@@ -15,7 +15,6 @@ from bmv.ports.market import Market
 from bmv.ports.messages import Event, Intent, Kind, Liquidity, Reason, Refusal, Tif, Verb
 from bmv.ports.storage import Note, Word
 
-NUMBER = 0xFFFFFFFF  # Of an order within its session, in the number that a venue knows it by.
 REPORTS = {Kind.ACCEPTED: "accepted", Kind.CANCELLED: "cancelled", Kind.REJECTED: "rejected", Kind.EXPIRED: "expired"}
 
 

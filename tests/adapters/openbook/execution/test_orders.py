@@ -385,3 +385,37 @@ def test_each_order_has_one_end_at_most_and_never_trades_more_than_it_has(
         assert len(ends) <= 1
         assert len([event for event in mine if event.kind == Kind.ACCEPTED]) <= 1
         assert not ends or mine[-1] is ends[0]
+
+
+@pytest.mark.parametrize(
+    ("dying", "kind"),
+    [(False, Kind.EXPIRED), (True, Kind.CANCELLED)],
+)
+def test_an_order_of_which_nobody_knows_whether_it_landed_ends_where_the_chain_does_not_show_it(
+    dying: bool, kind: Kind
+) -> None:
+    orders = Orders()
+    for step in (ask(bid()), plan(1), send(places=[(1, 1)])):
+        step(orders)
+    if dying:
+        orders.ask([CANCEL])
+    orders.land(A, 9, known=False)
+
+    see(8)(orders)
+    assert orders.open
+    see(9)(orders)
+
+    assert [(event.kind, event.code) for event in orders.take()] == [(kind, Reason.NONE)]
+    assert not orders.open
+
+
+def test_a_cancel_that_did_nothing_is_not_paid_for_again_until_its_order_is_in_the_book() -> None:
+    orders = Orders()
+    for step in (ask(bid()), plan(1), send(places=[(1, 1)]), ask(CANCEL)):
+        step(orders)
+    assert orders.cancellable(orders.dying(), []) == orders.dying() != []
+    send(1, by=X)(orders)
+    land(5, by=X)(orders)
+
+    assert orders.cancellable(orders.dying(), []) == []
+    assert orders.cancellable(orders.dying(), [one()]) == orders.dying() != []

@@ -81,6 +81,15 @@ def test_what_landed_finally_and_was_not_looked_at_is_left_without_its_attempt()
     assert left.attempts == []
 
 
+def test_what_nobody_remembers_is_left_to_the_next_look_at_the_chain_in_each_session_after() -> None:
+    left = read(place(1), attempt("a", [1]), fate("a", "forgotten", 5))
+    again = read_left(carried(left, 2, 0))
+
+    for each in (left, again):
+        assert (only(each).stage, only(each).landed_slot, only(each).forgotten) == (Stage.FLYING, 5, True)
+        assert each.attempts == []
+
+
 @pytest.mark.parametrize("state", ["failed", "expired"])
 def test_what_ended_without_effect_leaves_nothing(state: str) -> None:
     left = read(place(1), attempt("a", [1]), fate("a", state, 5))

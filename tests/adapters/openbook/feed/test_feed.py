@@ -11,14 +11,15 @@ from solders.account import Account
 from solders.pubkey import Pubkey
 from tests.rigs.feed import go_back
 
-from bmv.adapters.openbook.feed.feed import Feed, Limits
+from bmv.adapters.openbook.feed.feed import Feed, Limits, _Change
+from bmv.adapters.openbook.feed.follow import Broken
 from bmv.adapters.openbook.feed.words import Cause, Doubted, Down, Notice, Up, Update, Word
 from bmv.adapters.openbook.v2.market import PROGRAM_ID as V2_PROGRAM_ID
 from bmv.adapters.sandbox.faults import Fault
 from bmv.adapters.sandbox.wiring import Sandbox, Settings, make_sandbox
 from bmv.adapters.solana.clock import LAST_RESTART
 from bmv.adapters.solana.endpoints import Endpoint, Endpoints
-from bmv.adapters.solana.programs import UPGRADEABLE
+from bmv.adapters.solana.programs import UPGRADEABLE, deployment_slot
 from bmv.ports.errors import DataError
 
 FAST = Settings(venue="openbook-v2", speed=10)
@@ -185,6 +186,19 @@ def test_a_restart_of_the_cluster_is_told_by_name() -> None:
     follow(play)
 
 
+def test_a_restart_of_the_cluster_that_nobody_heard_is_told_when_the_feed_comes_up_again() -> None:
+    async def play(box: Sandbox, heard: Listener) -> None:
+        box.node.view.faults.switch_on(Fault("silence"))
+        assert (await heard.down()).cause is not Cause.RESTARTED
+        box.chain.put(LAST_RESTART, Account(1, (7).to_bytes(8, "little"), Pubkey.default()))
+        box.node.view.faults.switch_off()
+        await heard.up(times=2)
+
+    words = follow(play)
+
+    assert Cause.RESTARTED in {word.cause for word in words if isinstance(word, Down)}
+
+
 def test_a_chain_that_goes_back_forty_slots_is_told_and_nothing_is_published_in_between() -> None:
     async def play(box: Sandbox, heard: Listener) -> None:
         box.chain.go_dark()
@@ -234,6 +248,16 @@ def test_an_account_that_is_no_market_is_an_error_and_no_feed() -> None:
                 await Feed(Pubkey([9] * 32), end).run(lambda word: None)
 
     asyncio.run(play())
+
+
+@pytest.mark.parametrize(("known", "exactly"), [(5, True), (7, False)])
+def test_only_another_deploy_slot_gives_up_a_connection_also_where_none_was_known(known: int, exactly: bool) -> None:
+    change = _Change(known, deployment_slot, Cause.PROGRAM, "deployed anew", exactly=exactly)
+
+    change(Account(2, program_data(5), UPGRADEABLE))
+    change(Account(3, program_data(5), UPGRADEABLE))
+    with pytest.raises(Broken):
+        change(Account(3, program_data(7), UPGRADEABLE))
 
 
 def test_a_program_that_is_deployed_anew_is_told_by_name_and_nothing_else_that_happens_to_its_account() -> None:

@@ -14,7 +14,7 @@ from bmv.adapters.openbook.planning.routes import PACKET_BYTES, Form
 from bmv.adapters.openbook.planning.seat import Seat, Terms
 from bmv.adapters.openbook.policy.verdict import Approved
 from bmv.adapters.openbook.seat.desk import AnyMarket, DeskSnapshot, plan, read_desk, shape_of
-from bmv.adapters.openbook.seat.funds import Funds, held_of
+from bmv.adapters.openbook.seat.funds import Funds, held_of, owned_of
 from bmv.adapters.openbook.seat.rights import make_seat
 from bmv.adapters.sandbox.market import Order
 from bmv.adapters.sandbox.wallets import seeded_key, send, trader_of
@@ -62,13 +62,20 @@ class Desk:
         """Let somebody trade through all that rests on our price, and nobody crank it."""
         world = self.scene.world
         taker = trader_of(seeded_key(1, "taker 1"), "taker 1", world.base, world.quote)
-        price = self.scene.mid * 2 if side is Side.BID else 1
+        price = self.scene.mid * 2 if side is Side.BID else self.scene.mid // 2
         for _ in range(20):  # One of version 2 meets a few orders only.
             send(world.chain, [taker.key], world.market.take(taker, Order(side, price, 100_000), 9, direct=False))
             world.chain.advance(2)
             if self.read().waiting(self.seat.open_orders):
                 return
         raise AssertionError("nobody met our order")
+
+    def crank(self, seen: DeskSnapshot) -> None:
+        """Take our events from the queue."""
+        frame = Frame(Form(0, PACKET_BYTES), self.seat.owner, Fee(), shape_of(seen.market))
+        for part in plan([], seen, self.seat, Terms(now=seen.unix_timestamp, crank=True), frame).parts:
+            send(self.scene.world.chain, [self.scene.world.user.key], part.instructions)
+            self.scene.world.chain.advance(2)
 
     def read(self, *, books: bool = False, least_slot: int = 0, commitment: str = "finalized") -> DeskSnapshot:
         rpc = rpc_of(self.scene.world)
@@ -124,16 +131,39 @@ def test_money_at_the_venue_is_free_locked_or_waits_for_the_crank(venue: str) ->
     assert sold.base.locked == before.base.locked  # Until it is cranked.
     assert [one.client_id for one in seen.own(desk.seat.open_orders).resting] == [1]
     assert seen.others(desk.seat.open_orders)
-    frame = Frame(Form(0, PACKET_BYTES), desk.seat.owner, Fee(), shape_of(seen.market))
-    terms = Terms(now=seen.unix_timestamp, crank=True)
-    parts = plan([], seen, desk.seat, terms, frame).parts
-    for part in parts:
-        chain = desk.scene.world.chain
-        send(chain, [desk.scene.world.user.key], part.instructions)
-        chain.advance(2)
+    desk.crank(seen)
     cranked = held_of(desk.read(), desk.seat.open_orders)
     assert cranked.quote.free == sold.quote.free + sold.quote.unsettled
     assert cranked.base == Funds(0, 0, 0)
+
+
+@pytest.mark.parametrize("venue", VENUES)
+@pytest.mark.parametrize("side", list(Side))
+def test_what_is_owned_counts_what_events_that_wait_will_move(venue: str, side: Side) -> None:
+    desk = Desk(venue, "token accounts", "open", "bid", "ask")
+    before = owned_of(desk.read(), desk.seat.open_orders)
+    desk.take(side)
+    seen = desk.read()
+    assert seen.waiting(desk.seat.open_orders) >= 1
+
+    waiting = owned_of(seen, desk.seat.open_orders)
+    desk.crank(seen)
+    cranked = desk.read()
+
+    assert not cranked.waiting(desk.seat.open_orders)
+    assert waiting == owned_of(cranked, desk.seat.open_orders)
+    assert (waiting.base < before.base) is (side is Side.BID)
+
+
+def test_of_what_is_owned_a_delegate_has_what_was_deposited() -> None:
+    desk = Desk("openbook-v2", "token accounts", "open", "bid", "ask")
+    seen = desk.read()
+    held = held_of(seen, desk.seat.open_orders)
+
+    deposited = owned_of(seen, desk.seat.open_orders, wallets=False)
+
+    assert deposited == (held.base.locked, held.quote.locked)
+    assert all(owned_of(seen, desk.seat.open_orders)[at] > deposited[at] > 0 for at in (0, 1))
 
 
 @pytest.mark.parametrize("venue", VENUES)

@@ -4,7 +4,7 @@ import pytest
 
 from bmv.adapters.solana.sending.attempt import Attempt, Fate, State
 from bmv.adapters.solana.sending.lane import Lane
-from bmv.adapters.solana.sending.track import Look, Status, Track
+from bmv.adapters.solana.sending.track import LOOKS, Look, Status, Track
 
 LAST = 1_000
 AT = Look(final_height=900, final_slot=1_900, slot=1_901)
@@ -74,6 +74,36 @@ def test_an_attempt_that_was_never_sent_is_not_told_as_sent_but_may_expire() -> 
     assert one.fate.state is State.COMMITTED
 
     one.hear(OVER, None)
+    assert one.fate.state is State.EXPIRED
+
+
+def test_what_no_node_remembers_look_after_look_is_over_and_nobody_says_how() -> None:
+    one = track()
+
+    for _ in range(LOOKS):
+        one.hear(LONG_OVER, None)
+    assert one.fate.state is State.SENT
+    one.hear(LONG_OVER, None)
+
+    assert (one.fate.state, one.fate.slot) == (State.FORGOTTEN, LONG_OVER.final_slot)
+    assert one.fate.ended
+
+
+def test_one_node_that_remembers_is_believed_after_many_that_do_not() -> None:
+    one = track()
+    for _ in range(LOOKS):
+        one.hear(LONG_OVER, None)
+
+    one.hear(LONG_OVER, Status(1_899, "finalized", None))
+
+    assert one.fate.state is State.FINALIZED
+
+
+def test_a_history_need_not_reach_further_back_than_when_the_attempt_was_made() -> None:
+    one = Track(Attempt("s", b"", LAST), Fate(State.UNKNOWN), since=1_850)
+
+    one.hear(LONG_OVER._replace(first=1_850), None)
+
     assert one.fate.state is State.EXPIRED
 
 

@@ -21,6 +21,7 @@ from bmv.backtest.fused import machine_code
 from bmv.backtest.sweep import api
 from bmv.backtest.sweep.cluster.cluster import Cluster, ClusterError, pool
 from bmv.backtest.sweep.run.work import Work
+from bmv.backtest.sweep.trials.row import TrialRow
 from bmv.ports.errors import UsageError
 
 pytest.importorskip("ray", reason="Ray is not installed: pip install 'bmv[ray]'")
@@ -123,7 +124,7 @@ def power_off(node: Any) -> None:
         os.kill(process, signal.SIGKILL)
 
 
-class Middle:
+class Middle(api.Monitor):
     """Does something once, when both workers are at work, and knows when that was."""
 
     def __init__(self, act: Any) -> None:
@@ -133,18 +134,18 @@ class Middle:
         self.pool = pool("auto")(work)
         return self.pool
 
-    def __call__(self, what: str, content: Any) -> None:
-        self.heard += what == "trial"
-        if what == "trial" and self.at < 0 and self.pool.workers == 2:
+    def trial(self, row: TrialRow) -> None:
+        self.heard += 1
+        if self.at < 0 and self.pool.workers == 2:
             self.at = self.heard
             self.act()
 
 
 def swept(folder: Path, config: Config, ticks: Path, ranges: tuple[str, ...] = RANGES, **how: Any) -> bytes:
     """Run a sweep and return its table."""
-    plan = api.planned(config, ranges, [str(ticks)])
+    plan = api.make_plan(config, ranges, [str(ticks)])
     api.begin(folder, plan)
-    api.go_on(folder, plan, report=False, **how)
+    api.run(folder, plan, report=False, **how)
     return (folder / "trials.parquet").read_bytes()
 
 
@@ -184,7 +185,7 @@ def test_a_node_killed_in_the_middle_loses_and_doubles_no_trial(
     second = nodes.add_node(num_cpus=1)
     for attempt in range(4):  # On a busy machine the sweep may end before the second node takes part.
         middle = Middle(lambda: power_off(second))
-        table = swept(tmp_path / f"sweep-{attempt}", configured(), ticks, make_pool=middle.make, told=middle)
+        table = swept(tmp_path / f"sweep-{attempt}", configured(), ticks, make_pool=middle.make, monitor=middle)
         assert middle.heard == 60
         assert table == of_threads
         if middle.at > 0:
@@ -207,7 +208,7 @@ def test_a_worker_killed_in_the_middle_loses_and_doubles_no_trial(
 
     for attempt in range(4):  # As above.
         middle = Middle(kill)
-        table = swept(tmp_path / f"sweep-{attempt}", configured(), ticks, make_pool=middle.make, told=middle)
+        table = swept(tmp_path / f"sweep-{attempt}", configured(), ticks, make_pool=middle.make, monitor=middle)
         if middle.at > 0:
             break
     nodes.remove_node(second)
@@ -240,7 +241,7 @@ def test_files_of_the_user_reach_workers_that_see_none_of_his_folders(nodes: Any
 def test_tapes_that_have_an_address_are_read_by_the_nodes_themselves(
     nodes: Any, ticks: Path, of_threads: bytes, tmp_path: Path
 ) -> None:
-    plan = api.planned(configured(), RANGES, [ticks.as_uri()])
+    plan = api.make_plan(configured(), RANGES, [ticks.as_uri()])
     api.begin(tmp_path / "sweep", plan)
     made = []
 
@@ -249,7 +250,7 @@ def test_tapes_that_have_an_address_are_read_by_the_nodes_themselves(
         assert made[0].sent == []
         return made[0]
 
-    api.go_on(tmp_path / "sweep", plan, make_pool=make, report=False)
+    api.run(tmp_path / "sweep", plan, make_pool=make, report=False)
 
     assert (tmp_path / "sweep/trials.parquet").read_bytes() == of_threads
 

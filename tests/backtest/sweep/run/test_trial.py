@@ -15,7 +15,7 @@ from bmv.adapters.bookkeeping.tables import equity_table
 from bmv.adapters.config import Config, build
 from bmv.adapters.strategy.plugin import StrategyError
 from bmv.backtest.api import Backtest
-from bmv.backtest.sweep.api import planned
+from bmv.backtest.sweep.api import make_plan
 from bmv.backtest.sweep.run.periods import Periods, _lots
 from bmv.backtest.sweep.run.pool import Threads
 from bmv.backtest.sweep.run.trial import Stopped, quoted, run
@@ -45,7 +45,7 @@ def worked(ticks: Path, objective: Any = "net", timerange: str | None = None, **
     """Return what workers have, and the plan."""
     sweep = {"objective": objective, **sections.pop("sweep", {})}
     config = configured(sweep=sweep, **sections)
-    plan = planned(config, ["grid.bid.levels=1:2:1"], [str(ticks)], timerange)
+    plan = make_plan(config, ["grid.bid.levels=1:2:1"], [str(ticks)], timerange)
     return Work(plan.config, tapes.read(plan.config, plan.axes, plan.splits), plan.objectives, plan.periods), plan
 
 
@@ -68,7 +68,7 @@ def test_every_set_is_word_for_word_the_backtest_of_that_set(ticks: Path) -> Non
 
 
 def test_a_window_amid_the_tape_is_seeded_as_a_backtest_is(ticks: Path) -> None:
-    first = int(planned(configured(), ["grid.bid.levels=1:2:1"], [str(ticks)]).splits[0].first_ns)
+    first = int(make_plan(configured(), ["grid.bid.levels=1:2:1"], [str(ticks)]).splits[0].first_ns)
     stamp = np.datetime_as_string(np.datetime64(first + 90 * 10**9, "ns"), "s").replace("-", "").replace(":", "")
     work, plan = worked(ticks, timerange=f"{stamp}-", sweep={"validation": {"holdout": 0}})
 
@@ -159,7 +159,7 @@ def test_a_figure_of_the_summary_and_a_function_of_it_are_objectives(ticks: Path
 
 
 def planned_end(ticks: Path) -> int | None:
-    return planned(configured(), ["grid.bid.levels=1:2:1"], [str(ticks)]).splits[0].split_ns
+    return make_plan(configured(), ["grid.bid.levels=1:2:1"], [str(ticks)]).splits[0].split_ns
 
 
 def test_a_plain_python_strategy_remembers_nothing_of_another_trial(ticks: Path, tmp_path: Path) -> None:
@@ -201,7 +201,16 @@ def test_a_strategy_in_machine_code_is_compiled_once_and_is_the_same_run(ticks: 
 
 @pytest.mark.parametrize(
     ("answer", "told"),
-    [("None", "None"), ("'12'", "'12'"), ("float('inf')", "inf"), ("[1.0]", r"\[1.0\]"), ("10**400", "1000")],
+    [
+        ("None", "None"),
+        ("'12'", "'12'"),
+        ("float('inf')", "inf"),
+        ("[1.0]", r"\[1.0\]"),
+        ("10**400", "1000"),
+        ("True", "True"),
+        ("1j", "1j"),
+        ("__import__('decimal').Decimal('sNaN')", r"Decimal\('sNaN'\)"),
+    ],
 )
 def test_an_objective_that_answers_no_finite_number_is_named_with_its_answer(
     answer: str, told: str, ticks: Path, tmp_path: Path
@@ -253,7 +262,7 @@ def test_several_tapes_add_up_what_is_money_and_keep_what_is_deepest(ticks: Path
     other = lake(tmp_path / "other", 40_000, seed=9)
     given = [{"name": "a", "data": [str(ticks)]}, {"name": "b", "data": [str(other)], "set": {"pivot.window_s": 7}}]
     config = configured(sweep={"tapes": given, "across": "worst"})
-    plan = planned(config, ["grid.bid.levels=1:2:1"])
+    plan = make_plan(config, ["grid.bid.levels=1:2:1"])
     work = Work(plan.config, tapes.read(plan.config, plan.axes, plan.splits), plan.objectives, plan.periods)
 
     row = work.row(Task(0, {"grid.bid.levels": 2}))
@@ -275,7 +284,7 @@ def test_tapes_one_after_another_have_their_periods_one_after_another(ticks: Pat
     later = tmp_path / "later"
     synth(later, 9, 40_000, start=date(2025, 9, 10))
     given = [{"name": "later", "data": [str(later)]}, {"name": "first", "data": [str(ticks)]}]
-    plan = planned(configured(sweep={"tapes": given}), ["grid.bid.levels=1:2:1"])
+    plan = make_plan(configured(sweep={"tapes": given}), ["grid.bid.levels=1:2:1"])
     work = Work(plan.config, tapes.read(plan.config, plan.axes, plan.splits), plan.objectives, plan.periods)
 
     row = work.row(Task(0, {"grid.bid.levels": 2}))
@@ -289,7 +298,7 @@ def test_tapes_one_after_another_have_their_periods_one_after_another(ticks: Pat
 def test_markets_whose_money_has_other_steps_are_added_up_in_a_common_one(ticks: Path, tmp_path: Path) -> None:
     fine = {"market.tick_size": "0.00001", "market.lot_size": "0.00001", "market.quote_step": "0.0000000001"}
     given = [{"name": "a", "data": [str(ticks)]}, {"name": "b", "data": [str(floats(tmp_path))], "set": fine}]
-    plan = planned(configured(sweep={"tapes": given}), ["grid.bid.levels=1:2:1"])
+    plan = make_plan(configured(sweep={"tapes": given}), ["grid.bid.levels=1:2:1"])
     work = Work(plan.config, tapes.read(plan.config, plan.axes, plan.splits), plan.objectives, plan.periods)
 
     row = work.row(Task(0, {"grid.bid.levels": 2}))
@@ -319,7 +328,7 @@ def test_the_worst_of_what_is_to_be_small_is_the_largest(ticks: Path, tmp_path: 
     other = lake(tmp_path / "other", 40_000, seed=9)
     given = [{"name": "a", "data": [str(ticks)]}, {"name": "b", "data": [str(other)]}]
     config = configured(sweep={"tapes": given, "across": "worst", "objective": "-max_drawdown"})
-    plan = planned(config, ["grid.bid.levels=1:2:1"])
+    plan = make_plan(config, ["grid.bid.levels=1:2:1"])
     work = Work(plan.config, tapes.read(plan.config, plan.axes, plan.splits), plan.objectives, plan.periods)
 
     row = work.row(Task(0, {"grid.bid.levels": 2}))

@@ -11,15 +11,16 @@ from hypothesis import strategies as st
 
 from bmv.backtest.sweep.trials.objectives import objectives_of
 from bmv.backtest.sweep.trials.ranking import Lists, rank
+from bmv.backtest.sweep.trials.row import TrialRow
 from bmv.backtest.sweep.trials.space import parsed
-from bmv.backtest.sweep.trials.study import Row, Study
+from bmv.backtest.sweep.trials.study import Study
 
 AXES = [parsed("grid.bid.levels=1:9:1")]
 OBJECTIVES = objectives_of("net")
 trial_lists = st.lists(st.one_of(st.none(), st.lists(st.integers(-(2**62), 2**62), min_size=3, max_size=3)), max_size=9)
 
 
-def row(trial: int, net: float, digest: str, state: str = "complete", kept: bool = True) -> Row:
+def row(trial: int, net: float, digest: str, state: str = "complete", kept: bool = True) -> TrialRow:
     figures = {"net": net, "no_ratio": "nothing was traded"}
     lists = {"returns": [trial, 2], "held": [0, 0], "mids": [7, 8, 9]} if state == "complete" else {}
     return {

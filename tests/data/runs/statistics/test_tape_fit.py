@@ -7,6 +7,7 @@ from synthetic import SECOND, nothing
 
 from bmv.data.runs.statistics.tape_fit import fit, fit_warnings
 
+UNMET_SAID = "prints had no bid and ask before them that were apart: is a side of the book missing?"
 FITS = {"met": 1000, "met_sided": 800, "outside": 100, "wrong_side": 8, "levels_passed": 0}
 
 
@@ -49,3 +50,13 @@ def test_a_tape_without_quotes_has_no_shares() -> None:
 
     assert (found["outside_share"], found["wrong_side_share"]) == (None, None)
     assert fit_warnings(found) == []
+
+
+@pytest.mark.parametrize(("met", "depths", "told"), [(300, 400, True), (900, 400, False), (0, 0, False)])
+def test_prints_without_a_quote_before_them_tell_of_a_side_that_is_missing(met: int, depths: int, told: bool) -> None:
+    outcome = nothing(fit=FITS | {"met": met, "met_sided": 0, "outside": 0, "wrong_side": 0})
+    outcome.counts.update(trades=1_000, quotes=0, depths=depths)
+
+    said = fit_warnings(fit(outcome))
+
+    assert said == ([f"70.0 % of the {UNMET_SAID}"] if told else [])

@@ -6,8 +6,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from bmv.data.ticks.check.check import checked
-from bmv.data.ticks.check.inspection import inspected
+from bmv.data.ticks.check.check import check
+from bmv.data.ticks.check.inspection import inspect
 from bmv.data.ticks.importers import Options
 from bmv.data.ticks.schema import LAKE, LAKE_SCHEMA
 from bmv.data.ticks.synth.synth import SOL_USDC, synth
@@ -36,7 +36,7 @@ def record(tmp_path_factory: pytest.TempPathFactory) -> pl.DataFrame:
 def test_a_record_cut_anywhere_is_found_to_be_what_it_is_in_one_piece(record: pl.DataFrame, size: int) -> None:
     rows = record[:600] if size == 1 else record
 
-    whole, cut = checked([rows]), checked(rows.iter_slices(size))
+    whole, cut = check([rows]), check(rows.iter_slices(size))
 
     assert cut == whole
     assert whole.duplicates >= (0 if size == 1 else 14)
@@ -56,8 +56,8 @@ def test_a_day_that_is_not_in_order_is_sorted_and_what_stood_wrong_is_counted(
     record.write_parquet(tmp_path / "order.parquet", metadata=words)
     swapped.write_parquet(tmp_path / "swapped.parquet", metadata=words)
 
-    right = inspected(tmp_path / "order.parquet", None, None, None, Options(), 0.01)
-    found = inspected(tmp_path / "swapped.parquet", None, None, None, Options(), 0.01)
+    right = inspect(tmp_path / "order.parquet", None, None, None, Options(), 0.01)
+    found = inspect(tmp_path / "swapped.parquet", None, None, None, Options(), 0.01)
 
     assert (right.taken.back, found.taken.back) == (0, 1)
     assert found.findings == right.findings
@@ -68,7 +68,7 @@ def test_a_row_without_a_time_is_dropped_and_named_as_a_run_drops_it(record: pl.
     holed = record.with_columns(pl.when(pl.int_range(pl.len()) != 17).then(pl.col("ts_ns")).alias("ts_ns"))
     holed.select(list(LAKE)).cast(LAKE_SCHEMA).write_parquet(tmp_path / "holed.parquet", metadata=words)
 
-    found = inspected(tmp_path / "holed.parquet", None, None, None, Options(), 0.01)
+    found = inspect(tmp_path / "holed.parquet", None, None, None, Options(), 0.01)
 
     assert (found.taken.bad, found.refusal) == ({"no time": 1}, "")
     assert found.taken.bad_at == {"no time": "row 17 (the first is 0)"}
@@ -84,7 +84,7 @@ def test_a_print_is_an_outlier_only_if_it_is_far_in_percent_and_in_ticks(
     none = dict.fromkeys(("bid", "bid_size", "ask", "ask_size"), [None] * 300)
     columns = {"ts_ns": range(300), "kind": [1] * 300, "side": [1] * 300, "price": told, "size": [1] * 300, **none}
 
-    assert checked([pl.DataFrame(columns, schema=LAKE_SCHEMA)]).outliers == outliers
+    assert check([pl.DataFrame(columns, schema=LAKE_SCHEMA)]).outliers == outliers
 
 
 def test_a_market_that_steps_by_three_percent_a_tick_has_no_outliers() -> None:
@@ -99,7 +99,7 @@ def test_a_market_that_steps_by_three_percent_a_tick_has_no_outliers() -> None:
         **none,
     }
 
-    found = checked([pl.DataFrame(columns, schema=LAKE_SCHEMA)])
+    found = check([pl.DataFrame(columns, schema=LAKE_SCHEMA)])
 
     assert (found.outliers, found.first_outliers) == (0, [])
 
@@ -111,7 +111,7 @@ def test_a_header_alone_has_no_rows_and_says_just_that(name: str, tmp_path: Path
     path.write_bytes(gzip.compress(text) if path.suffix == ".gz" else text)
 
     with pytest.raises(DataError) as error:
-        inspected(path, None, None, None, Options(), 0.01)
+        inspect(path, None, None, None, Options(), 0.01)
 
     assert str(error.value) == f"{path}: has no rows"
 
@@ -135,7 +135,7 @@ def test_an_empty_file_a_folder_and_no_file_are_told_apart(
         path.mkdir()
 
     with pytest.raises(DataError) as error:
-        inspected(path, None, None, None, Options(), 0.01)
+        inspect(path, None, None, None, Options(), 0.01)
 
     assert str(error.value) == f"{path}: {message.format(path=path)}"
 
@@ -167,8 +167,8 @@ def test_prints_that_stand_as_a_book_does_are_told(prices: list[int], is_book: b
         metadata={"bmv.version": "1", "bmv.symbol": "X", "bmv.tick_size": "1", "bmv.lot_size": "1"},
     )
 
-    found = inspected(tmp_path / "prints.parquet", None, None, None, Options(), 0.01)
+    found = inspect(tmp_path / "prints.parquet", None, None, None, Options(), 0.01)
 
     assert found.findings.looks_like_a_book == is_book
     assert any("two prices with nothing between" in word for word in found.words()) == is_book
-    assert checked(rows.iter_slices(3)) == checked([rows])
+    assert check(rows.iter_slices(3)) == check([rows])

@@ -1,5 +1,6 @@
 """Small files that unpack to much are refused by name of the limit, and take little memory before they are."""
 
+import gc
 import gzip
 import io
 import zipfile
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from tests.rigs.bombs import HEADER, imported, large_page, long_line, many_rows, wide_records
 
 from bmv.data.files.pages import refuse_odd_pages
+from bmv.data.ticks.export import convert
 from bmv.data.ticks.importers import FORMS, Options, chosen
 from bmv.data.ticks.importers.packed import Unpacked
 from bmv.data.ticks.importers.text import pieces
@@ -43,6 +45,22 @@ def test_a_bomb_is_refused_within_a_gigabyte(made: Callable[[Path], Path], words
 
 def read(path: Path, options: Options) -> int:
     return sum(len(part) for part in chosen(FORMS, path, None, options).read(path, options))
+
+
+def test_a_conversion_holds_no_more_than_a_batch_of_its_rows(tmp_path: Path) -> None:
+    path, held = many_rows(tmp_path / "rows.csv.gz", 1_200_000), list[int]()
+
+    def look(_: int) -> None:
+        frames = [each for each in gc.get_objects() if isinstance(each, pl.DataFrame) and "kind" in each.columns]
+        held.append(sum(map(len, frames)))
+
+    rows = convert(path, tmp_path / "units.parquet", None, Options(), progress=look)
+
+    assert rows == 1_200_000
+    assert len(held) > 2
+    assert max(held) <= held[0]
+    assert pl.scan_parquet(tmp_path / "units.parquet").select(pl.len()).collect().item() == rows
+    assert [left.name for left in tmp_path.iterdir() if left.name.startswith(".")] == []
 
 
 def test_what_a_file_unpacks_to_is_bounded_and_the_option_allows_more(tmp_path: Path) -> None:

@@ -11,11 +11,11 @@ import polars as pl
 import pytest
 from small_files import FIXTURES, T
 
-from bmv.data.ticks.check.inspection import inspected
+from bmv.data.ticks.check.inspection import inspect
 from bmv.data.ticks.importers import FORMS, Options, chosen
 from bmv.data.ticks.importers.collector import BATCH_ROWS
 from bmv.data.ticks.importers.resync import CLEAR, Change, Numbered, Snapshot, Update
-from bmv.data.ticks.lake.intake import take_in
+from bmv.data.ticks.lake.intake import import_files
 from bmv.data.ticks.lake.lake import Lake
 from bmv.data.ticks.noted import noted_in
 from bmv.ports.errors import DataError, UsageError
@@ -124,9 +124,9 @@ def test_times_of_arrival_in_microseconds_are_known_by_their_size(written: Writt
 def test_depth_that_is_missing_is_a_gap_of_its_day_and_named_by_an_import_and_a_check(lake: Lake) -> None:
     path = FIXTURES / "btcusdt_20250903.gz"
 
-    done = take_in([path], lake, "binance", Market("BTCUSDT.P", Decimal("0.01"), Decimal("0.25")))
+    done = import_files([path], lake, "binance", Market("BTCUSDT.P", Decimal("0.01"), Decimal("0.25")))
     (day,) = lake.days()
-    found = inspected(path, None, None, None, Options(), 0.01)
+    found = inspect(path, None, None, None, Options(), 0.01)
 
     (gap,) = noted_in(day.path, lake.manifest(day).sources)
     assert (gap.market, gap.source) == ("binance/BTCUSDT.P", "btcusdt_20250903.gz")

@@ -8,7 +8,7 @@ import pytest
 from small_files import ARRIVALS, FIXTURES, SMALL, Small, T
 
 from bmv.data.ticks.importers import FORMS, Options, chosen
-from bmv.data.ticks.lake.intake import take_in
+from bmv.data.ticks.lake.intake import import_files
 from bmv.data.ticks.lake.lake import Lake
 from bmv.data.ticks.schema import LAKE, LAKE_SCHEMA
 from bmv.data.ticks.stamps import stamps_among
@@ -24,7 +24,7 @@ def test_a_file_comes_out_of_the_lake_row_by_row_as_it_was_written(small: Small,
     if small.form == "databento":
         pytest.importorskip("databento_dbn", reason="the extra databento is not installed")
 
-    done = take_in([small.path], lake, "venue", Market("X", *small.steps), options=small.options)
+    done = import_files([small.path], lake, "venue", Market("X", *small.steps), options=small.options)
 
     frame = pl.concat([pl.read_parquet(day.path) for day in lake.days()])
     assert frame.select(list(LAKE)).rows() == small.rows
@@ -37,7 +37,7 @@ def test_the_arrival_of_a_row_is_kept_where_the_file_tells_it_beside_its_time(sm
     if small.form == "databento":
         pytest.importorskip("databento_dbn", reason="the extra databento is not installed")
 
-    take_in([small.path], lake, "venue", Market("X", *small.steps), options=small.options)
+    import_files([small.path], lake, "venue", Market("X", *small.steps), options=small.options)
 
     frame = pl.concat([pl.read_parquet(day.path) for day in lake.days()])
     told = ARRIVALS.get(small.name) if not small.options.local_time else None
@@ -59,10 +59,10 @@ def test_a_file_taken_in_twice_changes_nothing(small: Small, lake: Lake) -> None
     if small.form == "databento":
         pytest.importorskip("databento_dbn", reason="the extra databento is not installed")
     market = Market("X", *small.steps)
-    take_in([small.path], lake, "venue", market, options=small.options)
+    import_files([small.path], lake, "venue", market, options=small.options)
     before = {path: path.read_bytes() for path in lake.root.rglob("*") if path.is_file()}
 
-    done = take_in([small.path], lake, "venue", market, options=small.options)
+    done = import_files([small.path], lake, "venue", market, options=small.options)
 
     assert not done.written
     assert done.files[0].fresh == 0
@@ -82,7 +82,7 @@ def test_every_form_has_a_small_file_and_every_small_file_is_looked_at() -> None
 def test_iso_times_of_every_length_are_the_same_instant(text: str, written, lake: Lake) -> None:
     path = written("ticks.csv", f"time,price,size\n2025-09-03T00:00:00.5Z,1,1\n{text},1,1\n")
 
-    take_in([path], lake, "venue", Market("X", *SMALL[0].steps))
+    import_files([path], lake, "venue", Market("X", *SMALL[0].steps))
 
     (day,) = lake.days()
     assert pl.read_parquet(day.path)["ts_ns"].to_list() == [1756857600_000000000, 1756857600_500000000]

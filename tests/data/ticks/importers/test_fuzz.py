@@ -9,9 +9,9 @@ import pytest
 from small_files import SMALL, Small
 
 from bmv.data.ticks.importers import Options
-from bmv.data.ticks.lake.intake import take_in
+from bmv.data.ticks.lake.intake import import_files
 from bmv.data.ticks.lake.lake import Lake
-from bmv.data.ticks.quality import judged
+from bmv.data.ticks.quality import judge_rows
 from bmv.data.ticks.schema import LAKE_SCHEMA
 from bmv.data.ticks.stamps import stamps_among
 from bmv.ports.errors import DataError, StorageError
@@ -41,7 +41,7 @@ def damaged(whole: bytes, dice: random.Random) -> bytes:
 def refusal(path: Path, lake: Lake, market: Market, form: str | None, options: Options) -> str | None:
     """Take a file in, however many of its rows are bad, and return what was said if it was refused."""
     try:
-        take_in([path], lake, "venue", market, form, options, max_bad_share=1)
+        import_files([path], lake, "venue", market, form, options, max_bad_share=1)
     except (DataError, StorageError) as error:
         return str(error)
     return None
@@ -58,7 +58,7 @@ def assert_good(lake: Lake, seed: str) -> None:
         assert len(rows), seed
         assert rows["ts_ns"].is_sorted(), seed
         assert (rows["ts_ns"].cast(pl.Datetime("ns")).dt.date() == day.day).all(), seed
-        assert not judged(rows.lazy(), exact=True).select(pl.col("fault").any()).collect().item(), seed
+        assert not judge_rows(rows.lazy(), exact=True).select(pl.col("fault").any()).collect().item(), seed
 
 
 @pytest.mark.parametrize("known", [True, False], ids=["form-given", "form-looked-at"])
@@ -71,7 +71,7 @@ def test_damage_is_refused_and_leaves_the_lake_or_gives_good_rows(small: Small, 
     path = tmp_path / "files" / small.name
     path.parent.mkdir(parents=True)
     sound = Lake(tmp_path / "sound")
-    take_in([small.path], sound, "venue", market, options=small.options)
+    import_files([small.path], sound, "venue", market, options=small.options)
     refusals = 0
 
     for trial in range(TRIALS):

@@ -10,7 +10,7 @@ import pytest
 from small_files import FIXTURES
 
 from bmv.data.ticks.importers import FORMS, Options, chosen
-from bmv.data.ticks.lake.intake import take_in
+from bmv.data.ticks.lake.intake import import_files
 from bmv.data.ticks.lake.lake import Lake
 from bmv.ports.errors import DataError, UsageError
 from bmv.ports.market import Market
@@ -305,9 +305,9 @@ def test_files_of_two_markets_are_not_imported_as_one(
     paths = [written(name, text) if text else FIXTURES / name for name, text in (one, other)]
 
     with pytest.raises(DataError, match=r": is of ETH\w*, and .* of BTC\w*; one import is of one market"):
-        take_in(paths, lake, "venue", MARKET)
+        import_files(paths, lake, "venue", MARKET)
 
-    assert take_in(paths[:1], lake, "venue", MARKET).files[0].good
+    assert import_files(paths[:1], lake, "venue", MARKET).files[0].good
 
 
 def test_one_of_the_columns_picked_by_must_be_there_and_have_the_value(written: Written) -> None:

@@ -1,7 +1,9 @@
 """What is wrong with a file is said in one line that names the file and, where there is one, the line or row."""
 
+import bz2
 import gzip
 import io
+import lzma
 import sys
 import zipfile
 from collections.abc import Callable
@@ -13,8 +15,8 @@ import polars as pl
 import pytest
 from small_files import FIXTURES
 
-from bmv.data.ticks.importers import Options
-from bmv.data.ticks.lake.intake import take_in
+from bmv.data.ticks.importers import Options, generic
+from bmv.data.ticks.lake.intake import import_files
 from bmv.data.ticks.lake.lake import Lake
 from bmv.ports.errors import DataError, UsageError
 from bmv.ports.market import Market
@@ -49,10 +51,18 @@ def packed(text: str, name: str = "ticks.csv", *more: str) -> bytes:
     return buffer.getvalue()
 
 
+def encrypted(text: str) -> bytes:
+    """Return a zip whose member says that it is encrypted."""
+    raw = bytearray(packed(text))
+    for name, at in ((b"PK\3\4", 6), (b"PK\1\2", 8)):
+        raw[raw.index(name) + at] |= 1
+    return bytes(raw)
+
+
 def refused(path: Path, lake: Lake, form: str | None = None, options: Options | None = None) -> str:
     """Take a file in, and return what was said when it was refused; the lake must have stayed empty."""
     with pytest.raises(DataError) as error:
-        take_in([path], lake, "venue", MARKET, form, options)
+        import_files([path], lake, "venue", MARKET, form, options)
 
     said = str(error.value)
     assert said.startswith(str(path))
@@ -65,7 +75,19 @@ def refused(path: Path, lake: Lake, form: str | None = None, options: Options | 
 TEXTS = [
     # Name, content, form (None: it is known for what it is), what is said of it.
     ("ticks.csv", "", None, "is empty"),
-    ("ticks.csv", "\n", None, "in none of the forms known"),
+    ("ticks.csv", "\n", None, "in none of the forms known; it holds nothing but empty lines"),
+    ("ticks.csv", "time,price,size,side\n".encode("utf-16"), None, "it is text in UTF-16: write it as UTF-8"),
+    ("ticks.csv", gzip.compress(b"time,price,size\n1756857600,1,1\n"), None, "it is packed by gzip: let its name end in .gz"),
+    ("ticks.csv.gz", gzip.compress(b""), None, "what is in it is empty"),
+    ("ticks.csv.gz", gzip.compress(gzip.compress(b"time,price,size\n")), None, "what is in it is packed by gzip: unpack it first"),
+    ("ticks.csv.bz2", bz2.compress(b"time,price,size\n1756857600,1,1\n"), None, "it is packed by bzip2: unpack it first; plain text, .gz and .zip are read"),
+    ("ticks.csv.xz", lzma.compress(b"time,price,size\n1756857600,1,1\n"), None, "it is packed by xz: unpack it first"),
+    ("ticks.csv.zst", b"\x28\xb5\x2f\xfd....", None, "it is packed by Zstandard: unpack it first"),
+    ("ticks.tar.gz", gzip.compress(bytes(257) + b"ustar"), None, "what is in it is an archive of tar: unpack it first"),
+    ("ticks.zip", packed(""), None, "ticks.csv in it is empty"),
+    ("ticks.zip", encrypted("time,price,size\n1756857600,1,1\n"), None, "it is encrypted: unpack it first"),
+    ("ticks.zip", packed("a,b\n", "a.csv", "b.csv"), None, "expected one file inside, found 2: a.csv, b.csv"),
+    ("ticks.zip", b"PK\5\6" + bytes(18), None, "expected one file inside, found 0"),
     ("ticks.csv", "1614556800.1,1234567,47000.1,0.01,1\n", None, "it may be Gate.io's trades (time, id, price, amount, side as 1 or 2): --columns ts,_,price,size,_ reads"),
     ("ticks.csv", "1614556800,47000.1,0.01\n", None, "it may be Kraken's trades: --columns ts,price,size"),
     ("ticks.csv", "\n", "generic", "expected a time and a price"),
@@ -80,6 +102,9 @@ TEXTS = [
     ("ticks.csv", "time,price,size\n1756857600.5,1,1\n1756857600.5e3,1,1\n", None, "line 3: column 'time' is '1756857600.5e3'; it should be a time in decimal digits"),
     ("ticks.csv", "time,price,size,side\n1756857600,1,1,long\n", None, "line 2: column 'side' is 'long'; it should be one of buy, b, buyer"),
     ("ticks.csv", "time,price,size\n1756857600,1,1\n1756857600,1,1,1\n", None, ", line 3: cannot be read as delimited text"),
+    ("ticks.csv", "time,price,size,side\n1756857600,1,1.5,buy\n1756857600,1,1", None, ", line 3: has 3 cells, and there are 4 columns; was it cut off?"),
+    ("ticks.csv", "time,price,size,side\n1756857600,1,1\n\n1756857600,1,1.5,buy\n", None, ", line 2: has 3 cells, and there are 4 columns; was it cut off?"),
+    ("ticks.csv", 'time,price,size,side\n1756857600,1,"1,5",buy\n1756857600,1,1\n', None, ", line 3: has 3 cells"),
     ("ticks.csv", b"time,price,size\n1756857600,1,1\n1756857600,\xff,1\n", None, ", line 3: cannot be read as delimited text"),
     ("ticks.csv", "when,price,size\n1,1,1\n", "generic", "expected a time and a price, or a bid and an ask, among its columns when, price, size"),
     ("ticks.csv.gz", CUT_SHORT, None, "damaged or cut short"),
@@ -119,11 +144,20 @@ TEXTS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("name", "content", "form", "said"), TEXTS)
+# By numbers: packed bytes have the time of packing in them, and workers must agree on names.
+@pytest.mark.parametrize(("name", "content", "form", "said"), TEXTS, ids=map(str, range(len(TEXTS))))
 def test_a_text_that_is_not_what_it_should_be_is_refused(
     name: str, content: str | bytes, form: str | None, said: str, written: Written, lake: Lake
 ) -> None:
     assert said in refused(written(name, content), lake, form)
+
+
+@pytest.mark.parametrize("end", ["\n", "\n\n\n", "\r\n\r\n", ",,\n"])
+def test_empty_lines_at_the_end_of_a_text_are_no_rows(end: str, written: Written) -> None:
+    path = written("ticks.csv", f"time,price,size\n1756857600,1,1\n\n1756857601,1,1\n{end}")
+    rows = pl.concat(generic.read(path, Options()))
+
+    assert rows["row"].to_list() == [2, 4]
 
 
 def test_a_mapping_to_a_column_that_is_not_there_is_refused(written: Written, lake: Lake) -> None:
@@ -233,7 +267,7 @@ def test_of_two_arrays_the_one_called_data_is_taken_and_without_it_the_file_is_r
     assert "expected an array called data, found a.npy, b.npy" in refused(
         written("ab.npz", buffer.getvalue()), lake, "hftbacktest"
     )
-    assert take_in([two], lake, "venue", MARKET).files[0].good == 1
+    assert import_files([two], lake, "venue", MARKET).files[0].good == 1
 
 
 def test_an_array_that_is_shorter_than_it_says_is_cut_short_in_a_row(written: Written, lake: Lake) -> None:
@@ -248,7 +282,7 @@ def test_files_of_databento_need_the_extra_and_say_so(lake: Lake, monkeypatch: p
     monkeypatch.setitem(sys.modules, "databento_dbn", None)
 
     with pytest.raises(UsageError, match=r"pip install 'bmv\[databento\]'"):
-        take_in([FIXTURES / "databento_trades.dbn"], lake, "venue", MARKET)
+        import_files([FIXTURES / "databento_trades.dbn"], lake, "venue", MARKET)
 
 
 def test_files_of_databento_that_are_not_what_they_should_be_are_refused(written: Written, lake: Lake) -> None:

@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_files import FIXTURES, LAKE_ROWS, T
 
-from bmv.data.ticks.check.inspection import inspected
-from bmv.data.ticks.export import converted, exported
+from bmv.data.ticks.check.inspection import inspect
+from bmv.data.ticks.export import convert, export
 from bmv.data.ticks.importers import FORMS, Options, chosen
-from bmv.data.ticks.lake.intake import take_in
+from bmv.data.ticks.lake.intake import import_files
 from bmv.data.ticks.lake.lake import Lake
 from bmv.data.ticks.schema import LAKE, LAKE_SCHEMA, STAMPS, write_rows
 from bmv.data.ticks.stamps import bare, stamps_among, together, with_stamps
@@ -58,10 +58,10 @@ def test_a_day_that_is_exported_and_imported_again_has_equal_rows(
     folder = tmp_path_factory.mktemp("trip")
     market = Market("SOL/USDC", Decimal(tick), Decimal(lot))
     write_rows(folder / "day.parquet", table.lazy(), market)
-    exported(folder / "day.parquet", folder / "day.csv", whole)
+    export(folder / "day.parquet", folder / "day.csv", whole)
     lake = Lake(folder / "lake")
 
-    done = take_in([folder / "day.csv"], lake, "venue", market)
+    done = import_files([folder / "day.csv"], lake, "venue", market)
 
     assert done.files[0].form == ("whole" if whole else "export")
     assert together(pl.read_parquet(day.path) for day in lake.days()).equals(table)
@@ -75,10 +75,10 @@ def test_a_day_that_is_converted_and_imported_again_has_equal_rows(
     folder = tmp_path_factory.mktemp("trip")
     market = Market("SOL/USDC", Decimal(tick), Decimal(tick))
     write_rows(folder / "day.parquet", table.lazy(), market)
-    converted(folder / "day.parquet", folder / "floats.parquet", None, Options())
+    convert(folder / "day.parquet", folder / "floats.parquet", None, Options())
     lake = Lake(folder / "lake")
 
-    take_in([folder / "floats.parquet"], lake, "venue", market)
+    import_files([folder / "floats.parquet"], lake, "venue", market)
 
     assert together(pl.read_parquet(day.path) for day in lake.days()).equals(table)
 
@@ -87,7 +87,7 @@ def test_whole_ticks_whose_steps_nobody_says_are_refused(lake: Lake) -> None:
     path = FIXTURES / "view.csv"
 
     with pytest.raises(UsageError, match="holds whole ticks and lots, and does not say of what; --tick-size"):
-        inspected(path, None, None, None, Options(), 0.01)
+        inspect(path, None, None, None, Options(), 0.01)
     with pytest.raises(UsageError, match="--tick-size and --lot-size"):
         list(chosen(FORMS, path, None, Options()).read(path, Options()))
 
@@ -98,8 +98,8 @@ def test_a_query_of_the_view_for_some_columns_is_asked_about(written: Written, l
     market = Market("X", Decimal("0.01"), Decimal("0.25"))
 
     with pytest.raises(DataError, match="may be whole ticks and lots, as in the view bmv"):
-        take_in([path], lake, "venue", market)
-    take_in([path], lake, "venue", market, "whole")
+        import_files([path], lake, "venue", market)
+    import_files([path], lake, "venue", market, "whole")
 
     (day,) = lake.days()
     assert pl.read_parquet(day.path).rows() == LAKE_ROWS[:2]
@@ -115,7 +115,7 @@ def test_a_view_of_two_markets_or_two_recorders_is_refused(
     path = written("view.csv", "\n".join([*lines[:3], ",".join(cells), *lines[4:]]) + "\n")
 
     with pytest.raises(DataError, match=f"line 4: column '{('market', 'source')[column]}' is '{other}'; it should be"):
-        take_in([path], lake, "venue", Market("X", Decimal("0.01"), Decimal("0.25")))
+        import_files([path], lake, "venue", Market("X", Decimal("0.01"), Decimal("0.25")))
 
 
 @pytest.mark.parametrize("whole", [True, False])
@@ -129,7 +129,7 @@ def test_days_with_and_without_stamps_are_exported_as_one_and_imported_again(who
         for at, table in enumerate(days):
             lake.put(lake.place("sim", "SOL/USDC", date(2025, 9, 3 + at)), table, market, {})
 
-    exported(tmp_path / "a" / "sim" / "SOL-USDC", tmp_path / "days.csv", whole)
-    take_in([tmp_path / "days.csv"], again, "sim", market)
+    export(tmp_path / "a" / "sim" / "SOL-USDC", tmp_path / "days.csv", whole)
+    import_files([tmp_path / "days.csv"], again, "sim", market)
 
     assert all(pl.read_parquet(day.path).equals(table) for day, table in zip(again.days(), days, strict=True))

@@ -16,9 +16,9 @@ import pytest
 from tests.rigs.bombs import many_days
 
 from bmv.data.files.hash import sha256
-from bmv.data.ticks.export import converted
+from bmv.data.ticks.export import convert
 from bmv.data.ticks.importers import Options
-from bmv.data.ticks.lake.intake import Intake, take_in
+from bmv.data.ticks.lake.intake import ImportReport, import_files
 from bmv.data.ticks.lake.lake import Lake
 from bmv.data.ticks.lake.merge import merged
 from bmv.data.ticks.lake.stage import part_of
@@ -45,8 +45,8 @@ def quote(second: float, bid: str = "100", ask: str = "100.02") -> str:
     return f"{MIDNIGHT_NS + round(second * SECOND)},,,,{bid},2,{ask},3"
 
 
-def taken(root: Path, *paths: Path, **settings: Any) -> Intake:
-    return take_in(paths, Lake(root), "test", MARKET, **settings)
+def taken(root: Path, *paths: Path, **settings: Any) -> ImportReport:
+    return import_files(paths, Lake(root), "test", MARKET, **settings)
 
 
 def everything(root: Path) -> dict[str, tuple[str, int]]:
@@ -175,7 +175,7 @@ def test_other_steps_can_not_go_beside_what_is_there(tmp_path: Path) -> None:
 
     other = Market("SOL/USDC", Decimal("0.001"), Decimal("0.001"))
     with pytest.raises(DataError, match=r"holds ticks of 0\.01 and lots of 0\.001; rows in ticks of 0\.001"):
-        take_in([csv(tmp_path / "b.csv", [trade(1)])], Lake(tmp_path / "lake"), "test", other)
+        import_files([csv(tmp_path / "b.csv", [trade(1)])], Lake(tmp_path / "lake"), "test", other)
 
 
 @pytest.mark.parametrize("damage", ["missing", "torn", "of another file"])
@@ -220,7 +220,7 @@ from decimal import Decimal
 from itertools import count
 from pathlib import Path
 import bmv.data.ticks.lake.intake
-from bmv.data.ticks.lake.intake import take_in
+from bmv.data.ticks.lake.intake import import_files
 from bmv.data.ticks.lake.lake import Lake
 from bmv.ports.market import Market
 
@@ -232,7 +232,7 @@ if len(sys.argv) > 3:
     bmv.data.ticks.lake.intake.DAYS_AT_ONCE = int(sys.argv[3])
 if len(sys.argv) > 4:
     sys.addaudithook(die)
-take_in([Path(sys.argv[2])], Lake(Path(sys.argv[1])), "test", Market("SOL/USDC", Decimal("0.01"), Decimal("0.001")))
+import_files([Path(sys.argv[2])], Lake(Path(sys.argv[1])), "test", Market("SOL/USDC", Decimal("0.01"), Decimal("0.001")))
 """
 
 
@@ -311,13 +311,13 @@ def test_a_made_up_tape_stays_one_in_another_lake_whatever_comes_beside_it(tmp_p
     lake = Lake(tmp_path / "lake")
 
     for path in (real, made, csv(tmp_path / "later.csv", [trade(70_000)])):
-        take_in([path], lake, "test", MARKET)
+        import_files([path], lake, "test", MARKET)
 
     (day,) = lake.days()
     assert pl.read_parquet_metadata(day.path)["bmv.source"] == "synthetic, seed 7"
     assert [source.get("maker") for source in lake.manifest(day).sources] == [None, "synthetic, seed 7", None]
     again = Lake(tmp_path / "again")
-    take_in([day.path], again, "test", MARKET)
+    import_files([day.path], again, "test", MARKET)
     (copied,) = again.days()
     assert pl.read_parquet_metadata(copied.path)["bmv.source"] == "synthetic, seed 7"
     assert pl.read_parquet(copied.path).equals(pl.read_parquet(day.path))
@@ -327,7 +327,7 @@ def test_a_made_up_tape_in_units_stays_one(tmp_path: Path) -> None:
     synth(tmp_path / "made", 7, 50, date(2025, 9, 4), market=MARKET)
     (made,) = (tmp_path / "made").rglob("*.parquet")
 
-    converted(made, tmp_path / "units.parquet", None, Options())
+    convert(made, tmp_path / "units.parquet", None, Options())
     day = taken(tmp_path / "lake", tmp_path / "units.parquet").written[0]
 
     assert pl.read_parquet_metadata(day.path)["bmv.source"] == "synthetic, seed 7"
@@ -431,7 +431,7 @@ def test_an_import_killed_at_any_step_of_placing_days_together_leaves_days_that_
     assert len(seen) > 3, f"the import was never caught at its work: {seen}"
 
 
-@pytest.mark.parametrize("name", ["", " ", "..", ".hid", "../x", "a\\b", "a\x00b"])
+@pytest.mark.parametrize("name", ["", " ", "X ", " X", "..", ".hid", "../x", "a\\b", "a\x00b"])
 def test_the_lake_has_no_place_for_a_name_that_leads_out_of_it_or_is_hidden(tmp_path: Path, name: str) -> None:
     lake = Lake(tmp_path)
 
@@ -442,11 +442,11 @@ def test_the_lake_has_no_place_for_a_name_that_leads_out_of_it_or_is_hidden(tmp_
 
 def test_two_symbols_of_one_folder_are_refused_by_both_names(tmp_path: Path) -> None:
     path, lake = csv(tmp_path / "ticks.csv", [trade(1)]), Lake(tmp_path / "lake")
-    take_in([path], lake, "test", MARKET)
+    import_files([path], lake, "test", MARKET)
     before = everything(tmp_path / "lake")
 
     with pytest.raises(DataError, match=r"is of SOL/USDC; SOL-USDC would lie in the same folder"):
-        take_in([path], lake, "test", Market("SOL-USDC", MARKET.tick_size, MARKET.lot_size))
+        import_files([path], lake, "test", Market("SOL-USDC", MARKET.tick_size, MARKET.lot_size))
 
     assert everything(tmp_path / "lake") == before
 
@@ -459,6 +459,13 @@ def test_a_file_split_within_an_instant_is_joined_by_the_ids_of_its_trades(tmp_p
     fresh = [taken(tmp_path / "lake", path).files[0].fresh for path in (first, second, first, second, whole)]
 
     assert fresh == [6, 6, 0, 0, 0]
+
+
+def test_ids_of_trades_that_begin_at_0_are_ids(tmp_path: Path) -> None:
+    header, rows = "time,price,size,side,trade_id", [f"1756944000,100,1,buy,{n}" for n in range(6)]
+    files = [csv(tmp_path / f"{n}.csv", rows[n : n + 2], header) for n in (0, 2, 4)]
+
+    assert [taken(tmp_path / "lake", path).files[0].fresh for path in (*files, files[0])] == [2, 2, 2, 0]
 
 
 def test_a_column_that_counts_the_rows_of_its_file_tells_no_prints_apart(tmp_path: Path) -> None:
@@ -492,12 +499,12 @@ LISTINGS = """
 import sys
 from decimal import Decimal
 from pathlib import Path
-from bmv.data.ticks.lake.intake import take_in
+from bmv.data.ticks.lake.intake import import_files
 from bmv.data.ticks.lake.lake import Lake
 from bmv.ports.market import Market
 seen = []
 sys.addaudithook(lambda event, _: seen.append(event) if event in ("os.listdir", "os.scandir") else None)
-take_in([Path(sys.argv[1])], Lake(Path(sys.argv[2])), "v", Market("S", Decimal(1), Decimal(1)))
+import_files([Path(sys.argv[1])], Lake(Path(sys.argv[2])), "v", Market("S", Decimal(1), Decimal(1)))
 print(len(seen))
 """
 
@@ -515,10 +522,10 @@ def test_an_instant_of_more_rows_than_are_merged_at_once_is_told_with_the_day_an
     rows = [trade(7, 100 + at) for at in range(60)]
     first, more = csv(tmp_path / "first.csv", rows[:40]), csv(tmp_path / "more.csv", rows[20:])
     lake = Lake(tmp_path / "lake", slice_rows=50)
-    take_in([first], lake, "test", MARKET)
+    import_files([first], lake, "test", MARKET)
 
     with pytest.raises(DataError, match=r"2025-09-04.parquet with more.csv: 80 rows have the time \d+, where"):
-        take_in([more], lake, "test", MARKET)
+        import_files([more], lake, "test", MARKET)
 
     assert len(pl.read_parquet(lake.days()[0].path)) == 40
 

@@ -8,11 +8,11 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from bmv.data.ticks.check.inspection import looked_at
+from bmv.data.ticks.check.inspection import read_whole
 from bmv.data.ticks.importers import Options
 from bmv.data.ticks.schema import frames
 from bmv.data.ticks.synth.facts import facts
-from bmv.data.ticks.synth.fit import fitted
+from bmv.data.ticks.synth.fit import fit
 from bmv.data.ticks.synth.markouts import HORIZONS_S, markouts
 from bmv.data.ticks.synth.synth import BENIGN, SOL_USDC, THIN, Shape, chunks
 from bmv.ports.market import Market
@@ -50,7 +50,7 @@ def strays(record: pl.DataFrame, like: pl.DataFrame) -> list[str]:
 def test_a_market_made_up_after_a_made_up_one_is_like_it(shape: Shape) -> None:
     rows = made(shape)
 
-    again = made(fitted(rows, SOL_USDC), seed=2)
+    again = made(fit(rows, SOL_USDC), seed=2)
 
     real, like = facts(rows, SOL_USDC), facts(again, SOL_USDC)
     for name, tolerance in {
@@ -67,9 +67,9 @@ def test_a_market_made_up_after_a_made_up_one_is_like_it(shape: Shape) -> None:
     "name", ["us_AIG/2013-10-08", "hyperliquid_SOL-USDC-PERP/2025-09-03", "binance_coinm_BTCUSD_PERP/2024-08-08"]
 )
 def test_a_market_made_up_after_a_real_one_has_its_pace_and_sizes_and_is_as_hard(name: str) -> None:
-    rows, market, _, _ = looked_at(TICKS / f"{name}.parquet", None, None, None, Options(), 1.0)
+    rows, market, _, _ = read_whole(TICKS / f"{name}.parquet", None, None, None, Options(), 1.0)
 
-    like = made(fitted(rows, market), 200_000, 2, market)
+    like = made(fit(rows, market), 200_000, 2, market)
 
     real, numbers = facts(rows, market), facts(like, market)
     for fact, tolerance in {
@@ -83,7 +83,7 @@ def test_a_market_made_up_after_a_real_one_has_its_pace_and_sizes_and_is_as_hard
 @pytest.mark.skipif(not TICKS.is_dir(), reason=f"no recorded ticks at {TICKS}; set BMV_TICKS")
 def test_the_usual_market_is_as_hard_as_the_record_that_it_was_made_after() -> None:
     path = TICKS / "hyperliquid_SOL-USDC-PERP" / "2025-09-03.parquet"
-    record = looked_at(path, None, None, None, Options(), 1.0).rows
+    record = read_whole(path, None, None, None, Options(), 1.0).rows
 
     assert strays(record, made(Shape(), 200_000)) == []
     assert len(strays(record, made(BENIGN, 200_000))) >= 2
@@ -92,7 +92,7 @@ def test_the_usual_market_is_as_hard_as_the_record_that_it_was_made_after() -> N
 def test_of_a_record_without_quotes_the_usual_hardness_is_kept() -> None:
     trades = made(Shape()).filter(kind=1)
 
-    shape = fitted(trades, SOL_USDC)
+    shape = fit(trades, SOL_USDC)
 
     assert [shape.impact_bps, shape.soon_bps] == [Shape().impact_bps, Shape().soon_bps]
 
@@ -101,7 +101,7 @@ def test_a_handful_of_prints_says_nothing_of_how_hard_a_market_is() -> None:
     rows = made(Shape())
     first = rows.with_row_index().filter((pl.col("kind") == 2) | (pl.col("index") < 100)).drop("index")
 
-    shape = fitted(first, SOL_USDC)
+    shape = fit(first, SOL_USDC)
 
     assert shape.impact_bps == Shape().impact_bps
 
@@ -110,7 +110,7 @@ def test_a_market_of_a_hundred_ticks_can_be_fitted() -> None:
     cheap = Market("X", Decimal("0.01"), Decimal("1"))
     rows = made(Shape(price=Decimal(1), spread_bps=100.0, impact_bps=1.0), market=cheap)
 
-    shape = fitted(rows, cheap)
+    shape = fit(rows, cheap)
 
     assert abs(shape.impact_bps) < 10  # A tick is 100 bps: its prints say no more than that.
     assert shape.spread_bps == pytest.approx(100.0, rel=0.02)

@@ -208,6 +208,7 @@ class Carrier:
         fate: Fate | None = None,
         send: bool = True,
         part: Part | None = None,
+        since: int | None = None,
     ) -> None:
         """Let an attempt that is kept be sent, and note its end.
 
@@ -217,6 +218,7 @@ class Carrier:
             fate: What was known of it, for one of an earlier process.
             send: Whether to send it, or only to see what becomes of it.
             part: What it was made of.
+            since: The oldest slot in which it may have landed, for one of an earlier process; None: not known.
         """
         self.alive[attempt.signature] = attempt
 
@@ -226,15 +228,15 @@ class Carrier:
                 self.orders.release(attempt.signature)  # What it was to cancel need not wait until that is final.
             firm = fate.ended or fate.commitment == CONFIRMED
             if landed is not None and not landed.done() and firm:
-                landed.set_result(fate.error is None and fate.state is not State.EXPIRED)
+                landed.set_result(fate.error is None and fate.state not in (State.EXPIRED, State.FORGOTTEN))
 
-        ended = await self.courier.carry(attempt, hear, fate, send)
+        ended = await self.courier.carry(attempt, hear, fate, send, since)
         del self.alive[attempt.signature]
         self.purse.end(attempt.signature, ended.state is not State.EXPIRED, ended.state is State.FAILED)
         self.floor = max(self.floor, ended.slot or 0)
-        if ended.state is State.FINALIZED:
+        if ended.state in (State.FINALIZED, State.FORGOTTEN):
             assert ended.slot is not None, "what is final lies in a block"
-            self.orders.land(attempt.signature, ended.slot)
+            self.orders.land(attempt.signature, ended.slot, known=ended.state is State.FINALIZED)
         else:
             self.orders.lose(attempt.signature)
         self.ended.append(Ended(attempt, ended, part))

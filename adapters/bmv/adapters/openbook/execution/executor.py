@@ -42,6 +42,7 @@ from bmv.ports.messages import Event, Intent, Reason, Verb
 
 CANT_READ = "(-32602)"  # What a node says of bytes of a version that it does not know.
 ROUND_S = 2.0  # What a round is to cancel and has not got to by then goes by itself.
+MADE_BEFORE = 32  # Slots by which our count of them may be ahead of the chain where an attempt was made.
 SERIALS_APART = 101  # Between processes that may name the same blockhash.
 
 
@@ -57,6 +58,8 @@ class Manners:
         fee: For priority: the least a unit, and the most in all. What others pay is asked for in between.
         price_s: Between two questions what they pay.
         version: Of transactions, to begin with.
+        alone: Whether what our account shows is ours; else another process trades there: its orders are not ours to
+            cancel, its fills not ours to tell, and its events not ours to crank.
     """
 
     life_s: int = 60
@@ -66,6 +69,7 @@ class Manners:
     fee: Fee = NO_FEE
     price_s: float = 10.0
     version: int = 1
+    alone: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +172,8 @@ class Executor:
         self.orders.restore(orders)
         for kept in attempts:
             attempt = Attempt(kept.signature, kept.transaction, kept.last_height, kept.urgent)
-            self._spawn(self.carrier.follow(attempt, fate=Fate(State.UNKNOWN), send=kept.urgent))
+            since = max(kept.slot - MADE_BEFORE, 0) if kept.slot else None
+            self._spawn(self.carrier.follow(attempt, fate=Fate(State.UNKNOWN), send=kept.urgent, since=since))
             self.carrier.alive[attempt.signature] = attempt
 
     async def run(self) -> None:
@@ -276,6 +281,9 @@ class Executor:
         desk = await read_desk(rpc, house.seat, house.market, least_slot=least, commitment=FINALIZED)
         if desk.slot <= house.fills.slot:
             return  # Nothing new is final yet.
+        if not self.manners.alone:
+            self._looked_s, self.desk = time.monotonic(), desk
+            return
         fills = await house.fills.read(rpc, desk)
         if fills is None:
             raise EndpointError(f"{rpc.endpoint}: does not show all of our fills up to slot {desk.slot}")
@@ -394,8 +402,11 @@ class Executor:
         house = self.house
         rpc = house.courier.reader()
         desk = await read_desk(rpc, house.seat, house.market, least_slot=0, commitment=PROCESSED)
-        batch = _cancels(self._alone())  # Once more: the round may have got to some meanwhile.
-        shown = self.orders.found(desk.own(house.seat.open_orders).resting)
+        resting = desk.own(house.seat.open_orders).resting
+        batch = _cancels(self.orders.cancellable(self._alone(), resting))  # Once more: a round may have got to some.
+        if not batch:
+            return
+        shown = self.orders.found(resting)
         made, course = self._plan(batch, desk, Terms(now=desk.unix_timestamp), shown, Purpose.CANCEL)
         parts = made.parts
         if not parts:

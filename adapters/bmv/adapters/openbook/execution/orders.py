@@ -5,7 +5,7 @@ An order is asked for, then in an attempt, then in the book, then at its end. Ea
 * it is **in the book** if a final bank shows it there;
 * it is **filled** if the venue's own record of fills says so, never because it is gone;
 * it has **ended** if a final bank, read after its attempt had ended and with every fill of it known, does not show it;
-  or if its attempt ended without effect.
+  or if its attempt ended without effect. Whether its attempt landed need not be known for that, if it can't any more.
 
 Nothing else ends an order: not a refusal, not silence, not a block that may vanish. Until then it counts as resting. A
 wish to cancel stays until the order has ended, however many transactions that takes.
@@ -44,6 +44,7 @@ class Order:
         filled: Lots traded.
         attempt: Signature of what places it; "": none was sent.
         landed_slot: Slot in which that landed; None: it has not, as far as is known.
+        forgotten: Whether that is only a slot after which it can't land, and nobody knows whether it did.
         dying: Whether it is to be cancelled.
         cancels: Signatures of attempts under way that cancel it.
         cancelled: Whether one of those was carried out.
@@ -58,6 +59,7 @@ class Order:
     filled: int = 0
     attempt: str = ""
     landed_slot: int | None = None
+    forgotten: bool = False
     dying: bool = False
     cancels: set[str] = field(default_factory=set)
     cancelled: bool = False
@@ -78,13 +80,19 @@ class Order:
         """Whether it may be in the book, or come to be: it counts against every limit."""
         return self.stage in (Stage.FLYING, Stage.RESTING)
 
-    def land(self, signature: str, slot: int) -> None:
-        """Note that an attempt was carried out, finally, if it is one that places or cancels this order."""
+    def land(self, signature: str, slot: int, known: bool = True) -> None:
+        """Note that an attempt was carried out, finally, if it is one that places or cancels this order.
+
+        Args:
+            signature: Of the attempt.
+            slot: Of its block.
+            known: Whether it was; else it can't be after that slot, and nobody knows whether it was.
+        """
         if self.attempt == signature:
-            self.landed_slot = slot
+            self.landed_slot, self.forgotten = slot, not known
         if signature in self.cancels:
             self.cancels.discard(signature)
-            self.cancelled = True
+            self.cancelled |= known
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,15 +202,24 @@ class Orders:
             if number in self.open:
                 self.open[number].cancels.add(signature)
 
-    def land(self, signature: str, slot: int) -> None:
-        """Note that an attempt was carried out, finally."""
+    def land(self, signature: str, slot: int, known: bool = True) -> None:
+        """Note that an attempt was carried out, finally; or may have been, up to that slot and not after it."""
         for order in self.open.values():
-            order.land(signature, slot)
+            order.land(signature, slot, known)
 
     def release(self, signature: str) -> None:
         """Note that an attempt failed in a block that is confirmed: its cancels may be tried by another."""
         for order in self.open.values():
             order.cancels.discard(signature)
+
+    def cancellable(self, orders: Iterable[Order], resting: Iterable[OwnOrder]) -> list[Order]:
+        """Return the orders that a bank shows, or of which no cancel was carried out yet.
+
+        One that may still come to be is cancelled unseen, once: whether it is in the book by then is not known. After
+        that it waits until it is, for each further cancel would be paid for and do nothing.
+        """
+        shown = {order.number for one in resting if (order := self._known(one)) is not None}
+        return [order for order in orders if order.number in shown or not order.cancelled]
 
     def found(self, resting: Iterable[OwnOrder]) -> dict[int, int]:
         """Return the venue's ids of orders that a bank shows under ids that are not their numbers, ours first."""
@@ -291,9 +308,9 @@ class Orders:
             gone_by_us = order.cancelled or bool(order.cancels)
             self._end(order, Kind.CANCELLED if gone_by_us else Kind.EXPIRED, second=seen.second)
         elif order.stage is Stage.FLYING and order.landed_slot is not None and order.landed_slot <= seen.slot:
-            if order.cancelled:
+            if order.cancelled or (order.forgotten and order.dying):
                 self._end(order, Kind.CANCELLED, second=seen.second)
-            elif order.intent.tif == Tif.POST_ONLY:
+            elif order.intent.tif == Tif.POST_ONLY and not order.forgotten:
                 self._end(order, Kind.REJECTED, Reason.WOULD_CROSS, seen.second)
             else:
                 self._end(order, Kind.EXPIRED, second=seen.second)

@@ -99,15 +99,15 @@ class _Reading:
         if fate.state not in ATTEMPT_ENDS:
             return
         self.spending.end(fate.signature, fate.state != "expired", fate.state == "failed")
-        if fate.state == "finalized":
-            self._land(fate.signature, _read_number(fate.more.get("slot")))
+        if fate.state in ("finalized", "forgotten"):
+            self._land(fate.signature, _read_number(fate.more.get("slot")), known=fate.state == "finalized")
         else:
             self._lose(fate.signature)
 
-    def _land(self, signature: str, slot: int) -> None:
+    def _land(self, signature: str, slot: int, known: bool) -> None:
         self.ended.add(signature)
         for order in self.orders.values():
-            order.land(signature, slot)
+            order.land(signature, slot, known)
 
     def _lose(self, signature: str) -> None:
         self.ended.add(signature)
@@ -167,6 +167,7 @@ def _order_text(order: Order) -> str:
         "filled": order.filled,
         "attempt": order.attempt,
         "landed_slot": order.landed_slot,
+        "forgotten": order.forgotten,
         "cancelled": order.cancelled,
     }
     return json.dumps(row, separators=(",", ":"))
@@ -186,6 +187,7 @@ def _read_order(text: str) -> Order:
             filled=int(row["filled"]),
             attempt=str(row["attempt"]),
             landed_slot=None if row["landed_slot"] is None else int(row["landed_slot"]),
+            forgotten=bool(row.get("forgotten", False)),  # Older journals don't say.
             cancelled=bool(row["cancelled"]),
         )
     except UNREADABLE as error:

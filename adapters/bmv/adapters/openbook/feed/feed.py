@@ -100,6 +100,7 @@ class Feed:
         self._dice = dice or Random()
         self._venue: Venue | None = None
         self._deployed: int | None = None
+        self._restarted: int | None = None  # The slot of the cluster's last restart.
         self._alone = False  # Whether it was told that no second endpoint answers.
 
     def __repr__(self) -> str:
@@ -121,6 +122,8 @@ class Feed:
                 try:
                     await self._session(client, endpoint, tell)
                 except Broken as error:
+                    if error.cause is Cause.RESTARTED:
+                        self._restarted = None  # It is told: whatever is read next is known.
                     endpoint.health.note_broken(time.monotonic())
                     self._give_up(tell, error.cause, f"{endpoint.name}: {error}", error.undone_from)
                 except Lagging:
@@ -185,6 +188,9 @@ class Feed:
         beside = await rpc.accounts([identity.program, LAST_RESTART], least_slot=first.slot)
         restart = beside.accounts[LAST_RESTART]
         restarted = None if restart is None else read_restart_slot(restart.data)
+        if None not in (restarted, self._restarted) and restarted != self._restarted:
+            raise Broken(Cause.RESTARTED, f"the cluster restarted at slot {restarted} while nothing was heard")
+        self._restarted = self._restarted if restarted is None else restarted
         watched: dict[Pubkey, Watched] = {
             LAST_RESTART: _Change(restarted, read_restart_slot, Cause.RESTARTED, "the cluster restarted")
         }
@@ -197,7 +203,8 @@ class Feed:
                 tell(words.Notice(Cause.PROGRAM, text))
             self._deployed = self._deployed if deployed is None else deployed  # A node may not say.
             why = f"program {identity.program} was deployed anew"
-            watched[code] = _Change(self._deployed, deployment_slot, Cause.PROGRAM, why)
+            known = first.slot if self._deployed is None else self._deployed
+            watched[code] = _Change(known, deployment_slot, Cause.PROGRAM, why, exactly=self._deployed is not None)
         return identity, watched
 
     async def second_slot(self, client_rpc: Rpc | None, tell: Callable[[Word], None]) -> int | None:
@@ -221,14 +228,19 @@ class _Change:
         last: What it said; None: nobody knows, so that whatever it says may be new.
         read: Returns what it says.
         cause, why: Why the connection is given up then.
+        exactly: Whether it said just that; else it said that or an earlier one, and only a later one is another.
     """
 
-    def __init__(self, last: int | None, read: Callable[[bytes], int | None], cause: Cause, why: str) -> None:
+    def __init__(
+        self, last: int | None, read: Callable[[bytes], int | None], cause: Cause, why: str, *, exactly: bool = True
+    ) -> None:
         self._last, self._read = last, read
-        self._cause, self._why = cause, why
+        self._cause, self._why, self._exactly = cause, why, exactly
 
     def __call__(self, account: Account | None) -> None:
         slot = None if account is None else self._read(account.data)
+        if slot is not None and not self._exactly and self._last is not None and slot <= self._last:
+            self._last, self._exactly = slot, True  # Something else of the account has changed, and now we know.
         if slot is None or slot != self._last:
             raise Broken(self._cause, self._why)
 

@@ -45,29 +45,52 @@ NOTHING = Held(Funds(0, 0, 0), Funds(0, 0, 0))
 
 
 class Owned(NamedTuple):
-    """All that is ours on a market, in wallets and at the venue, free or locked: native units."""
+    """All that is ours on a market to trade with, in wallets and at the venue, free or locked: native units."""
 
     base: int
     quote: int
 
 
-def owned_of(desk: DeskSnapshot, address: Pubkey) -> Owned | None:
-    """Return all that is ours; None while events of ours wait for the crank, which have moved money already.
+def owned_of(desk: DeskSnapshot, address: Pubkey, *, wallets: bool = True) -> Owned:
+    """Return all that is ours, as it will be when our events that wait are cranked: they say what they will move.
 
     Args:
         desk: What stands there by one bank.
         address: Of our account at the venue.
+        wallets: Whether what lies in our wallets may be traded too; a delegate trades what was deposited.
     """
-    if desk.waiting(address):
-        return None
     held, account = held_of(desk, address), desk.account
     rebates = account.referrer_rebates_accrued if isinstance(account, OpenOrders) else 0
     if isinstance(account, OpenOrdersAccount):
         rebates = account.position.referrer_rebates_available
+    base_wallet, quote_wallet = (desk.base_wallet or 0, desk.quote_wallet or 0) if wallets else (0, 0)
+    moved = _moved_by_events(desk, address)
     return Owned(
-        (desk.base_wallet or 0) + held.base.free + held.base.locked,
-        (desk.quote_wallet or 0) + held.quote.free + held.quote.locked + rebates,
+        base_wallet + held.base.free + held.base.locked + moved.base,
+        quote_wallet + held.quote.free + held.quote.locked + rebates + moved.quote,
     )
+
+
+def _moved_by_events(desk: DeskSnapshot, address: Pubkey) -> Owned:
+    """Return by how much our events that wait will change what is ours: of takers that is done when they trade."""
+    base = quote = 0
+    if isinstance(desk.queue, EventQueue):
+        for one in desk.queue.pending():
+            if isinstance(one, Fill) and one.maker and one.owner == address:
+                sign = 1 if one.side is Side.BID else -1
+                base += sign * one.native_coin
+                quote += one.native_qty_received if sign < 0 else -one.native_qty_paid  # Less the rebate already.
+    elif isinstance(desk.market, MarketV2):
+        market = desk.market
+        for _, event in desk.queue.events():
+            if isinstance(event, FillEvent) and event.maker == address:
+                sign = 1 if event.taker_side is Side.ASK else -1
+                native = event.price * event.quantity * market.quote_lot_size
+                base += sign * event.quantity * market.base_lot_size
+                quote -= sign * native
+                if event.maker != event.taker:
+                    quote += _rebate(event, market) - native * max(market.maker_fee, 0) // FEES_SCALE_FACTOR
+    return Owned(base, quote)
 
 
 def held_of(desk: DeskSnapshot, address: Pubkey) -> Held:

@@ -34,6 +34,7 @@ from bmv.adapters.solana.tokens import (
     sync_native,
 )
 
+WRAPPED = "wrapped SOL"  # Of a piece.
 NAME = "bmv"  # Of an account of version 2; nothing reads it.
 Rent = Callable[[int], int]  # From bytes of an account to the lamports that the chain asks for them.
 
@@ -133,7 +134,7 @@ def _wrapping(seat: Seat, desk: DeskSnapshot, wish: Wish) -> Iterator[Piece]:
     lacking = wish.wrapped_lamports - held
     if lacking > 0:
         sent = transfer(TransferParams(from_pubkey=seat.owner, to_pubkey=wallet, lamports=lacking))
-        yield Piece("wrapped SOL", wallet, lacking, True, (sent, sync_native(wallet)), wraps=True)
+        yield Piece(WRAPPED, wallet, lacking, True, (sent, sync_native(wallet)), wraps=True)
 
 
 def _account(seat: Seat, market: AnyMarket, spot: Spot, wish: Wish, rent: Rent) -> Iterator[Piece]:
@@ -222,7 +223,7 @@ def closing(seat: Seat, desk: DeskSnapshot, spot: Spot, *, unwraps: bool = True)
     wallet = wrapped_wallet(seat, desk.market) if unwraps else None
     if wallet is not None and wallet in desk.rent:
         closed = close_token_account(wallet, seat.owner)
-        pieces.append(Piece("wrapped SOL", wallet, desk.rent[wallet], True, (closed,)))
+        pieces.append(Piece(WRAPPED, wallet, desk.rent[wallet], True, (closed,)))
     return pieces
 
 

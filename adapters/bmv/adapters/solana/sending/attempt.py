@@ -2,7 +2,8 @@
 
 Its signature is known before it is sent and can land once only, however often and by however many ways the bytes are
 sent. What it carries may be tried anew, in other bytes, only when it has ended: found in a final block, or found
-nowhere when the final height is past the last at which it is valid. No refusal, time-out or lost answer ends it.
+nowhere when the final height is past the last at which it is valid. No refusal, time-out or lost answer ends it. Where
+nobody has looked for so long that no node remembers that time, only this is sure: it can't land any more.
 """
 
 from collections.abc import Callable
@@ -20,7 +21,7 @@ VERSION_1 = 0x81  # First byte of a transaction of version 1.
 
 
 class State(StrEnum):
-    """Where an attempt is. The last three are ends."""
+    """Where an attempt is. The last four are ends."""
 
     BUILT = "built"  # Signed. Nobody outside knows.
     COMMITTED = "committed"  # Kept, and may be sent from now on.
@@ -30,9 +31,10 @@ class State(StrEnum):
     FINALIZED = "finalized"
     FAILED = "failed"  # In a final block, and its instructions did nothing: it cost its fee.
     EXPIRED = "expired"  # It never landed, and never will.
+    FORGOTTEN = "forgotten"  # It can't land any more, and no node remembers whether it did.
 
 
-ENDS = frozenset({State.FINALIZED, State.FAILED, State.EXPIRED})
+ENDS = frozenset({State.FINALIZED, State.FAILED, State.EXPIRED, State.FORGOTTEN})
 
 
 class Leg(NamedTuple):
@@ -94,7 +96,7 @@ class Fate:
 
     Args:
         state: Where it is.
-        slot: Of the block it was seen in; None: in none.
+        slot: Of the block it was seen in; where it is forgotten, a final one after which it can't land; None: none.
         error: Why it failed, as RPC writes it; None: it did not, or has not.
         commitment: How firm that block is; "": it is in none.
         sent: How often it was handed to a node.

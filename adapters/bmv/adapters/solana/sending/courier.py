@@ -149,7 +149,12 @@ class Courier:
         return self._young
 
     async def carry(
-        self, attempt: Attempt, tell: Tell = lambda fate: None, fate: Fate | None = None, send: bool = True
+        self,
+        attempt: Attempt,
+        tell: Tell = lambda fate: None,
+        fate: Fate | None = None,
+        send: bool = True,
+        since: int | None = None,
     ) -> Fate:
         """Send an attempt until it has ended, and return how.
 
@@ -161,9 +166,10 @@ class Courier:
             tell: Hears each change of its fate.
             fate: What was known of it, for one of an earlier process.
             send: Whether to send it, or only to see what becomes of it.
+            since: The oldest slot in which it may have landed, for one of an earlier process; None: not known.
         """
         ended = asyncio.Event()
-        track = Track(attempt, fate or Fate(State.COMMITTED), send)
+        track = Track(attempt, fate or Fate(State.COMMITTED), send, since)
         assert attempt.signature not in self._tracks, f"{attempt.signature} is on its way"
         self._tracks[attempt.signature] = Carried(track, tell, ended)
         self._begun[attempt.signature] = self._clock(), self.slot
@@ -249,7 +255,7 @@ class Courier:
                 await self._look(tracks[at : at + STATUSES_MAX])
 
     async def _look(self, tracks: list[Track]) -> None:
-        rpc = self.reader()
+        rpc = self._witness(max(track.dim for track in tracks))
         try:
             look, statuses = await look_at(rpc, tracks)
         except EndpointError:
@@ -269,6 +275,14 @@ class Courier:
             one.tell(track.fate)
             if track.fate.ended:
                 one.ended.set()
+
+    def _witness(self, dim: int) -> Rpc:
+        """Return the node to ask what became of attempts: each in turn where one did not remember."""
+        readers = self.endpoints.readers
+        if dim == 0:
+            return self.reader()
+        endpoint = readers[dim % len(readers)]
+        return self._rpc.beside(endpoint.url, endpoint.health)
 
     def reader(self) -> Rpc:
         """Return the node to ask."""

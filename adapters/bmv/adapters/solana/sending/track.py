@@ -3,7 +3,8 @@
 A node is asked for the newest final height and slot first, and for statuses after that. Of a node whose statuses are of
 a slot before that final one nothing follows: it lags. Of one that is there, "not found" above the last valid height is
 the end: what is not in that chain by then can never enter it. A node without a history knows 300 slots: a valid height
-lasts 150 blocks, so it may be believed for a while after that, and no longer.
+lasts 150 blocks, so it may be believed for a while after that, and no longer. Where no node's history reaches back,
+look after look, the attempt is forgotten: over, and nobody knows how.
 """
 
 from dataclasses import dataclass, replace
@@ -15,6 +16,7 @@ from bmv.adapters.solana.sending.blockhash import LIFE_BLOCKS
 
 FINALIZED = "finalized"
 REMEMBERED = 100  # Blocks behind the last valid height for which a node without history still knows what landed.
+LOOKS = 20  # In which no node remembered, before an attempt is forgotten; each time another node is asked.
 
 
 class Status(NamedTuple):
@@ -61,12 +63,14 @@ class Track:
         fate: What is known; an attempt of an earlier process begins as UNKNOWN.
         send: Whether to send it, or only to see what becomes of it.
         since: The oldest slot in which it may have landed; None: nobody was asked yet.
+        dim: In how many looks a node found nothing whose history does not reach back to when it may have landed.
     """
 
     attempt: Attempt
     fate: Fate
     send: bool = True
     since: int | None = None
+    dim: int = 0
 
     def __repr__(self) -> str:
         return f"<Track {self.fate.state} {self.attempt!r}>"
@@ -92,11 +96,15 @@ class Track:
     def _missing(self, look: Look) -> Fate:
         over, since = look.final_height - self.attempt.last_height, self.landed_since(look)
         reaches = look.first is not None and look.first <= since
+        state, slot = self.fate.state, None
         if over > 0 and (reaches or over <= REMEMBERED):
             state = State.EXPIRED
-        else:
-            state = State.SENT if self.fate.sent or self.fate.state is State.UNKNOWN else self.fate.state
-        return replace(self.fate, state=state, slot=None, error=None, commitment="")
+        elif over > 0 and self.dim >= LOOKS:
+            state, slot = State.FORGOTTEN, look.final_slot
+        elif self.fate.sent or state is State.UNKNOWN:
+            state = State.SENT
+        self.dim += over > 0
+        return replace(self.fate, state=state, slot=slot, error=None, commitment="")
 
     def landed_since(self, look: Look) -> int:
         """Return the oldest slot in which it may have landed, by the first look at it."""

@@ -27,6 +27,7 @@ from bmv.backtest.sweep.calibrate import markets
 from bmv.backtest.sweep.calibrate.markets import Nature, Trend
 from bmv.backtest.sweep.judge.verdict import CHECKS
 from bmv.backtest.sweep.trials.reading import TRIALS
+from bmv.backtest.sweep.trials.summary import SweepSummary
 from bmv.data.runs.folder import put_whole, writing
 from bmv.data.runs.numbers import Json, at
 from bmv.data.runs.product import product_hash
@@ -207,12 +208,12 @@ def _judged(folder: Path, case: Case, workers: int | None, rows: int, params: Se
     """Make a market, sweep it and return what was found."""
     lake, sweep = folder / "lake", folder / "sweep"
     markets.write(lake, case.nature, case.seed, rows, case.trend)
-    plan = api.planned(configured(case.start), params, [str(lake)])
+    plan = api.make_plan(configured(case.start), params, [str(lake)])
     api.begin(sweep, plan)
-    return outcome(case, api.go_on(sweep, plan, workers, report=False), pl.read_parquet(sweep / TRIALS))
+    return outcome(case, api.run(sweep, plan, workers, report=False), pl.read_parquet(sweep / TRIALS))
 
 
-def outcome(case: Case, summary: Json, trials: pl.DataFrame) -> Json:
+def outcome(case: Case, summary: SweepSummary, trials: pl.DataFrame) -> Json:
     """Return what is counted of a sweep: the verdict, which checks did not hold, and their figures."""
     verdict, figures = summary["verdict"], summary["validation"]
     checked = zip(CHECKS, verdict["reasons"], strict=True) if at(summary, "best") else ()

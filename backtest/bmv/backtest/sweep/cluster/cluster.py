@@ -23,7 +23,7 @@ from bmv.backtest.sweep.cluster.node import Worker, load_of, packed, preparation
 from bmv.backtest.sweep.run.pool import AHEAD, MakePool
 from bmv.backtest.sweep.run.work import Task, Work
 from bmv.backtest.sweep.tapes.shared import Stretch
-from bmv.backtest.sweep.trials.study import Row
+from bmv.backtest.sweep.trials.row import TrialRow
 from bmv.data.runs.product import product_hash
 from bmv.ports.errors import BmvError, UsageError
 
@@ -190,7 +190,7 @@ class Cluster:
     def __repr__(self) -> str:
         return f"<Cluster {self._spelt}: {len(self._ready)} workers on {len(self._nodes)} nodes>"
 
-    def rows(self, tasks: Iterable[Task]) -> Iterator[Row]:
+    def rows(self, tasks: Iterable[Task]) -> Iterator[TrialRow]:
         """Yield the row of each task, as they end; no more tasks are taken than are soon run."""
         queue = iter(tasks)
         while True:
@@ -283,7 +283,7 @@ class Cluster:
             ended += self._ray.wait(others, num_returns=len(others), timeout=0, fetch_local=False)[0]
         return list(ended)
 
-    def _hear(self, reference: Reference) -> Iterator[Row]:
+    def _hear(self, reference: Reference) -> Iterator[TrialRow]:
         """Take in what has come to an end: a node or a worker that is ready, a row, or the death of one of them."""
         try:
             if reference in self._preparing:
@@ -292,7 +292,7 @@ class Cluster:
                 self._started(self._starting[reference], reference)
             elif reference in self._running:  # It is not if its worker was let go a moment ago.
                 hand, task = self._running[reference]
-                row: Row = self._got(reference, hand)
+                row: TrialRow = self._got(reference, hand)
                 del self._running[reference]
                 hand.tasks.remove(task)
                 yield row

@@ -12,25 +12,28 @@ from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
 from platform import python_version
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
 from bmv.adapters.config import build
-from bmv.backtest.sweep.api import planned
+from bmv.backtest.sweep.api import make_plan
 from bmv.backtest.sweep.plan import PACKAGES
 from bmv.backtest.sweep.run.work import Task, Work
 from bmv.backtest.sweep.tapes import tapes
 from bmv.backtest.sweep.tapes.shared import Stretch
 from bmv.backtest.sweep.trials.objectives import objectives_of
+from bmv.backtest.sweep.trials.row import TrialRow
 from bmv.backtest.sweep.trials.space import trading
-from bmv.backtest.sweep.trials.study import Row
 from bmv.data.files.path import is_url
 from bmv.data.files.user_folders import folder_for_code
 from bmv.data.files.writing import whole_file
 from bmv.ports.errors import BmvError, ConfigError, DataError
 
 Table = dict[str, Any]  # Any: plain values, as a configuration has them.
+
+
+T = TypeVar("T")
 
 
 class File(NamedTuple):
@@ -111,7 +114,7 @@ def made_ready(*load: Any) -> tuple[list[Stretch] | None, str]:  # Any: the part
 
 
 def _read(load: Load) -> list[Stretch]:
-    plan = planned(build(**arrived(load)[0]))
+    plan = make_plan(build(**arrived(load)[0]))
     found = packed(tapes.read(plan.config, plan.axes, plan.splits))
     if content_hash(found) != load.content:
         raise DataError("a node of the cluster reads other rows from the tapes than this machine does")
@@ -140,15 +143,15 @@ class Worker:
             lambda: Work(build(**table), self._stretches, objectives_of(objectives), self._load.periods)
         )
 
-    def row(self, task: Task) -> Row:
+    def row(self, task: Task) -> TrialRow:
         """Return the row of a set."""
         work = self._work
         assert work is not None
         row = self._renamed(lambda: work.row(task))
         assert row is not None  # Nobody tells a worker to stop: it is killed.
-        return {**row, "reason": self._told(row["reason"])}
+        return row | {"reason": self._told(row["reason"])}
 
-    def _renamed(self, call: Callable[[], Any]) -> Any:  # Any: whatever `call` returns.
+    def _renamed(self, call: Callable[[], T]) -> T:
         try:
             return call()
         except BmvError as error:

@@ -17,6 +17,8 @@ from bmv.backtest.sweep.judge.folds import Fold, Metric, Step, step, walk_forwar
 from bmv.backtest.sweep.judge.overfitting import cscv
 from bmv.backtest.sweep.judge.plateau import plateau
 from bmv.backtest.sweep.trials.accounts import LISTS, MIDS, Accounts, accounts
+from bmv.backtest.sweep.trials.space import Parameter
+from bmv.backtest.sweep.trials.summary import Verdict
 from bmv.data.runs.numbers import Json
 from bmv.data.runs.wording import money_decimals, percent, plain, significant
 from bmv.ports.errors import DataError
@@ -75,7 +77,7 @@ class Search(NamedTuple):
 
 def judge(
     frame: pl.DataFrame,
-    parameters: Sequence[Mapping[str, Any]],
+    parameters: Sequence[Parameter],
     objective: str,
     holdout: Mapping[str, Any] | None,
     n_trials_ever: int,
@@ -86,7 +88,7 @@ def judge(
     currency: str = "quote",
     best: int | None = None,
     sets: Accounts | None = None,
-) -> tuple[Json, Json]:
+) -> tuple[Json, Verdict]:
     """Return the figures of the validation and the verdict that follows from them, both as in `summary.json`.
 
     Args:
@@ -131,7 +133,7 @@ def judge(
     return validation, verdict(search.row["trial"], reasons)
 
 
-def verdict(trial: int, reasons: Sequence[Reason]) -> Json:
+def verdict(trial: int, reasons: Sequence[Reason]) -> Verdict:
     """Return the verdict on `trial`: worth trading where every reason holds; see `judge`."""
     failed = [reason for reason in reasons if reason.ok is False]
     unknown = [reason for reason in reasons if reason.ok is None]
@@ -439,7 +441,7 @@ def _told(search: Search, fold: Fold, made: Step) -> Json:
     }
 
 
-def _plateau(parameters: Sequence[Mapping[str, Any]], search: Search) -> tuple[Json, Reason]:
+def _plateau(parameters: Sequence[Parameter], search: Search) -> tuple[Json, Reason]:
     found = plateau(search.trials, parameters, search.row["trial"], QUOTING)
     if found["kept"] is None:
         return found, Reason(None, "Too few sets near the best one were tried to tell a plateau from a spike.")

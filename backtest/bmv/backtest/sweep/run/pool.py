@@ -6,7 +6,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import Protocol
 
 from bmv.backtest.sweep.run.work import Task, Work
-from bmv.backtest.sweep.trials.study import Row
+from bmv.backtest.sweep.trials.row import TrialRow
 
 AHEAD = 2  # Tasks a worker has before it: enough that none waits, few enough that stopping is soon done.
 
@@ -16,7 +16,7 @@ class Pool(Protocol):
 
     workers: int
 
-    def rows(self, tasks: Iterable[Task]) -> Iterator[Row]:
+    def rows(self, tasks: Iterable[Task]) -> Iterator[TrialRow]:
         """Yield the row of each task, as they end."""
         ...
 
@@ -41,9 +41,9 @@ class Threads:
     def __repr__(self) -> str:
         return f"<Threads {self.workers}>"
 
-    def rows(self, tasks: Iterable[Task]) -> Iterator[Row]:
+    def rows(self, tasks: Iterable[Task]) -> Iterator[TrialRow]:
         """Yield the row of each task, as they end; no more tasks are taken than are soon run."""
-        ahead, queue = set[Future[Row | None]](), iter(tasks)
+        ahead, queue = set[Future[TrialRow | None]](), iter(tasks)
         while True:
             while len(ahead) < self.workers * AHEAD and (task := next(queue, None)) is not None:
                 ahead.add(self._threads.submit(self._work.row, task))

@@ -9,11 +9,12 @@ from bmv.backtest.sweep.run.pool import Pool
 from bmv.backtest.sweep.run.trial import CHECKS
 from bmv.backtest.sweep.run.work import Medians, Task
 from bmv.backtest.sweep.trials.proposer import Heard, Proposer
+from bmv.backtest.sweep.trials.row import TrialRow, aims
 from bmv.backtest.sweep.trials.space import Set
-from bmv.backtest.sweep.trials.study import Row, Study
+from bmv.backtest.sweep.trials.study import Study
 from bmv.ports.errors import DataError
 
-Told = Callable[[Row], None]  # Called with each trial that has ended, known ones first.
+Told = Callable[[TrialRow], None]  # Called with each trial that has ended, known ones first.
 NOT_HEARD = Heard()
 NOTHING_YET = -(2.0**62)  # No net is below it.
 
@@ -51,10 +52,10 @@ def _straight_on(proposer: Proposer, study: Study, pool: Pool, told: Told) -> No
 
 def _by_batches(proposer: Proposer, study: Study, pool: Pool, told: Told, medians: bool) -> None:
     """Run batch by batch: what comes next depends on all of what came before, and on nothing else."""
-    first, halfway, ran = 0, list[list[list[int]]](), dict[bytes, int]()
+    first, halfway, ran = 0, list[Sequence[Sequence[int]]](), dict[bytes, int]()
     while sets := proposer.propose():
         at_checks = _medians(halfway) if medians else ()
-        rows, tasks = dict[int, Row](), list[Task]()
+        rows, tasks = dict[int, TrialRow](), list[Task]()
         for trial, each in enumerate(sets, first):
             if trial in study:
                 rows[trial] = _known(study, trial, each)
@@ -73,16 +74,16 @@ def _by_batches(proposer: Proposer, study: Study, pool: Pool, told: Told, median
         first += len(sets)
 
 
-def _keep(row: Row, study: Study, told: Told, rows: dict[int, Row]) -> None:
+def _keep(row: TrialRow, study: Study, told: Told, rows: dict[int, TrialRow]) -> None:
     study.add(row)
     told(row)
     rows[row["trial"]] = row
 
 
-def _heard(row: Row) -> Heard:
+def _heard(row: TrialRow) -> Heard:
     """Return what the sampler is told of a trial."""
     if row["state"] == "complete":
-        return Heard(tuple(row["objectives"]), tuple(row["violations"]))
+        return Heard(tuple(aims(row)), tuple(row["violations"]))
     ends = [each[-1] for each in row["halfway"] if each]
     halfway = float(sum(ends)) if row["state"] == "pruned" and ends else None
     return Heard(violations=tuple(row["violations"]), halfway=halfway)
@@ -93,7 +94,7 @@ def _name(values: Set) -> bytes:
     return orjson.dumps(values, option=orjson.OPT_SORT_KEYS)
 
 
-def _known(study: Study, trial: int, proposed: Set) -> Row:
+def _known(study: Study, trial: int, proposed: Set) -> TrialRow:
     row = study[trial]
     if row["set"] != proposed:
         raise DataError(

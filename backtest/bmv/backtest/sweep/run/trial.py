@@ -52,7 +52,7 @@ class Stopped(Exception):
         self.halfway = tuple(halfway)
 
 
-class Made(NamedTuple):
+class RunFigures(NamedTuple):
     """What a run came to.
 
     Args:
@@ -91,7 +91,7 @@ def run(
     verb: Any = None,  # Any: machine code.
     look: Look | None = None,
     arena: Arena | None = None,
-) -> Made:
+) -> RunFigures:
     """Run a configuration over a tape.
 
     Args:
@@ -117,7 +117,7 @@ def run(
     account = cut(parts.params, int(parts.record.start_position), samples, fills, prepared, periods)
     figures = _figures(parts, config, prepared.market, samples, fills, account)
     summary = _summary(parts, config, prepared.market, figures) if whole else {}
-    return Made(
+    return RunFigures(
         text(parts.loop.state.digest),
         figures,
         tuple(each.of(summary if each.whole else figures) for each in objectives),

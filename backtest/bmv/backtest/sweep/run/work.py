@@ -13,12 +13,12 @@ from bmv.adapters.config.check import check
 from bmv.adapters.config.compile import refuse_without_reference
 from bmv.adapters.strategy import plugin
 from bmv.backtest.sweep.run.arena import Arena
-from bmv.backtest.sweep.run.trial import CHECKS, Look, Made, Stopped, run
+from bmv.backtest.sweep.run.trial import CHECKS, Look, RunFigures, Stopped, run
 from bmv.backtest.sweep.tapes.combine import across, combined, common_quantum, joined_returns
 from bmv.backtest.sweep.tapes.shared import Stretch
 from bmv.backtest.sweep.trials.objectives import Objective, ObjectiveError, unknown, violated
+from bmv.backtest.sweep.trials.row import Account, State, TrialRow
 from bmv.backtest.sweep.trials.space import Set, trading, with_values
-from bmv.backtest.sweep.trials.study import Row
 from bmv.core.engine import Strategy
 from bmv.core.kernel import is_kernel
 from bmv.ports.errors import ConfigError
@@ -76,14 +76,9 @@ class Work:
         """Rows that one set is told, on all tapes together."""
         return sum(stretch.prepared.events for stretch in self.stretches)
 
-    def row(self, task: Task) -> Row | None:
-        """Run a set on all tapes and return what it came to; None when it was told to stop.
-
-        The row is JSON: `trial`, `set`, `state` (complete, pruned, invalid), `reason`, `digest`, `objectives`,
-        `violations` (how far each constraint is broken), `figures`, `net_of` each tape, what `account` returns,
-        `halfway`.
-        """
-        made = list[Made]()
+    def row(self, task: Task) -> TrialRow | None:
+        """Run a set on all tapes and return what it came to; None when it was told to stop."""
+        made = list[RunFigures]()
         for at, stretch in enumerate(self.stretches):
             try:
                 made.append(self._run(task, at, stretch))
@@ -99,11 +94,11 @@ class Work:
                 return _unfinished(task, "invalid", str(error).replace("configuration: ", ""), [])
         return self._whole(task, made)
 
-    def runs(self, task: Task) -> list[Made]:
+    def runs(self, task: Task) -> list[RunFigures]:
         """Run a set on each tape to its end."""
         return [self._made(task, stretch, None) for stretch in self.stretches]
 
-    def account(self, made: Sequence[Made]) -> dict[str, list[int]]:
+    def account(self, made: Sequence[RunFigures]) -> Account:
         """Return what was earned and held period by period over all tapes, as `trials.parquet` has it.
 
         `returns`, the change of equity in each period, and `held`, the position in it, are in common quanta; of `held`
@@ -130,7 +125,7 @@ class Work:
         refuse_without_reference(config)
         return config
 
-    def _run(self, task: Task, at: int, stretch: Stretch) -> Made:
+    def _run(self, task: Task, at: int, stretch: Stretch) -> RunFigures:
         medians = task.medians[at] if task.medians else ()
 
         def look(check: int, net: int, fallen: float) -> str:
@@ -138,7 +133,7 @@ class Work:
 
         return self._made(task, stretch, look)
 
-    def _made(self, task: Task, stretch: Stretch, look: Look | None) -> Made:
+    def _made(self, task: Task, stretch: Stretch, look: Look | None) -> RunFigures:
         config = self.config(task.set, stretch.overrides)
         strategy = self._fresh_strategy(config)
         arena = self._of_thread.__dict__.setdefault("arena", Arena())
@@ -156,7 +151,7 @@ class Work:
             return f"after {(check + 1) / CHECKS:.0%} of the tape it stood below the median of earlier sets"
         return ""
 
-    def _whole(self, task: Task, made: Sequence[Made]) -> Row:
+    def _whole(self, task: Task, made: Sequence[RunFigures]) -> TrialRow:
         figures = combined([each.figures for each in made])
         objectives = [
             across([each.objectives[n] for each in made], self._across, asked.large)
@@ -178,7 +173,7 @@ class Work:
         }
 
 
-def _unfinished(task: Task, state: str, reason: str, halfway: Sequence[Sequence[int]]) -> Row:
+def _unfinished(task: Task, state: State, reason: str, halfway: Sequence[Sequence[int]]) -> TrialRow:
     return {
         "trial": task.trial,
         "set": task.set,

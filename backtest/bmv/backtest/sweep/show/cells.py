@@ -8,7 +8,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from bmv.data.runs.numbers import Json, finite
+from bmv.backtest.sweep.trials.space import Parameter
+from bmv.data.runs.numbers import finite
 from bmv.data.runs.wording import significant
 
 CELLS = 12  # More values than this are counted in stretches.
@@ -30,7 +31,7 @@ class Axis:
     ticks: list[tuple[float, str]]
 
 
-def axes(parameters: list[Json], trials: pl.DataFrame) -> list[Axis]:
+def axes(parameters: list[Parameter], trials: pl.DataFrame) -> list[Axis]:
     """Return the axes along which the trials differ; a key that some of them lack has none."""
     whole = [told for told in parameters if _whole(trials[told["key"]])]
     made = (_axis(told, trials[told["key"]]) for told in whole)
@@ -41,7 +42,7 @@ def _whole(column: pl.Series) -> bool:
     return not column.null_count() and (not column.dtype.is_numeric() or bool(column.is_finite().all()))
 
 
-def _axis(told: Json, column: pl.Series) -> Axis:
+def _axis(told: Parameter, column: pl.Series) -> Axis:
     """Return a key's axis: its values as they are where they are few or have no order, else equal stretches."""
     if not column.dtype.is_numeric():
         return _of_values(told["key"], column.cast(pl.String), told.get("values") or [])
@@ -66,7 +67,7 @@ def _of_numbers(key: str, values: NDArray[np.float64]) -> Axis:
     return Axis(key, True, cell.astype(np.float64), cell.astype(np.int64), names, list(enumerate(names)))
 
 
-def _of_stretches(told: Json, values: NDArray[np.float64]) -> Axis:
+def _of_stretches(told: Parameter, values: NDArray[np.float64]) -> Axis:
     """Cut the range into equal stretches, of the logarithm where the search drew that evenly."""
     low, high = float(values.min()), float(values.max())
     low, high = min(low, finite(told.get("low")) or low), max(high, finite(told.get("high")) or high)

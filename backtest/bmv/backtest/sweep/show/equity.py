@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from bmv.adapters.report.canvas import ASK, BID, FEES, LEGEND, NET, PIVOT, PIXELS, clock, faint
 from bmv.adapters.report.thin import thinned
 from bmv.backtest.sweep.trials.reading import Sweep
+from bmv.backtest.sweep.trials.summary import Tape
 from bmv.data.runs.contracts import axis_units
-from bmv.data.runs.numbers import Json
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -56,7 +56,7 @@ def equity(sweep: Sweep) -> "Figure | None":
     return figure
 
 
-def earned(table: pl.DataFrame, tapes: list[Json]) -> pl.DataFrame:
+def earned(table: pl.DataFrame, tapes: list[Tape]) -> pl.DataFrame:
     """Return `ts_ns`, `earned` (quote since the start, over all runs) and `fallen` (percent below the peak of a run).
 
     Each run begins anew with the balances of the start, so that only changes within a run are added up.
@@ -69,7 +69,7 @@ def earned(table: pl.DataFrame, tapes: list[Json]) -> pl.DataFrame:
     )
 
 
-def runs(ts_ns: NDArray[np.int64], tapes: list[Json]) -> list[Run]:
+def runs(ts_ns: NDArray[np.int64], tapes: list[Tape]) -> list[Run]:
     """Return the runs that stand one behind the other in a table of equity: of each tape two, or one."""
     found: list[Run] = []
     start = 0
@@ -84,7 +84,7 @@ def runs(ts_ns: NDArray[np.int64], tapes: list[Json]) -> list[Run]:
     return found
 
 
-def _ends(tapes: list[Json]) -> list[tuple[int, bool]]:
+def _ends(tapes: list[Tape]) -> list[tuple[int, bool]]:
     """Return of each run the first instant that is no more of it, and whether the search never saw it.
 
     A run that another tape follows back in time needs none.
@@ -93,7 +93,7 @@ def _ends(tapes: list[Json]) -> list[tuple[int, bool]]:
     begins_ns = [tape.get("first_ns") or 0 for tape in tapes[1:]] + [0]
     for tape, next_ns in zip(tapes, begins_ns, strict=False):
         last_ns = tape.get("last_ns") or 0
-        split_ns: int = NEVER if tape.get("split_ns") is None else tape["split_ns"]
+        split_ns = NEVER if (split := tape.get("split_ns")) is None else split
         if split_ns <= last_ns:
             ends.append((split_ns, False))
         ends.append((next_ns if next_ns > last_ns else NEVER, split_ns <= last_ns))

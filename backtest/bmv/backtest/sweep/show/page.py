@@ -7,19 +7,23 @@ import orjson
 
 from bmv.adapters.report import markup
 from bmv.adapters.report.markup import Html, element, html
-from bmv.adapters.report.report import NOTHING, chart, document, folded, pair, place
+from bmv.adapters.report.report import NOTHING, chart, chart_slot, document, folded, pair
 from bmv.adapters.report.sheet import Row, in_words
 from bmv.backtest.sweep.show import sheets, trust
 from bmv.backtest.sweep.show.drawing import Search, figures
 from bmv.backtest.sweep.show.equity import equity
 from bmv.backtest.sweep.trials.reading import Sweep
-from bmv.data.runs.numbers import Json, at, finite
+from bmv.backtest.sweep.trials.summary import Finding, Speed, Verdict
+from bmv.data.runs.numbers import at, finite
 from bmv.data.runs.wording import UNKNOWN, instant, percent, plain, significant, span
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
 MARKS = {True: ("good", "✓", "holds"), False: ("bad", "✗", "does not hold"), None: ("open", "?", "not known")}
+
+NO_VERDICT: Verdict = {"worth": False, "headline": "No verdict: the sweep was not judged.", "reasons": []}
+NO_SPEED: Speed = {"seconds": float("nan"), "events_sets_per_second": None, "workers": 0}
 
 
 def render(sweep: Sweep) -> str:
@@ -101,10 +105,10 @@ def _main(search: Search, drawn: "dict[str, Figure]") -> Html:
 
 def _verdict(sweep: Sweep) -> Html:
     """Return whether the best set is worth trading, why, which it is, and the figures that say so."""
-    told = sweep.summary.get("verdict") or {}
-    worth = told.get("worth") is True
-    headline = str(told.get("headline") or "No verdict: the sweep was not judged.")
-    reasons = element("ul", *(_reason(reason) for reason in told.get("reasons") or []), css="reasons")
+    found: Verdict = {**NO_VERDICT, **sweep.summary.get("verdict", {})}
+    worth = found["worth"]
+    headline = found["headline"]
+    reasons = element("ul", *(_reason(reason) for reason in found["reasons"]), css="reasons")
     said, _, rest = headline.partition(". ")
     title = element("h2", element("i", "✓" if worth else "✗"), " ", f"{said}." if rest else said)
     lead = element("p", rest, css="lead") if rest else NOTHING
@@ -114,10 +118,9 @@ def _verdict(sweep: Sweep) -> Html:
     )  # fmt: skip
 
 
-def _reason(reason: Json) -> Html:
-    ok = reason.get("ok")
-    css, mark, means = MARKS[ok if isinstance(ok, bool) else None]
-    return element("li", element("i", mark, title=means), element("span", str(reason.get("text", ""))), css=css)
+def _reason(reason: Finding) -> Html:
+    css, mark, means = MARKS[reason["ok"]]
+    return element("li", element("i", mark, title=means), element("span", reason["text"]), css=css)
 
 
 def _set(sweep: Sweep) -> Html:
@@ -128,10 +131,11 @@ def _set(sweep: Sweep) -> Html:
 
 def _tiles(sweep: Sweep) -> list[Html]:
     summary, symbol = sweep.summary, sweep.units
-    best, trials, speed = (summary.get(name) or {} for name in ("best", "trials", "speed"))
+    best, trials = summary.get("best") or {}, summary.get("trials", {})
+    speed: Speed = {**NO_SPEED, **summary.get("speed", {})}
     known = trust.known(sweep)
-    pace = finite(speed.get("events_sets_per_second"))
-    took = finite(speed.get("seconds"))
+    pace = finite(speed["events_sets_per_second"])
+    took = finite(speed["seconds"])
     ever = "" if known.n_trials is None else f" of the {known.n_trials:,} sets ever tried on this data"
     return [
         markup.tile("Best set", UNKNOWN if best.get("trial") is None else f"Trial {best['trial']}", "by the objective, "
@@ -152,7 +156,7 @@ def _tiles(sweep: Sweep) -> list[Html]:
                     f"{trials.get('complete', 0):,} complete, {trials.get('pruned', 0):,} pruned, "
                     f"{trials.get('invalid', 0):,} invalid"),
         markup.tile("Speed", UNKNOWN if pace is None else f"{significant(pace / 1e6, 3)} M/s",
-                    f"events × sets a second, {speed.get('workers', '?')} workers"
+                    f"events × sets a second, {speed['workers'] or '?'} workers"
                     + ("" if took is None else f", {span(took)}")),
     ]  # fmt: skip
 
@@ -206,7 +210,7 @@ def _torn(sweep: Sweep) -> Iterable[str]:
 
 
 def _surfaces(search: Search, names: set[str]) -> Html:
-    maps = [element("div", place(name)) for name in sorted(names) if name.startswith("surface-")]
+    maps = [element("div", chart_slot(name)) for name in sorted(names) if name.startswith("surface-")]
     if not maps:
         return NOTHING
     switch = Html(

@@ -11,7 +11,8 @@ from bmv.adapters.report.sheet import NET_ABOVE_HOLDING, Row, Unit, in_words
 from bmv.backtest.sweep.show import trust
 from bmv.backtest.sweep.show.marks import short
 from bmv.backtest.sweep.trials.reading import Sweep
-from bmv.data.runs.numbers import Json, at, finite
+from bmv.backtest.sweep.trials.space import Parameter
+from bmv.data.runs.numbers import at, finite
 from bmv.data.runs.wording import UNKNOWN, instant, plain, significant
 
 SHOWN = 20  # Sets in the table.
@@ -134,7 +135,7 @@ def space(sweep: Sweep) -> Html:
     return markup.card("What was searched", made, css="keys") if sweep.parameters else NOTHING
 
 
-def _range(told: Json) -> str:
+def _range(told: Parameter) -> str:
     values = told.get("values")
     if values:
         some = [value(one) for one in values]
@@ -172,8 +173,8 @@ def tapes(sweep: Sweep) -> Html:
     made = markup.table(
         ("Tape", "Market", "From (UTC)", "Held out from", "To", "Events searched", "Events held out"),
         (
-            [str(tape.get("name")), str(tape.get("symbol")), *(_instant(tape.get(name)) for name in
-             ("first_ns", "split_ns", "last_ns")),
+            [str(tape.get("name")), str(tape.get("symbol")), _instant(tape.get("first_ns")),
+             _instant(tape.get("split_ns")), _instant(tape.get("last_ns")),
              *(_figure(tape.get(name), "count", "") for name in ("events", "events_held_out"))]
             for tape in told
         ),

@@ -13,6 +13,7 @@ from bmv.adapters.report.tables import Column, Grid, screen_width
 from bmv.backtest.sweep.show.marks import short
 from bmv.backtest.sweep.trials.reading import Sweep, read
 from bmv.backtest.sweep.trials.study import JOURNAL
+from bmv.backtest.sweep.trials.summary import SweepSummary, Verdict
 from bmv.data.runs.folder import MANIFEST, SUMMARY, json_at
 from bmv.data.runs.numbers import Json, at, finite
 from bmv.data.runs.wording import UNKNOWN, plain, significant
@@ -65,7 +66,7 @@ def _alike(sweep: Sweep) -> str:
     return f", {different:,} of them different" if different < len(sweep.complete) else ""
 
 
-def _where(summary: Json) -> str:
+def _where(summary: SweepSummary) -> str:
     """Return what the figures of the table are of."""
     searched = [str(tape["searched"]) for tape in summary.get("tapes") or [] if tape.get("searched")]
     window = f" (--timerange {searched[0]})" if len(searched) == 1 else ""
@@ -128,7 +129,7 @@ def _told(folder: Path) -> Json | None:
     }
 
 
-def _in_a_word(verdict: Json | None) -> str:
+def _in_a_word(verdict: Verdict | None) -> str:
     if verdict is None:
         return "not ended"
     if verdict["worth"]:

@@ -14,15 +14,13 @@ from typing import Any, NamedTuple
 from bmv.adapters.config.schema import Constraints
 from bmv.adapters.strategy import plugin
 from bmv.adapters.strategy.plugin import StrategyError
+from bmv.backtest.sweep.trials.row import Figures
 from bmv.data.runs.numbers import Json
 from bmv.ports.errors import ConfigError
 
 
 class ObjectiveError(ConfigError):
     """An objective that can be computed of no run: a name that no summary has, a function that raised."""
-
-
-Figures = Mapping[str, Any]  # Any: a figure of a run, or None where it is unknown.
 
 
 def _net_per_drawdown(figures: Figures) -> float | None:
@@ -189,10 +187,11 @@ def _function(spelling: str) -> Callable[[Json], float | None]:
 def _number(answer: object, spelling: str) -> float | None:
     """Return a function's answer as a float, None for NaN: it is what a division by nothing leaves.
 
-    Anything else that is no finite number, as text never is, is a mistake of the function: `StrategyError`.
+    Anything else that is no finite number, as text and truth never are, is a mistake of the function: `StrategyError`.
     """
-    with suppress(OverflowError):  # Of a whole number beyond any float.
-        if isinstance(answer, Real | Decimal) and not isinf(number := float(answer)):
-            return None if isnan(number) else number
+    if not isinstance(answer, bool):
+        with suppress(OverflowError, ValueError):  # Of a whole number beyond any float, and of a NaN that signals.
+            if isinstance(answer, Real | Decimal) and not isinf(number := float(answer)):
+                return None if isnan(number) else number
     path, _, name = spelling.rpartition(":")
     raise StrategyError(f"{Path(path).name}:{name} returned {answer!r:.60}; expected a finite number")

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from bmv.backtest.sweep.trials.accounts import LISTS
 from bmv.backtest.sweep.trials.objectives import Objective
+from bmv.backtest.sweep.trials.row import TrialRow
 from bmv.backtest.sweep.trials.space import Axis
-from bmv.backtest.sweep.trials.study import Row, Study
+from bmv.backtest.sweep.trials.study import Study
 
 FIXED = ("trial", "state", "reason", "digest", "net", "feasible", *LISTS)
 FIGURES = (
@@ -36,7 +37,7 @@ class Ranking(NamedTuple):
 
     frame: pl.DataFrame
     ranked: list[int]
-    bests: list[Row]
+    bests: list[TrialRow]
     no_ratio: str
 
     @property
@@ -70,8 +71,8 @@ def rank(
             complete.append(row["state"] == "complete")
             if complete[-1]:
                 no_ratio[row["figures"].get("no_ratio")] = None
-                for name, kept in lists.items():
-                    kept.add(row[name])
+                for name, values in zip(LISTS, (row["returns"], row["held"], row["mids"]), strict=True):
+                    lists[name].add(values)
     frame = pl.concat(parts or [frame_of([], axes, objectives, names)], rechunk=True)
     frame = frame.with_columns(lists.pop(name).series(name, complete) for name in LISTS)
     ranked = _ranked(frame, columns_of(objectives, axes, len(names))[0], objectives[0].large)
@@ -121,7 +122,7 @@ class Lists:
         return whole.gather(places)
 
 
-def keeps(row: Row) -> bool:
+def keeps(row: TrialRow) -> bool:
     """Return whether a complete trial keeps all constraints."""
     return all(violation <= 0 for violation in row["violations"])
 
@@ -133,7 +134,7 @@ def columns_of(objectives: Sequence[Objective], axes: Sequence[Axis], tapes: int
 
 
 def frame_of(
-    rows: Iterable[Row], axes: Sequence[Axis], objectives: Sequence[Objective], names: Sequence[str]
+    rows: Iterable[TrialRow], axes: Sequence[Axis], objectives: Sequence[Objective], names: Sequence[str]
 ) -> pl.DataFrame:
     """Return the trials as a table, a row each, but for their lists."""
     rows = list(rows)

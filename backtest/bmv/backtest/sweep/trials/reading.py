@@ -2,12 +2,15 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
 from bmv.backtest.sweep.trials.accounts import LISTS
+from bmv.backtest.sweep.trials.space import Parameter
+from bmv.backtest.sweep.trials.summary import Aim, SweepSummary
 from bmv.data.runs.contracts import units
 from bmv.data.runs.folder import CONFIG, SUMMARY, config_text, json_at, manifest_of, parsed, table_at
 from bmv.data.runs.numbers import Json, at
@@ -27,7 +30,7 @@ class Sweep:
     `equity` has of some of the best trials `ts_ns`, `equity` and `drawdown`, by their number, the best one first.
     """
 
-    summary: Json
+    summary: SweepSummary
     config: Json
     config_text: str
     manifest: Json
@@ -80,7 +83,7 @@ class Sweep:
         return -1 if {"name": objective, "direction": "minimize"}.items() <= _named(told, objective).items() else 1
 
     @property
-    def parameters(self) -> list[Json]:
+    def parameters(self) -> list[Parameter]:
         """The swept keys that the trials have, in the order of the configuration."""
         return [told for told in self.summary.get("parameters") or [] if told.get("key") in self.trials.columns]
 
@@ -100,7 +103,7 @@ class Sweep:
         return self.complete[objective].cast(pl.Float64).to_numpy()
 
 
-def _named(told: list[Json], objective: str) -> Json:
+def _named(told: list[Aim], objective: str) -> Aim | dict[str, str]:
     return next((one for one in told if one.get("name") == objective), {})
 
 
@@ -128,7 +131,7 @@ def read(folder: Path, results: Path | None = None) -> Sweep:
         )
     text = config_text(folder)
     return Sweep(
-        summary=summary,
+        summary=cast(SweepSummary, summary),
         config=parsed(text, folder / CONFIG),
         config_text=text,
         manifest=manifest_of(folder),

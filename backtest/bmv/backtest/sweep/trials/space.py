@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from itertools import pairwise
 from math import floor, log10
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypedDict
 
 from bmv.adapters.config.fields import keys_of
 from bmv.adapters.config.problems import nearest
@@ -28,6 +28,19 @@ NOT_SWEPT = (
     "data.",
 )
 COUNTED_IN = ("market.tick_size", "market.lot_size", "market.quote_step")  # A tape is read once, for all sets.
+
+
+class Parameter(TypedDict):
+    """A swept key: by its ends and its step, or by its values."""
+
+    key: str
+    kind: str  # `choice`, `int` or `float`.
+    low: Value | None
+    high: Value | None
+    step: float | None
+    log: bool
+    values: list[Value] | None
+    also: list[str]  # Keys that take the same value.
 
 
 class Axis(NamedTuple):
@@ -62,7 +75,7 @@ class Axis(NamedTuple):
         """The first and the last value."""
         return (self.values[0], self.values[-1]) if self.values else (self.low, self.high)
 
-    def described(self) -> dict[str, Any]:  # Any: it is JSON.
+    def described(self) -> Parameter:
         """Return the axis as `summary.json` tells of it: by its ends and its step, or by its values."""
         kind = "choice" if not self.ordered else "int" if self.whole else "float"
         low, high = self.ends if self.ordered else (None, None)

@@ -23,15 +23,14 @@ from optuna.trial import TrialState, create_trial
 from bmv.adapters.postgres.dsn import is_database, masked, silenced
 from bmv.backtest.sweep.trials.journal import NUMBER, ROW, Lines
 from bmv.backtest.sweep.trials.objectives import Objective
+from bmv.backtest.sweep.trials.row import TrialRow, aims
 from bmv.backtest.sweep.trials.space import Axis
 from bmv.data.runs.folder import JOURNAL
 from bmv.ports.errors import BmvError, StorageError, UsageError
 
-__all__ = ["JOURNAL", "STATES", "Row", "Study", "leading"]
+__all__ = ["JOURNAL", "STATES", "Study", "leading"]
 
 STATES = {"complete": TrialState.COMPLETE, "pruned": TrialState.PRUNED, "invalid": TrialState.FAIL}
-
-Row = dict[str, Any]  # One trial as JSON; see `bmv.backtest.sweep.run.work`.
 
 
 class Study:
@@ -65,7 +64,7 @@ class Study:
     def __contains__(self, trial: int) -> bool:
         return trial in self._kept
 
-    def __getitem__(self, trial: int) -> Row:
+    def __getitem__(self, trial: int) -> TrialRow:
         return _opened(self._kept[trial])
 
     @property
@@ -81,18 +80,18 @@ class Study:
             self._storage.remove_session()
             self._storage.engine.dispose()
 
-    def rows(self) -> Iterator[Row]:
+    def rows(self) -> Iterator[TrialRow]:
         """Yield the trials by their number."""
         return (self[trial] for trial in sorted(self._kept))
 
-    def add(self, row: Row) -> None:
+    def add(self, row: TrialRow) -> None:
         """Keep a trial; on the disk soon after. One that is there already stays as it is."""
         trial = int(row["trial"])
         if trial in self:
             return
         packed = base64.b64encode(zlib.compress(orjson.dumps(row), 6)).decode()
         state = STATES[row["state"]]
-        values = [float(value) for value in row["objectives"]] if state == TrialState.COMPLETE else None
+        values = aims(row) if state == TrialState.COMPLETE else None
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             made = create_trial(
@@ -111,8 +110,8 @@ class Study:
             self._rows[trial] = packed
 
 
-def _opened(packed: str) -> Row:
-    row: Row = orjson.loads(zlib.decompress(base64.b64decode(packed)))
+def _opened(packed: str) -> TrialRow:
+    row: TrialRow = orjson.loads(zlib.decompress(base64.b64decode(packed)))
     return row
 
 

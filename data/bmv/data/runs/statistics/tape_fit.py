@@ -14,6 +14,8 @@ FEWEST = 20  # Prints below which nothing is said.
 WRONG_CLOCK, WRONG_SIDES = 0.25, 0.75
 # On recorded markets up to 57 % lie outside, because a large order prints at many prices; an hour off 78 % to 100 %.
 OUTSIDE = 0.75
+# A book whose one side was never recorded, or is lost on the way, gives its prints no quote to be set against.
+UNMET = 0.5
 
 
 def fit(outcome: "Outcome") -> Json:
@@ -21,14 +23,19 @@ def fit(outcome: "Outcome") -> Json:
 
     A print is set against the last quote before it that was neither locked nor crossed (`prints` had one, `sided` of
     them an aggressor): `outside` lie above its ask or below its bid, `wrong_side` were bought below its mid or sold
-    above it; `outside_share` and `wrong_side_share` are of those that could. `levels_passed` counts levels of depth
-    that a price of the other side had passed and no row removed by its next instant; `crossed_s` is how long bids and
-    asks met so. All of this is about the tape; nothing of it is ours.
+    above it; `outside_share` and `wrong_side_share` are of those that could. `unmet` had no such quote before
+    them, of all prints of a tape that shows a book; of one without a book its share is None. `levels_passed` counts
+    levels of depth that a price of the other side had passed and no row removed by its next instant; `crossed_s` is how
+    long bids and asks met so. All of this is about the tape; nothing of it is ours.
     """
-    found = outcome.fit
+    found, counts = outcome.fit, outcome.counts
+    shown = counts["quotes"] + counts["depths"] > 0
+    unmet = max(0, counts["trades"] - found["met"]) if shown else 0
     return {
         "prints": found["met"],
         "sided": found["met_sided"],
+        "unmet": unmet,
+        "unmet_share": ratio(unmet, counts["trades"]) if shown else None,
         "outside": found["outside"],
         "outside_share": ratio(found["outside"], found["met"]),
         "wrong_side": found["wrong_side"],
@@ -54,6 +61,12 @@ def fit_warnings(figures: Json) -> list[str]:
         warnings.append(
             f"{percent(outside)} of the prints lie outside the quote before them: are trades and quotes on two clocks, "
             f"or of two markets? {look}"
+        )
+    unmet = figures["unmet_share"]
+    if unmet is not None and unmet > UNMET and figures["unmet"] >= FEWEST:
+        warnings.append(
+            f"{percent(unmet)} of the prints had no bid and ask before them that were apart: is a side of the book "
+            "missing?"
         )
     if figures["levels_passed"]:
         warnings.append(

@@ -14,7 +14,7 @@ import polars as pl
 from bmv.data.files.parquet import ROW
 from bmv.data.ticks.book import Book
 from bmv.data.ticks.delays import Stamped
-from bmv.data.ticks.quality import GAP_NS, GAPS_KEPT, Gap
+from bmv.data.ticks.quality import GAP_NS, GAPS_KEPT, Hole
 from bmv.data.ticks.schema import LAKE, LAKE_SCHEMA
 from bmv.data.ticks.tally import SEEN, UNSIZED, Tally
 from bmv.ports.messages import Kind
@@ -86,7 +86,7 @@ class Findings:
     paired: int
     skew_ms: int | None
     gap_count: int
-    gaps: Sequence[Gap]
+    gaps: Sequence[Hole]
     stamped: Stamped
 
     @property
@@ -102,7 +102,7 @@ class Findings:
         return told | listed | stamped.as_dict()
 
 
-def checked(batches: Iterable[pl.DataFrame]) -> Findings:
+def check(batches: Iterable[pl.DataFrame]) -> Findings:
     """Look at rows in the lake's form, in order of time; there must be some. A few batches are held at once, no more.
 
     Args:
@@ -141,13 +141,13 @@ def checked(batches: Iterable[pl.DataFrame]) -> Findings:
     )
 
 
-def between(spans: Iterable[tuple[int, int]]) -> list[Gap]:
+def between(spans: Iterable[tuple[int, int]]) -> list[Hole]:
     """Return the holes longer than `GAP_NS` between parts of a record, each from its first time to its last, in order.
 
     >>> between([(0, 10), (100 * 10**9, 101 * 10**9)])
     [Gap(from_ns=10, to_ns=100000000000)]
     """
-    return [Gap(one[1], other[0]) for one, other in pairwise(spans) if other[0] - one[1] > GAP_NS]
+    return [Hole(one[1], other[0]) for one, other in pairwise(spans) if other[0] - one[1] > GAP_NS]
 
 
 class _Twins:

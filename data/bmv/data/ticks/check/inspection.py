@@ -12,12 +12,11 @@ import polars as pl
 
 from bmv.data.files.parquet import ROW, parquet_columns
 from bmv.data.files.path import is_url
-from bmv.data.ticks.check.check import Findings, Outlier, checked
+from bmv.data.ticks.check.check import Findings, Outlier, check
 from bmv.data.ticks.contracts import Terms, in_words, terms_of
-from bmv.data.ticks.importers import FORMS, Form, Options, chosen
+from bmv.data.ticks.importers import FORMS, Options, chosen
 from bmv.data.ticks.importers.floats import own_batches
-from bmv.data.ticks.infer import PRICES, SIZES, Values, coarsest_step, finest_lot
-from bmv.data.ticks.lake.intake import Progress, Taken, judge, judge_whole, refusal_of, refuse_bad
+from bmv.data.ticks.lake.intake import FileReport, Progress, judge, judge_whole, refusal_of, refuse_bad
 from bmv.data.ticks.lake.lake import refuse_altered
 from bmv.data.ticks.lake.segments import sources_of
 from bmv.data.ticks.lake.stage import Part, Stage, in_order
@@ -26,14 +25,14 @@ from bmv.data.ticks.noted import noted_in
 from bmv.data.ticks.quality import CROSSED_MAX, GAPS_KEPT, utc
 from bmv.data.ticks.schema import LAKE, market_of
 from bmv.data.ticks.stamps import names_in
+from bmv.data.ticks.steps import Origin, find_steps
 from bmv.data.ticks.tally import FAR_NS
 from bmv.ports.errors import DataError, UsageError
-from bmv.ports.market import PRICE_TICKS_MAX, SIZE_LOTS_MAX, Market
+from bmv.ports.market import Market
 from bmv.ports.storage import Gap
 
-Read = Callable[[Taken], Iterator[pl.DataFrame]]
+Read = Callable[[FileReport], Iterator[pl.DataFrame]]
 MAKERS_SIDES = 0.75  # Share of the prints on the wrong side: where the clocks are off up to 70 %, rarely more.
-ROWS_LOOKED_AT = 2_000_000  # For a hint; a check looks at all of them.
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +47,7 @@ class Inspection:
     tick_size: Decimal
     lot_size: Decimal
     inferred: bool
-    taken: Taken
+    taken: FileReport
     findings: Findings
     noted: Sequence[Gap] = ()
     refusal: str = ""
@@ -166,10 +165,10 @@ class Look(NamedTuple):
     rows: pl.DataFrame
     market: Market
     inferred: bool
-    taken: Taken
+    taken: FileReport
 
 
-def inspected(
+def inspect(
     path: Path,
     tick_size: Decimal | None,
     lot_size: Decimal | None,
@@ -186,13 +185,13 @@ def inspected(
     opened = _opened(path, tick_size, lot_size, form, options)
     if progress:
         opened = opened._replace(read=partial(_told, opened.read, progress))
-    taken = Taken(path, opened.form, unused=opened.unused, notes=opened.notes, terms=opened.terms)
+    taken = FileReport(path, opened.form, unused=opened.unused, notes=opened.notes, terms=opened.terms)
     try:
-        findings = checked(_in_order(opened.read(taken)))
+        findings = check(_in_order(opened.read(taken)))
     except _OutOfOrderError:
-        taken = Taken(path, opened.form, unused=opened.unused, notes=opened.notes, terms=opened.terms)
+        taken = FileReport(path, opened.form, unused=opened.unused, notes=opened.notes, terms=opened.terms)
         with TemporaryDirectory(prefix="bmv-") as folder:
-            findings = checked(_put_in_order(Stage(Path(folder)), opened.read(taken), taken))
+            findings = check(_put_in_order(Stage(Path(folder)), opened.read(taken), taken))
     refusal = refusal_of(taken, max_bad_share)
     if not taken.good:
         raise DataError(refusal or f"{path}: has no rows")
@@ -201,7 +200,7 @@ def inspected(
     return Inspection(opened.form, *steps, opened.inferred, taken, findings, noted, refusal)
 
 
-def looked_at(
+def read_whole(
     path: Path,
     tick_size: Decimal | None,
     lot_size: Decimal | None,
@@ -245,24 +244,26 @@ def _opened(
     read = chosen(FORMS, path, form, options)
     if tick_size is not None and lot_size is not None:
         options = replace(options, steps=(tick_size, lot_size))
-    tick, lot, inferred = _steps(path, read, options, tick_size, lot_size)
-    market = Market(path.stem, tick, lot)
+    tick, lot, origin = find_steps([path], (tick_size, lot_size), form=read.name, options=options)
+    if tick is None:
+        raise DataError(f"{path}: its prices lie on no decimal grid; give --tick-size")
+    market = Market(path.stem, tick, lot or Decimal(1))  # Where no size is recorded, a lot can't be wrong about any.
 
-    def rows(taken: Taken) -> Iterator[pl.DataFrame]:
+    def rows(taken: FileReport) -> Iterator[pl.DataFrame]:
         for batch in read.read(path, replace(options, on_gap=taken.miss)):
             yield judge(taken, batch, market, numbered=True)
 
     notes, terms = read.notes(path, options), read.terms(path)
-    return Opened(read.name, market, inferred, rows, read.unused(path, options), notes, terms)
+    return Opened(read.name, market, origin is Origin.NUMBERS, rows, read.unused(path, options), notes, terms)
 
 
-def _lake_rows(options: Options, taken: Taken) -> Iterator[pl.DataFrame]:
+def _lake_rows(options: Options, taken: FileReport) -> Iterator[pl.DataFrame]:
     refuse_altered(taken.path)
     for part in own_batches(taken.path, options, names_in(taken.path)):
         yield judge_whole(taken, part)
 
 
-def _told(read: Read, progress: Progress, taken: Taken) -> Iterator[pl.DataFrame]:
+def _told(read: Read, progress: Progress, taken: FileReport) -> Iterator[pl.DataFrame]:
     """Yield what `read` yields, and tell how many rows more of the file were read."""
     before = 0
     for rows in read(taken):
@@ -282,7 +283,7 @@ def _in_order(batches: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame]:
             yield rows
 
 
-def _put_in_order(stage: Stage, batches: Iterator[pl.DataFrame], taken: Taken) -> Iterator[pl.DataFrame]:
+def _put_in_order(stage: Stage, batches: Iterator[pl.DataFrame], taken: FileReport) -> Iterator[pl.DataFrame]:
     """Yield rows in order of time, and count those that stood after a later one; a few are held at once."""
     parts, last_ns = list[Part](), -FAR_NS
     for rows in batches:
@@ -297,66 +298,13 @@ def _put_in_order(stage: Stage, batches: Iterator[pl.DataFrame], taken: Taken) -
 
 def _whole(path: Path, opened: Opened) -> Look:
     """Read a file at once; its rows are sorted by time where they were not."""
-    taken = Taken(path, opened.form, unused=opened.unused, notes=opened.notes, terms=opened.terms)
+    taken = FileReport(path, opened.form, unused=opened.unused, notes=opened.notes, terms=opened.terms)
     none = pl.DataFrame(schema=dict.fromkeys((ROW, *LAKE), pl.Int64))
     rows = pl.concat([none, *(part.select(none.columns) for part in opened.read(taken))])
     return Look(_sorted(taken, rows), opened.market, opened.inferred, taken)
 
 
-def _sorted(taken: Taken, rows: pl.DataFrame) -> pl.DataFrame:
+def _sorted(taken: FileReport, rows: pl.DataFrame) -> pl.DataFrame:
     """Return the rows in order of time, and count those that were not."""
     taken.back = int((rows["ts_ns"] < rows["ts_ns"].cum_max()).sum())
     return rows.sort("ts_ns", maintain_order=True) if taken.back else rows
-
-
-def _steps(
-    path: Path, form: Form, options: Options, tick_size: Decimal | None, lot_size: Decimal | None
-) -> tuple[Decimal, Decimal, bool]:
-    """Return tick and lot as given, else as the file states, else as its numbers tell, and whether those had to."""
-    if (tick_size is None or lot_size is None) and (stated := form.steps(path)):
-        tick_size, lot_size = tick_size or stated[0], lot_size or stated[1]
-    if tick_size is not None and lot_size is not None:
-        return tick_size, lot_size, False
-    prices, sizes = _values(form.read(path, options))
-    if tick_size is None:
-        if not prices.rows:
-            raise DataError(f"{path}: has no rows")
-        tick_size = coarsest_step(*prices.counted(), PRICE_TICKS_MAX)
-        if tick_size is None:
-            raise DataError(f"{path}: its prices lie on no decimal grid; give --tick-size")
-    if lot_size is None:
-        lot_size = _lot(sizes) or Decimal(1)  # Where no size is recorded, a lot can't be wrong about any.
-    return tick_size, lot_size, True
-
-
-def steps_told(path: Path, form: str | None, options: Options) -> tuple[Decimal | None, Decimal | None]:
-    """Return tick and lot as the first `ROWS_LOOKED_AT` rows of a file of any form tell them; None what they don't."""
-    prices, sizes = _values(_first(ROWS_LOOKED_AT, chosen(FORMS, path, form, options).read(path, options)))
-    if not prices.rows:
-        raise DataError(f"{path}: has no rows")
-    return coarsest_step(*prices.counted(), PRICE_TICKS_MAX), _lot(sizes)
-
-
-def _first(rows: int, batches: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame]:
-    for batch in batches:
-        yield batch
-        rows -= len(batch)
-        if rows <= 0:
-            return
-
-
-def _values(batches: Iterator[pl.DataFrame]) -> tuple[Values, Values]:
-    """Return the prices and the sizes in some rows."""
-    prices, sizes = Values(), Values()
-    for batch in batches:
-        for values, names in ((prices, PRICES), (sizes, SIZES)):
-            for name in names:
-                values.add(batch[name])
-    return prices, sizes
-
-
-def _lot(sizes: Values) -> Decimal | None:
-    found, counts = sizes.counted()
-    if not len(found):
-        return None
-    return coarsest_step(found, counts, SIZE_LOTS_MAX, coarsen=False) or finest_lot(float(found.max()))

@@ -17,6 +17,7 @@ from bmv.data.ticks.stamps import stamps_among
 from bmv.ports.errors import DataError
 
 NOTHING_SAID = Options()
+NUMBERS = ("price", "size", "bid", "bid_size", "ask", "ask_size")
 
 
 def knows(path: Path) -> bool:
@@ -29,6 +30,22 @@ def knows(path: Path) -> bool:
 
 def read(path: Path, options: Options) -> Iterator[pl.DataFrame]:
     """Yield its rows as they are."""
+    for rows in own_batches(path, options, (*FLOATS, *stamps_among(_schema(path)))):
+        with readable(path):
+            made = filled(_cast(rows))
+        refuse_impossible(path, made[ROW], made["ts"], "ts")
+        yield made
+
+
+def numbers(path: Path, options: Options) -> Iterator[pl.DataFrame]:
+    """Yield its prices and sizes."""
+    _schema(path)
+    for rows in own_batches(path, options, tuple(FLOATS)):
+        yield rows.select(NUMBERS)
+
+
+def _schema(path: Path) -> pl.Schema:
+    """Return the types of the columns; `DataError` where one is missing, or can't be what it should be."""
     with readable(path):
         schema = pl.read_parquet_schema(str(path))
     for name, meaning in FLOATS.items():
@@ -36,11 +53,7 @@ def read(path: Path, options: Options) -> Iterator[pl.DataFrame]:
             raise DataError(f"{path}: column '{name}' is missing; it should be {meaning}")
         if not _fits(name, schema[name]):
             raise DataError(f"{path}: column '{name}' is {schema[name]}; it should be {meaning}")
-    for rows in own_batches(path, options, (*FLOATS, *stamps_among(schema))):
-        with readable(path):
-            made = filled(_cast(rows))
-        refuse_impossible(path, made[ROW], made["ts"], "ts")
-        yield made
+    return pl.Schema(schema)
 
 
 def _cast(rows: pl.DataFrame) -> pl.DataFrame:
@@ -104,5 +117,5 @@ def _fits(name: str, kind: pl.DataType) -> bool:
 
 FLOAT_PARQUET = Form(
     "floats", "Parquet with ts, kind, side, price, size, bid, bid_size, ask, ask_size in units", knows, read, unused,
-    heeds=frozenset({"only", "ignore"}), terms=terms_of,
+    heeds=frozenset({"only", "ignore"}), terms=terms_of, numbers=numbers,
 )  # fmt: skip

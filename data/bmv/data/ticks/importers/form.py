@@ -12,6 +12,7 @@ from bmv.data.files.parquet import ROW
 from bmv.data.files.path import special, unread
 from bmv.data.ticks.calendar import impossible
 from bmv.data.ticks.importers.meaning import plain
+from bmv.data.ticks.importers.packed import unreadable
 from bmv.data.ticks.importers.text import Cells, first_line
 from bmv.data.ticks.schema import STAMPS
 from bmv.ports.errors import DataError, UsageError
@@ -124,6 +125,7 @@ class Form:
             form that has one time alone takes it.
         terms: Returns what a file says of its contracts (see :mod:`bmv.data.ticks.contracts`); empty: its
             sizes are coins.
+        numbers: Yields prices and sizes alone, whatever is wrong with the rest of a row; None: `read` yields them.
     """
 
     name: str
@@ -136,6 +138,7 @@ class Form:
     market: Callable[[Path, Options], str] = no_market
     heeds: frozenset[str] = frozenset()
     terms: Callable[[Path], Mapping[str, str]] = of_coins
+    numbers: Callable[[Path, Options], Iterator[pl.DataFrame]] | None = None
 
 
 def chosen(forms: Sequence[Form], path: Path, name: str | None, options: Options) -> Form:
@@ -186,6 +189,8 @@ def refuse_nothing(path: Path) -> None:
 
 def _expected(path: Path) -> str:
     """Say what a file that no form knows would have to be."""
+    if why := unreadable(path):
+        return why
     line = first_line(path)
     if not line or not line.isprintable():
         return "say which with --format"

@@ -6,7 +6,7 @@ A file is looked at whole before its first row is read: what its columns say tog
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -14,6 +14,7 @@ from pathlib import Path
 import polars as pl
 
 from bmv.data.files.parquet import ROW, is_parquet, parquet_batches, parquet_columns
+from bmv.data.ticks.contracts import INVERSE, PAYOFF, SIZE
 from bmv.data.ticks.importers.books import shape_of
 from bmv.data.ticks.importers.form import Form, Options, column_of, filled, picked
 from bmv.data.ticks.importers.meaning import BOUGHT, SOLD, Values, plain
@@ -100,6 +101,7 @@ IDS = (
     "trade_id", "tid", "trd_match_id", "match_id", "match_number", "exec_id", "execution_id", "deal_id", "agg_trade_id",
     "trade_no", "trade_seq", "id",
 )  # fmt: skip
+NOTIONALS = ("size", "homenotional", "foreignnotional")  # Of Bybit's and BitMEX's trades.
 OF_DYDX = {"createdat", "createdatheight", "type"}
 
 
@@ -140,6 +142,22 @@ def notes(path: Path, options: Options) -> Sequence[str]:
 def market(path: Path, options: Options) -> str:
     """Return the market that all rows of a file are of, where a column says it."""
     return _reading(path, options).market
+
+
+def terms(path: Path) -> dict[str, str]:
+    """Return that sizes are contracts of one quote each, where a row says so of its own (Bybit, BitMEX)."""
+    if is_parquet(path):
+        return {}
+    names = {plain(name): name for name in _names(path, Options())}
+    if not set(NOTIONALS) <= set(names):
+        return {}
+    with closing(cells(path, separator=separator_of(first_line(path)))) as parts:
+        part = next(parts, None)
+    if part is None or not len(part.rows):
+        return {}
+    size, base, quote = (part.floats(names[name].strip(), empty=True) for name in NOTIONALS)
+    contracts = size.equals(quote) and not size.equals(base)
+    return {PAYOFF: INVERSE, SIZE: "1"} if contracts else {}
 
 
 def _reading(path: Path, options: Options) -> Reading:
@@ -357,14 +375,16 @@ def _id_of(path: Path, options: Options, reading: Reading) -> list[str]:
 
 
 def _ids(part: Cells, name: str, counted: list[bool]) -> pl.Series:
-    """Return the ids of rows; none where they count the rows of the file, from 0 or 1 on.
+    """Return the ids of rows; none where an `id` counts the rows of the file, from 0 or 1 on.
+
+    A column that is named after trades holds the venue's ids, though they begin at 0 in the first days of a market.
 
     Args:
         counted: Whether the first id of the file said so; empty before that is known.
     """
     ids = part.rows[name].str.strip_chars()
     if not counted and len(ids):
-        counted.append(ids[0] in ("0", "1"))
+        counted.append(plain(name) == "id" and ids[0] in ("0", "1"))
     return pl.Series("id", [None], pl.String).new_from_index(0, len(ids)) if counted[:1] == [True] else ids.alias("id")
 
 
@@ -406,5 +426,6 @@ GENERIC = Form(
     unused,
     notes=notes,
     market=market,
+    terms=terms,
     heeds=frozenset({"columns", "header", "time_unit", "day_first", "kind", "only", "ignore"}),
 )

@@ -13,7 +13,7 @@ from bmv.data.ticks.importers.floats import own_batches
 from bmv.data.ticks.importers.form import Form, Options, filled, in_units
 from bmv.data.ticks.schema import LAKE, market_of
 from bmv.data.ticks.stamps import names_in
-from bmv.data.ticks.steps import KINDS
+from bmv.data.ticks.units import KINDS
 from bmv.ports.errors import DataError
 
 WORDS = {number.value: word for word, number in KINDS.items()}

@@ -17,7 +17,7 @@ from bmv.data.ticks.importers.form import Form, Options, filled, in_units
 from bmv.data.ticks.importers.text import Cells, cells, first_line, first_lines, separator_of
 from bmv.data.ticks.schema import LAKE, STAMPS
 from bmv.data.ticks.stamps import stamps_among
-from bmv.data.ticks.steps import KINDS
+from bmv.data.ticks.units import KINDS
 from bmv.ports.errors import DataError, UsageError
 
 VIEW = ("market", "source", "epoch", "seq", "at")  # What the view `bmv.ticks` has beside the columns of the lake.

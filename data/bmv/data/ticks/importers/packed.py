@@ -18,7 +18,25 @@ from bmv.data.files.limits import too_large, unpacked_max
 from bmv.ports.errors import DataError
 
 EXTRAS = (".ds_store", "thumbs.db", "desktop.ini")
+SHOWN = 3  # Files of a zip in a message.
 STEP, FINE_STEP = 1 << 20, 1 << 12  # Of bytes that are asked of an unpacker at once.
+
+GZIP = b"\x1f\x8b"
+# How files begin that are packed or written in ways that are not read, and what they are.
+BEGINNINGS = (
+    (b"BZh", "packed by bzip2"),
+    (b"\xfd7zXZ\0", "packed by xz"),
+    (b"\x28\xb5\x2f\xfd", "packed by Zstandard"),
+    (b"7z\xbc\xaf\x27\x1c", "packed by 7-Zip"),
+    (b"Rar!", "packed by RAR"),
+    (b"PK\3\4", "a zip"),
+    (GZIP, "packed by gzip"),
+    (b"\xff\xfe", "text in UTF-16"),
+    (b"\xfe\xff", "text in UTF-16"),
+)
+UNPACK, ENCODE = "unpack it first; plain text, .gz and .zip are read", "write it as UTF-8"
+TAR, TAR_AT = b"ustar", 257
+ENCRYPTED = 1  # The bit of a member's flags.
 
 # What the packers of the standard library raise about bytes that they did not pack.
 DAMAGED = (
@@ -70,7 +88,8 @@ def text_of(path: Path, asked: int | None = None) -> Iterator[Unpacked]:
         with zipfile.ZipFile(path) as archive:
             names = members(archive)
             if len(names) != 1:
-                raise DataError(f"{path}: expected one file inside, found {len(names)}")
+                shown = ", ".join(names[:SHOWN])
+                raise DataError(f"{path}: expected one file inside, found {len(names)}{f': {shown}' if names else ''}")
             with member_of(path, archive, names[0], asked) as stream:
                 yield stream
     except DAMAGED as error:
@@ -95,3 +114,41 @@ def members(archive: zipfile.ZipFile) -> list[str]:
 
 def _is_extra(name: PurePosixPath) -> bool:
     return "__MACOSX" in name.parts or name.name.startswith("._") or name.name.lower() in EXTRAS
+
+
+def unreadable(path: Path) -> str:
+    """Say why a file that no form knows can't be text, as it is packed otherwise or empty; nothing where it may be."""
+    try:
+        if zipfile.is_zipfile(path):
+            with zipfile.ZipFile(path) as archive:
+                return _unreadable_member(archive)
+        with path.open("rb") as file:
+            beginning = file.read(TAR_AT + len(TAR))
+        if not beginning.startswith(GZIP):
+            return _told_by("it", beginning)
+        if path.suffix != ".gz":
+            return "it is packed by gzip: let its name end in .gz"
+        with gzip.open(path) as packed:
+            return _told_by("what is in it", packed.read(TAR_AT + len(TAR)))
+    except (*DAMAGED, OSError) as error:
+        return f"it is damaged or cut short: {str(error) or type(error).__name__}"
+
+
+def _unreadable_member(archive: zipfile.ZipFile) -> str:
+    names = members(archive)
+    if len(names) != 1:
+        return f"expected one file inside, found {len(names)}{': ' if names else ''}{', '.join(names[:SHOWN])}"
+    if archive.getinfo(names[0]).flag_bits & ENCRYPTED:
+        return f"it is encrypted: {UNPACK}"
+    with archive.open(names[0]) as member:
+        return _told_by(f"{names[0]} in it", member.read(TAR_AT + len(TAR)))
+
+
+def _told_by(subject: str, beginning: bytes) -> str:
+    """Say by the first bytes of a file why it is no text; empty if they may be of one."""
+    if not beginning.strip():
+        return f"{subject} holds nothing but empty lines" if beginning else f"{subject} is empty"
+    if beginning[TAR_AT:] == TAR:
+        return f"{subject} is an archive of tar: {UNPACK}"
+    kind = next((kind for start, kind in BEGINNINGS if beginning.startswith(start)), "")
+    return f"{subject} is {kind}: {ENCODE if 'UTF' in kind else UNPACK}" if kind else ""

@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import re
 import zipfile
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -37,6 +38,7 @@ UNTOLD = ("unknown", "none", "n", "0", "")
 HEADER_BYTES_MAX = 1 << 16
 FEW_WORDS = 16
 SEPARATORS = ",;\t|"
+QUOTED = re.compile(rb'"[^"]*"')
 LINE = "\0line"  # No column of a file is called that.
 
 
@@ -264,6 +266,7 @@ def cells(
             rows = _parsed(path, line, piece, names, found, separator, number)
             found = [name for name in rows.columns if name != LINE]
             number += len(rows)
+            rows = _without_blank(rows, found)
             rows = rows if names else rows.rename(str.strip)
             rows = rows.select(LINE, *wanted) if wanted else rows
             rows = rows.drop(ROW, strict=False).rename({LINE: ROW})
@@ -289,8 +292,10 @@ def _parsed(
     """
     if found is None:
         refuse_many_columns(path, 1 + piece[:LINE_BYTES_MAX].split(b"\n", 1)[0].count(separator.encode()))
+    else:
+        _refuse_short(path, line, piece, separator, len(found) - 1)
     try:
-        return pl.scan_csv(
+        made = pl.scan_csv(
             io.BytesIO(piece), has_header=names is None and found is None, infer_schema=False, separator=separator,
             new_columns=names if found is None else None, schema=dict.fromkeys(found, pl.String) if found else None,
             row_index_name=LINE, row_index_offset=number, empty_string_is_null=True,
@@ -299,6 +304,35 @@ def _parsed(
         cause = str(error).splitlines()[0] if str(error) else type(error).__name__
         where = _wrong_line(piece, line, separator, None if found is None else len(found) - 1)
         raise DataError(f"{path}{where}: cannot be read as delimited text: {cause}") from error
+    if found is None:
+        _refuse_short(path, line, piece, separator, made.width - 2)  # Without the number of the row.
+    return made
+
+
+def _without_blank(rows: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:
+    """Return rows without those of empty lines: they say nothing, and many texts end with one."""
+    return rows.remove(pl.all_horizontal(pl.col(names).is_null())) if rows[names[0]].has_nulls() else rows
+
+
+def _refuse_short(path: Path, first: int, piece: bytes, separator: str, width: int) -> None:
+    """Raise `DataError` where a line has fewer cells than there are columns.
+
+    It was cut off, and what stands in its last cell may be the beginning of a number: 1 of 1.5.
+
+    Args:
+        first: Which line of the text the first of them is.
+        width: How many separators each line should have.
+    """
+    plain = QUOTED.sub(b"", piece) if b'"' in piece else piece
+    lines = plain.count(b"\n") + (not plain.endswith(b"\n"))
+    if plain.count(separator.encode()) >= lines * width:
+        return
+    for number, line in enumerate(io.BytesIO(plain), first):
+        count = line.count(separator.encode())
+        if count < width and line.strip():
+            raise DataError(
+                f"{path}, line {number}: has {count + 1} cells, and there are {width + 1} columns; was it cut off?"
+            )
 
 
 def refuse_many_columns(path: Path, count: int) -> None:

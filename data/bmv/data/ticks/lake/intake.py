@@ -30,10 +30,10 @@ from bmv.data.ticks.lake.merge import Ends
 from bmv.data.ticks.lake.placing import Placing, placing
 from bmv.data.ticks.lake.segments import words_of_gap
 from bmv.data.ticks.lake.stage import Part, Stage, kept, spans
-from bmv.data.ticks.quality import WORDS, Fault, judged, judged_whole
+from bmv.data.ticks.quality import WORDS, Fault, judge_integers, judge_rows
 from bmv.data.ticks.schema import LAKE, at_rest, market_of
 from bmv.data.ticks.stamps import bare, stamps_among
-from bmv.data.ticks.steps import in_steps
+from bmv.data.ticks.units import in_steps
 from bmv.ports.errors import DataError
 from bmv.ports.market import Market
 from bmv.ports.messages import Kind
@@ -48,7 +48,7 @@ IN_ROWS = ("hftbacktest", "databento")  # Forms that are neither text nor Parque
 
 
 @dataclass(slots=True)
-class Taken:
+class FileReport:
     """What became of the rows of one file. `bad` ones were dropped; `back` ones stood after a later one
     and were moved. `fresh` rows were new to the lake; the other good ones were there already. `bad_at` is where the
     first row of each kind of fault stands, `unused` the columns that nothing was taken from, `notes` what the others
@@ -93,17 +93,40 @@ class Taken:
         """Return how many rows were dropped for each fault, and where the first of them stands, in words."""
         return [f"{count:,} {word} (first in {self.bad_at[word]})" for word, count in self.bad.items()]
 
+    def words(self) -> list[str]:
+        """Return what became of its rows, for people."""
+        words = [f"{self.good:,} of {self.rows:,} rows good", f"{self.fresh:,} new", *self.faults()]
+        words += [f"{self.back:,} moved to their time"] if self.back else []
+        return words + ([f"{self.off_lot:,} sizes rounded down to a lot"] if self.off_lot else [])
+
+    def as_dict(self) -> dict[str, Any]:  # Any: it is JSON.
+        """Return all of it as JSON-able values."""
+        return {
+            "path": str(self.path), "format": self.form, "rows": self.rows, "good": self.good, "new": self.fresh,
+            "moved": self.back, "off_lot": self.off_lot, "bad": self.bad, "bad_at": self.bad_at,
+            "notes": list(self.notes), "not_used": list(self.unused), "warnings": self.warnings,
+            "contract": dict(self.terms) or None, "gaps": [gap._asdict() for gap in self.gaps],
+        }  # fmt: skip
+
 
 @dataclass(frozen=True, slots=True)
-class Intake:
+class ImportReport:
     """What an import did: file by file, and which days of the lake it touched."""
 
-    files: Sequence[Taken]
+    files: Sequence[FileReport]
     written: Sequence[Day]
     known: Sequence[Day]
 
+    def as_dict(self) -> dict[str, Any]:  # Any: it is JSON.
+        """Return all of it as JSON-able values."""
+        return {
+            "files": [file.as_dict() for file in self.files],
+            "written": [str(day.path) for day in self.written],
+            "unchanged": [str(day.path) for day in self.known],
+        }
 
-def take_in(
+
+def import_files(
     paths: Sequence[Path],
     lake: Lake,
     venue: str,
@@ -112,7 +135,7 @@ def take_in(
     options: Options | None = None,
     max_bad_share: float = 0.01,
     progress: Progress | None = None,
-) -> Intake:
+) -> ImportReport:
     """Let files into a lake.
 
     Args:
@@ -130,7 +153,7 @@ def take_in(
     forms = [chosen(FORMS, path, form, options) for path in paths]
     refuse_two_markets(paths, forms, options)
     files = [
-        Taken(
+        FileReport(
             path,
             form.name,
             unused=form.unused(path, options),
@@ -148,7 +171,7 @@ def take_in(
         for taken in files:
             refuse_bad(taken, max_bad_share)
         written, known = _put(lake, venue, market, files, staged)
-    return Intake(files, written, known)
+    return ImportReport(files, written, known)
 
 
 class Staged(NamedTuple):
@@ -159,7 +182,7 @@ class Staged(NamedTuple):
 
 
 def _stage(
-    stage: Stage, taken: Taken, form: Form, market: Market, options: Options, progress: Progress
+    stage: Stage, taken: FileReport, form: Form, market: Market, options: Options, progress: Progress
 ) -> dict[int, Staged]:
     """Keep the good rows of one file, day by day; return what there is of each day (days since 1970)."""
     days: dict[int, Staged] = {}
@@ -192,7 +215,7 @@ def _ids(batch: pl.DataFrame, good: pl.DataFrame) -> pl.Series:
     return found.select(pl.when(pl.col("kind") == Kind.TRADE).then("id").alias("id")).to_series()
 
 
-def _refuse_full_times(taken: Taken, days: Mapping[int, Staged]) -> None:
+def _refuse_full_times(taken: FileReport, days: Mapping[int, Staged]) -> None:
     """Raise `DataError` where a file has more rows of one time than can be put in order at once."""
     for staged in days.values():
         try:
@@ -212,20 +235,20 @@ def _by_day(rows: pl.DataFrame) -> Iterator[tuple[int, pl.DataFrame]]:
         yield int(day), part
 
 
-def judge(taken: Taken, batch: pl.DataFrame, market: Market, numbered: bool = False) -> pl.DataFrame:
+def judge(taken: FileReport, batch: pl.DataFrame, market: Market, numbered: bool = False) -> pl.DataFrame:
     """Count the rows of a batch and return the good ones in the lake's form, with `row` if they shall be `numbered`."""
-    told = judged(in_steps(batch.lazy(), market), exact=False).collect(engine="in-memory")
+    told = judge_rows(in_steps(batch.lazy(), market), exact=False).collect(engine="in-memory")
     return _passed(taken, told, batch, numbered)
 
 
-def judge_whole(taken: Taken, batch: pl.DataFrame) -> pl.DataFrame:
+def judge_whole(taken: FileReport, batch: pl.DataFrame) -> pl.DataFrame:
     """Do as :func:`judge` does for rows of whole ticks and lots, by the rules of a run; they are numbered."""
     with readable(taken.path):
         rows = batch.select(pl.col(name).cast(pl.Int64) for name in LAKE)
-    return _passed(taken, judged_whole(rows), batch.cast({ROW: pl.Int64}), numbered=True)
+    return _passed(taken, judge_integers(rows), batch.cast({ROW: pl.Int64}), numbered=True)
 
 
-def _passed(taken: Taken, told: pl.DataFrame, batch: pl.DataFrame, numbered: bool) -> pl.DataFrame:
+def _passed(taken: FileReport, told: pl.DataFrame, batch: pl.DataFrame, numbered: bool) -> pl.DataFrame:
     """Count rows and return the good ones; `batch` has their numbers and stamps."""
     faults, numbers = told["fault"].to_numpy(), batch[ROW]
     taken.rows += len(told)
@@ -238,7 +261,9 @@ def _passed(taken: Taken, told: pl.DataFrame, batch: pl.DataFrame, numbered: boo
     return at_rest(told).with_columns(numbers) if numbered else at_rest(told)
 
 
-def _drop(taken: Taken, faults: NDArray[Any], numbers: pl.Series) -> None:  # Any: small whole numbers of some width.
+def _drop(
+    taken: FileReport, faults: NDArray[Any], numbers: pl.Series
+) -> None:  # Any: small whole numbers of some width.
     """Count the rows that are dropped, and keep where the first of each fault stands, the first in the file first."""
     kinds, first, counts = np.unique(faults, return_index=True, return_counts=True)
     for at, fault, count in sorted(zip(first.tolist(), kinds.tolist(), counts.tolist(), strict=True)):
@@ -248,13 +273,13 @@ def _drop(taken: Taken, faults: NDArray[Any], numbers: pl.Series) -> None:  # An
             taken.bad_at.setdefault(word, taken.place(numbers[at]))
 
 
-def refuse_bad(taken: Taken, max_bad_share: float) -> None:
+def refuse_bad(taken: FileReport, max_bad_share: float) -> None:
     """Raise `DataError` where more of a file's rows are bad than may be."""
     if refusal := refusal_of(taken, max_bad_share):
         raise DataError(refusal)
 
 
-def refusal_of(taken: Taken, max_bad_share: float) -> str:
+def refusal_of(taken: FileReport, max_bad_share: float) -> str:
     """Return why a file can't be used, empty where it can."""
     if taken.dropped > max_bad_share * taken.rows:
         faults = ", ".join(f"{count:,} {word}" for word, count in taken.bad.items())
@@ -266,7 +291,7 @@ def refusal_of(taken: Taken, max_bad_share: float) -> str:
 
 
 def _put(
-    lake: Lake, venue: str, market: Market, files: Sequence[Taken], staged: Sequence[Mapping[int, Staged]]
+    lake: Lake, venue: str, market: Market, files: Sequence[FileReport], staged: Sequence[Mapping[int, Staged]]
 ) -> tuple[list[Day], list[Day]]:
     """Merge what was staged into the lake, a day at a time; return the days that grew and those that knew it all.
 
@@ -310,7 +335,7 @@ def _chunks(days: Sequence[tuple[Day, list[Staged | None]]]) -> Iterator[list[tu
 def _put_day(
     lake: Lake,
     market: Market,
-    files: Sequence[tuple[Taken, dict[str, Any]]],  # Any: it is JSON.
+    files: Sequence[tuple[FileReport, dict[str, Any]]],  # Any: it is JSON.
     waiting: Placing,
     chunk: tuple[Day, list[Staged | None]],
 ) -> list[int]:
@@ -324,7 +349,7 @@ def _put_day(
     ]
 
 
-def _gaps(taken: Taken, day: Day, market: Market) -> dict[str, Any]:  # Any: it is JSON.
+def _gaps(taken: FileReport, day: Day, market: Market) -> dict[str, Any]:  # Any: it is JSON.
     """Return what the source of a day says of the holes of a file that touch it; nothing where there are none."""
     start_ns = (day.day - date(1970, 1, 1)).days * DAY_NS
     touching = (gap for gap in taken.gaps if gap.from_ns < start_ns + DAY_NS and gap.to_ns > start_ns)
@@ -341,7 +366,7 @@ class _Levels:
         self._order = sorted(self._days)
         self._found = dict[date, float | None]()
 
-    def compare(self, taken: Taken, day: Day, staged: Staged | None) -> None:
+    def compare(self, taken: FileReport, day: Day, staged: Staged | None) -> None:
         """Warn, once a file, where its prices are far from those of the nearest day that the lake has of the market."""
         if staged is None or (ours := _level(kept(staged.parts[0]).lazy(), self._market)) is None:
             return
@@ -376,7 +401,7 @@ def _level(rows: pl.LazyFrame, market: Market) -> float | None:
     return None if level is None else float(level) * float(market.tick_size)
 
 
-def _source(taken: Taken) -> dict[str, Any]:  # Any: it is JSON.
+def _source(taken: FileReport) -> dict[str, Any]:  # Any: it is JSON.
     told = {"file": taken.path.name, "sha256": sha256(taken.path), "form": taken.form, "bad": taken.bad}
     made_by = maker(taken.path)
     told |= {"terms": dict(taken.terms)} if taken.terms else {}

@@ -9,7 +9,7 @@ import fcntl
 import json
 import shutil
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime
@@ -30,7 +30,7 @@ from bmv.data.ticks.delays import Stamped
 from bmv.data.ticks.lake.merge import NO_IDS, Ids, Print, merged
 from bmv.data.ticks.lake.placing import Draft, Placing, placing
 from bmv.data.ticks.lake.stage import SLICE_ROWS, Part, part_of, spans, stamps_in, within
-from bmv.data.ticks.quality import Gap
+from bmv.data.ticks.quality import Hole
 from bmv.data.ticks.schema import (
     LAKE_SCHEMA,
     beside_of,
@@ -84,7 +84,7 @@ class Manifest:
     bytes: int
     sha256: str
     quality: Mapping[str, int]
-    gaps: Sequence[Gap]
+    gaps: Sequence[Hole]
     sources: Sequence[Mapping[str, Any]] = field(default_factory=list)  # Any: it is JSON.
     contract: Mapping[str, str] = field(default_factory=dict)
     stamps: Mapping[str, int] = field(default_factory=dict)
@@ -147,7 +147,7 @@ class Lake:
             if told.bytes == before.bytes:
                 return told
             refuse_altered(day.path)  # Else the file is right, and its manifest is wrong about its size.
-        made = examined(day)
+        made = describe(day)
         # Who replaced the file meanwhile knows better, and what is in an object store is not ours to write.
         if not is_url(day.path) and _state(day.path) == before:
             _write_manifest(manifest_path(day.path), made)
@@ -237,6 +237,24 @@ class Lake:
                 with suppress(OSError):  # It still has other days, or ticks that are not settled.
                     day.path.parent.rmdir()
 
+    def remove_days(self, venue: str, symbol: str, wanted: Collection[date] = ()) -> list[Day]:
+        """Remove days of a market, where none are named all of them, and return them.
+
+        `DataError` where the lake has none of them, or lacks one that is named.
+        """
+        days = self.days(venue, symbol)
+        if not days:
+            raise DataError(
+                f"{self.root}: no days of {venue} {symbol} in this lake; "
+                f"`bmv data list --lake {self.root}` says what it has"
+            )
+        if lacking := sorted(set(wanted) - {day.day for day in days}):
+            raise DataError(f"{self.root}: {venue} {symbol} has no day {', '.join(map(str, lacking))}")
+        gone = [day for day in days if not wanted or day.day in wanted]
+        with self.writing():
+            self.remove(gone)
+        return gone
+
     @contextmanager
     def writing(self) -> Iterator[Path]:
         """Be the only writer of this lake, and give a folder for what is half done; it is gone afterwards.
@@ -312,7 +330,7 @@ def _draft(day: Day, rows: pl.LazyFrame, words: Mapping[str, str], frames: Seque
         raise
 
 
-def examined(day: Day) -> Manifest:
+def describe(day: Day) -> Manifest:
     """Say what a day's file holds."""
     with readable(day.path):
         words = pl.read_parquet_metadata(str(day.path))
@@ -371,7 +389,7 @@ def _read_manifest(path: Path) -> Manifest | None:
         return None
     try:
         told = json.loads(path.read_bytes())
-        return Manifest(**{**told, "gaps": [Gap(**gap) for gap in told["gaps"]]})
+        return Manifest(**{**told, "gaps": [Hole(**gap) for gap in told["gaps"]]})
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
@@ -436,8 +454,10 @@ def _ids_in(words: str) -> dict[int, dict[str, Print]]:
     return found
 
 
-def refuse_many(asked: Path, files: Iterable[Path]) -> None:
+def refuse_many(asked: Path, files: Sequence[Path]) -> None:
     """Refuse files of several markets, named by what they say of themselves, else by the folder of a day's file.
+
+    So a market is refused that lies in two folders, as a copy or by a link: each of its rows would be there twice.
 
     Args:
         asked: What the operator named.
@@ -447,6 +467,10 @@ def refuse_many(asked: Path, files: Iterable[Path]) -> None:
     if len(markets) > 1:
         some = ", ".join(markets[:5]) + (", …" if len(markets) > 5 else "")
         raise DataError(f"{asked}: holds {len(markets)} markets ({some}); give the folder of one")
+    days = dict[str, Path]()
+    for file in files:
+        if day_named(file) and (first := days.setdefault(file.name, file)) is not file:
+            raise DataError(f"{asked}: holds {file.stem} twice ({first}, {file}); give the folder of one market")
 
 
 def _market_named(path: Path) -> str:

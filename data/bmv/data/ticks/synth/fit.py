@@ -7,10 +7,14 @@ corrected, a few times, always on the same draws; so the draws of no seed are fi
 from dataclasses import replace
 from decimal import Decimal
 from math import ceil, sqrt
+from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import polars as pl
 
+from bmv.data.ticks.check.inspection import read_whole
+from bmv.data.ticks.importers import Options
 from bmv.data.ticks.schema import frames
 from bmv.data.ticks.synth.facts import Facts, facts
 from bmv.data.ticks.synth.markouts import Band, Reals, earned_at_once, markouts
@@ -28,7 +32,7 @@ FEW_PRINTS = 100  # Fewer tell nothing of how hard a market is.
 LEAST_VOLATILITY = 0.2  # Of the record's, that is left to a walk beside what trades move.
 
 
-def fitted(rows: pl.DataFrame, market: Market) -> Shape:
+def fit(rows: pl.DataFrame, market: Market) -> Shape:
     """Return the shape of a made-up market that is like the record; what it does not show stays as it is."""
     real = facts(rows, market)
     first = rows.select(
@@ -183,3 +187,22 @@ def _share(number: float) -> float:
 
 def _ratio(real: float | None, made: float | None) -> float:
     return real / made if real and made and real * made > 0 else 1.0
+
+
+class Record(NamedTuple):
+    """The good rows of a record, in the lake's form, and what they are counted in."""
+
+    rows: pl.DataFrame
+    market: Market
+
+
+def record_at(path: Path, symbol: str | None, form: str | None, options: Options) -> Record:
+    """Return a record to make a market like, whatever its form and however many of its rows are bad.
+
+    Args:
+        symbol: Name of the market; None: that of the file, or of its folder where it names none.
+        form: Name of its form; None: it is looked at.
+    """
+    look = read_whole(path, None, None, form, options, max_bad_share=1.0)
+    own = path.parent.name if look.market.symbol == path.stem else look.market.symbol
+    return Record(look.rows, replace(look.market, symbol=symbol or own))

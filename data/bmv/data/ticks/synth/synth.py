@@ -59,7 +59,7 @@ SOL_USDC = Market("SOL/USDC", Decimal("0.01"), Decimal("0.001"))
 class Shape:
     """What the made-up market is like; shares are fractions, 0 to 1.
 
-    The defaults are those that `bmv.data.ticks.synth.fit.fitted` finds for a recorded perpetual of SOL on a busy venue,
+    The defaults are those that `bmv.data.ticks.synth.fit.fit` finds for a recorded perpetual of SOL on a busy venue,
     rounded: its pace, spread, sweeps, volatility, and its impact.
 
     Args:

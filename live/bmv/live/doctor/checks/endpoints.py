@@ -11,21 +11,26 @@ from bmv.adapters.solana.errors import EndpointError
 from bmv.data.runs.wording import span
 from bmv.live.doctor.check import Check, State
 from bmv.live.doctor.seen import EndpointSeen, SocketSeen, Taken, Tick
-from bmv.ports.errors import Refused
+from bmv.ports.errors import ConfigError, Refused
 
 SLOW_S = 2 * SLOWEST_SLOT_NS / 1e9
 FINAL_NOTED, FINAL_MAX = 16, 64  # Slots beyond those of the rule; a node learns of finality a little later.
 LAG_NOTED = 5  # Slots.
 LAG_MAX = Limits().stale_slots
+CLUSTERS = {  # By genesis hash, as Solana's documentation of clusters has them.
+    "5eykt4UsFv8P8NJdTREpY1vzqKqZKvdpKuc147dw2N9d": "mainnet",
+    "EtWTRABZaYq6iMfeYKouRu166VU2xqa1wcaWoxPkrZBG": "devnet",
+}
 SKEW_S = 2  # The chain's clock has whole seconds, and is that of the block before.
 
 
-def check_endpoints(seen: Sequence[EndpointSeen]) -> list[Check]:
-    """Judge all endpoints."""
+def check_endpoints(seen: Sequence[EndpointSeen], cluster: str | None = None) -> list[Check]:
+    """Judge all endpoints; `cluster` is the chain that they are to be of, None: any."""
     answering = [one for one in seen if not one.failure]
     return [
         *_reachable(seen),
         *map(_version, answering),
+        _chain(answering, cluster),
         _consensus(answering),
         _finality(answering),
         _slot_time(answering),
@@ -57,6 +62,35 @@ def _version(one: EndpointSeen) -> Check:
     if one.version is None:
         return Check("version", State.UNKNOWN, f"{one.name} does not say which software it runs")
     return Check("version", State.OK, f"{one.name} runs {one.version}")
+
+
+def _chain(answering: Sequence[EndpointSeen], cluster: str | None) -> Check:
+    """Judge whether all endpoints are of one chain, and whether it is the one that is wanted."""
+    by_hash = dict[str, list[str]]()
+    for one in answering:
+        if one.genesis is not None:
+            by_hash.setdefault(one.genesis, []).append(one.name)
+    if not by_hash:
+        found = "no endpoint says its genesis hash, so nobody knows whether they are of one chain"
+        return Check("chain", State.UNKNOWN, found, "add an endpoint that answers getGenesisHash")
+    if len(by_hash) > 1:
+        each = "; ".join(f"{' and '.join(names)} {_known(genesis)}" for genesis, names in by_hash.items())
+        advice = "leave those of the wrong chain out of live.endpoints and live.send_endpoints"
+        return Check("chain", State.WRONG, f"endpoints are of different chains: {each}", advice)
+    (genesis,) = by_hash
+    if cluster is not None and cluster not in (genesis, CLUSTERS.get(genesis)):
+        found = f"endpoints are of {_known(genesis)}, and live.cluster is {cluster}"
+        advice = "point live.endpoints at that chain, or change live.cluster; a sandbox started anew is another chain"
+        return Check("chain", State.WRONG, found, advice, ConfigError)
+    silent = sum(one.genesis is None for one in answering)
+    others = f"; {silent} of {len(answering)} endpoints do not say" if silent else ""
+    return Check("chain", State.OK, f"{_known(genesis)}{others}")
+
+
+def _known(genesis: str) -> str:
+    """Return a genesis hash with the name of its cluster, where that is known."""
+    name = CLUSTERS.get(genesis)
+    return f"{name} ({genesis})" if name else f"the chain with genesis hash {genesis}"
 
 
 def _consensus(answering: Sequence[EndpointSeen]) -> Check:

@@ -9,6 +9,7 @@ from solders.pubkey import Pubkey
 from bmv.adapters.solana.consensus import Consensus, read_consensus
 from bmv.adapters.solana.endpoints import READ, Endpoint
 from bmv.adapters.solana.errors import EndpointError, NodeError
+from bmv.adapters.solana.genesis import read_genesis
 from bmv.adapters.solana.rpc import FINALIZED, PROCESSED, Rpc
 from bmv.live.doctor.probe.socket import try_socket
 from bmv.live.doctor.seen import EndpointSeen, Taken, VersionOne
@@ -50,6 +51,7 @@ async def _try(rpc: Rpc, endpoint: Endpoint, slots: tuple[int | None, ...], paye
         name=endpoint.name,
         roles=endpoint.roles,
         version=version,
+        genesis=await _genesis(rpc),
         consensus=await read_consensus(rpc) if reads else Consensus.UNKNOWN,
         slots=slots,
         final_lag=await _final_lag(rpc) if reads else None,
@@ -69,6 +71,13 @@ async def _version(rpc: Rpc) -> tuple[str | None, str]:
         return None, str(error)
     except (KeyError, TypeError):
         return None, ""
+
+
+async def _genesis(rpc: Rpc) -> str | None:
+    try:
+        return await read_genesis(rpc)
+    except EndpointError:
+        return None
 
 
 async def _version_one(rpc: Rpc, payer: Pubkey) -> VersionOne:

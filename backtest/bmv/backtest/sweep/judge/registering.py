@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from bmv.adapters.sqlite.trials import OwnRegister
 from bmv.adapters.sqlite.trials import Row as Entry
 from bmv.backtest.sweep.judge.sharpe import sharpe
-from bmv.backtest.sweep.trials.accounts import LISTS, accounts
-from bmv.backtest.sweep.trials.study import Row
+from bmv.backtest.sweep.trials.accounts import accounts
+from bmv.backtest.sweep.trials.row import TrialRow
 from bmv.data.files.user_folders import TRIALS
 from bmv.ports.errors import BmvError
 
@@ -51,7 +51,7 @@ class Entries:
         self._waiting, self._known = list[Entry](), dict[str, float | None]()
         self._flushed, self._warning = time.monotonic(), ""
 
-    def __call__(self, row: Row) -> None:
+    def __call__(self, row: TrialRow) -> None:
         """Hear of a trial that has ended; one that could not be run was none."""
         if row["state"] == "invalid" and not row["digest"]:
             return
@@ -84,12 +84,12 @@ class Entries:
         own = [ratio for ratio in self._known.values() if ratio is not None]
         return Tried(len(self._known), np.array(own, np.float64), self._warning)
 
-    def _name(self, row: Row) -> str:
+    def _name(self, row: TrialRow) -> str:
         """Return what stands for the digest of a run that was given up: its set, under its configuration."""
         told = orjson.dumps([self._config, row["set"]], option=orjson.OPT_SORT_KEYS)
         return f"unfinished-{sha256(told).hexdigest()[:16]}"
 
 
-def _ratio(row: Row) -> float | None:
+def _ratio(row: TrialRow) -> float | None:
     """Return the Sharpe ratio of what quoting earned, per period."""
-    return sharpe(accounts(*([row[name]] for name in LISTS)).quoting()[:, 0])
+    return sharpe(accounts([row["returns"]], [row["held"]], [row["mids"]]).quoting()[:, 0])
