@@ -399,6 +399,8 @@ async def kill_recovering(play: Play) -> None:
     play.town.kill(victim)
     for _ in range(play.dice.randint(1, 3)):
         before = play.town.newest
+        if before.lives:  # Somebody else began it meanwhile, and nothing begins beside one that trades.
+            return
         while play.town.newest is before:
             await asyncio.sleep(0.05)
         victim = play.town.newest

@@ -22,6 +22,7 @@ from bmv.ports.messages import Tier
 
 HAND = 5  # Kinds of fault in a seed.
 SPAN_S = 15.0  # In which they begin, from when somebody trades.
+STRIKE_S = 600.0  # Before which each of them is over.
 AGAIN_S = 120.0  # After the last fault, a process quotes or says why not: a blockhash's life, and some.
 STOP_S, SOON_S = (
     200.0,
@@ -133,7 +134,8 @@ class _Run:
     async def _strike(self, name: str) -> None:
         await asyncio.sleep(self.hands.dice.uniform(0, SPAN_S))
         self.town.say(f"fault {name}")
-        await KINDS[name].strike(self.hands)
+        async with asyncio.timeout(STRIKE_S):
+            await KINDS[name].strike(self.hands)
         self.town.say(f"fault {name} is over")
 
     async def _supervise(self) -> None:
