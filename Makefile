@@ -62,6 +62,9 @@ rigs: $(STAMP)  ## Kill what writes, fill its disk (as root), fork chains, run m
 	$(BIN)/python -m tests.rigs.rotation 50 --venue openbook-v1
 	$(BIN)/python -m tests.rigs.rotation 50 --venue openbook-v2
 	$(BIN)/python -m tests.rigs.rotation 50 --delegate
+	$(BIN)/python -m tests.simulation.live run --seeds 0:1000 --jobs 2 --coverage
+	$(BIN)/python -m tests.simulation.live determinism --seeds 0:20
+	$(BIN)/python -m tests.simulation.live mutants
 	for route in rpc jito relay all; do \
 		$(BIN)/python -m tests.rigs.trading 300 --venue openbook-v1 --route $$route --version 0 && \
 		$(BIN)/python -m tests.rigs.trading 300 --venue openbook-v2 --route $$route --version 0 || exit 1; done

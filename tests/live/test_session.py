@@ -652,8 +652,8 @@ class World:
             wall_ns=lambda: self.wall,
         )
 
-    def fate(self, state: str) -> None:
-        text = f'{{"signature":"{"1" * 64}","state":"{state}"}}'
+    def fate(self, state: str, sent: int = 1) -> None:
+        text = f'{{"signature":"{"1" * 64}","state":"{state}","sent":{sent}}}'
         self.conditions.heard(Note(NOW, FATE, text))
 
     def wrong(self) -> list[str]:
@@ -683,6 +683,15 @@ def _dark(world: World, on: bool) -> None:
             world.fate("expired")
     else:
         world.seconds += DARK_S
+
+
+def test_transactions_that_could_not_be_kept_and_were_never_sent_are_no_sign_of_a_dark_chain() -> None:
+    world = World()
+
+    for _ in range(DARK_ATTEMPTS):
+        world.fate("expired", sent=0)
+
+    assert world.wrong() == []
 
 
 def _lands(world: World, on: bool) -> None:

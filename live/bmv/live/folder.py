@@ -166,20 +166,19 @@ def save_session(
     opening, decider, result = outcome_of(words)
     if result.first_ns < 0:
         raise DataError(f"session {session}: nothing of the market was heard, so there is no run to write")
-    of_run = list[str]()
     warnings = [] if failed is None else [f"the session failed: {failed}"]
     if opening.rows == SHADOW:
         warnings.append("a session in the shadow: it decided and signed, and sent nothing")
     quality = Quality({"rows": result.counts["events"], "source": opening.rows}, warnings, len(warnings))
     config = decider.config.model_dump(mode="json")
-    chain = dict[str, Json]()
+    chain, unsure = dict[str, Json](), list[str]()
     if opening.mode == LIVE:
         rate, costs = quote_per_sol(result), chain_costs(words)
         result = charged(result, costs, epoch_of(session), rate)
         chain = {"chain": costs.to_json(rate), "landing": landing_of(words)}
-        of_run = unpriced(costs, rate)
-    said = {"session": session, "failed": failed, **chain}
-    summary: Json = {**summary_of(result, config, opening.mode, quality, of_run), **said}
+        unsure += unpriced(costs, rate)
+    figures = summary_of(result, config, opening.mode, quality, unsure)
+    summary = {**figures, "session": session, "failed": failed, **chain}
     files = RunFiles(
         _manifest(session, opening, decider, words), opening.config, summary, result.orders, result.fills, result.equity
     )

@@ -312,14 +312,13 @@ async def couriered(
 ) -> AsyncIterator[tuple[Courier, Routing]]:
     """Give what sends for a seat, at work, and who says by which routes."""
     endpoints, config = seat.seated.readers.endpoints, seat.seated.config
-    rpc = Rpc(client, endpoints.readers[0].url)
+    rpc, clock = Rpc(client, endpoints.readers[0].url), time.monotonic
     async with AsyncExitStack() as opened:
         if config.live.routes:
-            routes = open_roads(config, client, os.environ, Habits(), time.monotonic)
-            roads = await opened.enter_async_context(routes)
-            courier, routing = kind(endpoints, rpc, ways=roads.ways), roads.routing
+            roads = await opened.enter_async_context(open_roads(config, client, os.environ, Habits(), clock))
+            courier, routing = kind(endpoints, rpc, clock=clock, ways=roads.ways), roads.routing
         else:
-            courier, routing = kind(endpoints, rpc), Routing()
+            courier, routing = kind(endpoints, rpc, clock=clock), Routing()
         yield await opened.enter_async_context(courier.open()), routing
 
 

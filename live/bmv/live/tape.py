@@ -9,6 +9,7 @@ from bmv.ports.market_data import Columns, Tape
 from bmv.ports.messages import Event
 
 Pause = Callable[[], Awaitable[None]]  # Lets others work, such as whoever keeps the journal.
+YIELD_ROWS = 20  # Of one at a speed that this machine can't keep: signals and operators are heard all the same.
 PAUSE_ROWS = 2_000  # Rows told between two pauses of a tape that goes as fast as it can.
 
 
@@ -64,3 +65,5 @@ async def play(loop: Loop, rows: Iterator[Event], clock: TapeClock, pause: Pause
         loop.tell(row)
         if number % PAUSE_ROWS == 0:
             await pause()
+        elif clock.speed and number % YIELD_ROWS == 0:
+            await asyncio.sleep(0)

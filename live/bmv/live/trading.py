@@ -1,11 +1,13 @@
 """A whole session, from its first word to its run folder."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import AbstractContextManager, AsyncExitStack
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from random import Random, SystemRandom
 from typing import Any
 
 from solders.pubkey import Pubkey
@@ -28,6 +30,7 @@ from bmv.live.helm import Helm
 from bmv.live.journal import Begun, begin_session
 from bmv.live.kept import keep_run, open_runs
 from bmv.live.market_data import MarketEvents
+from bmv.live.minutes import Minutes
 from bmv.live.notes import Holding, read_holding
 from bmv.live.onchain import Seat, couriered, take_place
 from bmv.live.opening import before_of, open_minutes, session_market
@@ -110,6 +113,7 @@ async def trade_live(
     *,
     shadow: bool,
     accept: bool,
+    dice: Random | None = None,
 ) -> dict[str, Any]:  # Any: it is JSON.
     """Trade on the chain until stopped, and return how it ended; see `bmv live`.
 
@@ -118,8 +122,10 @@ async def trade_live(
         say: Hears how the start goes on.
         shadow: Whether to decide and sign, and send nothing: beside a session that trades, and apart from it.
         accept: Whether the chain is right where the journal says otherwise.
+        dice: For all that is left to chance; None: those of the system. None of it decides an order.
     """
     config, clock, mode = asked.config, SystemClock(), SHADOW if shadow else LIVE
+    dice = dice or SystemRandom()
     refuse_unguarded(config)
     refuse_unpriced(config)
     async with (
@@ -130,18 +136,21 @@ async def trade_live(
         opened.enter_context(hold(session_place(asked.path, config, mode)))  # Before another's session is ended.
         await refuse_unwell(asked.path, config)
         seat = await take_place(asked.path, config, client, passphrase_file)
-        begun = await begin_session(store, f"{mode}/{session_market(config)}", clock.now_ns())
+        name = f"{mode}/{session_market(config)}"
+        begun = await begin_session(store, name, clock.now_ns(), partial(_drawn, dice))
         say(f"session {begun.journal.session}")
         had = ALONE if shadow else inherit(begun, seat, config, clock.now_ns())
         c = SessionContainer(mode=mode, config=config, journal=begun.journal, standing=had.standing, clock=clock)
         await open_engine(c, begun, LIVE, SHADOW if shadow else "feed")
         courier, routing = await opened.enter_async_context(couriered(seat, client, Mute if shadow else Courier))
         own = None if shadow else seat.seated.seat.open_orders
-        rows = MarketEvents(Feed(seat.seated.seat.market, seat.seated.readers.endpoints, own=own), clock.now_ns)
+        feed = Feed(seat.seated.seat.market, seat.seated.readers.endpoints, dice=dice, own=own)
+        rows = MarketEvents(feed, clock.now_ns)
         trade_on_chain(c, seat, courier, routing, had.left, begun.epoch, rows, shadow=shadow)
         told = Beside(c, rows, asked, opened, gauged(c), watching(c, rows, shadow=shadow))
         if isinstance(courier, Mute):
             told.jobs.append(partial(hush, c.session(), courier))
+        await hold_unsure(c.minutes(), had.expected)
         with signals(c.session()):
             return await kept(asked, c.session(), store, trade_seated(told, seat, had, say, accept=accept))
 
@@ -151,10 +160,6 @@ async def trade_seated(
 ) -> None:
     """See what an earlier process left to its end, and trade from there; arguments as of `trade_live`."""
     c, minutes = beside.c, beside.c.minutes()
-    if had.expected is not None:
-        minutes.hold(had.expected)
-    await minutes.commit()
-    minutes.knows = False  # What is held, before journal and chain were compared.
     if had.left.orders or had.left.attempts:
         orders, attempts = len(had.left.orders), len(had.left.attempts)
         say(f"seeing to their end {orders} orders and {attempts} transactions of the one before")
@@ -163,6 +168,14 @@ async def trade_seated(
     await recover(c, had.expected, accept=accept)
     await recording(c.config(), seat.seated.seat.market, seat.inspection, beside.opened, beside.jobs)
     await hear_market(beside)
+
+
+async def hold_unsure(minutes: Minutes, expected: Holding | None) -> None:
+    """Keep what the session before held; whether that is so nobody knows before journal and chain were compared."""
+    if expected is not None:
+        minutes.hold(expected)
+    await minutes.commit()
+    minutes.knows = False
 
 
 async def hush(session: Session, courier: Mute) -> None:
@@ -302,6 +315,10 @@ async def hear_market(beside: Beside) -> None:
         await session.trade(telling, jobs)
 
 
+def _drawn(dice: Random) -> str:
+    return f"{dice.getrandbits(128):032x}"
+
+
 def limit(session: Session, seconds: float | None) -> None:
     """Let a session end after so many seconds from now."""
     if seconds is not None:
@@ -319,6 +336,8 @@ def watching(c: Any, rows: MarketEvents, *, shadow: bool) -> Watch:  # Any: as o
         c.market(),
         lambda: minutes.trouble,
         c.config().risk.stale_after_slots,
+        time.monotonic,
+        time.time_ns,
     )
     minutes.readers.append(conditions.heard)
 

@@ -197,8 +197,11 @@ class ChainConditions:
         """Take in a note of the journal: what became of a transaction."""
         if note.topic != FATE:
             return
-        state = read_fate(note).state
+        fate = read_fate(note)
+        state = fate.state
         if state == "expired":
+            if fate.more.get("sent") == 0:
+                return  # It could not be kept, or was not wanted any more: that says nothing of the chain.
             self._lost += 1
             self._lost_s = self.monotonic()
         elif state in ("landed", "finalized", "failed"):

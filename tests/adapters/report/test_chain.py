@@ -45,11 +45,15 @@ def live(run: Run) -> Run:
 def test_what_was_paid_is_said_in_lamports_and_at_its_rate() -> None:
     costs = ChainCosts(base=130_000, priority=70, tips=146_648, rent_out=10, rent_in=3)
 
-    (row,) = [row for row in headline({"chain": costs.to_json(Fraction(150))}) if row.label == "Lamports to the chain"]
+    (row,) = [
+        row
+        for row in headline({"symbol": "SOL/USDC", "chain": costs.to_json(Fraction(150))})
+        if row.label == "Lamports to the chain"
+    ]
 
     assert row.value == 276_725
     assert "tips 146,648, rent 10, 3 of it back" in row.means
-    assert "in the profit as 0.041508750 of quote, at 150 a SOL" in row.means
+    assert "in the profit as 0.041508750 USDC, at 150 a SOL" in row.means
 
 
 def test_a_run_that_paid_nothing_to_a_chain_says_nothing_of_it(run_dir: Path) -> None:

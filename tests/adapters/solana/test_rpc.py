@@ -171,3 +171,15 @@ def test_a_small_frame_that_unpacks_without_end_is_not_unpacked() -> None:
 
     with pytest.raises(ValueError, match="an account of more than"):
         unpack(b64encode(bomb).decode(), "base64+zstd")
+
+
+@pytest.mark.parametrize("size", [None, 0, 5_999, 6_000, 6_001, -1, "6000", 1 << 70])
+@pytest.mark.parametrize("says", [True, False])
+def test_what_a_node_says_of_an_accounts_size_changes_nothing_of_what_is_unpacked(size: object, says: bool) -> None:
+    data = bytes(range(250)) * 24
+    packer = zstandard.ZstdCompressor().compressobj(size=len(data) if says else -1)
+    packed = packer.compress(data) + packer.flush()
+
+    assert unpack(b64encode(packed).decode(), "base64+zstd", size) == data
+    with pytest.raises(ValueError, match="cut off"):
+        unpack(b64encode(packed[:-2]).decode(), "base64+zstd", size)

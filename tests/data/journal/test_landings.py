@@ -6,7 +6,7 @@ from random import Random
 
 from bmv.data.journal.attempts import Attempted, Fated
 from bmv.data.journal.costs import ChainCosts, chain_costs, rent_note
-from bmv.data.journal.landing_page import SAMPLES_MIN, SPANS_MAX, landings_json, next_step_json
+from bmv.data.journal.landing_page import SAMPLES_MIN, SHOWN, SPANS_MAX, landings_json, next_step_json
 from bmv.data.journal.landings import Landings
 from bmv.ports.messages import Event, Kind
 from bmv.ports.storage import Word
@@ -143,8 +143,8 @@ def test_steps_of_the_tip_and_spans_of_windows_hold_each_transaction_once() -> N
     dice, landings = Random(5), Landings()
     for number in range(500):
         one = attempt(str(number), places=1, tip=dice.choice([0, 1_000, 1_001, 30_000, dice.randrange(90_000)]))
-        state = dice.choice(["finalized", "finalized", "failed", "expired"])
-        slot = None if state == "expired" else 1_000 + number * 3 + dice.randrange(30)
+        state = dice.choice(["finalized", "finalized", "failed", "expired", "forgotten"])
+        slot = None if state in ("expired", "forgotten") else 1_000 + number * 3 + dice.randrange(30)
         landings.take(told(replace(one, slot=1_000 + number * 3), fate(str(number), state, slot, "jito"), at=number))
     page = landings_json(landings)
 
@@ -155,7 +155,7 @@ def test_steps_of_the_tip_and_spans_of_windows_hold_each_transaction_once() -> N
     )
     assert [step["from"] for step in page["by_tip"]] == sorted(step["from"] for step in page["by_tip"])
     assert len(page["spans"]) <= SPANS_MAX
-    assert sum(span["landed"] + span["failed"] + span["expired"] for span in page["spans"]) == 500
+    assert sum(span[end] for span in page["spans"] for end in SHOWN) == 500
     assert sum(map(sum, page["slots"].values())) == page["landed"]
 
 

@@ -48,6 +48,9 @@ UNPACKED_MAX = click.option(
 LOCAL = click.option("--local-time", is_flag=True, help="Take the recorder's time, where a form has both.")
 
 
+NAMES = ("columns", "header", "time_unit", "day_first", "kind", "local_time", "only", "ignore", "unpacked_max")
+
+
 def reading(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command the options of how files are read, as one argument `options`."""
 
@@ -61,21 +64,9 @@ def reading(command: Callable[..., None]) -> Callable[..., None]:
     @IGNORE
     @UNPACKED_MAX
     @wraps(command)
-    def wrapped(
-        *words: Any,
-        columns: tuple[str, ...],
-        header: str | None,
-        time_unit: str,
-        day_first: bool | None,
-        kind: str | None,
-        local_time: bool,
-        only: tuple[str, ...],
-        ignore: tuple[str, ...],
-        unpacked_max: int | None,
-        **others: Any,
-    ) -> None:
-        options = _options(columns, header, time_unit, day_first, kind, local_time, only, ignore, unpacked_max)
-        command(*words, options=options, **others)
+    def wrapped(*words: Any, **given: Any) -> None:
+        options = _options(**{name: given.pop(name) for name in NAMES})
+        command(*words, options=options, **given)
 
     return wrapped
 

@@ -19,9 +19,11 @@ ROUTES = (
     PIVOT,
     ASK,
     FEES,
+    "#4aa3df",
+    "#a855f7",
     MID,
 )  # Colours of routes, in the order of their names; further ones have the last.
-ENDS = {"landed": BID, "failed": FEES, "expired": ASK}
+ENDS = {"landed": BID, "failed": FEES, "expired": ASK, "forgotten": MID}
 ORDERED = LEGEND | {"traceorder": "normal"}
 PACES = {  # As `PACE` of the page parts them.
     f"within {PACE[0]} slot": BID,
@@ -29,8 +31,8 @@ PACES = {  # As `PACE` of the page parts them.
     "later": FEES,
     "never, or failed": ASK,
 }
-HEADS = ("Sent", "Landed", "Failed", "Expired", "Share", "Slots", "p90", "Lamports", "Of them tips", "Fills", "A fill",
-         "Tip a unit", "Priority a unit")  # fmt: skip
+HEADS = ("Sent", "Landed", "Failed", "Expired", "Forgotten", "Share", "Slots", "p90", "Lamports", "Of them tips",
+         "Fills", "A fill", "Tip a unit", "Priority a unit")  # fmt: skip
 TABLES = {
     "by_route": ("Route", "The routes that had been handed a transaction before it was seen in a block. Which of "
                  "several brought it is told by nobody: the bytes were the same."),
@@ -159,7 +161,7 @@ def _spans(spans: Sequence[Json]) -> "Figure | None":
     each = "leader windows since the first" + (f", {wide} to a bar" if wide > 1 else "")
     figure.update_layout(height=260, barmode="stack", bargap=0.05, legend=ORDERED, showlegend=True,
                          yaxis_title="transactions", xaxis_title=each, hovermode="x unified")  # fmt: skip
-    if max(span["landed"] + span["failed"] + span["expired"] for span in spans) < 5:
+    if max(sum(span[end] for end in ENDS) for span in spans) < 5:
         figure.update_yaxes(dtick=1)  # No half transactions.
     return figure
 
@@ -198,7 +200,7 @@ def _tables(page: Json, name: str, head: str, lead: str) -> Html:
 
 def _cells(group: Json) -> list[str]:
     return [
-        *(plain(group[name], 0) for name in ("sent", "landed", "failed", "expired")),
+        *(plain(group[name], 0) for name in ("sent", "landed", "failed", "expired", "forgotten")),
         UNKNOWN if group["share"] is None else percent(group["share"]),
         _figure(group["slots_median"]),
         _figure(group["slots_p90"]),

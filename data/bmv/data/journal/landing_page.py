@@ -14,6 +14,7 @@ TIPS_MAX = 6  # Steps of the tip that are told apart.
 SPANS_MAX = 120  # Of leader windows, as a picture shows them.
 SLOTS_MAX = 12  # Beyond so many, slots to land are told together.
 PACE = (1, 4)  # Slots: at once, and while the leader that it was sent to is at most just over.
+SHOWN = ("landed", "failed", "expired", "forgotten")  # What became of transactions, as a picture shows it.
 WINDOWS = ("same window", "1 window later", "2 windows later", "3 or more later")
 NEVER = "in no block"
 UNTOLD = "not known"
@@ -174,7 +175,7 @@ def _spans(rows: Iterable[Landing]) -> list[Json]:
     first, last = min(known), max(known)
     wide = -(-(last - first + 1) // SPANS_MAX)
     spans: list[Json] = [
-        {"window": first + at * wide, "windows": wide, "landed": 0, "failed": 0, "expired": 0}
+        {"window": first + at * wide, "windows": wide, **dict.fromkeys(SHOWN, 0)}
         for at in range(-(-(last - first + 1) // wide))
     ]
     at = 0

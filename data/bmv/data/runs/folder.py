@@ -34,7 +34,7 @@ MISPLACED = (errno.ENOTDIR, errno.EEXIST, errno.EISDIR, errno.ENOENT, errno.EACC
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Run:
-    """One run as its folder tells it. The tables have the columns of DESIGN.md; NaN is null in them."""
+    """One run as its folder tells it. The tables have the columns of docs/run-folder.md; NaN is null in them."""
 
     summary: Summary
     config: Json

@@ -135,6 +135,7 @@ class Executor:
         self._looked_s = float("-inf")
         self._waiting_s: float | None = None  # Since when events of ours wait for a crank.
         self._settling = False
+        self._keeps = True  # Whether the ledger could keep what it was given last.
 
     def __repr__(self) -> str:
         return f"<Executor epoch {self.epoch}: {self.orders!r}, {len(self.carrier.alive)} attempts alive>"
@@ -217,17 +218,28 @@ class Executor:
             self._measuring = None
         self._learn()
         troubles = [self.carrier.trouble]
-        if not self._is_free():  # First, for a look may take long, or fail for long.
+        if self._keeps and not self._is_free():  # First, for a look may take long, or fail for long.
             troubles.append(await self._try(self._cancel_at_once))
         if time.monotonic() - self._looked_s >= self.manners.look_s or self._has_news():
             troubles.append(await self._try(self._look))
         self.herald.tell(self.house.fills)
-        if self._is_free():
+        if self._keeps and self._is_free():
             troubles.append(await self._try(self._begin_round))
         self.herald.tell(self.house.fills)
         self.trouble = "; ".join(filter(None, [self.herald.trouble, *troubles]))
-        with suppress(StorageError):  # Nothing is sent without it, and what is kept later is not lost.
+        self._keeps = await self._keep()
+
+    async def _keep(self) -> bool:
+        """Keep what there is to keep, and say whether that could be done.
+
+        Nothing is sent without it, and what is kept later is not lost. Nothing is even signed until it can be done
+        again: each try would be two more words to keep.
+        """
+        try:
             await self.house.ledger.commit()
+        except StorageError:
+            return False
+        return True
 
     async def _try(self, work: Callable[[], Coroutine[None, None, None]]) -> str:
         """Do something that a node may spoil, and return how it did: another turn tries again, perhaps elsewhere."""

@@ -114,7 +114,7 @@ def _missed(
     for side in Side:
         orders = sides[side]
         if orders is not before.orders[side]:
-            come = np.setdiff1d(orders, before.orders[side], assume_unique=True)
+            come = orders[np.isin(orders, before.orders[side], assume_unique=True, invert=True, kind="sort")]
             if come.size and int(come.min()) <= before.newest:
                 return Missed(min(before.changed[side], last - 1), last)
         elif any(one.taker is not side for one in prints):

@@ -46,6 +46,7 @@ FLAGS = [
     for flags in range(32)
     if (flags & 3 == 1 and not flags & ~_FILL_FLAGS) or (flags & 3 == 2 and not flags & ~_OUT_FLAGS)
 ]
+_KNOWN = np.isin(np.arange(256), FLAGS)  # By what an event may say.
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,7 +151,7 @@ class EventQueue:
         slop = bytes(data[EVENTS + capacity * EVENT.itemsize : -len(at.TAIL)])
         queue = cls(**values, ring=ring, slop=slop)
         waiting = ring[queue._places(head, count)]
-        bad = ~np.isin(waiting["event_flags"], FLAGS) | (waiting["owner_slot"] >= at.SLOTS)
+        bad = ~_KNOWN[waiting["event_flags"]] | (waiting["owner_slot"] >= at.SLOTS)
         if bad.any():
             raise Malformed(f"event queue: event {int(bad.argmax())} behind the head is neither a fill nor an out")
         return queue

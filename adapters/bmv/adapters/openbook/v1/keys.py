@@ -30,17 +30,25 @@ class Keys:
     @classmethod
     def from_metas(cls, metas: Sequence[AccountMeta]) -> Self:
         """Read the accounts of an instruction."""
-        names = [field.name for field in fields(cls)]
-        least = sum(field.default is not None for field in fields(cls))
+        names, least = _names(cls)  # type: ignore[arg-type]  # mypy thinks a class has no hash.
         check_number(metas, least, len(names), cls.__name__)
-        check_signers(cls.__name__, metas, _rights(cls))  # type: ignore[arg-type]  # mypy thinks a class has no hash.
+        check_signers(cls.__name__, metas, _rights(cls))  # type: ignore[arg-type]  # As above.
         return cls(**{name: meta.pubkey for name, meta in zip(names, metas, strict=False)})
 
     def to_metas(self) -> list[AccountMeta]:
         """Return the accounts of an instruction."""
         rights = _rights(type(self))  # type: ignore[arg-type]  # As above.
-        keys = [getattr(self, field.name) for field in fields(self)]
+        names, _ = _names(type(self))  # type: ignore[arg-type]  # As above.
+        keys = [getattr(self, name) for name in names]
         return [meta(key, right) for key, right in zip(keys, rights, strict=True) if key is not None]
+
+
+@cache
+def _names(kind: type) -> tuple[tuple[str, ...], int]:
+    """Return the names of a kind's accounts, and how many there are at the least."""
+    assert is_dataclass(kind)
+    each = fields(kind)
+    return tuple(field.name for field in each), sum(field.default is not None for field in each)
 
 
 @cache

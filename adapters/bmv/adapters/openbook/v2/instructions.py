@@ -5,6 +5,7 @@
 
 import re
 from collections.abc import Sequence
+from functools import cache
 from hashlib import sha256
 from typing import Any, cast, get_args
 
@@ -51,6 +52,7 @@ Known = (
 )
 
 
+@cache
 def discriminator(name: str) -> bytes:
     """Return the first eight bytes of an instruction's data.
 
