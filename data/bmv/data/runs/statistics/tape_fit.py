@@ -86,7 +86,9 @@ def doubtful(stretches: pl.DataFrame) -> Json | None:
     )
     if not len(runs):
         return None
-    within = pl.col("at").is_between(int(runs["first"].min()), int(runs["last"].max()))
+    within = pl.col("at").is_between(
+        runs.select(pl.col("first").min()).item(), runs.select(pl.col("last").max()).item()
+    )
     part, rest = table.filter(within), table.filter(~within)
     return {
         "from_ns": int(part["from_ns"][0]),
