@@ -28,7 +28,7 @@ from bmv.adapters.solana.sending.track import Track
 from bmv.adapters.solana.sending.watch import look_at
 from bmv.core import engine, risk
 from bmv.data.journal.attempts import Attempted, Fated
-from bmv.live import journal, trading
+from bmv.live import journal, recovering
 from bmv.live.guard import Guard
 from bmv.live.journal import SessionJournal
 from bmv.live.market_data import MarketEvents
@@ -343,7 +343,7 @@ def ends_no_session_before() -> None:
 @mutant("halted as it is", "halted")
 def forgets_the_breaker() -> None:
     """Begins with a breaker that is armed."""
-    put(trading, "before_of", lambda _: lambda words: Before(None, stopped=True))
+    put(recovering, "before_of", lambda _: lambda words: Before(None, stopped=True))
 
 
 @mutant("halted as it is", "halted")
@@ -384,19 +384,19 @@ def forgets_a_pause() -> None:
 @mutant(("says nothing of attempt", "knows nothing of them"), "kill", "late_transaction")
 def forgets_what_flies() -> None:
     """Begins, and knows nothing of transactions that may still land."""
-    put(trading, "read_left", lambda read: lambda words: read(words)._replace(attempts=()))
+    put(recovering, "read_left", lambda read: lambda words: read(words)._replace(attempts=()))
 
 
 @mutant(("knows nothing of them", "lots held", "orders rest", "stray", "has rested"), "kill", "kill")
 def forgets_what_rests() -> None:
     """Begins, and knows nothing of orders that rest."""
-    put(trading, "read_left", lambda read: lambda words: read(words)._replace(orders=()))
+    put(recovering, "read_left", lambda read: lambda words: read(words)._replace(orders=()))
 
 
 @mutant(("differ", "changed by"), "kill", "price_run", "kill")
 def forgets_how_far_it_read() -> None:
     """Begins to read fills from now on, and not from where the session before had read."""
-    put(trading, "read_left", lambda read: lambda words: read(words)._replace(mark=None))
+    put(recovering, "read_left", lambda read: lambda words: read(words)._replace(mark=None))
 
 
 @mutant(("was placed by", "rests 2 times", "knows nothing", "AssertionError", "changed by"), "kill", "kill")
