@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from tests.rigs.endurance import CONFIG as MAKER
 
 from bmv.adapters.cli.main import main
 from bmv.backtest import Backtest
@@ -14,36 +15,7 @@ from bmv.live.folder import outcome_of
 from bmv.live.stores import open_sessions, words_of
 from bmv.ports.storage import Word
 
-CONFIG = """
-version = 1
-[market]
-symbol = "SOL/USDC"
-tick_size = "0.01"
-lot_size = "0.001"
-maker_fee_bps = -2
-taker_fee_bps = 4
-[pivot]
-window_s = 30
-history_s = 600
-[grid.bid]
-levels = 3
-first_bps = 2
-step_bps = 2
-total_size = "3"
-[grid.ask]
-levels = 3
-first_bps = 2
-step_bps = 2
-total_size = "3"
-[inventory]
-start_base = "100"
-start_quote = "20000"
-max_position = "5"
-[requote]
-threshold_bps = 2
-max_age_s = 20
-fill_delay_s = 0.5
-[risk.breaker]
+CONFIG = f"""{MAKER}[risk.breaker]
 warn_pct = 0.01
 reduce_pct = 0.05
 """

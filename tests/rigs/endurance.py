@@ -110,7 +110,7 @@ class Times:
         >>> for us in (1, 1, 1, 1000):
         ...     times.add(us / 1e6)
         >>> round(times.share(0.5)), round(times.share(0.99))
-        (1, 1045)
+        (1, 1049)
         """
         seen, total = 0, sum(self.counts.values())
         for step in sorted(self.counts):

@@ -120,6 +120,8 @@ async def run(venue: str, messages: int, seed: int, folder: Path) -> tuple[Resul
                 async with asyncio.timeout(PATIENCE_S):
                     while max(store.rows, default=0) < until and not task.done():
                         await asyncio.sleep(0.02)
+            box.pace.paused = True  # Else there is more and more to record until all are closed.
+            await asyncio.sleep(0.5)  # Less than after which the feed takes silence for a stall.
             task.cancel()
             with suppress(asyncio.CancelledError):
                 await task  # Raises what was no declared error.

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import fields, replace
 from random import Random
 
-from solders.message import to_bytes_versioned
+from tests.rigs.anew import carry_anew
 from tests.rigs.trader import LIFE_S, Trader
 from tests.rigs.trading import FAULTS, Alter, Sessions, trade
 
@@ -18,7 +18,6 @@ from bmv.adapters.openbook.fills.fill import OwnFill
 from bmv.adapters.openbook.fills.history import read_history
 from bmv.adapters.openbook.fills.v2 import OwnFillsV2
 from bmv.adapters.openbook.planning.plan import Part
-from bmv.adapters.openbook.policy.verdict import Approved
 from bmv.adapters.openbook.seat.desk import DeskSnapshot
 from bmv.adapters.openbook.v2.fills import Fill
 from bmv.adapters.openbook.v2.heap import EventHeap
@@ -29,11 +28,11 @@ from bmv.adapters.sandbox.wiring import Settings
 from bmv.adapters.solana.endpoints import Endpoints
 from bmv.adapters.solana.errors import EndpointError
 from bmv.adapters.solana.rpc import Rpc
-from bmv.adapters.solana.sending.attempt import Attempt, Fate, make_attempt
+from bmv.adapters.solana.sending.attempt import Attempt, Fate
 from bmv.adapters.solana.sending.courier import Courier, Habits
 from bmv.adapters.solana.sending.track import Track
 from bmv.adapters.solana.sending.watch import look_at
-from bmv.data.journal.attempts import ATTEMPT, Attempted, Fated
+from bmv.data.journal.attempts import ATTEMPT, Fated
 from bmv.ports.errors import StorageError
 from bmv.ports.storage import Head, Note, Word
 
@@ -144,19 +143,7 @@ class BuildsAnew(Carrier):
             await asyncio.sleep(SLOT_S / 4)
             if attempt.signature not in self.courier._tracks:
                 return
-        while (young := await self.courier.blockhash()).last_height == attempt.last_height:
-            await asyncio.sleep(SLOT_S)
-        message = to_bytes_versioned(part.message(young.hash))
-        approved = self.guard.judge(message, load.moment._replace(blockhash=young.hash))
-        if not isinstance(approved, Approved):
-            return
-        other = make_attempt(message, await self.guard.sign(approved), young.last_height)
-        places = tuple((load.named[at], client_id) for at, client_id in part.places.items())
-        cost = self.tariff.cost(part)
-        note = Attempted(other.signature, other.transaction, other.last_height, (), self.epoch, False, places, (), cost)
-        self.ledger.note(note.note(self.now_ns()))
-        await self.ledger.commit()
-        await self.courier.carry(other)
+        await carry_anew(self, attempt, part, load, SLOT_S)
 
 
 REFUSES = (Fault("refuse", 0.5, methods=["sendTransaction"], seconds=5 * SLOT_S),)

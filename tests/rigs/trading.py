@@ -53,7 +53,9 @@ from bmv.adapters.solana.tokens import create_associated_account, read_token_acc
 from bmv.data.journal.attempts import ATTEMPT, FATE, Told, attempts_of, read_attempt, read_fate
 from bmv.data.journal.chain import beginning
 from bmv.data.landing.model import World
+from bmv.live.journal import SessionJournal
 from bmv.live.routes import Roads, open_roads
+from bmv.ports.errors import StorageError
 from bmv.ports.storage import Head, Note, Word
 
 FAULTS = (
@@ -321,6 +323,16 @@ async def trouble(play: Stage, number: int) -> None:
                 node.view.faults.switch_on(Fault("refuse", count=40, methods=["sendTransaction"], seconds=0.2))
 
 
+async def keep_all(journal: SessionJournal) -> None:
+    """Keep every word, though the store may be away for a while."""
+    async with asyncio.timeout(PATIENCE_S):
+        while True:
+            try:
+                return await journal.commit()
+            except StorageError:
+                await asyncio.sleep(0.05)
+
+
 async def trade(
     settings: Settings,
     manners: Manners,
@@ -370,7 +382,7 @@ async def trade(
         await trader.until(lambda: trader.executor.idle, PATIENCE_S)
         trader.executor.settle()
         await trader.until(lambda: trader.executor.idle, PATIENCE_S)
-        await trader.journal.commit()
+        await keep_all(trader.journal)
         box.pace.paused = True
         wrong = list(witness.wrong)
         if rest := witness.resting():

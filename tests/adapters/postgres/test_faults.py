@@ -312,7 +312,7 @@ def test_what_was_acknowledged_of_a_journal_survives_a_crash_of_postgres(postgre
     asyncio.run(migrate(dsn))
 
     async def crash() -> tuple[int, int]:
-        journal, words = PostgresSessions(dsn, deadline_s=10, attempt_s=1), 0
+        journal, words = PostgresSessions(dsn, deadline_s=60, attempt_s=1), 0
 
         async def write() -> None:
             nonlocal words

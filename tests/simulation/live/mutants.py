@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
-from solders.message import to_bytes_versioned
+from tests.rigs.anew import carry_anew
 from tests.simulation.live.campaign import run
 
 from bmv.adapters.openbook.execution import executor, recovery, telling
@@ -20,15 +20,14 @@ from bmv.adapters.openbook.execution.executor import Executor
 from bmv.adapters.openbook.execution.orders import Orders, Stage
 from bmv.adapters.openbook.execution.purse import Purse
 from bmv.adapters.openbook.execution.telling import Herald
-from bmv.adapters.openbook.policy.verdict import Approved
 from bmv.adapters.solana.errors import EndpointError
-from bmv.adapters.solana.sending.attempt import State, make_attempt
+from bmv.adapters.solana.sending.attempt import State
 from bmv.adapters.solana.sending.courier import Courier
 from bmv.adapters.solana.sending.track import Track
 from bmv.adapters.solana.sending.watch import look_at
 from bmv.core import engine, risk
-from bmv.data.journal.attempts import Attempted, Fated
-from bmv.live import journal, trading
+from bmv.data.journal.attempts import Fated
+from bmv.live import journal, recovering
 from bmv.live.guard import Guard
 from bmv.live.journal import SessionJournal
 from bmv.live.market_data import MarketEvents
@@ -144,26 +143,11 @@ def takes_a_time_out_for_a_rejection() -> None:
 def signs_anew_what_was_refused() -> None:
     """Signs the same orders once more, with another blockhash, where a node refuses them."""
 
-    async def again(self: Carrier, attempt: Any, part: Any, load: Any) -> None:
-        while (young := await self.courier.blockhash()).last_height == attempt.last_height:
-            await asyncio.sleep(0.1)
-        message = to_bytes_versioned(part.message(young.hash))
-        approved = self.guard.judge(message, load.moment._replace(blockhash=young.hash))
-        if not isinstance(approved, Approved):
-            return
-        other = make_attempt(message, await self.guard.sign(approved), young.last_height)
-        places = tuple((load.named[at], client_id) for at, client_id in part.places.items())
-        cost = self.tariff.cost(part)
-        note = Attempted(other.signature, other.transaction, other.last_height, (), self.epoch, False, places, (), cost)
-        self.ledger.note(note.note(self.now_ns()))
-        await self.ledger.commit()
-        await self.courier.carry(other)
-
     def make(keep: Planted) -> Planted:
         async def twice(self: Carrier, attempt: Any, part: Any, load: Any) -> bool:
             kept = bool(await keep(self, attempt, part, load))
             if kept and part.places:
-                asyncio.get_running_loop().create_task(again(self, attempt, part, load))
+                asyncio.get_running_loop().create_task(carry_anew(self, attempt, part, load, 0.1))
             return kept
 
         return twice
@@ -343,7 +327,7 @@ def ends_no_session_before() -> None:
 @mutant("halted as it is", "halted")
 def forgets_the_breaker() -> None:
     """Begins with a breaker that is armed."""
-    put(trading, "before_of", lambda _: lambda words: Before(None, stopped=True))
+    put(recovering, "before_of", lambda _: lambda words: Before(None, stopped=True))
 
 
 @mutant("halted as it is", "halted")
@@ -384,19 +368,19 @@ def forgets_a_pause() -> None:
 @mutant(("says nothing of attempt", "knows nothing of them"), "kill", "late_transaction")
 def forgets_what_flies() -> None:
     """Begins, and knows nothing of transactions that may still land."""
-    put(trading, "read_left", lambda read: lambda words: read(words)._replace(attempts=()))
+    put(recovering, "read_left", lambda read: lambda words: read(words)._replace(attempts=()))
 
 
 @mutant(("knows nothing of them", "lots held", "orders rest", "stray", "has rested"), "kill", "kill")
 def forgets_what_rests() -> None:
     """Begins, and knows nothing of orders that rest."""
-    put(trading, "read_left", lambda read: lambda words: read(words)._replace(orders=()))
+    put(recovering, "read_left", lambda read: lambda words: read(words)._replace(orders=()))
 
 
 @mutant(("differ", "changed by"), "kill", "price_run", "kill")
 def forgets_how_far_it_read() -> None:
     """Begins to read fills from now on, and not from where the session before had read."""
-    put(trading, "read_left", lambda read: lambda words: read(words)._replace(mark=None))
+    put(recovering, "read_left", lambda read: lambda words: read(words)._replace(mark=None))
 
 
 @mutant(("was placed by", "rests 2 times", "knows nothing", "AssertionError", "changed by"), "kill", "kill")

@@ -10,7 +10,7 @@ LEAST = 15
 @pytest.fixture(scope="module")
 def said() -> str:
     """What the rig says of all of them."""
-    return simulate("mutants", "--seeds", "0:5")[1]
+    return simulate("mutants", "--seeds", "0:8")[1]
 
 
 @pytest.mark.parametrize("name", MUTANTS)

@@ -176,7 +176,7 @@ def _tape(source: Source) -> Table:
 def format_timerange(start_ns: int | None, end_ns: int | None) -> str | None:
     """Return a window as `--timerange` takes it; None for all of the data.
 
-    >>> spelt(None, 1756857600000000000)
+    >>> format_timerange(None, 1756857600000000000)
     '-20250903T000000'
     """
     return None if start_ns is None and end_ns is None else f"{_instant(start_ns)}-{_instant(end_ns)}"

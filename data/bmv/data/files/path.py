@@ -13,7 +13,7 @@ def open_path(name: str | Path) -> Path:
     What an object store needs to be reached stands in the environment, as its tools know it: `AWS_ENDPOINT_URL`,
     `AWS_REGION`, `AWS_ACCESS_KEY_ID`, …
 
-    >>> place("lake").name
+    >>> open_path("lake").name
     'lake'
     """
     if not is_url(name):

@@ -145,7 +145,7 @@ def between(spans: Iterable[tuple[int, int]]) -> list[Hole]:
     """Return the holes longer than `GAP_NS` between parts of a record, each from its first time to its last, in order.
 
     >>> between([(0, 10), (100 * 10**9, 101 * 10**9)])
-    [Gap(from_ns=10, to_ns=100000000000)]
+    [Hole(from_ns=10, to_ns=100000000000)]
     """
     return [Hole(one[1], other[0]) for one, other in pairwise(spans) if other[0] - one[1] > GAP_NS]
 
