@@ -262,7 +262,7 @@ def test_a_time_that_no_market_can_have_ends_the_run_by_row_and_column(bench, wr
     with pytest.raises(DataError) as error:
         bench.told(ParquetTape([path], bench.market, max_bad_share=1))
 
-    message = f"{path}, row {at} (the first is 0): column 'ts' is {wrong}; it should be a time from 1998 to 2099 in ns"
+    message = f"{path}, row {at} (the first is 0): column 'ts' is {wrong}; it should be a time from 1998 to 2059 in ns"
     assert str(error.value).startswith(message)
 
 

@@ -53,11 +53,9 @@ NOT_PAST, PAST_BEFORE, PAST = range(3)  # Of `F_PAST`: no; before the print, the
 FILL_COLUMNS = F_MARKOUT + N_HORIZONS
 
 # Columns of the stretches of the tape, in order: when the first and last print were, and their counts; see `Record`.
-STRETCHES, STRETCH_PRINTS, STRETCH_COLUMNS = (
-    64,
-    32,
-    6,
-)  # At most so many; so many prints each, doubled when all are full.
+STRETCHES = 64  # At most.
+STRETCH_PRINTS = 32  # Of each; doubled when all are full.
+STRETCH_COLUMNS = 6
 S_FROM_NS, S_TO_NS, S_MET, S_SIDED, S_OUTSIDE, S_WRONG = range(STRETCH_COLUMNS)
 
 # Columns of the equity samples.

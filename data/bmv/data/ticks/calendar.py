@@ -4,7 +4,8 @@ A market whose ticks are read here opened in 1998 or later: the archives of Lean
 after. What is not a time since 1970 nearly always comes out as one outside these years: the range from its first year
 to its last is less than a factor of five wide in seconds since 1970, so a unit that is wrong by a thousand leaves it;
 clocks, days and counts from midnight end in 1970 to 1972, counts of 100 ns from the year 1 in 1990, counts from 2000 or
-2001 before 1998.
+2001 before 1998. The last year is no later than it must be: what a wrong word or a wrong unit puts into 2091 is no tick
+either, and a limit that moves with our clock would read the same file differently tomorrow.
 """
 
 from collections.abc import Iterator
@@ -15,9 +16,9 @@ import polars as pl
 from bmv.ports.errors import DataError
 
 EARLIEST_NS = 883_612_800 * 10**9  # 1998-01-01T00:00:00Z.
-LATEST_NS = 4_102_444_800 * 10**9  # 2100-01-01T00:00:00Z.
-YEARS = "from 1998 to 2099"
-YEARS_OF_TICKS = range(1998, 2100)
+LATEST_NS = 2_840_140_800 * 10**9  # 2060-01-01T00:00:00Z.
+YEARS = "from 1998 to 2059"
+YEARS_OF_TICKS = range(1998, 2060)
 NS_PER = {"s": 1_000_000_000, "ms": 1_000_000, "us": 1_000, "ns": 1}
 
 _DAY_S = 86_400
@@ -64,7 +65,7 @@ def meant(number: object, unit: str) -> str:
     """Say what a time should be, and what one that isn't may be.
 
     >>> meant(20250903, "s")
-    'it should be a time from 1998 to 2099 in s; it may be a day (YYYYMMDD) without a time of day'
+    'it should be a time from 1998 to 2059 in s; it may be a day (YYYYMMDD) without a time of day'
     """
     guesses = " or ".join(may_be(str(number)))
     return f"it should be a time {YEARS} in {unit}" + (f"; it may be {guesses}" if guesses else "")
@@ -102,7 +103,7 @@ def _may_be_clock(number: int, digits: int, fraction: bool) -> Iterator[str]:
 
 
 def _may_be_counted(number: int, exact: float, digits: int) -> Iterator[str]:
-    if 35_796 <= number < 73_051:  # 1998 to 2099.
+    if 35_796 <= number < 58_441:  # 1998 to 2059.
         moment = _EXCEL + timedelta(seconds=round(exact * _DAY_S))
         yield f"days as Excel counts them ({moment:%Y-%m-%d %H:%M:%S})"
     for name, first, per_s in _OTHER_COUNTS:

@@ -98,7 +98,7 @@ TEXTS = [
     ("ticks.csv", "time,price,size\n1756857600,1,1\nnoon,1,1\n", None, "line 3: column 'time' is 'noon'; it should be a time in whole numbers"),
     ("ticks.csv", "time,price,size\n2025-09-03T00:00:00Z,1,1\n2025-09-33T00:00:00Z,1,1\n", None, "line 3: column 'time' is '2025-09-33T00:00:00Z'; it should be a time such as"),
     ("ticks.csv", "time,price,size\n2025-09-03T00:00:00Z,1,1\n9999-09-03T00:00:00Z,1,1\n", None, "line 3: column 'time' is '9999-09-03T00:00:00Z'; it should be a time such as"),
-    ("ticks.csv", "time,price,size\n1756857600000,1,1\n1756857600000000,1,1\n", None, "line 3: column 'time' is '1756857600000000'; it should be a time from 1998 to 2099 in ms; it may be a time in us"),
+    ("ticks.csv", "time,price,size\n1756857600000,1,1\n1756857600000000,1,1\n", None, "line 3: column 'time' is '1756857600000000'; it should be a time from 1998 to 2059 in ms; it may be a time in us"),
     ("ticks.csv", "time,price,size\n1756857600.5,1,1\n1756857600.5e3,1,1\n", None, "line 3: column 'time' is '1756857600.5e3'; it should be a time in decimal digits"),
     ("ticks.csv", "time,price,size,side\n1756857600,1,1,long\n", None, "line 2: column 'side' is 'long'; it should be one of buy, b, buyer"),
     ("ticks.csv", "time,price,size\n1756857600,1,1\n1756857600,1,1,1\n", None, ", line 3: cannot be read as delimited text"),

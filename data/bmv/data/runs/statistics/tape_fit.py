@@ -38,11 +38,10 @@ def fit(outcome: "Outcome") -> Json:
     them an aggressor): `outside` lie above its ask or below its bid, `wrong_side` were bought below its mid or sold
     above it; `outside_share` and `wrong_side_share` are of those that could. `doubtful` is the part of the tape in
     which they fit worse than elsewhere, None where there is none: see :func:`doubtful`. `unmet` had no such quote
-    before
-    them, of all prints of a tape that shows a book; of one without a book its share is None. `levels_passed` counts
-    levels of depth that a price of the other side had passed and no row removed by its next instant; `crossed_s` is how
-    long bids and asks met so. `past_stale` counts prints that passed a best level of depth which others had passed more
-    than ten seconds before. All of this is about the tape; nothing of it is ours.
+    before them, of all prints of a tape that shows a book; of one without a book its share is None. `levels_passed`
+    counts levels of depth that a price of the other side had passed and no row removed by its next instant; `crossed_s`
+    is how long bids and asks met so. `past_stale` counts prints that passed a best level of depth which others had
+    passed more than ten seconds before. All of this is about the tape; nothing of it is ours.
     """
     found, counts = outcome.fit, outcome.counts
     prints, sided, outside, wrong = (int(outcome.stretches[name].sum()) for name in COUNTED)

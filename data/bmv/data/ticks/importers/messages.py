@@ -62,7 +62,7 @@ class Message(NamedTuple):
         number = self.whole(name)
         unit = unit_of_number(number)
         if unit is None:
-            raise self.wrong(f"'{name}' is {number}; it should be a time since 1970, from 1998 to 2099")
+            raise self.wrong(f"'{name}' is {number}; it should be a time since 1970, from 1998 to 2059")
         return number * NS_PER[unit]
 
     def number(self, name: str) -> float:
