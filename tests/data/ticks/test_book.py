@@ -86,6 +86,25 @@ def test_the_makers_sides_and_swapped_quotes_are_counted() -> None:
     assert two_clocks(0, swap=True).crossed == 40_000
 
 
+@pytest.mark.parametrize(("lacking", "unmet"), [("", 1), ("bid", 101), ("ask", 101)])
+def test_prints_that_no_bid_and_ask_stand_before_are_counted(lacking: str, unmet: int) -> None:
+    ts_ns = START_NS + np.arange(101) * SECOND
+    quotes = pl.DataFrame({"ts_ns": ts_ns + 1, "kind": QUOTE, "bid": 99, "ask": 101, "bid_size": 5, "ask_size": 5})
+    trades = pl.DataFrame({"ts_ns": ts_ns, "kind": TRADE, "side": 1, "price": 101, "size": 1})
+    rows = pl.concat([pl.DataFrame(schema=LAKE_SCHEMA), quotes, trades], how="diagonal_relaxed").sort("ts_ns")
+    rows = rows.with_columns(pl.lit(None, pl.Int64).alias(f"{lacking}{size}") for size in ("", "_size") if lacking)
+
+    whole, cut = (check(parts) for parts in ([rows.select(list(LAKE))], rows.select(list(LAKE)).iter_slices(1)))
+
+    assert whole == cut
+    assert (whole.unmet, whole.outside, whole.wrong_side) == (unmet, 0, 0)
+    assert check([trades_alone(rows)]).unmet == 0
+
+
+def trades_alone(rows: pl.DataFrame) -> pl.DataFrame:
+    return rows.filter(pl.col("kind") == TRADE).select(list(LAKE))
+
+
 def test_a_price_that_comes_and_goes_does_not_fill_the_memory() -> None:
     book = Book()
     book.add(record(BOOK))

@@ -15,12 +15,13 @@ class Book:
     Within one instant a new price may stand at or beyond the other side's best, until the rows that remove what it
     traded with have come. A level that still stands there when a later row names another was never removed: it is
     counted in `passed`, and taken out as an exchange would have done
-    (`test_the_book_of_a_check_is_the_book_of_a_run`). `outside` and `wrong_side` are prints against the book: above its
-    ask or below its bid; bought at the bid or below, or sold at the ask or above.
+    (`test_the_book_of_a_check_is_the_book_of_a_run`). `met` counts prints before which bid and ask were apart;
+    `outside` of them lie above the ask or below the bid, `wrong_side` were bought at the bid or below, or sold at the
+    ask or above.
     """
 
     def __init__(self) -> None:
-        self.passed = self.outside = self.wrong_side = 0
+        self.passed = self.met = self.outside = self.wrong_side = 0
         self.crossed_ns = 0  # For how long bids and asks met.
         self._prices: dict[int, set[int]] = {BID: set(), ASK: set()}  # Side -> prices (ticks) that show something.
         self._heaps: dict[int, list[int]] = {BID: [], ASK: []}  # Of -side * price; prices that are gone stay a while.
@@ -93,5 +94,6 @@ class Book:
         bid, ask = self.best(BID), self.best(ASK)
         if not 0 < bid < ask:
             return
+        self.met += 1
         self.outside += price > ask or price < bid
         self.wrong_side += (side > 0 and price <= bid) or (side < 0 and price >= ask)

@@ -51,7 +51,8 @@ class Findings:
 
     Args:
         duplicates: Rows that equal an earlier one of the same time in every column.
-        outside: Prints above the ask or below the bid of the quote before.
+        unmet: Prints that had no bid and ask before them which were apart; 0 where no book is shown at all.
+        outside: Prints above the ask or below the bid of the last quote before that was neither locked nor crossed.
         wrong_side: Prints with a recorded aggressor that bought at the bid or below, or sold at the ask or above.
             Both are against the book that depth makes up where there are no quotes.
         levels_passed: Levels of depth that a price of the other side had passed and no row removed: rows are missing.
@@ -76,6 +77,7 @@ class Findings:
     unsided: int
     unsized: int
     duplicates: int
+    unmet: int
     outside: int
     wrong_side: int
     levels_passed: int
@@ -125,6 +127,7 @@ def check(batches: Iterable[pl.DataFrame]) -> Findings:
         last_ns=tally.last_ns,
         unsized=unsized,
         duplicates=twins.count,
+        unmet=tally.counts["trades"] - prints.met if tally.counts["quotes"] + tally.counts["depths"] else 0,
         outside=prints.outside,
         wrong_side=prints.wrong_side,
         levels_passed=book.passed,
@@ -202,27 +205,30 @@ class _Instants:
 
 
 class _Against:
-    """Counts prints outside the quote that stood before them in the record, and those on its wrong side."""
+    """Sets prints against the last quote before them that was neither locked nor crossed, as a run does.
+
+    Counts those that had such a quote with both its sides, those outside it, and those on its wrong side.
+    """
 
     def __init__(self) -> None:
-        self.outside = self.wrong_side = 0
+        self.met = self.outside = self.wrong_side = 0
         self._quote = pl.DataFrame(schema=dict.fromkeys(SEEN, pl.Int64))  # The last bid and the last ask.
 
     def add(self, rows: pl.DataFrame) -> None:
+        quote = (pl.col("kind") == Kind.QUOTE) & ~(pl.col("bid") >= pl.col("ask")).fill_null(False)
         told = pl.concat([self._quote, rows.select(SEEN)]).with_columns(
-            pl.when(pl.col("kind") == Kind.QUOTE).then(pl.col(name)).forward_fill().alias(name)
-            for name in ("bid", "ask")
+            pl.when(quote).then(pl.col(name).fill_null(0)).forward_fill().alias(name) for name in ("bid", "ask")
         )
         self._quote = told.tail(1).with_columns(kind=pl.lit(Kind.QUOTE, pl.Int64))
         above, below = pl.col("price") > pl.col("ask"), pl.col("price") < pl.col("bid")
         wrong = ((pl.col("side") > 0) & (pl.col("price") <= pl.col("bid"))) | (
             (pl.col("side") < 0) & (pl.col("price") >= pl.col("ask"))
         )
-        fair = pl.col("bid") < pl.col("ask")
-        prints = told.filter(pl.col("kind") == Kind.TRADE)
-        outside, wrong_side = prints.select((above | below).sum().alias("outside"), (fair & wrong).sum()).row(0)
-        self.outside += outside or 0
-        self.wrong_side += wrong_side or 0
+        met = told.filter((pl.col("kind") == Kind.TRADE) & (pl.col("bid") > 0) & (pl.col("ask") > 0))
+        outside, wrong_side = met.select((above | below).sum().alias("outside"), wrong.sum()).row(0)
+        self.met += len(met)
+        self.outside += outside
+        self.wrong_side += wrong_side
 
 
 class _Outliers:

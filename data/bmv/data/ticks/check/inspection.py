@@ -32,6 +32,7 @@ from bmv.ports.market import Market
 from bmv.ports.storage import Gap
 
 Read = Callable[[FileReport], Iterator[pl.DataFrame]]
+UNMET, UNMET_TOLD = 0.5, 20  # As a run warns of it: share of the prints, and so many at least.
 MAKERS_SIDES = 0.75  # Share of the prints on the wrong side: where the clocks are off up to 70 %, rarely more.
 
 
@@ -140,6 +141,8 @@ def _doubts(found: Findings) -> list[str]:
     sided = found.trades - found.unsided
     if found.quotes and found.crossed > CROSSED_MAX * found.rows:
         doubts.append("are bid and ask swapped? so many of the quotes are crossed")
+    if found.unmet >= UNMET_TOLD and found.unmet > UNMET * found.trades:
+        doubts.append("is a side of the book missing? so many of the prints had no bid and ask before them")
     if sided and found.wrong_side > MAKERS_SIDES * sided:
         doubts.append(
             "are the sides those of the maker? so many of the prints are on the wrong side of the quote before"
